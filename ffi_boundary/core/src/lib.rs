@@ -1,0 +1,1 @@
+//! ffi_boundary/core
