@@ -1,0 +1,233 @@
+//! Values to C words and back, by type.
+//!
+//! A *word* is 64 bits of which the low ones are the C value as it stands in memory; that is what
+//! libffi's argument slots, its results and a load from memory have in common. Small signed integers
+//! are sign-extended, as libffi wants a callback's result to be.
+//!
+//! Absent on purpose: what needs a call around it. Strings and bytevectors are lent by `call`, which
+//! pins them, and callbacks are made there.
+
+use crate::error::{FfiError, Place};
+use crate::host::Language;
+use crate::object::{self, Integer};
+use crate::types::{CType, Repr};
+use bowline_gc::{Mutator, OutOfMemory};
+use bowline_layout::{Value, type_id};
+use std::ffi::{CStr, c_char};
+
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "a word's low bytes must be its first"
+);
+
+/// Where a value is, cheaply; [`Place`] is made of it when there is an error to report.
+#[derive(Clone, Copy)]
+pub(crate) enum Spot<'a> {
+    Argument { function: &'a str, position: usize },
+    CallbackResult { function: &'a str, position: usize },
+    Store,
+}
+
+impl Spot<'_> {
+    pub(crate) fn place(self) -> Place {
+        match self {
+            Spot::Argument { function, position } => Place::Argument {
+                function: function.to_owned(),
+                position,
+            },
+            Spot::CallbackResult { function, position } => Place::CallbackResult {
+                function: function.to_owned(),
+                position,
+            },
+            Spot::Store => Place::Store,
+        }
+    }
+}
+
+/// The word of a value for a type that needs no pin: everything but `string`, `bytevector` and
+/// callbacks, which are wrong types here.
+#[inline]
+pub(crate) fn to_word<L: Language + ?Sized>(
+    language: &L,
+    ctype: &CType,
+    v: Value,
+    spot: Spot<'_>,
+) -> Result<u64, FfiError> {
+    match ctype.repr() {
+        Repr::Signed(_) | Repr::Unsigned(_) => integer_word(language, ctype, v, spot),
+        Repr::Void => Ok(0),
+        Repr::Bool => Ok(u64::from(v.is_true())),
+        Repr::Double => match object::flonum(v) {
+            Some(x) => Ok(x.to_bits()),
+            None => exact_double(language, v)
+                .map(f64::to_bits)
+                .ok_or_else(|| wrong_type(language, ctype, v, spot)),
+        },
+        Repr::Float => match object::flonum(v) {
+            Some(x) => Ok(u64::from((x as f32).to_bits())),
+            None => exact_float(language, v)
+                .map(|x| u64::from(x.to_bits()))
+                .ok_or_else(|| wrong_type(language, ctype, v, spot)),
+        },
+        Repr::Pointer if *ctype == CType::Pointer => match object::pointer_address(v) {
+            Some(address) => Ok(address as u64),
+            None if v == Value::FALSE => Ok(0),
+            None => Err(wrong_type(language, ctype, v, spot)),
+        },
+        Repr::Pointer => Err(wrong_type(language, ctype, v, spot)),
+    }
+}
+
+fn integer_word<L: Language + ?Sized>(
+    language: &L,
+    ctype: &CType,
+    v: Value,
+    spot: Spot<'_>,
+) -> Result<u64, FfiError> {
+    let Some(n) = object::integer(v) else {
+        return Err(wrong_type(language, ctype, v, spot));
+    };
+    if let (Integer::Small(n), Some((low, high))) = (n, ctype.repr().range())
+        && low <= n
+        && n <= high
+    {
+        return Ok(n as u64);
+    }
+    Err(FfiError::out_of_range(
+        spot.place(),
+        ctype,
+        language.describe(v),
+    ))
+}
+
+fn power_of_two(exponent: u32) -> f64 {
+    // Beyond this every normalised magnitude is infinite anyway.
+    2f64.powi(exponent.min(2000) as i32)
+}
+
+fn exact_double<L: Language + ?Sized>(language: &L, v: Value) -> Option<f64> {
+    if let Some(n) = v.as_fixnum() {
+        return Some(n as f64);
+    }
+    if let Some((negative, top, exponent)) = object::bignum_parts(v) {
+        let magnitude = top as f64 * power_of_two(exponent);
+        return Some(if negative { -magnitude } else { magnitude });
+    }
+    language.to_double(v)
+}
+
+/// Rounds once: through a double an integer could be rounded twice.
+fn exact_float<L: Language + ?Sized>(language: &L, v: Value) -> Option<f32> {
+    if let Some(n) = v.as_fixnum() {
+        return Some(n as f32);
+    }
+    if let Some((negative, top, exponent)) = object::bignum_parts(v) {
+        let magnitude = (f64::from(top as f32) * power_of_two(exponent)) as f32;
+        return Some(if negative { -magnitude } else { magnitude });
+    }
+    language.to_double(v).map(|x| x as f32)
+}
+
+/// The error for a value that the type cannot come from.
+#[cold]
+pub(crate) fn wrong_type<L: Language + ?Sized>(
+    language: &L,
+    ctype: &CType,
+    v: Value,
+    spot: Spot<'_>,
+) -> FfiError {
+    let expected = match ctype.repr() {
+        Repr::Signed(_) | Repr::Unsigned(_) => "an exact integer",
+        Repr::Float | Repr::Double => "a real number",
+        Repr::Void | Repr::Bool => "any value",
+        Repr::Pointer => match ctype {
+            CType::String => "a string or #f",
+            CType::Bytevector => "a bytevector",
+            CType::Callback(_) => "a procedure or #f",
+            _ => "a foreign pointer or #f",
+        },
+    };
+    let is = |id| object::type_of(v) == Some(id);
+    let hint = match ctype {
+        CType::Pointer if is(type_id::BYTEVECTOR) => "declare it as `bytevector`",
+        CType::Pointer if is(type_id::STRING) => "declare it as `string`",
+        CType::Pointer if v.is_procedure() => "declare it as a `callback`",
+        CType::Pointer if object::integer(v).is_some() => "use `integer->pointer`",
+        CType::String if is(type_id::BYTEVECTOR) => "declare it as `bytevector`",
+        CType::Bytevector if is(type_id::STRING) => "declare it as `string`",
+        CType::Bytevector if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",
+        _ if v.is_char() && ctype.repr().range().is_some() => "use `char->integer`",
+        _ => "",
+    };
+    FfiError::WrongType {
+        place: spot.place(),
+        type_name: ctype.name(),
+        expected,
+        got: language.describe(v),
+        hint,
+    }
+}
+
+/// The value of a word that C gave us. May collect.
+///
+/// A `string` word is the address of a C string, which is copied: what is not UTF-8 in it becomes
+/// U+FFFD. NULL is `#f`.
+#[inline]
+pub(crate) fn to_value(
+    mutator: &mut Mutator,
+    ctype: &CType,
+    word: u64,
+) -> Result<Value, OutOfMemory> {
+    match ctype.repr() {
+        Repr::Void => Ok(Value::UNSPECIFIED),
+        Repr::Bool => Ok(Value::bool(word as u8 != 0)),
+        Repr::Signed(bytes) => {
+            let unused = 64 - u32::from(bytes) * 8;
+            let n = ((word << unused) as i64) >> unused;
+            object::make_integer(mutator, i128::from(n))
+        }
+        Repr::Unsigned(bytes) => {
+            let unused = 64 - u32::from(bytes) * 8;
+            object::make_integer(mutator, i128::from(word << unused >> unused))
+        }
+        Repr::Float => object::make_flonum(mutator, f64::from(f32::from_bits(word as u32))),
+        Repr::Double => object::make_flonum(mutator, f64::from_bits(word)),
+        Repr::Pointer if *ctype == CType::String => copy_c_string(mutator, word as usize),
+        Repr::Pointer => object::make_pointer(mutator, word as usize),
+    }
+}
+
+fn copy_c_string(mutator: &mut Mutator, address: usize) -> Result<Value, OutOfMemory> {
+    if address == 0 {
+        return Ok(Value::FALSE);
+    }
+    let start: *const c_char = std::ptr::with_exposed_provenance(address);
+    // SAFETY: the signature says that C gives a string here, which ends with a NUL. If it stands in
+    // the heap, the foreign call that it was lent to pins it still.
+    let text = unsafe { CStr::from_ptr(start) };
+    // The copy is made before anything is allocated, so C memory that the collector's work could
+    // release is not read afterwards.
+    let text = text.to_string_lossy();
+    object::make_string(mutator, &text)
+}
+
+/// Reads a C value of this representation as a word.
+///
+/// # Safety
+/// `at` is readable for `repr.size()` bytes.
+pub(crate) unsafe fn load(at: *const u8, repr: Repr) -> u64 {
+    let mut word = [0u8; 8];
+    // SAFETY: the caller's for the source; no representation is longer than a word.
+    unsafe { std::ptr::copy_nonoverlapping(at, word.as_mut_ptr(), repr.size()) };
+    u64::from_le_bytes(word)
+}
+
+/// Writes a word as a C value of this representation.
+///
+/// # Safety
+/// `at` is writable for `repr.size()` bytes.
+pub(crate) unsafe fn store(at: *mut u8, repr: Repr, word: u64) {
+    let word = word.to_le_bytes();
+    // SAFETY: the caller's for the target; no representation is longer than a word.
+    unsafe { std::ptr::copy_nonoverlapping(word.as_ptr(), at, repr.size()) };
+}

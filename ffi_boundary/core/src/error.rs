@@ -1,0 +1,451 @@
+//! Everything that can go wrong between the language and C, with the facts inside.
+//!
+//! The texts are for the person who wrote the call: they name the function, the parameter by its
+//! position, its type, the value and what would have been accepted.
+//!
+//! Absent on purpose: system errors. A call that C itself reports as failed is not an error here;
+//! the caller reads [`crate::Returned::errno`].
+
+use crate::types::CType;
+use std::fmt;
+
+/// Where a value was on its way to C.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// An argument of a foreign function; positions count from 1.
+    Argument {
+        /// The function.
+        function: String,
+        /// Its parameter.
+        position: usize,
+    },
+    /// What a callback's procedure returned.
+    CallbackResult {
+        /// The function that the callback was an argument of.
+        function: String,
+        /// Which argument it was.
+        position: usize,
+    },
+    /// The value of a store into C memory.
+    Store,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Argument { function, position } => {
+                write!(f, "argument {position} of `{function}`")
+            }
+            Place::CallbackResult { function, position } => write!(
+                f,
+                "the result of the callback that is argument {position} of `{function}`"
+            ),
+            Place::Store => f.write_str("the value to store"),
+        }
+    }
+}
+
+/// An error of the boundary.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FfiError {
+    /// A library could not be loaded.
+    UnknownLibrary {
+        /// As it was asked for.
+        library: String,
+        /// What the dynamic linker said.
+        reason: String,
+    },
+    /// A library has no such symbol.
+    UnknownSymbol {
+        /// The symbol.
+        symbol: String,
+        /// The library that was searched.
+        library: String,
+    },
+    /// The name of a library or of a symbol has a NUL in it.
+    NulInName {
+        /// The name.
+        name: String,
+    },
+    /// No type has this name.
+    UnknownType {
+        /// The type as it was written.
+        text: String,
+    },
+    /// A type form is not written as it must be.
+    MalformedType {
+        /// The form as it was written.
+        text: String,
+        /// How it should look.
+        expected: &'static str,
+    },
+    /// A callback lifetime that does not exist.
+    UnknownLifetime {
+        /// The lifetime as it was written.
+        text: String,
+    },
+    /// A type stands where it has no meaning.
+    MisplacedType {
+        /// The type.
+        type_name: String,
+        /// Where it stands.
+        place: &'static str,
+        /// What to write instead.
+        hint: &'static str,
+    },
+    /// `...` is not after at least one type, or is there twice.
+    MisplacedEllipsis,
+    /// An `(on-exit V)` that the callback's result type cannot hold.
+    OnExitRange {
+        /// The value.
+        value: i64,
+        /// The result type.
+        type_name: String,
+    },
+    /// More parameters than a signature can have.
+    TooManyParameters {
+        /// How many there are.
+        count: usize,
+        /// The most that there can be.
+        limit: usize,
+    },
+    /// libffi refused the signature.
+    Unsupported {
+        /// The signature.
+        signature: String,
+    },
+    /// A call with the wrong number of arguments.
+    Arity {
+        /// The function.
+        function: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many it got.
+        got: usize,
+    },
+    /// A value that its C type cannot come from.
+    WrongType {
+        /// Where the value was.
+        place: Place,
+        /// The C type.
+        type_name: &'static str,
+        /// What would have been accepted.
+        expected: &'static str,
+        /// The value.
+        got: String,
+        /// A way out, or nothing.
+        hint: &'static str,
+    },
+    /// An integer that does not fit its C type.
+    OutOfRange {
+        /// Where the value was.
+        place: Place,
+        /// The C type.
+        type_name: &'static str,
+        /// The smallest that fits.
+        low: i128,
+        /// The largest that fits.
+        high: i128,
+        /// The value.
+        got: String,
+    },
+    /// A string with a NUL inside where C would stop reading.
+    EmbeddedNul {
+        /// Where the string was.
+        place: Place,
+        /// The byte offset of the NUL.
+        offset: usize,
+    },
+    /// A procedure that does not accept what C passes.
+    CallbackArity {
+        /// Where the procedure was.
+        place: Place,
+        /// The procedure.
+        procedure: String,
+        /// How many arguments C passes.
+        count: usize,
+    },
+    /// The system gives no memory that can be executed.
+    NoClosure {
+        /// Where the procedure was.
+        place: Place,
+    },
+    /// An access through a null pointer.
+    NullPointer {
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// A type that cannot be read from or stored into C memory.
+    NotInMemory {
+        /// The type.
+        type_name: String,
+    },
+}
+
+impl FfiError {
+    pub(crate) fn out_of_range(place: Place, ctype: &CType, got: String) -> FfiError {
+        let (low, high) = ctype.repr().range().unwrap_or((0, 0));
+        FfiError::OutOfRange {
+            place,
+            type_name: ctype.name(),
+            low,
+            high,
+            got,
+        }
+    }
+}
+
+impl fmt::Display for FfiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FfiError::UnknownLibrary { library, reason } => {
+                write!(f, "cannot load the library `{library}`: {reason}")
+            }
+            FfiError::UnknownSymbol { symbol, library } => {
+                write!(f, "{library} has no symbol `{symbol}`")
+            }
+            FfiError::NulInName { name } => {
+                write!(f, "the name {name:?} has a NUL character in it")
+            }
+            FfiError::NoClosure { place } => write!(
+                f,
+                "cannot make a C function for {place}: the system gives no executable memory"
+            ),
+            FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
+            FfiError::Arity { .. }
+            | FfiError::WrongType { .. }
+            | FfiError::OutOfRange { .. }
+            | FfiError::EmbeddedNul { .. }
+            | FfiError::CallbackArity { .. } => self.fmt_value(f),
+            _ => self.fmt_declaration(f),
+        }
+    }
+}
+
+impl FfiError {
+    /// The texts about values.
+    fn fmt_value(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FfiError::Arity {
+                function,
+                expected,
+                got,
+            } => write!(
+                f,
+                "`{function}` takes {}, but got {got}",
+                plural(*expected, "argument")
+            ),
+            FfiError::WrongType {
+                place,
+                type_name,
+                expected,
+                got,
+                hint,
+            } => {
+                write!(
+                    f,
+                    "{place} has type {type_name}: expected {expected}, got {got}"
+                )?;
+                if hint.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " ({hint})")
+                }
+            }
+            FfiError::OutOfRange {
+                place,
+                type_name,
+                low,
+                high,
+                got,
+            } => write!(
+                f,
+                "{place} has type {type_name}: {got} is not between {low} and {high}"
+            ),
+            FfiError::EmbeddedNul { place, offset } => write!(
+                f,
+                "{place} is a string with a NUL character at byte {offset}, where C would take it to end"
+            ),
+            FfiError::CallbackArity {
+                place,
+                procedure,
+                count,
+            } => write!(
+                f,
+                "{place} is a callback that C calls with {}, which {procedure} does not accept",
+                plural(*count, "argument")
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The texts about declarations.
+    fn fmt_declaration(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FfiError::UnknownType { text } => write!(f, "unknown type `{text}`"),
+            FfiError::MalformedType { text, expected } => {
+                write!(f, "`{text}` is not a type: expected {expected}")
+            }
+            FfiError::UnknownLifetime { text } => {
+                write!(f, "unknown callback lifetime `{text}`: expected `call`")
+            }
+            FfiError::MisplacedType {
+                type_name,
+                place,
+                hint,
+            } => write!(f, "`{type_name}` cannot be {place}; use {hint}"),
+            FfiError::MisplacedEllipsis => {
+                f.write_str("`...` must stand once, after at least one parameter type")
+            }
+            FfiError::OnExitRange { value, type_name } => {
+                write!(
+                    f,
+                    "(on-exit {value}) does not fit the result type {type_name}"
+                )
+            }
+            FfiError::TooManyParameters { count, limit } => {
+                write!(f, "{count} parameters are too many: the limit is {limit}")
+            }
+            FfiError::Unsupported { signature } => {
+                write!(f, "libffi cannot call a function of type {signature}")
+            }
+            FfiError::NotInMemory { type_name } => {
+                write!(
+                    f,
+                    "a {type_name} cannot be read from or stored into C memory"
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn plural(n: usize, noun: &str) -> String {
+    match n {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{n} {noun}s"),
+    }
+}
+
+impl std::error::Error for FfiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argument() -> Place {
+        Place::Argument {
+            function: "labs".into(),
+            position: 1,
+        }
+    }
+
+    #[test]
+    fn texts_about_values() {
+        let arity = |expected| FfiError::Arity {
+            function: "labs".into(),
+            expected,
+            got: 7,
+        };
+        assert_eq!(arity(0).to_string(), "`labs` takes no arguments, but got 7");
+        assert_eq!(arity(1).to_string(), "`labs` takes 1 argument, but got 7");
+        assert_eq!(arity(2).to_string(), "`labs` takes 2 arguments, but got 7");
+        let wrong = FfiError::WrongType {
+            place: argument(),
+            type_name: "pointer",
+            expected: "a foreign pointer or #f",
+            got: "#u8(1)".into(),
+            hint: "declare the parameter as `bytevector`",
+        };
+        assert_eq!(
+            wrong.to_string(),
+            "argument 1 of `labs` has type pointer: expected a foreign pointer or #f, got #u8(1) \
+             (declare the parameter as `bytevector`)"
+        );
+        let range = FfiError::out_of_range(argument(), &CType::Int8, "128".into());
+        assert_eq!(
+            range.to_string(),
+            "argument 1 of `labs` has type int8: 128 is not between -128 and 127"
+        );
+        let nul = FfiError::EmbeddedNul {
+            place: argument(),
+            offset: 3,
+        };
+        assert_eq!(
+            nul.to_string(),
+            "argument 1 of `labs` is a string with a NUL character at byte 3, where C would take it to end"
+        );
+        let callback = FfiError::CallbackArity {
+            place: argument(),
+            procedure: "compare".into(),
+            count: 2,
+        };
+        assert_eq!(
+            callback.to_string(),
+            "argument 1 of `labs` is a callback that C calls with 2 arguments, which compare does not accept"
+        );
+    }
+
+    #[test]
+    fn texts_about_places() {
+        let result = Place::CallbackResult {
+            function: "qsort".into(),
+            position: 4,
+        };
+        let error = FfiError::out_of_range(result, &CType::UInt8, "-1".into());
+        assert_eq!(
+            error.to_string(),
+            "the result of the callback that is argument 4 of `qsort` has type uint8: -1 is not between 0 and 255"
+        );
+        let error = FfiError::out_of_range(Place::Store, &CType::UInt8, "256".into());
+        assert_eq!(
+            error.to_string(),
+            "the value to store has type uint8: 256 is not between 0 and 255"
+        );
+    }
+
+    #[test]
+    fn texts_about_the_rest() {
+        let texts = [
+            (
+                FfiError::NulInName {
+                    name: "a\0b".into(),
+                },
+                "the name \"a\\0b\" has a NUL character in it",
+            ),
+            (
+                FfiError::NoClosure { place: argument() },
+                "cannot make a C function for argument 1 of `labs`: the system gives no executable memory",
+            ),
+            (
+                FfiError::NullPointer {
+                    operation: "pointer-ref",
+                },
+                "pointer-ref: the pointer is null",
+            ),
+            (
+                FfiError::Unsupported {
+                    signature: "(int) int".into(),
+                },
+                "libffi cannot call a function of type (int) int",
+            ),
+            (
+                FfiError::NotInMemory {
+                    type_name: "void".into(),
+                },
+                "a void cannot be read from or stored into C memory",
+            ),
+            (
+                FfiError::TooManyParameters {
+                    count: 300,
+                    limit: 255,
+                },
+                "300 parameters are too many: the limit is 255",
+            ),
+        ];
+        for (error, text) in texts {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One thread's view of the table; what several threads may see is in `tests/loom.rs`.
+
+use super::*;
+use proptest::prelude::*;
+
+fn table() -> Slots {
+    Slots::new(7, 1 << 20)
+}
+
+fn global(table: &Slots, bits: u64) -> Handle {
+    table
+        .create(0, bits, HandleKind::Global)
+        .expect("room enough")
+}
+
+#[test]
+fn a_handle_gives_its_value_until_it_is_freed() {
+    let table = table();
+    let handle = global(&table, 42);
+    assert_eq!(table.get(handle), Ok(42));
+    assert_eq!(table.kind(handle), Ok(HandleKind::Global));
+    assert_eq!(table.set(handle, 43), Ok(()));
+    assert_eq!(table.get(handle), Ok(43));
+    assert_eq!(table.free(0, handle), Ok(()));
+    let freed = HandleError::Freed {
+        index: 0,
+        generation: 1,
+    };
+    assert_eq!(table.get(handle), Err(freed));
+    assert_eq!(table.set(handle, 1), Err(freed));
+    assert_eq!(table.kind(handle), Err(freed));
+}
+
+#[test]
+fn e12_freed_twice() {
+    let table = table();
+    let handle = global(&table, 42);
+    assert_eq!(table.free(0, handle), Ok(()));
+    let freed = HandleError::Freed {
+        index: 0,
+        generation: 1,
+    };
+    assert_eq!(table.free(0, handle), Err(freed));
+    assert_eq!(table.check(), Ok(()));
+}
+
+#[test]
+fn e13_stale_after_the_slot_was_used_again() {
+    let table = table();
+    let old = global(&table, 42);
+    assert_eq!(table.free(0, old), Ok(()));
+    let new = global(&table, 43);
+    assert_eq!((new.index(), new.generation()), (0, 2));
+    let stale = HandleError::Stale {
+        index: 0,
+        generation: 1,
+        current: 2,
+    };
+    assert_eq!(table.get(old), Err(stale));
+    assert_eq!(table.free(0, old), Err(stale));
+    assert_eq!(table.get(new), Ok(43));
+}
+
+#[test]
+fn e15_garbage() {
+    let table = table();
+    let real = global(&table, 42);
+    let get = |bits| table.get(Handle::from_bits(bits).expect("not 0"));
+    for bits in [1, 0xdead_beef, u64::MAX, real.bits() ^ 1 << 56] {
+        assert_eq!(get(bits), Err(HandleError::Foreign { bits }));
+    }
+    // The tag is right, the rest is not: a slot that has no chunk, one that was never used, a later
+    // generation, generation 0.
+    let tag = 7 << 56;
+    let one = 1 << super::super::INDEX_BITS;
+    for bits in [tag | one | 0xff_ffff, tag | one | 1, tag | 2 * one, tag] {
+        assert_eq!(get(bits), Err(HandleError::NeverIssued { bits }));
+    }
+}
+
+#[test]
+fn a_scope_that_ended_is_told_from_a_free() {
+    let table = table();
+    let handle = table.create(0, 42, HandleKind::Local).expect("room");
+    assert_eq!(table.end_scope(0, handle), Ok(()));
+    let ended = HandleError::ScopeEnded {
+        index: 0,
+        generation: 1,
+    };
+    assert_eq!(table.get(handle), Err(ended));
+    assert_eq!(table.free(0, handle), Err(ended));
+}
+
+#[test]
+fn the_limit_is_an_error_and_freeing_makes_room() {
+    let table = Slots::new(7, 3);
+    let handles: Vec<_> = (0..3).map(|i| global(&table, i)).collect();
+    let full = Err(HandleError::Full { limit: 3 });
+    assert_eq!(table.create(0, 9, HandleKind::Global), full);
+    assert_eq!(table.free(5, handles[1]), Ok(()));
+    let again = global(&table, 9);
+    assert_eq!(again.index(), handles[1].index());
+    assert_eq!(table.create(0, 9, HandleKind::Global), full);
+}
+
+#[test]
+fn a_slot_out_of_generations_is_retired() {
+    let table = table();
+    let handle = global(&table, 42);
+    let slot = table.slot(handle.index()).expect("used");
+    let last = MAX_GENERATION - 1;
+    slot.state
+        .store(pack(last, HandleKind::Global as u8), Ordering::Relaxed);
+    let handle = Handle::new(7, last, 0).expect("not 0");
+    assert_eq!(table.get(handle), Ok(42));
+    assert_eq!(table.free(0, handle), Ok(()));
+    assert_eq!(table.check(), Ok(()));
+    assert_eq!(global(&table, 1).index(), 1);
+    assert!(matches!(table.get(handle), Err(HandleError::Freed { .. })));
+}
+
+#[test]
+fn growing_loses_nothing() {
+    let table = table();
+    let handles: Vec<_> = (0..100_000).map(|i| global(&table, i)).collect();
+    for (i, handle) in handles.iter().enumerate() {
+        assert_eq!(table.get(*handle), Ok(i as u64));
+    }
+    assert_eq!(table.count(), handles.len());
+    assert_eq!(table.check(), Ok(()));
+}
+
+#[test]
+fn visiting_sees_live_slots_only_and_can_change_them() {
+    let table = table();
+    let keep = global(&table, 2);
+    let gone = global(&table, 4);
+    let weak = table.create(0, 6, HandleKind::Weak).expect("room");
+    assert_eq!(table.free(0, gone), Ok(()));
+    let mut seen = Vec::new();
+    table.visit(&mut |kind, cell| {
+        seen.push((kind, cell.fetch_add(100, Ordering::Relaxed)));
+    });
+    assert_eq!(seen, [(HandleKind::Global, 2), (HandleKind::Weak, 6)]);
+    assert_eq!((table.get(keep), table.get(weak)), (Ok(102), Ok(106)));
+    assert_eq!(table.check(), Ok(()));
+}
+
+#[test]
+fn slots_are_located_without_gap_or_overlap() {
+    let mut expected = (0, 0);
+    for index in 0..200_000 {
+        assert_eq!(locate(index), expected);
+        expected.1 += 1;
+        if expected.1 == chunk_slots(expected.0) {
+            expected = (expected.0 + 1, 0);
+        }
+    }
+    assert!(locate(MAX_INDEX).0 < CHUNKS);
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Create(usize),
+    Free(usize, usize),
+    Get(usize),
+    Set(usize, u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => (0..16usize).prop_map(Op::Create),
+        2 => (0..16usize, any::<usize>()).prop_map(|(s, i)| Op::Free(s, i)),
+        2 => any::<usize>().prop_map(Op::Get),
+        1 => (any::<usize>(), any::<u64>()).prop_map(|(i, v)| Op::Set(i, v)),
+    ]
+}
+
+proptest! {
+    /// Any order of operations does what a map would do.
+    #[test]
+    fn the_table_is_a_map(ops in proptest::collection::vec(op(), 1..400)) {
+        let table = table();
+        let mut model: Vec<(Handle, Option<u64>)> = Vec::new();
+        for (n, op) in ops.into_iter().enumerate() {
+            match op {
+                Op::Create(shard) => {
+                    let handle = table.create(shard, n as u64, HandleKind::Global).expect("room");
+                    prop_assert!(model.iter().all(|(h, _)| *h != handle));
+                    model.push((handle, Some(n as u64)));
+                }
+                _ if model.is_empty() => {}
+                Op::Free(shard, i) => {
+                    let i = i % model.len();
+                    prop_assert_eq!(table.free(shard, model[i].0).is_ok(), model[i].1.is_some());
+                    model[i].1 = None;
+                }
+                Op::Get(i) => {
+                    let (handle, value) = model[i % model.len()];
+                    prop_assert_eq!(table.get(handle).ok(), value);
+                }
+                Op::Set(i, v) => {
+                    let i = i % model.len();
+                    prop_assert_eq!(table.set(model[i].0, v).is_ok(), model[i].1.is_some());
+                    model[i].1 = model[i].1.map(|_| v);
+                }
+            }
+            prop_assert_eq!(table.check(), Ok(()));
+        }
+    }
+}

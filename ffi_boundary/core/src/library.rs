@@ -1,0 +1,153 @@
+//! Shared libraries and their symbols.
+//!
+//! `inv:library.open` A library that was opened is never closed: C may have registered a handler in
+//! it, started a thread or kept a function pointer, and nobody could know.
+//!
+//! Absent on purpose: a search path of our own. Names mean what they mean to `dlopen`.
+
+use crate::error::FfiError;
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// A loaded library, or the process itself.
+pub struct Library {
+    /// As it was asked for; `None` for the process.
+    name: Option<String>,
+    handle: NonNull<libc::c_void>,
+}
+
+// SAFETY: the handle is an opaque token of the dynamic linker, which locks for itself.
+unsafe impl Send for Library {}
+// SAFETY: see `Send`; nothing in a library changes after it was opened.
+unsafe impl Sync for Library {}
+
+impl Library {
+    /// Loads a library by the name or path that `dlopen` takes; `None` is the process itself and all
+    /// that is loaded into it.
+    ///
+    /// Constructors of the library run here.
+    pub fn open(name: Option<&str>) -> Result<Arc<Library>, FfiError> {
+        let c_name = name.map(c_string).transpose()?;
+        let pointer = c_name.as_ref().map_or(std::ptr::null(), |n| n.as_ptr());
+        // SAFETY: the name is null or ends with a NUL and lives through the call.
+        let handle = unsafe { libc::dlopen(pointer, libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        match NonNull::new(handle) {
+            Some(handle) => Ok(Arc::new(Library {
+                name: name.map(str::to_owned),
+                handle,
+            })),
+            None => Err(FfiError::UnknownLibrary {
+                library: name.unwrap_or("the process").to_owned(),
+                reason: last_error(),
+            }),
+        }
+    }
+
+    /// The name that this was opened by; `None` for the process.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The address of a symbol. A symbol whose address is null counts as missing.
+    pub fn symbol(&self, symbol: &str) -> Result<*const (), FfiError> {
+        let c_symbol = c_string(symbol)?;
+        // SAFETY: the handle is open (inv:library.open) and the name ends with a NUL.
+        let address = unsafe { libc::dlsym(self.handle.as_ptr(), c_symbol.as_ptr()) };
+        if address.is_null() {
+            return Err(FfiError::UnknownSymbol {
+                symbol: symbol.to_owned(),
+                library: self.to_string(),
+            });
+        }
+        Ok(address.cast_const().cast())
+    }
+}
+
+impl fmt::Display for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "the library `{name}`"),
+            None => f.write_str("the process"),
+        }
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Library({self})")
+    }
+}
+
+fn c_string(text: &str) -> Result<CString, FfiError> {
+    CString::new(text).map_err(|_| FfiError::NulInName {
+        name: text.to_owned(),
+    })
+}
+
+/// What the dynamic linker has to say about this thread's last failure.
+fn last_error() -> String {
+    // SAFETY: takes nothing; the result is this thread's own.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return "no reason given".to_owned();
+    }
+    // SAFETY: a non-null result ends with a NUL and lives until the next call on this thread.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_has_libc() {
+        let process = Library::open(None).expect("always there");
+        assert_eq!(process.name(), None);
+        assert!(process.symbol("strlen").is_ok());
+    }
+
+    #[test]
+    fn a_library_that_is_not_there() {
+        let error = Library::open(Some("libno-such-thing.so.9")).expect_err("not there");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("cannot load the library `libno-such-thing.so.9`: "),
+            "{text}"
+        );
+        assert!(text.contains("No such file"), "{text}");
+    }
+
+    #[test]
+    fn a_symbol_that_is_not_there() {
+        let process = Library::open(None).expect("always there");
+        assert_eq!(
+            process
+                .symbol("no_such_symbol")
+                .expect_err("not there")
+                .to_string(),
+            "the process has no symbol `no_such_symbol`"
+        );
+        let libm = Library::open(Some("libm.so.6")).expect("installed");
+        assert_eq!(
+            libm.symbol("no_such_symbol")
+                .expect_err("not there")
+                .to_string(),
+            "the library `libm.so.6` has no symbol `no_such_symbol`"
+        );
+    }
+
+    #[test]
+    fn names_with_a_nul() {
+        let text = "the name \"a\\0b\" has a NUL character in it";
+        let error = Library::open(Some("a\0b")).expect_err("refused");
+        assert_eq!(error.to_string(), text);
+        let process = Library::open(None).expect("always there");
+        assert_eq!(
+            process.symbol("a\0b").expect_err("refused").to_string(),
+            text
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The objects that the boundary reads and makes, by `bowline_layout`'s offsets.
+//!
+//! `inv:object.live` Each value that a function here is given is live and current: it stands on a root
+//! stack, or no allocation, crossing or call of the host has happened since it was read from one. The
+//! calling thread is Managed.
+//!
+//! `inv:object.typed` Every headed object of the heap has a header whose type id tells its layout, so
+//! a field may be read once the type id was looked at.
+
+use bowline_gc::{Mutator, OutOfMemory, access};
+use bowline_layout::{
+    FIXNUM_MAX, FIXNUM_MIN, Header, Shape, Tag, TypeId, Value, bignum, bytevector, flonum,
+    foreign_pointer, string, type_id,
+};
+
+/// The type of a headed object that is no procedure.
+#[inline]
+pub(crate) fn type_of(v: Value) -> Option<TypeId> {
+    header_of(v).map(Header::type_id)
+}
+
+#[inline]
+fn header_of(v: Value) -> Option<Header> {
+    if !v.is_object() {
+        return None;
+    }
+    // SAFETY: inv:object.live; `v` has the tag of headed objects.
+    Some(unsafe { access::header(v) })
+}
+
+fn word(v: Value, i: usize) -> u64 {
+    // SAFETY: inv:object.live; callers looked at the type id first (inv:object.typed).
+    unsafe { access::word(v, i) }
+}
+
+fn set_word(v: Value, i: usize, bits: u64) {
+    // SAFETY: inv:object.live; callers have just made an object with raw words there.
+    unsafe { access::set_word(v, i, bits) }
+}
+
+/// An exact integer, as far as C could care.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Integer {
+    /// At most 64 bits of magnitude.
+    Small(i128),
+    /// More.
+    Huge,
+}
+
+/// The exact integer that a fixnum or bignum is.
+pub(crate) fn integer(v: Value) -> Option<Integer> {
+    if let Some(n) = v.as_fixnum() {
+        return Some(Integer::Small(i128::from(n)));
+    }
+    let header = header_of(v).filter(|h| h.type_id() == type_id::BIGNUM)?;
+    let magnitude = match bignum::limbs(header) {
+        0 => 0,
+        1 => i128::from(word(v, bignum::LIMBS)),
+        _ => return Some(Integer::Huge),
+    };
+    Some(Integer::Small(if word(v, bignum::SIGN) == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }))
+}
+
+/// A bignum's sign and its magnitude as `top * 2^exponent`, where bits that `top` has no room for are
+/// folded into its lowest bit. `top` has its highest bit set, so rounding it to a float of fewer bits
+/// rounds the whole number correctly.
+pub(crate) fn bignum_parts(v: Value) -> Option<(bool, u64, u32)> {
+    let header = header_of(v).filter(|h| h.type_id() == type_id::BIGNUM)?;
+    let limbs = bignum::limbs(header);
+    let limb = |i: usize| word(v, bignum::LIMBS + i);
+    let last = limbs.checked_sub(1)?;
+    let shift = limb(last).leading_zeros();
+    if shift == 64 {
+        return None;
+    }
+    let below = if last > 0 { limb(last - 1) } else { 0 };
+    let joined = (u128::from(limb(last)) << 64 | u128::from(below)) << shift;
+    let top = (joined >> 64) as u64;
+    let rest = joined as u64 != 0 || (0..last.saturating_sub(1)).any(|i| limb(i) != 0);
+    let exponent = u32::try_from(last).ok()?.checked_mul(64)? as i64 - i64::from(shift);
+    let negative = word(v, bignum::SIGN) != 0;
+    if exponent < 0 {
+        // One limb: the shift only normalised it.
+        return Some((negative, limb(0), 0));
+    }
+    Some((negative, top | u64::from(rest), exponent as u32))
+}
+
+/// The double in a flonum.
+pub(crate) fn flonum(v: Value) -> Option<f64> {
+    (type_of(v)? == type_id::FLONUM).then(|| f64::from_bits(word(v, flonum::BITS)))
+}
+
+/// The address in a foreign pointer.
+pub fn pointer_address(v: Value) -> Option<usize> {
+    (type_of(v)? == type_id::FOREIGN_POINTER).then(|| word(v, foreign_pointer::POINTER) as usize)
+}
+
+/// The object that holds a string's bytes, and how many there are without the NUL.
+pub(crate) fn string_body(v: Value) -> Option<(Value, usize)> {
+    if type_of(v)? != type_id::STRING {
+        return None;
+    }
+    let (bytes, _) = string::unpack(word(v, string::LENGTHS));
+    Some((Value::from_bits(word(v, string::BODY)), bytes))
+}
+
+/// The address of word 1 of an object, which stays good while the object is pinned.
+pub(crate) fn bytes_address(v: Value) -> *const u8 {
+    // SAFETY: inv:object.live; every headed object has a word 1.
+    unsafe { access::bytes_ptr(v, 1) }
+}
+
+/// Where the first NUL among a string's bytes is, not counting the one that ends it.
+pub(crate) fn find_nul(body: Value, length: usize) -> Option<usize> {
+    // SAFETY: inv:object.live, inv:string.nul: the body has that many bytes and one more.
+    let bytes = unsafe { access::bytes(body, 1, length) };
+    bytes.iter().position(|b| *b == 0)
+}
+
+/// Makes an exact integer of at most 64 bits of magnitude.
+pub fn make_integer(mutator: &mut Mutator, n: i128) -> Result<Value, OutOfMemory> {
+    if (i128::from(FIXNUM_MIN)..=i128::from(FIXNUM_MAX)).contains(&n) {
+        return Ok(Value::fixnum(n as i64));
+    }
+    let v = mutator.alloc(bignum::header(1), Tag::Object)?;
+    set_word(v, bignum::SIGN, u64::from(n < 0));
+    set_word(v, bignum::LIMBS, n.unsigned_abs() as u64);
+    Ok(v)
+}
+
+/// Makes a flonum.
+pub fn make_flonum(mutator: &mut Mutator, x: f64) -> Result<Value, OutOfMemory> {
+    let v = mutator.alloc(flonum::HEADER, Tag::Object)?;
+    set_word(v, flonum::BITS, x.to_bits());
+    Ok(v)
+}
+
+/// Makes a foreign pointer that owns nothing.
+pub fn make_pointer(mutator: &mut Mutator, address: usize) -> Result<Value, OutOfMemory> {
+    let v = mutator.alloc(foreign_pointer::HEADER, Tag::Object)?;
+    set_word(v, foreign_pointer::POINTER, address as u64);
+    // SAFETY: `v` is fresh and the value is no pointer.
+    unsafe { access::init(v, foreign_pointer::FINALIZER, Value::FALSE) };
+    Ok(v)
+}
+
+/// Makes a bytevector with these bytes.
+pub fn make_bytevector(mutator: &mut Mutator, bytes: &[u8]) -> Result<Value, OutOfMemory> {
+    if bytes.len() > Header::MAX_LENGTH {
+        return Err(OutOfMemory);
+    }
+    let v = mutator.alloc(bytevector::header(bytes.len()), Tag::Object)?;
+    // SAFETY: the object is fresh and has that many bytes.
+    unsafe { access::bytes_mut(v, 1, bytes.len()) }.copy_from_slice(bytes);
+    Ok(v)
+}
+
+/// Makes a string.
+pub fn make_string(mutator: &mut Mutator, text: &str) -> Result<Value, OutOfMemory> {
+    if text.len() > string::MAX_BYTES {
+        return Err(OutOfMemory);
+    }
+    // Fresh words are 0, so the NUL is there already (inv:string.nul).
+    let header = Header::new(Shape::Bytes, type_id::STRING_BODY, text.len() + 1);
+    let body = mutator.alloc(header, Tag::Object)?;
+    // SAFETY: the object is fresh and has that many bytes.
+    unsafe { access::bytes_mut(body, 1, text.len()) }.copy_from_slice(text.as_bytes());
+    mutator.stack().push(body);
+    let allocated = mutator.alloc(string::HEADER, Tag::Object);
+    let body = mutator.stack().pop();
+    let v = allocated?;
+    let lengths = string::pack(text.len() as u32, text.chars().count() as u32);
+    set_word(v, string::LENGTHS, lengths);
+    // SAFETY: `v` is fresh: there was no safepoint since it was allocated.
+    unsafe { access::init(v, string::BODY, body) };
+    Ok(v)
+}

@@ -1,0 +1,23 @@
+//! Atomics, from std or from loom.
+//!
+//! What is lock-free takes its atomics from here, so that `--cfg loom` runs the same code under the
+//! model checker. Constants that only set a size shrink there, to keep the state space small.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+#[cfg(loom)]
+mod size {
+    pub(crate) const FIRST_CHUNK: u32 = 2;
+    pub(crate) const SHARDS: usize = 2;
+}
+
+#[cfg(not(loom))]
+mod size {
+    pub(crate) const FIRST_CHUNK: u32 = 1024;
+    pub(crate) const SHARDS: usize = 8;
+}
+
+pub(crate) use size::{FIRST_CHUNK, SHARDS};

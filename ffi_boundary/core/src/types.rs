@@ -1,0 +1,281 @@
+//! C types and signatures: one description of a C function for every way of calling it.
+//!
+//! The interpreter's path over libffi, the native code generator, the C header generator and the
+//! documentation read the same [`Signature`]. What a type means to the machine is its [`Repr`];
+//! conversion and memory access look at nothing else.
+//!
+//! Absent on purpose: the names that a program writes. `parse` turns those into what is here.
+
+use core::ffi::{c_char, c_int, c_long, c_short, c_uint, c_ulong, c_ushort};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a C value is to the machine: how wide it is and how its bits are read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Repr {
+    /// Nothing.
+    Void,
+    /// `_Bool`: one byte, 0 or 1.
+    Bool,
+    /// A signed integer of so many bytes.
+    Signed(u8),
+    /// An unsigned integer of so many bytes.
+    Unsigned(u8),
+    /// `float`.
+    Float,
+    /// `double`.
+    Double,
+    /// An address.
+    Pointer,
+}
+
+impl Repr {
+    /// The bytes that a value takes in memory; 0 for `Void`.
+    pub const fn size(self) -> usize {
+        match self {
+            Repr::Void => 0,
+            Repr::Bool => 1,
+            Repr::Signed(bytes) | Repr::Unsigned(bytes) => bytes as usize,
+            Repr::Float => 4,
+            Repr::Double | Repr::Pointer => 8,
+        }
+    }
+
+    /// The smallest and largest integer, for an integer type.
+    pub const fn range(self) -> Option<(i128, i128)> {
+        match self {
+            Repr::Signed(bytes) => {
+                let bits = bytes as u32 * 8;
+                Some((-(1 << (bits - 1)), (1 << (bits - 1)) - 1))
+            }
+            Repr::Unsigned(bytes) => Some((0, (1 << (bytes as u32 * 8)) - 1)),
+            _ => None,
+        }
+    }
+}
+
+const fn signed<T>() -> Repr {
+    Repr::Signed(size_of::<T>() as u8)
+}
+
+const fn unsigned<T>() -> Repr {
+    Repr::Unsigned(size_of::<T>() as u8)
+}
+
+/// `char` is signed on some machines and not on others.
+const fn plain_char() -> Repr {
+    if c_char::MIN == 0 {
+        unsigned::<c_char>()
+    } else {
+        signed::<c_char>()
+    }
+}
+
+/// The table of the types that are one word of a signature: variant, name, representation. It makes
+/// the enum, the names and the representations.
+macro_rules! ctypes {
+    ($( $(#[$doc:meta])* $variant:ident $name:literal $repr:expr; )*) => {
+        /// A C type as a signature names it.
+        #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+        pub enum CType {
+            $( $(#[$doc])* $variant, )*
+            /// A pointer to a function that calls a procedure of the language.
+            Callback(Arc<CallbackType>),
+        }
+
+        impl CType {
+            /// Every type that is one word, with its name.
+            pub const NAMED: &'static [(&'static str, CType)] = &[
+                $( ($name, CType::$variant), )*
+            ];
+
+            /// What a value of this type is to the machine.
+            pub const fn repr(&self) -> Repr {
+                match self {
+                    $( CType::$variant => $repr, )*
+                    CType::Callback(_) => Repr::Pointer,
+                }
+            }
+
+            /// The name of this type; for a callback the word that its form begins with.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $( CType::$variant => $name, )*
+                    CType::Callback(_) => "callback",
+                }
+            }
+        }
+    };
+}
+
+ctypes! {
+    /// No value.
+    Void "void" Repr::Void;
+    /// `_Bool`. Any value but false is true.
+    Bool "bool" Repr::Bool;
+    /// `char`, an integer.
+    Char "char" plain_char();
+    /// `int8_t`.
+    Int8 "int8" Repr::Signed(1);
+    /// `uint8_t`.
+    UInt8 "uint8" Repr::Unsigned(1);
+    /// `int16_t`.
+    Int16 "int16" Repr::Signed(2);
+    /// `uint16_t`.
+    UInt16 "uint16" Repr::Unsigned(2);
+    /// `int32_t`.
+    Int32 "int32" Repr::Signed(4);
+    /// `uint32_t`.
+    UInt32 "uint32" Repr::Unsigned(4);
+    /// `int64_t`.
+    Int64 "int64" Repr::Signed(8);
+    /// `uint64_t`.
+    UInt64 "uint64" Repr::Unsigned(8);
+    /// `short`.
+    Short "short" signed::<c_short>();
+    /// `unsigned short`.
+    UShort "ushort" unsigned::<c_ushort>();
+    /// `int`.
+    Int "int" signed::<c_int>();
+    /// `unsigned int`.
+    UInt "uint" unsigned::<c_uint>();
+    /// `long`.
+    Long "long" signed::<c_long>();
+    /// `unsigned long`.
+    ULong "ulong" unsigned::<c_ulong>();
+    /// `size_t`.
+    SizeT "size_t" unsigned::<usize>();
+    /// `ssize_t`.
+    SSizeT "ssize_t" signed::<isize>();
+    /// `float`.
+    Float "float" Repr::Float;
+    /// `double`.
+    Double "double" Repr::Double;
+    /// Any pointer to C memory; NULL is allowed.
+    Pointer "pointer" Repr::Pointer;
+    /// `const char *`: as an argument the string's own bytes, pinned; as a result a copy.
+    String "string" Repr::Pointer;
+    /// The bytes of a bytevector, pinned for the call. An argument only.
+    Bytevector "bytevector" Repr::Pointer;
+}
+
+impl CType {
+    /// The bytes that a value of this type takes in C memory; `None` for `void`.
+    pub const fn size(&self) -> Option<usize> {
+        match self.repr() {
+            Repr::Void => None,
+            repr => Some(repr.size()),
+        }
+    }
+}
+
+impl fmt::Display for CType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CType::Callback(callback) = self else {
+            return f.write_str(self.name());
+        };
+        f.write_str("(callback (")?;
+        write_list(f, &callback.params)?;
+        write!(f, ") {}", callback.result)?;
+        if let Some(value) = callback.on_exit {
+            write!(f, " (on-exit {value})")?;
+        }
+        f.write_str(")")
+    }
+}
+
+fn write_list(f: &mut fmt::Formatter<'_>, types: &[CType]) -> fmt::Result {
+    for (i, t) in types.iter().enumerate() {
+        if i > 0 {
+            f.write_str(" ")?;
+        }
+        write!(f, "{t}")?;
+    }
+    Ok(())
+}
+
+/// How long C may go on calling a callback.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Lifetime {
+    /// Until the foreign call that it was an argument of returns.
+    Call,
+}
+
+impl Lifetime {
+    /// The lifetimes that a program can ask for, as it writes them.
+    pub const NAMES: &'static [(&'static str, Lifetime)] = &[("call", Lifetime::Call)];
+}
+
+/// The C side of a callback.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CallbackType {
+    /// What C passes.
+    pub params: Vec<CType>,
+    /// What C gets back.
+    pub result: CType,
+    /// How long C may call it.
+    pub lifetime: Lifetime,
+    /// What C gets back when the procedure is left otherwise than by return; 0 when not given.
+    pub on_exit: Option<i64>,
+}
+
+/// The C side of a foreign function.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Signature {
+    /// What the function takes, the variadic part included.
+    pub params: Vec<CType>,
+    /// For a variadic function, how many of the parameters come before its `...`.
+    pub fixed: Option<usize>,
+    /// What it returns.
+    pub result: CType,
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fixed = self.fixed.unwrap_or(self.params.len());
+        let (before, after) = self.params.split_at(fixed.min(self.params.len()));
+        f.write_str("(")?;
+        write_list(f, before)?;
+        if self.fixed.is_some() {
+            f.write_str(" ...")?;
+            if !after.is_empty() {
+                f.write_str(" ")?;
+            }
+        }
+        write_list(f, after)?;
+        write!(f, ") {}", self.result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_those_of_c() {
+        assert_eq!(CType::Int8.repr().range(), Some((-128, 127)));
+        assert_eq!(CType::UInt16.repr().range(), Some((0, 65_535)));
+        let (low, high) = (i128::from(i64::MIN), i128::from(i64::MAX));
+        assert_eq!(CType::Int64.repr().range(), Some((low, high)));
+        let top = i128::from(u64::MAX);
+        assert_eq!(CType::SizeT.repr().range(), Some((0, top)));
+        assert_eq!(CType::Double.repr().range(), None);
+    }
+
+    #[test]
+    fn sizes_are_those_of_c() {
+        assert_eq!(CType::Void.size(), None);
+        assert_eq!(CType::Bool.size(), Some(1));
+        assert_eq!(CType::Long.size(), Some(size_of::<c_long>()));
+        assert_eq!(CType::Float.size(), Some(4));
+        assert_eq!(CType::String.size(), Some(8));
+    }
+
+    #[test]
+    fn names_are_distinct() {
+        let mut names: Vec<_> = CType::NAMED.iter().map(|(n, _)| *n).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CType::NAMED.len());
+    }
+}
