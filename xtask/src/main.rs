@@ -1,2 +1,81 @@
-//! The command.
-fn main() {}
+//! `cargo xtask`: tidy and bench.
+//!
+//! Only arguments are read here; the work is in the library, where tests reach it.
+
+#![forbid(unsafe_code)]
+
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use xtask::bench::{self, BenchOptions, What};
+use xtask::tidy;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project tasks of Bowline")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check the sources against the rules of the house.
+    Tidy {
+        /// Lower the ledger of unsafe blocks to what the sources have now.
+        #[arg(long)]
+        bless: bool,
+        /// List every invariant's tag, where it is defined and where it is relied on.
+        #[arg(long)]
+        tags: bool,
+    },
+    /// Measure against peers, interleaved in one run, and write the result under docs/bench.
+    Bench {
+        /// What to measure.
+        what: What,
+        /// Few rounds, and no file written unless --out names one.
+        #[arg(long)]
+        quick: bool,
+        /// Runs of each program on each peer.
+        #[arg(long)]
+        rounds: Option<usize>,
+        /// Only the programs whose name contains this.
+        #[arg(long)]
+        only: Option<String>,
+        /// Where to write the result instead of docs/bench/DATE-WHAT.md.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace");
+    let result = match Cli::parse().task {
+        Task::Tidy { bless, tags } => tidy::command(root, bless, tags),
+        Task::Bench {
+            what,
+            quick,
+            rounds,
+            only,
+            out,
+        } => bench::command(
+            root,
+            what,
+            &BenchOptions {
+                quick,
+                rounds,
+                only,
+                out,
+            },
+        ),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+;; The shape of ctak.scm without a continuation: each is handed a procedure that returns its argument.
+;; What the two differ by is what capturing and throwing cost.
+(import (scheme base) (scheme write))
+
+(define (call-with-return f)
+  (f (lambda (value) value)))
+
+(define (ctak x y z)
+  (call-with-return
+   (lambda (k) (ctak-to k x y z))))
+
+(define (ctak-to k x y z)
+  (if (not (< y x))
+      (k z)
+      (call-with-return
+       (lambda (k)
+         (ctak-to k
+                  (call-with-return
+                   (lambda (k) (ctak-to k (- x 1) y z)))
+                  (call-with-return
+                   (lambda (k) (ctak-to k (- y 1) z x)))
+                  (call-with-return
+                   (lambda (k) (ctak-to k (- z 1) x y))))))))
+
+(define (repeat n result)
+  (if (= n 0)
+      result
+      (repeat (- n 1) (ctak 18 12 6))))
+
+(display (repeat 400 0))
+(newline)

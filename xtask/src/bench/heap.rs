@@ -1,0 +1,135 @@
+//! Binary trees: the heap through its Rust API, against the Boehm collector and Chez Scheme.
+//!
+//! All three do the same work: a stretch tree, one tree that is kept, and ever fewer but deeper
+//! trees, two words to a node; each prints how many nodes it counted, and the counts must agree.
+//! Start-up is measured with the shallowest trees that the program knows.
+
+use super::scheme::{argument, compile, find_chez};
+use super::{Course, Entrant, build, output_of, target_directory};
+use std::path::Path;
+use std::process::Command;
+
+const DEPTHS: [&str; 3] = ["4", "16", "18"];
+const EXAMPLE: &str = "binary_trees";
+const SOURCE_C: &str = "xtask/programs/heap/binary_trees.c";
+const SOURCE_SCHEME: &str = "xtask/programs/scheme/binary-trees.scm";
+
+/// The race over all depths.
+pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
+    let mut missing = Vec::new();
+    let mut entrants = vec![bowline(root)?];
+    for (name, entrant) in [
+        ("bdwgc", bdwgc(root, scratch)),
+        ("chez", chez(root, scratch)),
+    ] {
+        match entrant {
+            Ok(entrant) => entrants.push(entrant),
+            Err(why) => missing.push(format!("{name}: {why}")),
+        }
+    }
+    Ok(Course {
+        about: "Binary trees of two-word nodes by depth: allocation, tracing and copying.",
+        programs: DEPTHS.iter().map(|d| format!("depth {d}")).collect(),
+        entrants,
+        missing,
+        pairs: Vec::new(),
+        compared: checksum,
+    })
+}
+
+/// What entrants must agree on: the number after the word `checksum`.
+fn checksum(output: &str) -> String {
+    let mut words = output.split(|c: char| !c.is_alphanumeric());
+    words.find(|word| *word == "checksum");
+    words
+        .find(|word| !word.is_empty())
+        .unwrap_or_default()
+        .to_string()
+}
+
+fn bowline(root: &Path) -> Result<Entrant, String> {
+    build(root, &["--package", "bowline-gc", "--example", EXAMPLE])?;
+    let binary = target_directory(root)?
+        .join("release/examples")
+        .join(EXAMPLE);
+    let command = |depth: &&str| vec![argument(&binary), depth.to_string()];
+    Ok(Entrant {
+        name: "bowline",
+        version: "this tree".to_string(),
+        how: "`gc/heap/examples/binary_trees.rs`, release, default settings".to_string(),
+        commands: DEPTHS.iter().map(command).collect(),
+    })
+}
+
+fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let binary = scratch.join("binary_trees_bdwgc");
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-o"])
+        .arg(&binary)
+        .arg(root.join(SOURCE_C))
+        .arg("-lgc");
+    output_of(&mut cc)?;
+    let version = output_of(Command::new("pkg-config").args(["--modversion", "bdw-gc"]));
+    let command = |depth: &&str| vec![argument(&binary), depth.to_string()];
+    Ok(Entrant {
+        name: "bdwgc",
+        version: version.unwrap_or_else(|_| "version unknown".to_string()),
+        how: format!("`{SOURCE_C}`, cc -O2"),
+        commands: DEPTHS.iter().map(command).collect(),
+    })
+}
+
+fn chez(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let (name, version) = find_chez()?;
+    let source = root.join(SOURCE_SCHEME);
+    let text = std::fs::read_to_string(&source);
+    let text = text.map_err(|e| format!("{}: {e}", source.display()))?;
+    let mut commands = Vec::new();
+    for depth in DEPTHS {
+        let program = format!("binary-trees-{depth}");
+        let compiled = compile(name, scratch, &program, &with_depth(&text, depth)?)?;
+        let command = [
+            name.to_string(),
+            "--program".to_string(),
+            argument(&compiled),
+        ];
+        commands.push(command.to_vec());
+    }
+    Ok(Entrant {
+        name: "chez",
+        version: format!("Chez Scheme {version}"),
+        how: format!("`{SOURCE_SCHEME}`, `compile-program` at optimize-level 2"),
+        commands,
+    })
+}
+
+/// The program with another depth.
+fn with_depth(text: &str, depth: &str) -> Result<String, String> {
+    let (before, rest) = text
+        .split_once("(run 18)")
+        .ok_or_else(|| format!("{SOURCE_SCHEME} has no (run 18)"))?;
+    Ok(format!("{before}(run {depth}){rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_found_among_other_words() {
+        assert_eq!(checksum("checksum 42\n"), "42");
+        assert_eq!(checksum("depth 18: 0.5 s, checksum=42\n"), "42");
+        assert_eq!(checksum("nothing"), "");
+    }
+
+    #[test]
+    fn the_scheme_program_takes_a_depth() {
+        let source = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/programs/scheme/binary-trees.scm"
+        );
+        let text = std::fs::read_to_string(source).unwrap();
+        assert!(with_depth(&text, "4").unwrap().contains("(run 4)"));
+        assert!(with_depth("(run 17)", "4").is_err());
+    }
+}

@@ -1,0 +1,56 @@
+//! Where and when a race was run.
+
+use super::output_of;
+use std::path::Path;
+use std::process::Command;
+
+/// The facts that a figure is worth nothing without.
+pub(super) struct Machine {
+    pub(super) date: String,
+    pub(super) cpu: String,
+    pub(super) cores: usize,
+    pub(super) kernel: String,
+    pub(super) memory: String,
+    pub(super) commit: String,
+    pub(super) rustc: String,
+}
+
+impl Machine {
+    /// This machine, now, with the sources at `root`.
+    pub(super) fn here(root: &Path) -> Machine {
+        let ask = |program: &str, arguments: &[&str]| {
+            output_of(Command::new(program).args(arguments).current_dir(root))
+                .unwrap_or_else(|_| "unknown".to_string())
+        };
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        Machine {
+            date: ask("date", &["-u", "+%F"]),
+            cpu: field(&read("/proc/cpuinfo"), "model name"),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: ask("uname", &["-sr"]),
+            memory: field(&read("/proc/meminfo"), "MemTotal"),
+            commit: ask("git", &["describe", "--always", "--dirty"]),
+            rustc: ask("rustc", &["--version"]),
+        }
+    }
+}
+
+/// The value of the first `name : value` line.
+fn field(text: &str, name: &str) -> String {
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == name)
+        .map_or("unknown".to_string(), |(_, value)| value.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read() {
+        let text = "processor\t: 0\nmodel name\t: Some CPU @ 2:5\nmodel name\t: Other\n";
+        assert_eq!(field(text, "model name"), "Some CPU @ 2:5");
+        assert_eq!(field(text, "stepping"), "unknown");
+    }
+}

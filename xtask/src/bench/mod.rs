@@ -1,0 +1,168 @@
+//! Measuring against peers, so that every figure in the docs comes from a run that anyone can repeat.
+//!
+//! Absolute times on a shared machine mean little; ratios inside one run mean more. So the entrants
+//! take turns: each round runs every program on every entrant once, medians are taken over rounds,
+//! and the spread is told. The time of a program is the CPU time, user and system, of its whole
+//! process (collector threads included) less that of a program that does nothing, taken the same way.
+//!
+//! A peer that is not on the machine is named in the result; a program whose output differs between
+//! entrants is a failure, not a figure.
+//!
+//! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme` and `heap`
+//! (the entrants), `machine` (where it ran).
+
+mod heap;
+mod machine;
+mod race;
+mod report;
+mod run;
+mod scheme;
+
+use clap::ValueEnum;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum What {
+    /// Scheme programs, against Chez Scheme.
+    Scheme,
+    /// Binary trees through the Rust API of the heap, against the Boehm collector and Chez Scheme.
+    Heap,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            What::Scheme => "scheme",
+            What::Heap => "heap",
+        }
+    }
+}
+
+/// How to measure.
+#[derive(Clone, Debug, Default)]
+pub struct BenchOptions {
+    /// Few rounds, and no file unless `out` names one.
+    pub quick: bool,
+    /// Rounds, when the default is not wanted.
+    pub rounds: Option<usize>,
+    /// Only the programs whose name contains this.
+    pub only: Option<String>,
+    /// Where to write the page.
+    pub out: Option<PathBuf>,
+}
+
+/// An implementation that runs programs, and how it runs each.
+struct Entrant {
+    /// Its name.
+    name: &'static str,
+    /// Its version, in its own words.
+    version: String,
+    /// How its programs are made and run, for the page.
+    how: String,
+    /// For each program of the race, in the same order, the command that runs it.
+    commands: Vec<Vec<String>>,
+}
+
+/// Everything that a race needs.
+struct Course {
+    /// What its programs do, for the page.
+    about: &'static str,
+    /// The names of its programs. The first does nothing: it measures start-up.
+    programs: Vec<String>,
+    /// Who takes part; ratios are those of the first to each other.
+    entrants: Vec<Entrant>,
+    /// Who could not take part, and why.
+    missing: Vec<String>,
+    /// Two programs whose ratio is a figure of its own: upper, lower, what the ratio says.
+    pairs: Vec<(&'static str, &'static str, &'static str)>,
+    /// The part of a program's output that must be the same everywhere.
+    compared: fn(&str) -> String,
+}
+
+/// The command: measures, prints the page, and writes it under `docs/bench`. Says whether every
+/// program ran everywhere and printed the same.
+pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, String> {
+    let scratch = target_directory(root)?.join("bench").join(what.name());
+    std::fs::create_dir_all(&scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
+    let only = options.only.as_deref().unwrap_or_default();
+    let course = match what {
+        What::Scheme => scheme::course(root, &scratch, only)?,
+        What::Heap => heap::course(root, &scratch)?,
+    };
+    let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 9 });
+    let results = race::run(&course, rounds.max(1), &scratch)?;
+    let machine = machine::Machine::here(root);
+    let page = report::page(what.name(), &course, &results, rounds, &machine);
+    let said = std::io::stdout().write_all(page.as_bytes());
+    said.map_err(|e| e.to_string())?;
+    let out = match (&options.out, options.quick) {
+        (Some(out), _) => Some(out.clone()),
+        (None, true) => None,
+        (None, false) => {
+            let name = format!("{}-{}.md", machine.date, what.name());
+            Some(root.join("docs/bench").join(name))
+        }
+    };
+    if let Some(out) = out {
+        std::fs::write(&out, page).map_err(|e| format!("{}: {e}", out.display()))?;
+    }
+    Ok(results.sound())
+}
+
+/// Where cargo puts what it builds.
+fn target_directory(root: &Path) -> Result<PathBuf, String> {
+    let arguments = ["metadata", "--no-deps", "--offline", "--format-version=1"];
+    let json = output_of(Command::new(cargo()).args(arguments).current_dir(root))?;
+    let json: serde_json::Value = serde_json::from_str(&json).map_err(|e| e.to_string())?;
+    let path = json["target_directory"].as_str();
+    path.map(PathBuf::from)
+        .ok_or_else(|| "cargo metadata names no target directory".to_string())
+}
+
+fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Builds with cargo in release mode; what it says goes to the terminal.
+fn build(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new(cargo())
+        .args(["build", "--release"])
+        .args(arguments)
+        .current_dir(root)
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo build {}: {status}", arguments.join(" "))),
+        Err(e) => Err(format!("cargo: {e}")),
+    }
+}
+
+/// What a command prints, on both outputs, or why it failed.
+fn output_of(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| format!("{name}: {e}"))?;
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("{name}: {}: {}", output.status, err.trim()));
+    }
+    // Some programs tell their version on the error output.
+    Ok(if out.trim().is_empty() { err } else { out }
+        .trim()
+        .to_string())
+}
+
+/// Gives `f` a folder of its own.
+#[cfg(test)]
+fn with_scratch<T>(f: impl FnOnce(&Path) -> T) -> T {
+    let thread = std::thread::current().id();
+    let name = format!("xtask-bench-{}-{thread:?}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    let result = f(&folder);
+    std::fs::remove_dir_all(&folder).expect("the test's own folder");
+    result
+}
