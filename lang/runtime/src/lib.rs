@@ -1,1 +1,49 @@
-//! lang/runtime
+//! Scheme values, numbers, ports, conditions and primitives.
+//!
+//! What the library and the engines call: everything of the language that needs no call back into
+//! it (inv:primitive.leaf). A primitive takes its arguments from the root stack and re-reads them
+//! after whatever may allocate (inv:rooted.args).
+//!
+//! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only
+//! `unsafe`), `fault` and `primitive` (what a primitive is and returns), `rt` (the runtime of one
+//! thread) with `globals`, `code`, `symbols` and `strings`; then the areas: `num`, `condition`
+//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`; `check` and `prims` last.
+//!
+//! Absent on purpose: evaluation, continuations, and every procedure that calls a procedure.
+
+#![deny(unsafe_code)]
+
+mod check;
+mod code;
+mod condition;
+mod datum;
+mod equal;
+pub mod errno;
+mod fault;
+mod ffi;
+mod globals;
+pub mod kinds;
+pub mod num;
+#[allow(
+    unsafe_code,
+    reason = "the one module that reads and writes heap words"
+)]
+pub mod object;
+pub mod port;
+mod primitive;
+mod prims;
+pub mod printer;
+mod rt;
+pub mod strings;
+pub mod symbols;
+pub mod table;
+
+pub use check::list_length;
+pub use code::{CodeInfo, CodeTable, StubCodes};
+pub use condition::{EXTRA, IRRITANTS, KIND, MESSAGE, TRACE, WHO, error_number, is_condition};
+pub use equal::{equal, eqv};
+pub use fault::{Fault, Result};
+pub use ffi::Foreign;
+pub use globals::Globals;
+pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
+pub use rt::{Args, Rt};

@@ -1,0 +1,350 @@
+//! Conditions: the objects that errors raise, and how faults become them.
+//!
+//! A condition is kind, message, irritants, who, trace and extra (`kinds`). Its message reads on
+//! into the irritants: `car: argument 1 must be a pair, not` + `5`. `extra` is the error number of
+//! a `file`, `io` or `system` condition, the name of an `unbound` variable, else `#f`.
+//!
+//! inv:condition.ready — the condition for a full heap is made when the runtime starts, so raising
+//! it allocates nothing.
+//!
+//! Absent on purpose: raising. The engine does that.
+
+use bowline_layout::Value;
+
+use crate::errno;
+use crate::fault::{Fault, Result};
+use crate::kinds;
+use crate::object;
+use crate::printer;
+use crate::rt::{Rt, root};
+use crate::strings;
+use crate::symbols::is_symbol;
+
+/// Word of a condition's kind, a symbol.
+pub const KIND: usize = 1;
+/// Word of its message, a string.
+pub const MESSAGE: usize = 2;
+/// Word of its irritants, a list.
+pub const IRRITANTS: usize = 3;
+/// Word of the procedure that failed, a symbol or `#f`.
+pub const WHO: usize = 4;
+/// Word of its trace, a list or `#f`.
+pub const TRACE: usize = 5;
+/// Word of what only its kind knows.
+pub const EXTRA: usize = 6;
+
+/// Whether `v` is a condition.
+#[inline]
+pub fn is_condition(v: Value) -> bool {
+    object::is(v, kinds::CONDITION)
+}
+
+/// A condition before it is in the heap.
+struct Draft {
+    kind: Value,
+    message: String,
+    who: Who,
+    extra: Extra,
+}
+
+enum Who {
+    Nobody,
+    Name(&'static str),
+    /// The value at the bottom of the values that were pushed.
+    First,
+}
+
+enum Extra {
+    None,
+    Number(i32),
+    Text(String),
+}
+
+impl Rt {
+    /// Makes the condition for when the heap is full (inv:condition.ready).
+    pub(crate) fn prepare_out_of_memory(&mut self) -> Result<()> {
+        let message = self.make_literal_string("out of memory: the heap is full")?;
+        let kind = self.known.out_of_memory;
+        let condition = self.make_object(
+            kinds::CONDITION,
+            &[
+                kind,
+                message,
+                Value::NIL,
+                Value::FALSE,
+                Value::FALSE,
+                Value::FALSE,
+            ],
+        )?;
+        self.roots.set(root::OUT_OF_MEMORY, condition);
+        Ok(())
+    }
+
+    /// The condition for when the heap is full.
+    pub fn out_of_memory_condition(&self) -> Value {
+        self.roots.get(root::OUT_OF_MEMORY)
+    }
+
+    /// The object to raise for a fault (inv:fault.fresh). When there is no room even for that, it
+    /// is the condition for a full heap.
+    pub fn condition_of(&mut self, fault: Box<Fault>) -> Value {
+        let height = self.height();
+        let made = self.make_condition_of(*fault);
+        self.truncate(height);
+        made.unwrap_or_else(|_| self.out_of_memory_condition())
+    }
+
+    fn make_condition_of(&mut self, fault: Fault) -> Result {
+        let base = self.height();
+        match fault {
+            Fault::Condition(v) | Fault::Raise { object: v, .. } => return Ok(v),
+            Fault::OutOfMemory => return Ok(self.out_of_memory_condition()),
+            _ => {}
+        }
+        let irritants = self.push_irritants(&fault);
+        let draft = self.draft(fault, base);
+        let first = match draft.who {
+            Who::First => base + 1,
+            _ => base,
+        };
+        self.finish_condition(draft, base, first, irritants)
+    }
+
+    /// Pushes the values in a fault and says how many there are.
+    fn push_irritants(&mut self, fault: &Fault) -> usize {
+        let base = self.height();
+        match fault {
+            Fault::WrongType { got, .. }
+            | Fault::Range { got, .. }
+            | Fault::Immutable { got, .. }
+            | Fault::NotProcedure { got, .. } => self.push(*got),
+            Fault::Bad { irritants, .. } | Fault::Control { irritants, .. } => {
+                // A primitive blames its own arguments, which are few; more would not be read.
+                for &v in irritants.iter().take(16) {
+                    self.push(v);
+                }
+            }
+            Fault::NotInstance { who, got, .. } => {
+                self.push(*who);
+                self.push(*got);
+            }
+            Fault::System { who, .. } => self.push(*who),
+            Fault::Port { port, .. } => self.push(*port),
+            _ => {}
+        }
+        self.height() - base
+    }
+
+    /// Kind and text of a fault whose values are on the stack. Allocates nothing.
+    fn draft(&self, fault: Fault, base: usize) -> Draft {
+        let k = self.known;
+        let draft = |kind, message: String, who| Draft {
+            kind,
+            message,
+            who,
+            extra: Extra::None,
+        };
+        match fault {
+            Fault::WrongType {
+                who,
+                position,
+                expected,
+                ..
+            } => draft(
+                k.type_error,
+                format!("{who}: argument {position} must be {expected}, not"),
+                Who::Name(who),
+            ),
+            Fault::Range {
+                who,
+                what,
+                low,
+                high,
+                ..
+            } => {
+                let message = if low <= high {
+                    format!("{who}: the {what} must be from {low} to {high}, not")
+                } else {
+                    format!("{who}: no {what} is valid here, so neither is")
+                };
+                draft(k.range, message, Who::Name(who))
+            }
+            Fault::Bad { who, message, .. } => {
+                draft(k.argument, format!("{who}: {message}"), Who::Name(who))
+            }
+            Fault::Immutable { who, .. } => draft(
+                k.immutable,
+                format!("{who}: the object may not be changed:"),
+                Who::Name(who),
+            ),
+            Fault::DivideByZero { who } => {
+                draft(k.divide, format!("{who}: division by zero"), Who::Name(who))
+            }
+            Fault::NotInstance { rtd, .. } => {
+                let who = printer::print(self, self.at(base), printer::Mode::Display);
+                let name = printer::print(self, object::field(rtd, 1), printer::Mode::Display);
+                let message = format!("{who}: argument 1 must be a record of type {name}, not");
+                draft(k.type_error, message, Who::First)
+            }
+            fault => self.draft_of_system(fault, base),
+        }
+    }
+
+    /// The other half of `draft`: calls, variables, the system.
+    fn draft_of_system(&self, fault: Fault, base: usize) -> Draft {
+        let k = self.known;
+        let nobody = |kind, message: String, extra| Draft {
+            kind,
+            message,
+            who: Who::Nobody,
+            extra,
+        };
+        match fault {
+            Fault::Arity {
+                procedure,
+                got,
+                min,
+                max,
+            } => {
+                let name = printer::procedure_label(self, procedure);
+                let takes = arity_text(min, max);
+                let message = format!("{name} takes {takes}, but was called with {got}");
+                nobody(k.arity, message, Extra::None)
+            }
+            Fault::NotProcedure { .. } => nobody(
+                k.not_procedure,
+                "called an object that is not a procedure:".into(),
+                Extra::None,
+            ),
+            Fault::Unbound { name } => nobody(
+                k.unbound,
+                format!("the variable {name} has no value yet"),
+                Extra::Text(name),
+            ),
+            Fault::Uninitialised { name } => nobody(
+                k.unbound,
+                format!("the variable {name} is used before its initialisation"),
+                Extra::Text(name),
+            ),
+            Fault::Control { message, .. } => nobody(k.control, message, Extra::None),
+            Fault::Port { who, message, .. } => Draft {
+                who: Who::Name(who),
+                ..nobody(k.port, format!("{who}: {message}:"), Extra::None)
+            },
+            Fault::File { who, errno, path } => Draft {
+                who: Who::Name(who),
+                ..nobody(
+                    k.file,
+                    format!("{who}: {path}: {}", errno::text(errno)),
+                    Extra::Number(errno),
+                )
+            },
+            Fault::Io { who, errno } => Draft {
+                who: Who::Name(who),
+                ..nobody(
+                    k.io,
+                    format!("{who}: {}", errno::text(errno)),
+                    Extra::Number(errno),
+                )
+            },
+            Fault::System { errno, .. } => {
+                let who = printer::print(self, self.at(base), printer::Mode::Display);
+                let message = format!("{who}: {}", errno::text(errno));
+                Draft {
+                    who: Who::First,
+                    ..nobody(k.system, message, Extra::Number(errno))
+                }
+            }
+            Fault::Read { message } => nobody(k.read, message, Extra::None),
+            Fault::Ffi(error) => nobody(k.foreign, error.to_string(), Extra::None),
+            Fault::Exit(status) => nobody(k.control, format!("exit {status}"), Extra::None),
+            // Every other fault is drafted above or has its condition already.
+            _ => nobody(k.error, "unknown error".into(), Extra::None),
+        }
+    }
+
+    fn finish_condition(
+        &mut self,
+        draft: Draft,
+        base: usize,
+        first: usize,
+        count: usize,
+    ) -> Result {
+        let mut list = Value::NIL;
+        for i in (first..base + count).rev() {
+            let item = self.at(i);
+            list = self.cons(item, list)?;
+        }
+        self.push(list);
+        let extra = match &draft.extra {
+            Extra::None => Value::FALSE,
+            Extra::Number(n) => Value::fixnum((*n).into()),
+            Extra::Text(text) => self.make_string(text)?,
+        };
+        self.push(extra);
+        let message = self.make_string(&draft.message)?;
+        let who = match draft.who {
+            Who::Nobody => Value::FALSE,
+            Who::Name(name) => self.intern(name),
+            Who::First => self.at(base),
+        };
+        let extra = self.pop();
+        let list = self.pop();
+        self.make_object(
+            kinds::CONDITION,
+            &[draft.kind, message, list, who, Value::FALSE, extra],
+        )
+    }
+
+    /// Sets the trace of a condition.
+    pub fn set_condition_trace(&mut self, condition: Value, trace: Value) {
+        object::store(&mut self.heap, condition, TRACE, trace);
+    }
+
+    /// What a person is told of a raised object: a condition's message with its irritants, or the
+    /// object as written.
+    pub fn describe(&self, v: Value) -> String {
+        if !is_condition(v) {
+            return printer::print(self, v, printer::Mode::Write);
+        }
+        let message = object::field(v, MESSAGE);
+        let mut out = if strings::is_string(message) {
+            self.text(message).to_string()
+        } else {
+            printer::print(self, message, printer::Mode::Write)
+        };
+        let mut rest = object::field(v, IRRITANTS);
+        while rest.is_pair() {
+            out.push(' ');
+            out.push_str(&printer::print(
+                self,
+                object::car(rest),
+                printer::Mode::Write,
+            ));
+            rest = object::cdr(rest);
+        }
+        out
+    }
+}
+
+/// "2 arguments", "at least 1 argument", "1 to 3 arguments".
+pub(crate) fn arity_text(min: usize, max: Option<usize>) -> String {
+    let plural = |n: usize| if n == 1 { "argument" } else { "arguments" };
+    match max {
+        Some(0) => "no arguments".into(),
+        Some(max) if max == min => format!("{min} {}", plural(min)),
+        Some(max) => format!("{min} to {max} arguments"),
+        None => format!("at least {min} {}", plural(min)),
+    }
+}
+
+/// The error number of a condition that has one.
+pub fn error_number(v: Value) -> Option<i32> {
+    let n = object::field(v, EXTRA).as_fixnum()?;
+    i32::try_from(n).ok()
+}
+
+/// Whether `who` may stand in a condition: a symbol or `#f`.
+pub(crate) fn is_who(v: Value) -> bool {
+    is_symbol(v) || v == Value::FALSE
+}

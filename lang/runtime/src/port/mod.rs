@@ -1,0 +1,340 @@
+//! Ports: what a port object in the heap stands for.
+//!
+//! A port's state is Rust data in a slab; the object holds the index. A weak cell per entry tells
+//! when an object has died: opening a port sweeps such entries, so files that a program forgot are
+//! flushed and closed.
+//!
+//! inv:port.index — an entry's weak cell holds the one port object that names it, or is dead; an
+//! index is used again only after that.
+//!
+//! Absent on purpose: the current ports, which are parameters of the library, and transcoding: text
+//! is UTF-8, and what is not becomes U+FFFD.
+
+mod input;
+mod output;
+
+use std::sync::Arc;
+
+use bowline_gc::Heap;
+use bowline_layout::Value;
+
+use crate::fault::{Fault, Result};
+use crate::kinds;
+use crate::object::{self, CellRoots, Cells};
+use crate::rt::{Rt, root};
+
+pub use input::{Input, Source};
+pub use output::{Output, Sink};
+
+const INDEX: usize = 1;
+const FLAGS: usize = 2;
+
+/// What a port object says of itself without its state.
+pub mod flags {
+    /// Data can be taken from it.
+    pub const INPUT: i64 = 1;
+    /// Data can be given to it.
+    pub const OUTPUT: i64 = 2;
+    /// It deals in characters.
+    pub const TEXTUAL: i64 = 4;
+    /// It deals in bytes.
+    pub const BINARY: i64 = 8;
+    /// Its output can be got as a string or a bytevector.
+    pub const MEMORY: i64 = 16;
+}
+
+/// The state of a port.
+pub enum Port {
+    /// An input port.
+    Input(Input),
+    /// An output port.
+    Output(Output),
+    /// A port of either direction that was closed.
+    Closed,
+}
+
+/// Every port's state.
+pub struct PortTable {
+    entries: Vec<Port>,
+    free: Vec<usize>,
+    owners: Arc<Cells>,
+}
+
+impl PortTable {
+    pub(crate) fn new(heap: &Heap) -> PortTable {
+        let owners = Cells::new(true, Value::FALSE);
+        heap.register_roots(Box::new(CellRoots(Arc::clone(&owners))));
+        PortTable {
+            entries: Vec::new(),
+            free: Vec::new(),
+            owners,
+        }
+    }
+
+    /// Closes what no program can reach any more (inv:port.index).
+    fn sweep(&mut self) {
+        for i in 0..self.entries.len() {
+            if self.owners.get(i) == Value::BROKEN {
+                if let Port::Output(out) = &mut self.entries[i] {
+                    // Nobody is left to be told.
+                    let _ = out.flush();
+                }
+                self.entries[i] = Port::Closed;
+                self.owners.set(i, Value::FALSE);
+                self.free.push(i);
+            }
+        }
+    }
+
+    fn add(&mut self, port: Port) -> Option<usize> {
+        self.sweep();
+        if let Some(i) = self.free.pop() {
+            self.entries[i] = port;
+            return Some(i);
+        }
+        let i = self.entries.len();
+        if !self.owners.ensure(i) {
+            return None;
+        }
+        self.entries.push(port);
+        Some(i)
+    }
+
+    /// Flushes every output port: for the end of the program.
+    pub fn flush_all(&mut self) {
+        for port in &mut self.entries {
+            if let Port::Output(out) = port {
+                // The program is over; there is nobody to tell.
+                let _ = out.flush();
+            }
+        }
+    }
+}
+
+/// Whether `v` is a port.
+#[inline]
+pub fn is_port(v: Value) -> bool {
+    object::is(v, kinds::PORT)
+}
+
+/// The flags of a port.
+pub fn port_flags(v: Value) -> i64 {
+    object::field(v, FLAGS).as_fixnum().unwrap_or(0)
+}
+
+fn index(v: Value) -> usize {
+    let n = object::field(v, INDEX).as_fixnum().unwrap_or(0);
+    usize::try_from(n).unwrap_or(0)
+}
+
+/// The error number of an I/O error.
+pub(crate) fn errno_of(error: &std::io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}
+
+impl Rt {
+    /// A port object for this state.
+    pub fn make_port(&mut self, port: Port) -> Result {
+        let flags = match &port {
+            Port::Input(p) => flags::INPUT | p.flags(),
+            Port::Output(p) => flags::OUTPUT | p.flags(),
+            Port::Closed => 0,
+        };
+        // The object comes first: an entry without an owner would never be swept.
+        let zero = Value::fixnum(0);
+        let object = self.make_object(kinds::PORT, &[zero, Value::fixnum(flags)])?;
+        let Some(i) = self.ports.add(port) else {
+            return Err(Box::new(Fault::OutOfMemory));
+        };
+        object::init(object, INDEX, Value::fixnum(i as i64));
+        self.ports.owners.set(i, object);
+        Ok(object)
+    }
+
+    pub(crate) fn open_standard_ports(&mut self) -> Result<()> {
+        let stdin = self.make_port(Port::Input(Input::stdin()))?;
+        self.roots.set(root::STDIN, stdin);
+        let stdout = self.make_port(Port::Output(Output::stdout()))?;
+        self.roots.set(root::STDOUT, stdout);
+        let stderr = self.make_port(Port::Output(Output::stderr()))?;
+        self.roots.set(root::STDERR, stderr);
+        Ok(())
+    }
+
+    /// The port of standard input.
+    pub fn stdin_port(&self) -> Value {
+        self.roots.get(root::STDIN)
+    }
+
+    /// The port of standard output.
+    pub fn stdout_port(&self) -> Value {
+        self.roots.get(root::STDOUT)
+    }
+
+    /// The port of standard error.
+    pub fn stderr_port(&self) -> Value {
+        self.roots.get(root::STDERR)
+    }
+
+    /// Flushes every output port: for the end of the program, and before anything that may end it.
+    pub fn flush_ports(&mut self) {
+        self.ports.flush_all();
+    }
+
+    /// Whether a port is open.
+    pub fn port_is_open(&self, v: Value) -> bool {
+        !matches!(self.ports.entries[index(v)], Port::Closed)
+    }
+
+    /// How a port prints.
+    pub(crate) fn port_label(&self, v: Value) -> String {
+        let f = port_flags(v);
+        let direction = if f & flags::INPUT != 0 {
+            "input"
+        } else {
+            "output"
+        };
+        let kind = if f & flags::BINARY != 0 {
+            "binary "
+        } else {
+            ""
+        };
+        let closed = if self.port_is_open(v) { "" } else { "closed " };
+        format!("#<{closed}{kind}{direction}-port>")
+    }
+
+    /// Checks that `v` is a port with all of these flags, which `expected` describes.
+    pub(crate) fn check_port(
+        &self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+        wanted: i64,
+        expected: &'static str,
+    ) -> Result<usize> {
+        if !is_port(v) || port_flags(v) & wanted != wanted {
+            return Fault::wrong_type(who, position, expected, v);
+        }
+        if !self.port_is_open(v) {
+            return Err(Box::new(Fault::Port {
+                who,
+                message: "the port is closed",
+                port: v,
+            }));
+        }
+        Ok(index(v))
+    }
+
+    /// The state of an open input port with these flags.
+    pub(crate) fn input(
+        &mut self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+        kind: i64,
+    ) -> Result<&mut Input> {
+        let expected = if kind & flags::BINARY != 0 {
+            "a binary input port"
+        } else if kind & flags::TEXTUAL != 0 {
+            "a textual input port"
+        } else {
+            "an input port"
+        };
+        let i = self.check_port(who, position, v, flags::INPUT | kind, expected)?;
+        if matches!(&self.ports.entries[i], Port::Input(p) if p.is_stdin()) {
+            self.flush_stdout();
+        }
+        match &mut self.ports.entries[i] {
+            Port::Input(p) => Ok(p),
+            _ => Fault::wrong_type(who, position, expected, v),
+        }
+    }
+
+    /// A prompt must be seen before the answer is waited for.
+    fn flush_stdout(&mut self) {
+        let i = index(self.stdout_port());
+        if let Port::Output(out) = &mut self.ports.entries[i] {
+            // The next write reports the error.
+            let _ = out.flush();
+        }
+    }
+
+    /// The state of an open output port with these flags.
+    pub(crate) fn output(
+        &mut self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+        kind: i64,
+    ) -> Result<&mut Output> {
+        let expected = if kind & flags::BINARY != 0 {
+            "a binary output port"
+        } else if kind & flags::TEXTUAL != 0 {
+            "a textual output port"
+        } else {
+            "an output port"
+        };
+        let i = self.check_port(who, position, v, flags::OUTPUT | kind, expected)?;
+        match &mut self.ports.entries[i] {
+            Port::Output(p) => Ok(p),
+            _ => Fault::wrong_type(who, position, expected, v),
+        }
+    }
+
+    /// Writes text to a textual output port.
+    pub fn write_text(
+        &mut self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+        text: &str,
+    ) -> Result<()> {
+        let out = self.output(who, position, v, flags::TEXTUAL)?;
+        io(who, out.write(text.as_bytes()))
+    }
+
+    /// Writes bytes of a `Bytes` object to an output port that was checked.
+    pub(crate) fn write_heap_bytes(
+        &mut self,
+        who: &'static str,
+        port: Value,
+        bytes: Value,
+        start: usize,
+        end: usize,
+    ) -> Result<()> {
+        let Rt { heap, ports, .. } = self;
+        let content = object::bytes(heap, bytes, start, end - start);
+        match &mut ports.entries[index(port)] {
+            Port::Output(out) => io(who, out.write(content)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Closes a port; flushes it if it is an output port. Closing twice does nothing.
+    pub(crate) fn close_port(&mut self, who: &'static str, v: Value) -> Result<()> {
+        let i = index(v);
+        let state = std::mem::replace(&mut self.ports.entries[i], Port::Closed);
+        match state {
+            Port::Output(mut out) => io(who, out.flush()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was written to a memory port so far.
+    pub(crate) fn output_so_far(&self, v: Value) -> Vec<u8> {
+        match &self.ports.entries[index(v)] {
+            Port::Output(out) => out.memory().to_vec(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// An I/O result as a primitive's.
+pub(crate) fn io<T>(who: &'static str, result: std::io::Result<T>) -> Result<T> {
+    result.map_err(|error| {
+        Box::new(Fault::Io {
+            who,
+            errno: errno_of(&error),
+        })
+    })
+}

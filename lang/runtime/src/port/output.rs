@@ -1,0 +1,116 @@
+//! Output ports: a buffer in front of a file, a standard stream, or nothing (memory).
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+
+use super::flags;
+
+/// Where output goes.
+pub enum Sink {
+    /// Nowhere: it is kept.
+    Memory,
+    /// A file.
+    File(File),
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+const BUFFER: usize = 16 * 1024;
+
+/// An output port.
+pub struct Output {
+    sink: Sink,
+    buffer: Vec<u8>,
+    textual: bool,
+    /// Flush at each line end (a terminal), or at each write (standard error).
+    by_line: bool,
+    at_once: bool,
+}
+
+impl Output {
+    /// A port that writes to `sink`.
+    pub fn new(sink: Sink, textual: bool) -> Output {
+        let at_once = matches!(sink, Sink::Stderr);
+        Output {
+            sink,
+            buffer: Vec::new(),
+            textual,
+            by_line: false,
+            at_once,
+        }
+    }
+
+    pub(super) fn stdout() -> Output {
+        Output {
+            by_line: io::stdout().is_terminal(),
+            ..Output::new(Sink::Stdout, true)
+        }
+    }
+
+    pub(super) fn stderr() -> Output {
+        Output::new(Sink::Stderr, true)
+    }
+
+    pub(super) fn flags(&self) -> i64 {
+        let kind = match (&self.sink, self.textual) {
+            // The standard streams take both, as C's do.
+            (Sink::Stdout | Sink::Stderr, _) => flags::TEXTUAL | flags::BINARY,
+            (_, true) => flags::TEXTUAL,
+            (_, false) => flags::BINARY,
+        };
+        match self.sink {
+            Sink::Memory => kind | flags::MEMORY,
+            _ => kind,
+        }
+    }
+
+    /// What a memory port has got so far.
+    pub(super) fn memory(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Writes bytes; text is UTF-8.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if matches!(self.sink, Sink::Memory) {
+            return Ok(());
+        }
+        let full = self.buffer.len() >= BUFFER;
+        if full || self.at_once || self.by_line && bytes.contains(&b'\n') {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    /// Hands what is buffered to the system. What could not be written is dropped with the error:
+    /// a full disk must not make every later write fail for the same bytes.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let result = match &mut self.sink {
+            Sink::Memory => return Ok(()),
+            Sink::File(file) => file.write_all(&self.buffer),
+            Sink::Stdout => {
+                let mut out = io::stdout().lock();
+                out.write_all(&self.buffer).and_then(|()| out.flush())
+            }
+            Sink::Stderr => io::stderr().lock().write_all(&self.buffer),
+        };
+        self.buffer.clear();
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_device_reports_once_and_the_port_stays_usable() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut out = Output::new(Sink::File(full), true);
+        out.write(b"x").unwrap();
+        assert_eq!(out.flush().unwrap_err().raw_os_error(), Some(libc::ENOSPC));
+        assert!(out.flush().is_ok());
+    }
+}

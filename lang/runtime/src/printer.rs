@@ -1,0 +1,408 @@
+//! Heap values to text: `display`, `write`, `write-shared`, `write-simple`.
+//!
+//! Printing allocates nothing in the heap, so addresses hold still and may be keys. It keeps its
+//! own stack: depth costs memory, never the machine stack.
+//!
+//! `display` and `write` label what is on a cycle only; a first walk with a budget and without a
+//! table settles the usual case. R7RS lets `write-simple` run for ever on a cycle; ours labels it,
+//! which is the better of the two.
+//!
+//! Absent on purpose: line breaking.
+
+use std::collections::HashMap;
+
+use bowline_layout::{Value, procedure};
+use bowline_syntax::{write_character, write_string, write_symbol};
+
+use crate::condition;
+use crate::kinds;
+use crate::object;
+use crate::rt::Rt;
+use crate::symbols;
+
+/// How to print.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// For people: strings and characters stand bare.
+    Display,
+    /// For `read`, with labels for cycles.
+    Write,
+    /// For `read`, with labels for everything that occurs twice.
+    Shared,
+    /// For `read`, without labels for what is merely shared.
+    Simple,
+}
+
+/// The text of `v`.
+pub fn print(rt: &Rt, v: Value, mode: Mode) -> String {
+    let labels = match mode {
+        Mode::Shared => shared(v),
+        _ if is_small_tree(v) => HashMap::new(),
+        _ => cyclic(v),
+    };
+    let mut printer = Printer {
+        rt,
+        quoted: mode != Mode::Display,
+        out: String::new(),
+        tasks: vec![Task::Value(v)],
+        labels,
+        next: 0,
+    };
+    printer.run();
+    printer.out
+}
+
+/// The parts of a compound value that printing goes into: pairs, vectors, records.
+fn children(v: Value) -> Option<(usize, usize)> {
+    if v.is_pair() {
+        return Some((0, 2));
+    }
+    match object::type_id(v)? {
+        kinds::VECTOR | kinds::MULTIPLE_VALUES if object::length(v) > 0 => {
+            Some((1, 1 + object::length(v)))
+        }
+        kinds::RECORD => Some((2, 1 + object::length(v))),
+        kinds::BOX => Some((1, 2)),
+        _ => None,
+    }
+}
+
+fn child(v: Value, i: usize) -> Value {
+    if v.is_pair() {
+        if i == 0 {
+            object::car(v)
+        } else {
+            object::cdr(v)
+        }
+    } else {
+        object::field(v, i)
+    }
+}
+
+/// Whether a walk of at most some thousand steps ends, so that there is no cycle.
+fn is_small_tree(v: Value) -> bool {
+    let mut budget = 4096;
+    let mut stack = vec![v];
+    while let Some(v) = stack.pop() {
+        if let Some((first, end)) = children(v) {
+            if budget < end - first {
+                return false;
+            }
+            budget -= end - first;
+            stack.extend((first..end).map(|i| child(v, i)));
+        }
+    }
+    true
+}
+
+/// What has been given a label: `None` until it is printed.
+type Labels = HashMap<u64, Option<usize>>;
+
+/// Everything that the walk meets again while it is inside it.
+fn cyclic(v: Value) -> Labels {
+    enum Step {
+        Enter(Value),
+        Leave(Value),
+    }
+    let mut labels = Labels::new();
+    // Whether a node is on the path; nodes that were left stay, so that each is walked once.
+    let mut seen: HashMap<u64, bool> = HashMap::new();
+    let mut stack = vec![Step::Enter(v)];
+    while let Some(step) = stack.pop() {
+        match step {
+            Step::Leave(v) => {
+                seen.insert(v.bits(), false);
+            }
+            Step::Enter(v) => {
+                let Some((first, end)) = children(v) else {
+                    continue;
+                };
+                match seen.get(&v.bits()) {
+                    Some(true) => {
+                        labels.insert(v.bits(), None);
+                    }
+                    Some(false) => {}
+                    None => {
+                        seen.insert(v.bits(), true);
+                        stack.push(Step::Leave(v));
+                        stack.extend((first..end).rev().map(|i| Step::Enter(child(v, i))));
+                    }
+                }
+            }
+        }
+    }
+    labels
+}
+
+/// Everything that occurs twice.
+fn shared(v: Value) -> Labels {
+    let mut labels = Labels::new();
+    let mut seen = std::collections::HashSet::new();
+    let mut stack = vec![v];
+    while let Some(v) = stack.pop() {
+        let Some((first, end)) = children(v) else {
+            continue;
+        };
+        if seen.insert(v.bits()) {
+            stack.extend((first..end).map(|i| child(v, i)));
+        } else {
+            labels.insert(v.bits(), None);
+        }
+    }
+    labels
+}
+
+enum Task {
+    Value(Value),
+    /// What follows an element of a list.
+    Tail(Value),
+    /// The fields from an index on, with a space before each but the first of a vector.
+    Fields(Value, usize, bool),
+    Text(&'static str),
+}
+
+struct Printer<'a> {
+    rt: &'a Rt,
+    quoted: bool,
+    out: String,
+    tasks: Vec<Task>,
+    labels: Labels,
+    next: usize,
+}
+
+impl Printer<'_> {
+    fn run(&mut self) {
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Text(text) => self.out.push_str(text),
+                Task::Value(v) => self.value(v),
+                Task::Tail(v) => self.tail(v),
+                Task::Fields(v, i, space) => self.fields(v, i, space),
+            }
+        }
+    }
+
+    fn fields(&mut self, v: Value, i: usize, space: bool) {
+        if i > object::length(v) {
+            return;
+        }
+        if space {
+            self.out.push(' ');
+        }
+        self.tasks.push(Task::Fields(v, i + 1, true));
+        self.tasks.push(Task::Value(object::field(v, i)));
+    }
+
+    fn tail(&mut self, v: Value) {
+        if v == Value::NIL {
+            self.out.push(')');
+        } else if v.is_pair() && !self.labels.contains_key(&v.bits()) {
+            self.out.push(' ');
+            self.tasks.push(Task::Tail(object::cdr(v)));
+            self.tasks.push(Task::Value(object::car(v)));
+        } else {
+            self.out.push_str(" . ");
+            self.tasks.push(Task::Text(")"));
+            self.tasks.push(Task::Value(v));
+        }
+    }
+
+    fn value(&mut self, v: Value) {
+        if let Some(label) = self.labels.get_mut(&v.bits()) {
+            if let Some(n) = label {
+                self.out.push_str(&format!("#{n}#"));
+                return;
+            }
+            let n = self.next;
+            *label = Some(n);
+            self.next += 1;
+            self.out.push_str(&format!("#{n}="));
+        }
+        if v.is_pair() {
+            self.pair(v);
+        } else if v.is_procedure() {
+            self.out
+                .push_str(&format!("#<{}>", procedure_label(self.rt, v)));
+        } else if v.is_object() {
+            self.object(v);
+        } else {
+            self.immediate(v);
+        }
+    }
+
+    fn pair(&mut self, v: Value) {
+        if let Some(prefix) = self.abbreviation(v) {
+            self.out.push_str(prefix);
+            let datum = object::car(object::cdr(v));
+            self.tasks.push(Task::Value(datum));
+            return;
+        }
+        self.out.push('(');
+        self.tasks.push(Task::Tail(object::cdr(v)));
+        self.tasks.push(Task::Value(object::car(v)));
+    }
+
+    fn abbreviation(&self, v: Value) -> Option<&'static str> {
+        let rest = object::cdr(v);
+        if !rest.is_pair()
+            || object::cdr(rest) != Value::NIL
+            || self.labels.contains_key(&rest.bits())
+        {
+            return None;
+        }
+        let known = self.rt.known;
+        match object::car(v) {
+            s if s == known.quote => Some("'"),
+            s if s == known.quasiquote => Some("`"),
+            s if s == known.unquote => Some(","),
+            s if s == known.unquote_splicing => Some(",@"),
+            _ => None,
+        }
+    }
+
+    fn immediate(&mut self, v: Value) {
+        if let Some(n) = v.as_fixnum() {
+            self.out.push_str(&n.to_string());
+            return;
+        }
+        if let Some(c) = v.as_char() {
+            if self.quoted {
+                write_character(c, &mut self.out);
+            } else {
+                self.out.push(c);
+            }
+            return;
+        }
+        self.out.push_str(match v {
+            Value::TRUE => "#t",
+            Value::FALSE => "#f",
+            Value::NIL => "()",
+            Value::EOF => "#<eof>",
+            Value::UNSPECIFIED => "#<unspecified>",
+            Value::UNBOUND => "#<unbound>",
+            Value::DEFAULT => "#<default>",
+            Value::BROKEN => "#<broken>",
+            _ => "#<unknown>",
+        });
+    }
+
+    fn object(&mut self, v: Value) {
+        let rt = self.rt;
+        match object::header(v).type_id() {
+            kinds::STRING if self.quoted => write_string(rt.text(v), &mut self.out),
+            kinds::STRING => self.out.push_str(rt.text(v)),
+            kinds::SYMBOL if self.quoted => write_symbol(rt.symbol_name(v), &mut self.out),
+            kinds::SYMBOL => self.out.push_str(rt.symbol_name(v)),
+            kinds::FLONUM | kinds::BIGNUM | kinds::RATNUM => {
+                if let Some(n) = rt.number(v) {
+                    self.out.push_str(&n.to_string(10));
+                }
+            }
+            kinds::BYTEVECTOR => {
+                let bytes: Vec<String> = rt.bytevector(v).iter().map(u8::to_string).collect();
+                self.out.push_str(&format!("#u8({})", bytes.join(" ")));
+            }
+            kinds::VECTOR => self.compound("#(", v, 1, ")"),
+            kinds::MULTIPLE_VALUES => self.compound("#<values ", v, 1, ">"),
+            kinds::BOX => self.compound("#<box ", v, 1, ">"),
+            kinds::RECORD => {
+                let name = object::field(object::field(v, 1), 1);
+                self.out.push_str("#<");
+                if symbols::is_symbol(name) {
+                    self.out.push_str(rt.symbol_name(name));
+                }
+                self.tasks.push(Task::Text(">"));
+                self.tasks.push(Task::Fields(v, 2, true));
+            }
+            _ => self.opaque(v),
+        }
+    }
+
+    fn compound(&mut self, open: &'static str, v: Value, first: usize, close: &'static str) {
+        self.out.push_str(open);
+        self.tasks.push(Task::Text(close));
+        self.tasks.push(Task::Fields(v, first, false));
+    }
+
+    fn opaque(&mut self, v: Value) {
+        let rt = self.rt;
+        let text = match object::header(v).type_id() {
+            kinds::RECORD_TYPE => {
+                let name = object::field(v, 1);
+                format!("#<record-type {}>", print(rt, name, Mode::Display))
+            }
+            kinds::CONDITION => {
+                let kind = print(rt, object::field(v, condition::KIND), Mode::Display);
+                format!("#<condition {kind}: {}>", rt.describe_shallow(v))
+            }
+            kinds::PROMISE => "#<promise>".into(),
+            kinds::PORT => rt.port_label(v),
+            kinds::HASH_TABLE => format!("#<hash-table {}>", crate::table::count(v)),
+            kinds::ENVIRONMENT => "#<environment>".into(),
+            kinds::CALLBACK => "#<callback>".into(),
+            kinds::LIBRARY => {
+                format!(
+                    "#<foreign-library {}>",
+                    print(rt, object::field(v, 2), Mode::Display)
+                )
+            }
+            kinds::GUARDIAN => "#<guardian>".into(),
+            kinds::HANDLE => "#<handle>".into(),
+            kinds::DYN => "#<dynamic-state>".into(),
+            kinds::SEGMENT => "#<stack-segment>".into(),
+            kinds::WEAK_PAIR => "#<weak-pair>".into(),
+            kinds::FOREIGN_POINTER => {
+                let address = object::raw(v, bowline_layout::foreign_pointer::POINTER);
+                format!("#<pointer {address:#x}>")
+            }
+            _ => "#<object>".into(),
+        };
+        self.out.push_str(&text);
+    }
+}
+
+impl Rt {
+    /// A condition's message alone, so that printing it cannot go round in circles.
+    fn describe_shallow(&self, v: Value) -> String {
+        let message = object::field(v, condition::MESSAGE);
+        if crate::strings::is_string(message) {
+            self.text(message).to_string()
+        } else {
+            "?".into()
+        }
+    }
+
+    /// The name of a procedure, if it has one.
+    pub fn procedure_name(&self, v: Value) -> Option<String> {
+        let captured = |i: usize| object::field(v, procedure::CAPTURED + i);
+        match object::type_id(v)? {
+            kinds::PRIMITIVE => {
+                let index = usize::try_from(captured(0).as_fixnum()?).ok()?;
+                Some(self.primitives.get(index)?.name.to_string())
+            }
+            kinds::FOREIGN_PROCEDURE => Some(print(self, captured(1), Mode::Display)),
+            kinds::CLOSURE | kinds::CASE_LAMBDA => {
+                let info = self.code.info(object::raw(v, procedure::CODE))?;
+                if info.name.is_none() && object::is(v, kinds::CASE_LAMBDA) {
+                    return None;
+                }
+                info.name.as_ref().map(|name| name.to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// "procedure car", "procedure", "continuation", "parameter": for messages and printing.
+pub fn procedure_label(rt: &Rt, v: Value) -> String {
+    let what = match object::type_id(v) {
+        Some(kinds::KONT) => "continuation",
+        Some(kinds::PARAMETER) => "parameter",
+        Some(kinds::FOREIGN_PROCEDURE) => "foreign procedure",
+        _ => "procedure",
+    };
+    match rt.procedure_name(v) {
+        Some(name) => format!("{what} {name}"),
+        None => what.to_string(),
+    }
+}
