@@ -205,8 +205,6 @@ fn copy_c_string(mutator: &mut Mutator, address: usize) -> Result<Value, OutOfMe
     // SAFETY: the signature says that C gives a string here, which ends with a NUL. If it stands in
     // the heap, the foreign call that it was lent to pins it still.
     let text = unsafe { CStr::from_ptr(start) };
-    // The copy is made before anything is allocated, so C memory that the collector's work could
-    // release is not read afterwards.
     let text = text.to_string_lossy();
     object::make_string(mutator, &text)
 }

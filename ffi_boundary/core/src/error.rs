@@ -165,6 +165,11 @@ pub enum FfiError {
         /// How many arguments C passes.
         count: usize,
     },
+    /// Foreign calls and callbacks are nested so deeply that the C stack is nearly full.
+    TooDeep {
+        /// The function that was not called.
+        function: String,
+    },
     /// The system gives no memory that can be executed.
     NoClosure {
         /// Where the procedure was.
@@ -210,6 +215,10 @@ impl fmt::Display for FfiError {
             FfiError::NoClosure { place } => write!(
                 f,
                 "cannot make a C function for {place}: the system gives no executable memory"
+            ),
+            FfiError::TooDeep { function } => write!(
+                f,
+                "`{function}` was not called: foreign calls are nested so deeply that the C stack is nearly full"
             ),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
             FfiError::Arity { .. }
@@ -417,6 +426,12 @@ mod tests {
             (
                 FfiError::NoClosure { place: argument() },
                 "cannot make a C function for argument 1 of `labs`: the system gives no executable memory",
+            ),
+            (
+                FfiError::TooDeep {
+                    function: "qsort".into(),
+                },
+                "`qsort` was not called: foreign calls are nested so deeply that the C stack is nearly full",
             ),
             (
                 FfiError::NullPointer {

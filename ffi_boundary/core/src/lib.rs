@@ -1,20 +1,64 @@
 //! Handles, signatures, calls and callbacks between a language on the Bowline heap and C.
 //!
 //! The crate sits below the language: it knows words, strings, bytevectors, flonums, bignums and
-//! foreign pointers by `bowline_layout`, and procedures only through the host's eyes.
+//! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
 //! Reading order: `error` and `types` (what is talked about), `parse` (what a program writes),
-//! `library`, `handle` (how C holds on to objects that move).
+//! `library` and `function` (what is called), `host` (who calls), `call` with `active`, `convert`,
+//! `object`, `cif` and `errno` (how), `callback` (how C calls back), `memory` (C memory by type),
+//! `handle` (how C holds on to objects that move), `sync` (atomics for the model checker).
+//!
+//! Under `--cfg loom` only the lock-free core of the handle table is there.
 
+#[cfg(not(loom))]
+mod active;
+#[cfg(not(loom))]
+mod call;
+#[cfg(not(loom))]
+mod callback;
+#[cfg(not(loom))]
+mod cif;
+#[cfg(not(loom))]
+mod convert;
+#[cfg(not(loom))]
+mod errno;
+#[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod function;
 mod handle;
+#[cfg(not(loom))]
+mod host;
+#[cfg(not(loom))]
 mod library;
+#[cfg(not(loom))]
+pub mod memory;
+#[cfg(not(loom))]
+mod object;
+#[cfg(not(loom))]
 mod parse;
 mod sync;
+#[cfg(not(loom))]
 mod types;
 
+#[cfg(not(loom))]
+pub use call::{CallError, Returned, call};
+#[cfg(not(loom))]
 pub use error::{FfiError, Place};
+#[cfg(not(loom))]
+pub use function::ForeignFunction;
 pub use handle::{Handle, HandleError, HandleKind, Slots};
+#[cfg(not(loom))]
+pub use handle::{HandleScope, Handles, LOCAL_LIMIT};
+#[cfg(not(loom))]
+pub use host::{Host, Language, PendingExit};
+#[cfg(not(loom))]
 pub use library::Library;
+#[cfg(not(loom))]
+pub use object::{
+    make_bytevector, make_flonum, make_integer, make_pointer, make_string, pointer_address,
+};
+#[cfg(not(loom))]
 pub use parse::{MAX_PARAMETERS, TypeExpr};
+#[cfg(not(loom))]
 pub use types::{CType, CallbackType, Lifetime, Repr, Signature};

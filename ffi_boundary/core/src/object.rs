@@ -109,6 +109,11 @@ pub(crate) fn string_body(v: Value) -> Option<(Value, usize)> {
     Some((Value::from_bits(word(v, string::BODY)), bytes))
 }
 
+/// The bytevector that `v` is.
+pub(crate) fn bytevector(v: Value) -> Option<Value> {
+    (type_of(v)? == type_id::BYTEVECTOR).then_some(v)
+}
+
 /// The address of word 1 of an object, which stays good while the object is pinned.
 pub(crate) fn bytes_address(v: Value) -> *const u8 {
     // SAFETY: inv:object.live; every headed object has a word 1.
@@ -152,7 +157,9 @@ pub fn make_pointer(mutator: &mut Mutator, address: usize) -> Result<Value, OutO
 /// Makes a bytevector with these bytes.
 pub fn make_bytevector(mutator: &mut Mutator, bytes: &[u8]) -> Result<Value, OutOfMemory> {
     if bytes.len() > Header::MAX_LENGTH {
-        return Err(OutOfMemory);
+        return Err(OutOfMemory {
+            requested: bytes.len(),
+        });
     }
     let v = mutator.alloc(bytevector::header(bytes.len()), Tag::Object)?;
     // SAFETY: the object is fresh and has that many bytes.
@@ -163,7 +170,9 @@ pub fn make_bytevector(mutator: &mut Mutator, bytes: &[u8]) -> Result<Value, Out
 /// Makes a string.
 pub fn make_string(mutator: &mut Mutator, text: &str) -> Result<Value, OutOfMemory> {
     if text.len() > string::MAX_BYTES {
-        return Err(OutOfMemory);
+        return Err(OutOfMemory {
+            requested: text.len(),
+        });
     }
     // Fresh words are 0, so the NUL is there already (inv:string.nul).
     let header = Header::new(Shape::Bytes, type_id::STRING_BODY, text.len() + 1);

@@ -17,9 +17,17 @@
 //! Reading order: `slots` (the lock-free table, which knows no heap), `table` (its values as roots),
 //! `scope` (local handles).
 
+#[cfg(not(loom))]
+pub(crate) mod scope;
 mod slots;
+#[cfg(not(loom))]
+mod table;
 
+#[cfg(not(loom))]
+pub use scope::{HandleScope, LOCAL_LIMIT};
 pub use slots::Slots;
+#[cfg(not(loom))]
+pub use table::Handles;
 
 use std::fmt;
 use std::num::NonZeroU64;

@@ -1,0 +1,253 @@
+//! A foreign call, from values to values.
+//!
+//! ```text
+//!  Managed   arguments → words; strings and bytevectors noted as pinned, closures lent
+//!            frame pushed ─ crossing ─ enter_native
+//!  Native    errno = 0 ─ C ─ errno kept                 (callbacks: see `callback`)
+//!            leave_native
+//!  Managed   pending exit? ─ result → value ─ frame popped, closures retired
+//! ```
+//!
+//! `inv:call.lent` From the moment that an address into the heap is taken until the frame is pushed
+//! nothing allocates from the heap, and from then until it is popped its objects are pinned. The
+//! result is converted before that, for C may return a pointer into what it was lent.
+
+use crate::active::{self, ActiveCall};
+use crate::callback::pool::Lent;
+use crate::convert::{self, Spot};
+use crate::errno;
+use crate::error::FfiError;
+use crate::function::{ForeignFunction, Way};
+use crate::handle::scope;
+use crate::host::Host;
+use crate::object;
+use bowline_gc::{CallFrame, OutOfMemory};
+use bowline_layout::Value;
+use core::ops::Range;
+use std::ffi::c_void;
+use std::fmt;
+
+/// What a foreign call gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Returned {
+    /// The result.
+    pub value: Value,
+    /// `errno` as the C function left it; it was 0 before.
+    pub errno: i32,
+}
+
+/// Why a foreign call gave no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallError {
+    /// The call could not be made, or a callback's result could not be converted.
+    Ffi(FfiError),
+    /// A callback's procedure was left otherwise than by return; the host knows how to go on.
+    PendingExit,
+    /// There was no room for the result.
+    OutOfMemory(OutOfMemory),
+}
+
+impl From<FfiError> for CallError {
+    fn from(error: FfiError) -> Self {
+        CallError::Ffi(error)
+    }
+}
+
+impl From<OutOfMemory> for CallError {
+    fn from(error: OutOfMemory) -> Self {
+        CallError::OutOfMemory(error)
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Ffi(error) => error.fmt(f),
+            CallError::PendingExit => f.write_str("an exit is pending"),
+            CallError::OutOfMemory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// Arguments that fit here are converted without an allocation.
+const INLINE: usize = 8;
+
+/// A slice of `n` words: the small array, or the vector when that is too small.
+fn room<'a, T: Copy>(
+    small: &'a mut [T; INLINE],
+    large: &'a mut Vec<T>,
+    n: usize,
+    fill: T,
+) -> &'a mut [T] {
+    if n <= INLINE {
+        &mut small[..n]
+    } else {
+        large.resize(n, fill);
+        large
+    }
+}
+
+/// Calls a foreign function with the arguments at `args` on the host's root stack. The calling thread
+/// is Managed, and the arguments stay where they are.
+pub fn call(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    args: Range<usize>,
+) -> Result<Returned, CallError> {
+    let n = args.len();
+    if n != function.ways.len() {
+        return Err(arity(function, n).into());
+    }
+    if active::stack_nearly_full() {
+        return Err(FfiError::TooDeep {
+            function: function.name.clone(),
+        }
+        .into());
+    }
+    let (mut words, mut more_words) = ([0u64; INLINE], Vec::new());
+    let (mut pinned, mut more_pinned) = ([Value::FALSE; INLINE], Vec::new());
+    let (mut slots, mut more_slots) = ([std::ptr::null_mut(); INLINE], Vec::new());
+    let words = room(&mut words, &mut more_words, n, 0);
+    let pinned = room(&mut pinned, &mut more_pinned, n, Value::FALSE);
+    let slots = room(&mut slots, &mut more_slots, n, std::ptr::null_mut());
+    let id = active::next_id();
+    let mut lent = Lent::default();
+    convert_arguments(function, host, args.start, id, words, pinned, &mut lent)?;
+    let first = words.as_mut_ptr();
+    for (i, slot) in slots.iter_mut().enumerate() {
+        *slot = first.wrapping_add(i).cast();
+    }
+    let active = ActiveCall::new(id, host, args.start, scope::open());
+    let returned = cross(function, host, &active, slots, pinned);
+    if scope::open() != active.open {
+        scope::end_call(host.mutator(), active.open);
+    }
+    returned
+}
+
+/// From the frame's push to its pop.
+fn cross(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    active: &ActiveCall,
+    slots: &mut [*mut c_void],
+    pinned: &[Value],
+) -> Result<Returned, CallError> {
+    let mut frame = CallFrame::new(pinned);
+    let mutator = host.mutator();
+    // SAFETY: the frame is popped below, before anything else could pop or drop it.
+    unsafe { mutator.push_call(&mut frame) };
+    mutator.crossing();
+    mutator.enter_native();
+    // SAFETY: unlinked below; a panic in between would not get past C.
+    unsafe { active.link() };
+    let (word, errno) = run(function, slots);
+    active.unlink();
+    let mutator = host.mutator();
+    mutator.leave_native();
+    let returned = if active.pending.get() {
+        Err(CallError::PendingExit)
+    } else {
+        convert::to_value(mutator, &function.signature.result, word).map_err(CallError::from)
+    };
+    // SAFETY: pushed above; inner calls have popped theirs.
+    unsafe { mutator.pop_call(&mut frame) };
+    returned.map(|value| Returned { value, errno })
+}
+
+/// The C function alone, and its `errno`.
+#[inline(always)]
+fn run(function: &ForeignFunction, slots: &mut [*mut c_void]) -> (u64, i32) {
+    let mut word = 0;
+    errno::set(0);
+    // SAFETY: the program says that the address is a function of this signature; there is a slot for
+    // each parameter, which points to a word converted to its type.
+    unsafe {
+        function
+            .cif
+            .call(function.address, slots.as_mut_ptr(), &raw mut word)
+    };
+    (word, errno::get())
+}
+
+#[cold]
+fn arity(function: &ForeignFunction, got: usize) -> FfiError {
+    FfiError::Arity {
+        function: function.name.clone(),
+        expected: function.ways.len(),
+        got,
+    }
+}
+
+/// Turns the arguments into words, notes what must be pinned and lends closures (`inv:call.lent`).
+fn convert_arguments(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    start: usize,
+    id: u64,
+    words: &mut [u64],
+    pinned: &mut [Value],
+    lent: &mut Lent,
+) -> Result<(), FfiError> {
+    let mutator = host.mutator();
+    for (i, word) in words.iter_mut().enumerate() {
+        *word = mutator.get(start + i).bits();
+    }
+    let host: &dyn Host = host;
+    let params = function.signature.params.iter().zip(&function.ways);
+    for (i, (ctype, way)) in params.enumerate() {
+        let v = Value::from_bits(words[i]);
+        let spot = Spot::Argument {
+            function: &function.name,
+            position: i + 1,
+        };
+        let wrong = || convert::wrong_type(host, ctype, v, spot);
+        words[i] = match way {
+            Way::Word => convert::to_word(host, ctype, v, spot)?,
+            Way::Widened => {
+                let narrow = convert::to_word(host, ctype, v, spot)? as u32;
+                f64::from(f32::from_bits(narrow)).to_bits()
+            }
+            Way::String if v == Value::FALSE => 0,
+            Way::String => {
+                let (body, length) = object::string_body(v).ok_or_else(wrong)?;
+                if let Some(offset) = object::find_nul(body, length) {
+                    let place = spot.place();
+                    return Err(FfiError::EmbeddedNul { place, offset });
+                }
+                pinned[i] = body;
+                object::bytes_address(body).expose_provenance() as u64
+            }
+            Way::Bytevector => {
+                let body = object::bytevector(v).ok_or_else(wrong)?;
+                pinned[i] = body;
+                object::bytes_address(body).expose_provenance() as u64
+            }
+            Way::Callback(_) if v == Value::FALSE => 0,
+            Way::Callback(plan) => {
+                if !host.is_procedure(v) {
+                    return Err(wrong());
+                }
+                let count = plan.params.len();
+                if !host.accepts(v, count) {
+                    return Err(FfiError::CallbackArity {
+                        place: spot.place(),
+                        procedure: host.procedure_name(v),
+                        count,
+                    });
+                }
+                let trampoline = function
+                    .lender
+                    .and_then(|lender| plan.lend(lender, id, i))
+                    .ok_or_else(|| FfiError::NoClosure {
+                        place: spot.place(),
+                    })?;
+                lent.add(trampoline);
+                trampoline.code() as u64
+            }
+        };
+    }
+    Ok(())
+}

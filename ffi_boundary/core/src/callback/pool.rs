@@ -1,0 +1,244 @@
+//! C functions that call procedures: one libffi closure each, used again and again.
+//!
+//! ```text
+//!   (new) ──► lent ──► tombstone ──► lent ──► …        never freed
+//!             call = id   call = 0
+//! ```
+//!
+//! `inv:closure.stays` A closure is never freed, so C code that kept its address finds a function
+//! there for ever: one that says what is wrong and returns the default.
+//!
+//! `inv:closure.rest` A closure whose call has returned is not lent again before [`REST`] others of
+//! its type were, so that a late call is told from a call of the next borrower.
+//!
+//! Absent on purpose: closures that outlive their call.
+
+use crate::cif::Cif;
+use crate::convert;
+use crate::types::{CType, CallbackType, Repr};
+use libffi::low::{self, ffi_cif};
+use std::collections::{HashMap, VecDeque};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// How many tombstones of a type there are before the oldest is used again.
+const REST: usize = 256;
+
+/// Who lends: what an error message says about a closure, for as long as the process lives.
+pub(crate) struct Lender {
+    /// The foreign function's name.
+    pub(crate) name: Box<str>,
+}
+
+/// All that callbacks of one type have in common.
+pub(crate) struct Plan {
+    cif: Cif,
+    pub(crate) params: Vec<CType>,
+    pub(crate) result: CType,
+    /// What C gets when the procedure was left otherwise than by return.
+    pub(crate) on_exit: u64,
+    resting: Mutex<VecDeque<&'static Trampoline>>,
+}
+
+/// One closure: what its C function finds when it is called.
+pub(crate) struct Trampoline {
+    pub(crate) plan: &'static Plan,
+    code: AtomicUsize,
+    lender: AtomicPtr<Lender>,
+    /// The id of the call that it is lent to; 0 for a tombstone.
+    call: AtomicU64,
+    /// Which argument of that call its procedure is, from 0.
+    position: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Registry {
+    plans: HashMap<CallbackType, &'static Plan>,
+    lenders: HashMap<String, &'static Lender>,
+}
+
+/// Plans and lenders live for ever, because closures do (`inv:closure.stays`), so there is one of each
+/// kind.
+static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is guarded is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The lender of this name.
+pub(crate) fn lender(name: &str) -> &'static Lender {
+    let mut registry = lock(&REGISTRY);
+    if let Some(known) = registry.lenders.get(name) {
+        return known;
+    }
+    let lender: &'static Lender = Box::leak(Box::new(Lender { name: name.into() }));
+    registry.lenders.insert(name.to_owned(), lender);
+    lender
+}
+
+/// The plan of this type; `None` when libffi refuses it.
+pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
+    let mut registry = lock(&REGISTRY);
+    if let Some(known) = registry.plans.get(callback) {
+        return Some(known);
+    }
+    let on_exit = callback.on_exit.unwrap_or(0);
+    let plan: &'static Plan = Box::leak(Box::new(Plan {
+        cif: Cif::of_callback(&callback.params, &callback.result)?,
+        params: callback.params.clone(),
+        result: callback.result.clone(),
+        on_exit: match callback.result.repr() {
+            Repr::Float => u64::from((on_exit as f32).to_bits()),
+            Repr::Double => (on_exit as f64).to_bits(),
+            _ => on_exit as u64,
+        },
+        resting: Mutex::default(),
+    }));
+    registry.plans.insert(callback.clone(), plan);
+    Some(plan)
+}
+
+impl Plan {
+    /// Lends a C function for argument `position` of the call `id`. `None` when the system gives no
+    /// executable memory.
+    pub(crate) fn lend(
+        &'static self,
+        lender: &'static Lender,
+        id: u64,
+        position: usize,
+    ) -> Option<&'static Trampoline> {
+        let mut resting = lock(&self.resting);
+        let rested = if resting.len() > REST {
+            resting.pop_front()
+        } else {
+            None
+        };
+        drop(resting);
+        let trampoline = match rested {
+            Some(rested) => rested,
+            None => Trampoline::make(self)?,
+        };
+        let name = std::ptr::from_ref(lender).cast_mut();
+        trampoline.lender.store(name, Ordering::Relaxed);
+        trampoline.position.store(position, Ordering::Relaxed);
+        trampoline.call.store(id, Ordering::Release);
+        Some(trampoline)
+    }
+
+    /// Writes a callback's result where libffi wants it.
+    ///
+    /// # Safety
+    /// `result` is libffi's room for a result of this type, which is a word at least unless the type
+    /// is `void`.
+    pub(crate) unsafe fn give(&self, result: *mut c_void, word: u64) {
+        if self.result.repr() != Repr::Void {
+            // SAFETY: the caller's.
+            unsafe { result.cast::<u64>().write_unaligned(word) };
+        }
+    }
+
+    /// The word of argument `i` of a callback.
+    ///
+    /// # Safety
+    /// `args` is libffi's list of pointers to arguments of this type.
+    pub(crate) unsafe fn argument(&self, args: *const *const c_void, i: usize) -> u64 {
+        // SAFETY: the list has an entry for each parameter.
+        let entry = unsafe { args.add(i) };
+        // SAFETY: as above.
+        let at = unsafe { entry.read() };
+        // SAFETY: each entry points to a C value of its parameter's type.
+        unsafe { convert::load(at.cast(), self.params[i].repr()) }
+    }
+}
+
+impl Trampoline {
+    fn make(plan: &'static Plan) -> Option<&'static Trampoline> {
+        let (closure, code) = low::try_closure_alloc()?;
+        let trampoline: &'static Trampoline = Box::leak(Box::new(Trampoline {
+            plan,
+            code: AtomicUsize::new(code.as_ptr().expose_provenance()),
+            lender: AtomicPtr::new(std::ptr::null_mut()),
+            call: AtomicU64::new(0),
+            position: AtomicUsize::new(0),
+        }));
+        let data = std::ptr::from_ref(trampoline).cast_mut().cast();
+        // SAFETY: closure and code were allocated together; plan and trampoline live for ever.
+        let status = unsafe {
+            libffi::raw::ffi_prep_closure_loc(
+                closure,
+                plan.cif.as_ptr(),
+                Some(entry),
+                data,
+                code.as_mut_ptr(),
+            )
+        };
+        (status == libffi::raw::ffi_status_FFI_OK).then_some(trampoline)
+    }
+
+    /// The address of the C function.
+    pub(crate) fn code(&self) -> usize {
+        self.code.load(Ordering::Relaxed)
+    }
+
+    /// The call that it is lent to, if it is lent, and which argument it is.
+    pub(crate) fn lent_to(&self) -> Option<(u64, usize)> {
+        match self.call.load(Ordering::Acquire) {
+            0 => None,
+            id => Some((id, self.position.load(Ordering::Relaxed))),
+        }
+    }
+
+    /// The function that it is or was lent to.
+    pub(crate) fn lender_name(&self) -> &'static str {
+        // SAFETY: null before the first loan, a lender afterwards; lenders live for ever.
+        let lender: Option<&'static Lender> =
+            unsafe { self.lender.load(Ordering::Relaxed).as_ref() };
+        lender.map_or("nobody", |lender| &lender.name)
+    }
+
+    /// Makes it a tombstone: its call has returned.
+    fn retire(&'static self) {
+        self.call.store(0, Ordering::Release);
+        lock(&self.plan.resting).push_back(self);
+    }
+}
+
+/// What libffi calls.
+unsafe extern "C" fn entry(
+    _cif: *mut ffi_cif,
+    result: *mut c_void,
+    args: *mut *mut c_void,
+    data: *mut c_void,
+) {
+    // SAFETY: `make` gave libffi a trampoline, which lives for ever.
+    let trampoline: &'static Trampoline = unsafe { &*data.cast::<Trampoline>() };
+    // SAFETY: libffi passes the arguments and the room for a result of the closure's type.
+    unsafe { super::enter(trampoline, result, args.cast_const().cast()) };
+}
+
+/// The closures lent to one call; they become tombstones when this is dropped.
+#[derive(Default)]
+pub(crate) struct Lent {
+    /// Most calls lend one closure at most.
+    first: Option<&'static Trampoline>,
+    others: Vec<&'static Trampoline>,
+}
+
+impl Lent {
+    pub(crate) fn add(&mut self, trampoline: &'static Trampoline) {
+        match self.first {
+            None => self.first = Some(trampoline),
+            Some(_) => self.others.push(trampoline),
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        for trampoline in self.first.iter().chain(&self.others) {
+            trampoline.retire();
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Foreign functions: a C address with a signature, made ready to be called.
+
+use crate::callback::pool::{self, Lender, Plan};
+use crate::cif::Cif;
+use crate::error::FfiError;
+use crate::library::Library;
+use crate::types::{CType, Signature};
+use std::fmt;
+use std::sync::Arc;
+
+/// How one argument gets to C.
+pub(crate) enum Way {
+    /// Converted to a word.
+    Word,
+    /// As for `Word`, then widened from `float` to `double`, as C does in the variadic part.
+    Widened,
+    /// A string's bytes, pinned.
+    String,
+    /// A bytevector's bytes, pinned.
+    Bytevector,
+    /// A closure of this plan, lent for the call.
+    Callback(&'static Plan),
+}
+
+/// A C function that can be called.
+pub struct ForeignFunction {
+    /// What errors call it.
+    pub name: String,
+    /// Where it is from.
+    pub library: Arc<Library>,
+    /// Its address.
+    pub address: *const (),
+    /// Its type.
+    pub signature: Signature,
+    pub(crate) cif: Cif,
+    pub(crate) ways: Vec<Way>,
+    /// Who its callbacks are lent by.
+    pub(crate) lender: Option<&'static Lender>,
+}
+
+// SAFETY: the address is that of code that is never unloaded (inv:library.open); the rest is Send.
+unsafe impl Send for ForeignFunction {}
+// SAFETY: as for `Send`; calling changes nothing in here.
+unsafe impl Sync for ForeignFunction {}
+
+impl ForeignFunction {
+    /// Finds `symbol` in `library` and makes it ready. Errors call it `name`.
+    pub fn new(
+        name: &str,
+        library: &Arc<Library>,
+        symbol: &str,
+        signature: Signature,
+    ) -> Result<ForeignFunction, FfiError> {
+        let address = library.symbol(symbol)?;
+        let fixed = signature.fixed.unwrap_or(signature.params.len());
+        let ways =
+            signature
+                .params
+                .iter()
+                .enumerate()
+                .map(|(i, param)| match param {
+                    CType::String => Ok(Way::String),
+                    CType::Bytevector => Ok(Way::Bytevector),
+                    CType::Callback(callback) => pool::plan(callback)
+                        .map(Way::Callback)
+                        .ok_or_else(|| FfiError::Unsupported {
+                            signature: param.to_string(),
+                        }),
+                    CType::Float if i >= fixed => Ok(Way::Widened),
+                    _ => Ok(Way::Word),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+        let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
+        Ok(ForeignFunction {
+            name: name.to_owned(),
+            library: library.clone(),
+            address,
+            cif: Cif::of_signature(&signature)?,
+            ways,
+            lender: lends.then(|| pool::lender(name)),
+            signature,
+        })
+    }
+}
+
+impl fmt::Debug for ForeignFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ForeignFunction({} : {})", self.name, self.signature)
+    }
+}

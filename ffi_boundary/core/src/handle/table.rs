@@ -1,0 +1,135 @@
+//! The process's handles as a thread sees them, and as the collector does.
+//!
+//! `inv:handle.managed` A slot's value is touched only by a thread that is Managed, which a borrowed
+//! [`Mutator`] stands for, or by the collector while no thread is. So the collector never meets a slot
+//! that is being changed, and a value that was read is current.
+
+use super::{Handle, HandleError, HandleKind, MAX_INDEX, Slots, scope};
+use bowline_gc::{Heap, Mutator, RootSource};
+use bowline_layout::Value;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static TABLE: OnceLock<Slots> = OnceLock::new();
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Which free list this thread uses.
+    static SHARD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A tag that another process has rarely.
+fn process_tag() -> u8 {
+    let time = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |t| t.as_nanos() as u64);
+    let mixed = (time ^ u64::from(std::process::id()) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 56) as u8).max(1)
+}
+
+fn table(heap: &'static Heap) -> &'static Slots {
+    TABLE.get_or_init(|| {
+        heap.register_roots(Box::new(Roots));
+        Slots::new(process_tag(), MAX_INDEX)
+    })
+}
+
+/// The table, as the collector sees it.
+struct Roots;
+
+impl Roots {
+    fn each(&self, weak: bool, f: &mut dyn FnMut(&mut Value)) {
+        let Some(slots) = TABLE.get() else {
+            return;
+        };
+        slots.visit(&mut |kind, cell| {
+            if (kind == HandleKind::Weak) == weak {
+                let word: *mut Value = cell.as_ptr().cast();
+                // SAFETY: a value is one word; no thread is Managed (inv:handle.managed).
+                f(unsafe { &mut *word });
+            }
+        });
+    }
+}
+
+impl RootSource for Roots {
+    fn visit(&self, f: &mut dyn FnMut(&mut Value)) {
+        self.each(false, f);
+    }
+
+    fn visit_weak(&self, f: &mut dyn FnMut(&mut Value)) {
+        self.each(true, f);
+    }
+}
+
+/// The handles of the process, for a thread that is Managed (`inv:handle.managed`).
+///
+/// A handle may be made on one thread and used or freed on another.
+pub struct Handles<'m> {
+    slots: &'static Slots,
+    shard: usize,
+    managed: PhantomData<&'m Mutator>,
+}
+
+impl<'m> Handles<'m> {
+    /// The handles, as long as `mutator` is not used for anything else.
+    #[inline]
+    pub fn of(mutator: &'m Mutator) -> Handles<'m> {
+        let slots = match TABLE.get() {
+            Some(slots) => slots,
+            None => table(mutator.heap()),
+        };
+        Handles {
+            slots,
+            shard: SHARD.with(|shard| *shard),
+            managed: PhantomData,
+        }
+    }
+
+    /// A new handle for `v`. A local one belongs to the innermost scope of this thread.
+    pub fn create(&self, v: Value, kind: HandleKind) -> Result<Handle, HandleError> {
+        if kind == HandleKind::Local {
+            return scope::create(self, v);
+        }
+        self.create_unscoped(v, kind)
+    }
+
+    pub(super) fn create_unscoped(
+        &self,
+        v: Value,
+        kind: HandleKind,
+    ) -> Result<Handle, HandleError> {
+        self.slots.create(self.shard, v.bits(), kind)
+    }
+
+    /// What the handle stands for; [`Value::BROKEN`] for a weak one whose object has died.
+    #[inline]
+    pub fn get(&self, handle: Handle) -> Result<Value, HandleError> {
+        self.slots.get(handle).map(Value::from_bits)
+    }
+
+    /// Makes the handle stand for `v`.
+    pub fn set(&self, handle: Handle, v: Value) -> Result<(), HandleError> {
+        self.slots.set(handle, v.bits())
+    }
+
+    /// Which kind of handle it is.
+    pub fn kind(&self, handle: Handle) -> Result<HandleKind, HandleError> {
+        self.slots.kind(handle)
+    }
+
+    /// Frees the handle. A local one may be freed before its scope ends.
+    pub fn free(&self, handle: Handle) -> Result<(), HandleError> {
+        self.slots.free(self.shard, handle)
+    }
+
+    pub(super) fn end_scope(&self, handle: Handle) -> Result<(), HandleError> {
+        self.slots.end_scope(self.shard, handle)
+    }
+
+    /// How many handles are live, if no other thread makes or frees any meanwhile.
+    pub fn count(&self) -> usize {
+        self.slots.count()
+    }
+}
