@@ -1,0 +1,47 @@
+;;; Calling C.
+;;;
+;;; A type is matched by its symbol's name and never evaluated, so every form that takes a type is
+;;; syntax and quotes it.
+(define-library (bowline ffi)
+  (import (bowline primitives))
+  (export
+    define-foreign define-foreign-library
+    pointer-ref pointer-set! pointer+ sizeof
+    null-pointer pointer-null? pointer->integer integer->pointer pointer->string
+    pin! unpin! with-pinned
+    make-handle handle-ref handle-free! handle?
+    system-error? system-error-number system-error-name system-error-message
+    system-error-procedure)
+  (begin
+
+    (define-syntax define-foreign-library
+      (syntax-rules ()
+        ((_ name file)
+         (define name (%foreign-library file)))))
+
+    (define-syntax define-foreign
+      (syntax-rules (errno-when)
+        ((_ name (library symbol) types result)
+         (define name
+           (%make-foreign-procedure 'name library symbol 'types 'result #f #f)))
+        ((_ name (library symbol) types result (errno-when failed?))
+         (define name
+           (%make-foreign-procedure 'name library symbol 'types 'result 'when failed?)))
+        ((_ name (library symbol) types result clause . clauses)
+         (syntax-error
+           "define-foreign: the only clause is one (errno-when PREDICATE)" clause . clauses))
+        ((_ . form)
+         (syntax-error
+           "define-foreign: wants NAME (LIBRARY \"symbol\") (TYPE ...) RESULT [(errno-when P)]"))))
+
+    (define-syntax sizeof
+      (syntax-rules () ((_ type) (%sizeof 'type))))
+
+    (define-syntax pointer-ref
+      (syntax-rules ()
+        ((_ pointer type) (%pointer-ref pointer 'type))
+        ((_ pointer type offset) (%pointer-ref pointer 'type offset))))
+
+    (define-syntax pointer-set!
+      (syntax-rules ()
+        ((_ pointer type offset value) (%pointer-set! pointer 'type offset value))))))
