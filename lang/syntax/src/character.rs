@@ -120,6 +120,16 @@ fn is_subsequent(c: char) -> bool {
     }
 }
 
+/// Whether a character may stand in program text as itself and be seen.
+pub(crate) fn is_visible(c: char) -> bool {
+    match c {
+        '\'' | '"' | '\\' => true,
+        // What the standard library would escape is a control, a space, unassigned, or combines
+        // with the character before it.
+        _ => c.escape_debug().len() == 1 && c != ' ',
+    }
+}
+
 /// Folds the case of a text character by character: to upper case and back, which also brings
 /// together the letters that have several lower-case forms. The dotless i has no partner.
 pub fn fold_case(text: &str) -> String {

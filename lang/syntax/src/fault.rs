@@ -3,7 +3,7 @@
 //! The lexer and the reader find a [`Fault`] with the facts inside; only here does it become words.
 //! Every variant has a golden test in `tests/golden/reader`.
 
-use crate::character::character_names;
+use crate::character::{character_names, is_visible};
 use crate::diagnostic::Diagnostic;
 use crate::number::NumberError;
 use crate::span::Span;
@@ -41,8 +41,15 @@ pub(crate) enum Fault {
     Bracket(char),
     /// `#N=` or `#N#` with too great an N.
     LabelTooLarge(String),
-    /// An opening token without its parenthesis; the place of a `(` in column 1 after it.
-    Unclosed(String, Option<Span>),
+    /// An opening token without its parenthesis.
+    Unclosed {
+        /// The token.
+        opening: String,
+        /// The first token that is open, if it is another.
+        outermost: Option<Span>,
+        /// A `(` in column 1 behind it.
+        suspect: Option<Span>,
+    },
     /// `)` without anything to close.
     UnexpectedClose,
     /// `.` outside a list.
@@ -53,8 +60,10 @@ pub(crate) enum Fault {
     DotLast,
     /// A second datum, or a second dot, behind the dot at this place.
     DotExtra(Span),
-    /// A prefix such as `'` or `#;` or `#0=` without a datum after it.
+    /// A prefix such as `'` or `#;` or `#0=` before a parenthesis that closes.
     NoDatum(String),
+    /// Such a prefix at the end of the text.
+    DatumMissing(String),
     /// Something else than a byte in a bytevector.
     NotAByte,
     /// `#N#` without `#N=` before it.
@@ -80,7 +89,7 @@ fn shown(c: char) -> String {
     let number = format!("U+{:04X}", u32::from(c));
     if c.is_ascii_graphic() {
         format!("`{c}`")
-    } else if c.is_control() || c.is_whitespace() || c == '\u{feff}' {
+    } else if !is_visible(c) {
         number
     } else {
         format!("`{c}` ({number})")
@@ -104,7 +113,8 @@ impl Fault {
             Self::Unterminated(_)
                 | Self::UnterminatedComment
                 | Self::UnterminatedCharacter
-                | Self::Unclosed(..)
+                | Self::Unclosed { .. }
+                | Self::DatumMissing(_)
         )
     }
 
@@ -112,8 +122,19 @@ impl Fault {
     pub(crate) fn diagnostic(&self, span: Span) -> Diagnostic {
         let error = Diagnostic::error(self.message(), span).with_label(self.label());
         let error = match self {
-            Self::Unclosed(_, Some(next)) => {
-                error.with_secondary(*next, "this begins a line: does a `)` belong before it?")
+            Self::Unclosed {
+                outermost, suspect, ..
+            } => {
+                let labels = [
+                    (outermost, "the whole datum begins here"),
+                    (suspect, "this begins a line: does a `)` belong before it?"),
+                ];
+                labels
+                    .into_iter()
+                    .fold(error, |error, (span, label)| match span {
+                        Some(span) => error.with_secondary(*span, label),
+                        None => error,
+                    })
             }
             Self::DotExtra(dot) => error.with_secondary(*dot, "the dot stands here"),
             Self::LabelTwice(_, first) => error.with_secondary(*first, "defined here first"),
@@ -153,13 +174,16 @@ impl Fault {
             Self::Number(reason, text) => format!("cannot read {}: {reason}", excerpt(text)),
             Self::Bracket(c) => format!("`{c}` is not a parenthesis"),
             Self::LabelTooLarge(text) => format!("the datum label {} is too large", excerpt(text)),
-            Self::Unclosed(opening, _) => format!("this `{opening}` is not closed"),
+            Self::Unclosed { opening, .. } => format!("this `{opening}` is not closed"),
             Self::UnexpectedClose => "unexpected `)`".into(),
             Self::DotOutsideList => "`.` may stand only inside a list".into(),
             Self::DotFirst => "nothing stands before the dot".into(),
             Self::DotLast => "a datum must follow the dot".into(),
             Self::DotExtra(_) => "only one datum may follow the dot of a list".into(),
-            Self::NoDatum(prefix) => format!("a datum must follow `{prefix}`"),
+            Self::NoDatum(prefix) | Self::DatumMissing(prefix) => match prefix.as_str() {
+                "`" => "a datum must follow the backquote".into(),
+                prefix => format!("a datum must follow `{prefix}`"),
+            },
             Self::NotAByte => {
                 "an element of a bytevector must be an exact integer from 0 to 255".into()
             }
@@ -179,7 +203,7 @@ impl Fault {
     fn label(&self) -> &'static str {
         match self {
             Self::Unterminated(_) | Self::UnterminatedComment => "it begins here",
-            Self::Unclosed(..) => "opened here",
+            Self::Unclosed { .. } => "opened here",
             Self::UnexpectedClose => "nothing is open here",
             Self::Cycle(..) => "inside its own datum",
             _ => "",

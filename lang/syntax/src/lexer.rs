@@ -50,9 +50,6 @@ pub(crate) enum TokenKind {
     End,
 }
 
-/// What a faulty atom is read as.
-const PLACEHOLDER: TokenKind = TokenKind::Atom(DatumKind::Unspecified);
-
 /// A fault with the bytes it is about.
 type Found = (Fault, std::ops::Range<usize>);
 
@@ -142,17 +139,13 @@ impl<'a> Lexer<'a> {
 
     /// The next token.
     pub(crate) fn next_token(&mut self) -> Token {
-        let found = match self.skip_atmosphere() {
-            Ok(()) => {
-                let start = self.at;
-                (start, self.scan(start))
-            }
-            Err((fault, range)) => (range.start, Err((PLACEHOLDER, (fault, range)))),
+        let (start, result) = match self.skip_atmosphere() {
+            Ok(()) => (self.at, self.scan(self.at)),
+            Err((fault, range)) => (range.start, Err((fault, range))),
         };
-        let (start, result) = found;
         let (kind, fault) = match result {
             Ok(kind) => (kind, None),
-            Err((kind, (fault, range))) => (kind, Some((fault, self.span(range)))),
+            Err((fault, range)) => (instead_of(&fault), Some((fault, self.span(range)))),
         };
         Token {
             kind,
@@ -219,27 +212,25 @@ impl<'a> Lexer<'a> {
         Ok(true)
     }
 
-    /// Reads the token that begins at `start`, or says what is wrong and what to go on with.
-    fn scan(&mut self, start: usize) -> Result<TokenKind, (TokenKind, Found)> {
+    /// Reads the token that begins at `start`.
+    fn scan(&mut self, start: usize) -> Result<TokenKind, Found> {
         let Some(c) = self.bump() else {
             return Ok(TokenKind::End);
         };
-        let bracket = |kind, at| Err((kind, (Fault::Bracket(c), start..at)));
         match c {
             '(' => Ok(TokenKind::Open),
             ')' => Ok(TokenKind::Close),
-            '[' | '{' => bracket(TokenKind::Open, self.at),
-            ']' | '}' => bracket(TokenKind::Close, self.at),
+            '[' | ']' | '{' | '}' => Err((Fault::Bracket(c), start..self.at)),
             '\'' => Ok(TokenKind::Prefix("quote")),
             '`' => Ok(TokenKind::Prefix("quasiquote")),
             ',' if self.eat('@') => Ok(TokenKind::Prefix("unquote-splicing")),
             ',' => Ok(TokenKind::Prefix("unquote")),
-            '"' => self.string(start).map(TokenKind::Atom).map_err(atom),
-            '|' => self.bar_symbol(start).map(TokenKind::Atom).map_err(atom),
-            '#' => self.hash(start).map_err(atom),
+            '"' => self.string(start).map(TokenKind::Atom),
+            '|' => self.bar_symbol(start).map(TokenKind::Atom),
+            '#' => self.hash(start),
             _ => match self.word(start) {
                 "." => Ok(TokenKind::Dot),
-                word => self.name_or_number(word, start).map_err(atom),
+                word => self.name_or_number(word, start),
             },
         }
     }
@@ -351,6 +342,11 @@ impl<'a> Lexer<'a> {
     }
 }
 
-fn atom(found: Found) -> (TokenKind, Found) {
-    (PLACEHOLDER, found)
+/// What a faulty token is read as: brackets balance like parentheses, the rest counts as a datum.
+fn instead_of(fault: &Fault) -> TokenKind {
+    match fault {
+        Fault::Bracket('[' | '{') => TokenKind::Open,
+        Fault::Bracket(_) => TokenKind::Close,
+        _ => TokenKind::Atom(DatumKind::Unspecified),
+    }
 }

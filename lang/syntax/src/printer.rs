@@ -6,7 +6,7 @@
 //! Absent on purpose: line breaking, and anything about heap values, which have a printer of their
 //! own in `lang/runtime`; the rules for single characters, strings and symbols are shared with it.
 
-use crate::character::{character_name, is_plain_identifier};
+use crate::character::{character_name, is_plain_identifier, is_visible};
 use crate::datum::{Datum, DatumKind};
 
 /// The text that `read` turns back into an equal datum.
@@ -116,16 +116,6 @@ fn abbreviation(items: &[Datum]) -> Option<(&'static str, &Datum)> {
         _ => return None,
     };
     Some((prefix, datum))
-}
-
-/// Whether a character may stand in program text as itself and be seen.
-fn is_visible(c: char) -> bool {
-    match c {
-        '\'' | '"' | '\\' => true,
-        // What the standard library would escape is a control, a space, unassigned, or combines
-        // with the character before it.
-        _ => c.escape_debug().len() == 1 && c != ' ',
-    }
 }
 
 /// Appends a character as `write` prints it: `#\a`, `#\space`, `#\x7f`.

@@ -61,6 +61,16 @@ struct Part {
     placeholder: bool,
 }
 
+impl Part {
+    fn placeholder(span: Span) -> Self {
+        Self {
+            datum: Datum::new(DatumKind::Unspecified, span),
+            weight: 1,
+            placeholder: true,
+        }
+    }
+}
+
 /// Reads data one after another from a text.
 pub struct Reader<'a> {
     lexer: Lexer<'a>,
@@ -81,7 +91,12 @@ pub fn read_all(source: SourceId, text: &str) -> (Vec<Datum>, Vec<Diagnostic>) {
 impl<'a> Reader<'a> {
     /// A reader at the beginning of `text`, whose spans will name `source`.
     pub fn new(source: SourceId, text: &'a str) -> Self {
-        let fits = u32::try_from(text.len()).is_ok();
+        Self::with_limit(source, text, u32::MAX as usize)
+    }
+
+    /// A reader that refuses a text of more than `limit` bytes.
+    fn with_limit(source: SourceId, text: &'a str, limit: usize) -> Self {
+        let fits = text.len() <= limit;
         let mut reader = Self {
             lexer: Lexer::new(source, if fits { text } else { "" }),
             frames: Vec::new(),
@@ -256,24 +271,32 @@ impl<'a> Reader<'a> {
         } else {
             self.labels.refer(label, self.keep_cycles)
         };
-        let placeholder = result.is_err();
-        let (kind, weight) = result.unwrap_or_else(|fault| {
-            self.fault(fault, span);
-            (DatumKind::Unspecified, 1)
-        });
-        Part {
-            datum: Datum::new(kind, span),
-            weight,
-            placeholder,
+        match result {
+            Ok((kind, weight)) => Part {
+                datum: Datum::new(kind, span),
+                weight,
+                placeholder: false,
+            },
+            Err(fault) => {
+                self.fault(fault, span);
+                Part::placeholder(span)
+            }
         }
     }
 
     /// `)`: completes the innermost open form, after complaining about prefixes that wait for a
     /// datum.
     fn close(&mut self, span: Span) -> Option<Part> {
-        while let Some(frame) = self.frames.pop_if(|frame| frame.is_prefix()) {
-            let prefix = self.lexer.text_of(frame.span).to_owned();
-            self.fault(Fault::NoDatum(prefix), frame.span);
+        let waiting = self.frames.iter().rev();
+        let waiting = waiting.take_while(|frame| frame.is_prefix()).count();
+        if waiting > 0 {
+            let innermost = self.frames[self.frames.len() - 1].span;
+            let prefix = self.lexer.text_of(innermost).to_owned();
+            self.fault(Fault::NoDatum(prefix), innermost);
+            // Whatever waited for the datum of the prefix gets a placeholder.
+            self.frames
+                .truncate(self.frames.len().saturating_sub(waiting));
+            self.deliver(Part::placeholder(span));
         }
         let Some(mut frame) = self.frames.pop() else {
             self.fault(Fault::UnexpectedClose, span);
@@ -290,10 +313,15 @@ impl<'a> Reader<'a> {
         }
         let whole = frame.span.to(span);
         let weight = frame.weight;
-        let (kind, copied) = frame.finish();
-        if let Err(fault) = self.labels.spend(copied) {
-            self.fault(fault, whole);
+        match self.labels.spend(frame.elements_in_tail() as u64) {
+            Ok(true) => {}
+            Ok(false) => frame.drop_tail(),
+            Err(fault) => {
+                frame.drop_tail();
+                self.fault(fault, whole);
+            }
         }
+        let kind = frame.finish();
         self.deliver(Part {
             datum: Datum::new(kind, whole),
             weight,
@@ -338,13 +366,20 @@ impl<'a> Reader<'a> {
 
     /// Complains about what is still open, once.
     fn end_of_text(&mut self) {
-        let already = self.faults.iter().any(|(fault, _)| fault.is_incomplete());
-        if !already && let Some(prefix) = self.frames.last() {
+        let reported = self.faults.iter().any(|(fault, _)| fault.is_incomplete());
+        if !reported && let Some(prefix) = self.frames.last() {
             let innermost = self.frames.iter().rev().find(|frame| !frame.is_prefix());
             let opening = innermost.unwrap_or(prefix).innermost_opening();
             let text = self.lexer.text_of(opening).to_owned();
-            let suspect = self.suspect.filter(|suspect| suspect.start > opening.start);
-            self.fault(Fault::Unclosed(text, suspect), opening);
+            let fault = match innermost {
+                None => Fault::DatumMissing(text),
+                Some(_) => Fault::Unclosed {
+                    opening: text,
+                    outermost: Some(self.frames[0].span).filter(|&outer| outer != opening),
+                    suspect: self.suspect.filter(|suspect| suspect.start > opening.start),
+                },
+            };
+            self.fault(fault, opening);
         }
         self.frames.clear();
     }
@@ -366,5 +401,23 @@ impl Iterator for Reader<'_> {
             return Some(Err(ReadError::Invalid(fault.diagnostic(*span))));
         }
         datum.map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reader;
+    use crate::span::SourceId;
+
+    #[test]
+    fn a_text_that_offsets_cannot_address_is_refused() {
+        let read = |limit| Reader::with_limit(SourceId(0), "(ab)", limit).read_to_end();
+        assert_eq!(read(4).0.len(), 1);
+        let (data, diagnostics) = read(3);
+        assert!(data.is_empty() && diagnostics.len() == 1);
+        assert_eq!(
+            diagnostics[0].message,
+            "a source may not be longer than 4 GiB"
+        );
     }
 }

@@ -151,24 +151,38 @@ impl Frame {
         Ok(())
     }
 
-    /// The datum it holds, and how many elements had to be copied from a tail to its front.
-    pub(super) fn finish(self) -> (DatumKind, u64) {
+    /// How many elements must be copied from its tail to its front: there are any only when the
+    /// tail is a list behind a label or a prefix.
+    pub(super) fn elements_in_tail(&self) -> usize {
+        let FrameKind::List(list) = &self.kind else {
+            return 0;
+        };
+        match list.tail.as_ref().map(|tail| &tail.kind) {
+            Some(DatumKind::List(items) | DatumKind::Improper(items, _)) => items.len(),
+            _ => 0,
+        }
+    }
+
+    /// Forgets its tail.
+    pub(super) fn drop_tail(&mut self) {
+        if let FrameKind::List(list) = &mut self.kind {
+            list.tail = None;
+        }
+    }
+
+    /// The datum it holds.
+    pub(super) fn finish(self) -> DatumKind {
         match self.kind {
             FrameKind::List(list) => match list.tail {
-                None => (DatumKind::List(list.items.into()), 0),
-                Some(tail) => {
-                    let copied = match &tail.kind {
-                        DatumKind::List(items) | DatumKind::Improper(items, _) => items.len(),
-                        _ => 0,
-                    };
-                    let whole = Datum::list_with_tail(list.items, tail, self.span);
-                    (whole.kind.clone(), copied as u64)
-                }
+                None => DatumKind::List(list.items.into()),
+                Some(tail) => Datum::list_with_tail(list.items, tail, self.span)
+                    .kind
+                    .clone(),
             },
-            FrameKind::Vector(items) => (DatumKind::Vector(items.into()), 0),
-            FrameKind::Bytes(bytes) => (DatumKind::Bytevector(bytes.into()), 0),
+            FrameKind::Vector(items) => DatumKind::Vector(items.into()),
+            FrameKind::Bytes(bytes) => DatumKind::Bytevector(bytes.into()),
             FrameKind::Prefix(_) | FrameKind::Comment | FrameKind::Label(_) => {
-                (DatumKind::Unspecified, 0)
+                DatumKind::Unspecified
             }
         }
     }

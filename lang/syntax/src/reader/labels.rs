@@ -55,7 +55,8 @@ impl Labels {
         datum
     }
 
-    /// `#N#`: what it stands for, and how many parts that has.
+    /// `#N#`: what it stands for, and how many parts that has. Beyond the limit it is a placeholder
+    /// for a datum that has been complained about.
     pub(super) fn refer(&mut self, label: u32, keep: bool) -> Result<(DatumKind, u64), Fault> {
         let (kind, weight) = match self.table.get_mut(&label) {
             None => return Err(Fault::UnknownLabel(label)),
@@ -66,16 +67,22 @@ impl Labels {
             Some((span, State::Open { .. })) => return Err(Fault::Cycle(label, *span)),
             Some((_, State::Closed { kind, weight })) => (kind.clone(), *weight),
         };
-        self.spend(weight)?;
-        Ok((kind, weight))
+        if self.spend(weight)? {
+            Ok((kind, weight))
+        } else {
+            Ok((DatumKind::Unspecified, 1))
+        }
     }
 
-    /// Counts parts that are repeated.
-    pub(super) fn spend(&mut self, parts: u64) -> Result<(), Fault> {
+    /// Asks to repeat so many parts. Beyond the limit the answer is no, with a complaint the first
+    /// time.
+    pub(super) fn spend(&mut self, parts: u64) -> Result<bool, Fault> {
+        let already = self.repeated > LABEL_LIMIT;
         self.repeated = self.repeated.saturating_add(parts);
         match self.repeated > LABEL_LIMIT {
+            true if already => Ok(false),
             true => Err(Fault::LabelsMultiply(LABEL_LIMIT)),
-            false => Ok(()),
+            false => Ok(true),
         }
     }
 }
