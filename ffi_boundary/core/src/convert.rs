@@ -93,11 +93,11 @@ fn integer_word<L: Language + ?Sized>(
     {
         return Ok(n as u64);
     }
-    Err(FfiError::out_of_range(
-        spot.place(),
-        ctype,
-        language.describe(v),
-    ))
+    Err(FfiError::OutOfRange {
+        place: spot.place(),
+        ctype: ctype.clone(),
+        got: language.describe(v),
+    })
 }
 
 fn power_of_two(exponent: u32) -> f64 {
@@ -161,7 +161,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
     };
     FfiError::WrongType {
         place: spot.place(),
-        type_name: ctype.name(),
+        ctype: ctype.clone(),
         expected,
         got: language.describe(v),
         hint,

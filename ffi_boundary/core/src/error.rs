@@ -128,7 +128,7 @@ pub enum FfiError {
         /// Where the value was.
         place: Place,
         /// The C type.
-        type_name: &'static str,
+        ctype: CType,
         /// What would have been accepted.
         expected: &'static str,
         /// The value.
@@ -140,12 +140,8 @@ pub enum FfiError {
     OutOfRange {
         /// Where the value was.
         place: Place,
-        /// The C type.
-        type_name: &'static str,
-        /// The smallest that fits.
-        low: i128,
-        /// The largest that fits.
-        high: i128,
+        /// The C type, which says what would fit.
+        ctype: CType,
         /// The value.
         got: String,
     },
@@ -185,19 +181,6 @@ pub enum FfiError {
         /// The type.
         type_name: String,
     },
-}
-
-impl FfiError {
-    pub(crate) fn out_of_range(place: Place, ctype: &CType, got: String) -> FfiError {
-        let (low, high) = ctype.repr().range().unwrap_or((0, 0));
-        FfiError::OutOfRange {
-            place,
-            type_name: ctype.name(),
-            low,
-            high,
-            got,
-        }
-    }
 }
 
 impl fmt::Display for FfiError {
@@ -246,31 +229,27 @@ impl FfiError {
             ),
             FfiError::WrongType {
                 place,
-                type_name,
+                ctype,
                 expected,
                 got,
                 hint,
             } => {
-                write!(
-                    f,
-                    "{place} has type {type_name}: expected {expected}, got {got}"
-                )?;
+                let name = ctype.name();
+                write!(f, "{place} has type {name}: expected {expected}, got {got}")?;
                 if hint.is_empty() {
                     Ok(())
                 } else {
                     write!(f, " ({hint})")
                 }
             }
-            FfiError::OutOfRange {
-                place,
-                type_name,
-                low,
-                high,
-                got,
-            } => write!(
-                f,
-                "{place} has type {type_name}: {got} is not between {low} and {high}"
-            ),
+            FfiError::OutOfRange { place, ctype, got } => {
+                let name = ctype.name();
+                let (low, high) = ctype.repr().range().unwrap_or((0, 0));
+                write!(
+                    f,
+                    "{place} has type {name}: {got} is not between {low} and {high}"
+                )
+            }
             FfiError::EmbeddedNul { place, offset } => write!(
                 f,
                 "{place} is a string with a NUL character at byte {offset}, where C would take it to end"
@@ -362,7 +341,7 @@ mod tests {
         assert_eq!(arity(2).to_string(), "`labs` takes 2 arguments, but got 7");
         let wrong = FfiError::WrongType {
             place: argument(),
-            type_name: "pointer",
+            ctype: CType::Pointer,
             expected: "a foreign pointer or #f",
             got: "#u8(1)".into(),
             hint: "declare the parameter as `bytevector`",
@@ -372,7 +351,11 @@ mod tests {
             "argument 1 of `labs` has type pointer: expected a foreign pointer or #f, got #u8(1) \
              (declare the parameter as `bytevector`)"
         );
-        let range = FfiError::out_of_range(argument(), &CType::Int8, "128".into());
+        let range = FfiError::OutOfRange {
+            place: argument(),
+            ctype: CType::Int8,
+            got: "128".into(),
+        };
         assert_eq!(
             range.to_string(),
             "argument 1 of `labs` has type int8: 128 is not between -128 and 127"
@@ -402,12 +385,20 @@ mod tests {
             function: "qsort".into(),
             position: 4,
         };
-        let error = FfiError::out_of_range(result, &CType::UInt8, "-1".into());
+        let error = FfiError::OutOfRange {
+            place: result,
+            ctype: CType::UInt8,
+            got: "-1".into(),
+        };
         assert_eq!(
             error.to_string(),
             "the result of the callback that is argument 4 of `qsort` has type uint8: -1 is not between 0 and 255"
         );
-        let error = FfiError::out_of_range(Place::Store, &CType::UInt8, "256".into());
+        let error = FfiError::OutOfRange {
+            place: Place::Store,
+            ctype: CType::UInt8,
+            got: "256".into(),
+        };
         assert_eq!(
             error.to_string(),
             "the value to store has type uint8: 256 is not between 0 and 255"
