@@ -38,7 +38,7 @@ enum Task {
         /// Runs of each program on each peer.
         #[arg(long)]
         rounds: Option<usize>,
-        /// Only the programs whose name contains this.
+        /// Only the programs whose name contains this, and no file written unless --out names one.
         #[arg(long)]
         only: Option<String>,
         /// Where to write the result instead of docs/bench/DATE-WHAT.md.

@@ -48,7 +48,7 @@ pub struct BenchOptions {
     pub quick: bool,
     /// Rounds, when the default is not wanted.
     pub rounds: Option<usize>,
-    /// Only the programs whose name contains this.
+    /// Only the programs whose name contains this; then, too, no file unless `out` names one.
     pub only: Option<String>,
     /// Where to write the page.
     pub out: Option<PathBuf>,
@@ -93,15 +93,20 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Heap => heap::course(root, &scratch)?,
     };
     let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 9 });
-    let results = race::run(&course, rounds.max(1), &scratch)?;
+    let rounds = rounds.max(1);
+    let results = race::run(&course, rounds, &scratch)?;
     let machine = machine::Machine::here(root);
-    let page = report::page(what.name(), &course, &results, rounds, &machine);
+    let mut command = format!("cargo xtask bench {} --rounds {rounds}", what.name());
+    if !only.is_empty() {
+        command += &format!(" --only {only}");
+    }
+    let page = report::page(what.name(), &command, &course, &results, &machine);
     let said = std::io::stdout().write_all(page.as_bytes());
     said.map_err(|e| e.to_string())?;
     let out = match (&options.out, options.quick) {
         (Some(out), _) => Some(out.clone()),
-        (None, true) => None,
-        (None, false) => {
+        (None, _) if options.quick || !only.is_empty() => None,
+        (None, _) => {
             let name = format!("{}-{}.md", machine.date, what.name());
             Some(root.join("docs/bench").join(name))
         }
@@ -110,6 +115,11 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         std::fs::write(&out, page).map_err(|e| format!("{}: {e}", out.display()))?;
     }
     Ok(results.sound())
+}
+
+/// What the page says of a peer that could not take part: the first line of the reason.
+fn missed(name: &str, why: &str) -> String {
+    format!("{name}: {}", why.lines().next().unwrap_or_default())
 }
 
 /// Where cargo puts what it builds.

@@ -11,14 +11,14 @@ const FLOOR: f64 = 5.0;
 /// The whole page in Markdown.
 pub(super) fn page(
     what: &str,
+    command: &str,
     course: &Course,
     results: &Results,
-    rounds: usize,
     machine: &Machine,
 ) -> String {
     let mut page = format!("# {what}, {}\n\n{}\n", machine.date, course.about);
     // Writing to a string cannot fail.
-    let _ = write_facts(&mut page, what, course, rounds, machine);
+    let _ = write_facts(&mut page, command, course, machine);
     let _ = write_times(&mut page, course, results, "CPU time", |cpu, _| cpu);
     let _ = write_times(&mut page, course, results, "Wall time", |_, wall| wall);
     let _ = write_pairs(&mut page, course, results);
@@ -27,14 +27,14 @@ pub(super) fn page(
 
 fn write_facts(
     page: &mut String,
-    what: &str,
+    command: &str,
     course: &Course,
-    rounds: usize,
     machine: &Machine,
 ) -> std::fmt::Result {
     writeln!(
         page,
-        "\n* Command: `cargo xtask bench {what}`, {rounds} rounds"
+        "
+* Command: `{command}`"
     )?;
     writeln!(
         page,
@@ -226,7 +226,13 @@ mod tests {
             commit: "abc".to_string(),
             rustc: "rustc".to_string(),
         };
-        page("scheme", &course, &results, 9, &machine)
+        page(
+            "scheme",
+            "cargo xtask bench scheme",
+            &course,
+            &results,
+            &machine,
+        )
     }
 
     #[test]
@@ -234,6 +240,7 @@ mod tests {
         let page = sample();
         for line in [
             "# scheme, 2000-01-02",
+            "* Command: `cargo xtask bench scheme`",
             "* **Missing**: third: not on this machine",
             "| program | ours | theirs | × theirs |",
             "|---|---:|---:|---:|",

@@ -5,7 +5,7 @@
 //! code); what is timed is the run of the compiled file. Bowline compiles from source each time, and
 //! that is part of its time beyond what the empty program takes.
 
-use super::{Course, Entrant, build, output_of, target_directory};
+use super::{Course, Entrant, build, missed, output_of, target_directory};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,7 +22,7 @@ pub(super) fn course(root: &Path, scratch: &Path, only: &str) -> Result<Course, 
     let mut entrants = vec![bowline(root, &programs)?];
     match chez(root, scratch, &programs) {
         Ok(entrant) => entrants.push(entrant),
-        Err(why) => missing.push(format!("chez: {why}")),
+        Err(why) => missing.push(missed("chez", &why)),
     }
     Ok(Course {
         about: "Scheme programs (`xtask/programs/scheme`), from source text to printed result.",
@@ -65,7 +65,7 @@ pub(super) fn argument(path: &Path) -> String {
 }
 
 fn bowline(root: &Path, programs: &[String]) -> Result<Entrant, String> {
-    build(root, &["--package", "bowline"])?;
+    build(root, &["--bin", "bowline"])?;
     let binary = target_directory(root)?.join("release/bowline");
     let version = output_of(Command::new(&binary).arg("--version"))?;
     let command = |program: &String| {
@@ -215,6 +215,15 @@ mod tests {
             let text = std::fs::read_to_string(source(root(), name)).unwrap();
             with_chez_import(&text).unwrap();
         }
+    }
+
+    #[test]
+    fn a_peer_that_is_not_there_is_told() {
+        let why = evaluate("no-such-chez", "1").unwrap_err();
+        assert!(
+            missed("chez", &why).starts_with("chez: no-such-chez: "),
+            "{why}"
+        );
     }
 
     #[test]
