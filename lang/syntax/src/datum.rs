@@ -3,11 +3,11 @@
 //! Cloning a datum shares its parts. Equality is `equal?` over immutable data and does not look at
 //! spans; numbers compare as `eqv?` does.
 //!
-//! inv:syntax.depth — no operation of this crate recurses on the nesting of a datum: dropping,
+//! `inv:syntax.depth` No operation of this crate recurses on the nesting of a datum: dropping,
 //! comparing, printing and reading keep their own stacks, so a million parentheses cost memory and
 //! never the machine stack. Cloning is shallow.
 //!
-//! inv:syntax.improper — the tail of an `Improper` is neither a list nor an improper list (those
+//! `inv:syntax.improper` The tail of an `Improper` is neither a list nor an improper list (those
 //! are merged into their front), and its front is not empty.
 //!
 //! Absent on purpose: mutation and cycles. A datum label that closes a cycle is kept as a

@@ -1,6 +1,6 @@
 //! Numbers as text and as values: the numeric tower without its arithmetic.
 //!
-//! inv:syntax.number — a number has one representation: an integer that fits an `i64` is a
+//! `inv:syntax.number` A number has one representation: an integer that fits an `i64` is a
 //! `Fixnum`, any other integer a `Big`; a `Ratio` is in lowest terms and is not an integer.
 //! The constructors normalise.
 //!

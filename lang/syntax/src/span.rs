@@ -3,7 +3,7 @@
 //! A span is a byte range of one source. Lines and columns are computed only when somebody asks
 //! (an error, a call chain), from a table of line starts that is built on first use.
 //!
-//! inv:syntax.span — a span's ends lie on character boundaries of its source and `start <= end`.
+//! `inv:syntax.span` A span's ends lie on character boundaries of its source and `start <= end`.
 //! Lookups clamp rather than rely on it, since spans may be made by hand.
 //!
 //! Absent on purpose: reading files. Whoever opens a file adds its text here.

@@ -54,7 +54,7 @@ struct Tail {
 pub(super) struct ListFrame {
     items: Vec<Datum>,
     dot: Dot,
-    tail: Option<Datum>,
+    tail: Option<Box<Datum>>,
     tails: Vec<Tail>,
 }
 
@@ -109,7 +109,7 @@ impl ListFrame {
         match self.dot {
             Dot::None => self.items.push(datum),
             Dot::Waiting(dot) => {
-                self.tail = Some(datum);
+                self.tail = Some(Box::new(datum));
                 self.dot = Dot::Done(dot);
             }
             Dot::Done(dot) => return Err(Fault::DotExtra(dot)),
@@ -175,7 +175,7 @@ impl Frame {
         match self.kind {
             FrameKind::List(list) => match list.tail {
                 None => DatumKind::List(list.items.into()),
-                Some(tail) => Datum::list_with_tail(list.items, tail, self.span)
+                Some(tail) => Datum::list_with_tail(list.items, *tail, self.span)
                     .kind
                     .clone(),
             },
