@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use xtask::bench::{self, BenchOptions, What};
 use xtask::tidy;
@@ -48,11 +48,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace");
+    let root = xtask::root();
     let result = match Cli::parse().task {
-        Task::Tidy { bless, tags } => tidy::command(root, bless, tags),
+        Task::Tidy { bless, tags } => tidy::command(&root, bless, tags),
         Task::Bench {
             what,
             quick,
@@ -60,7 +58,7 @@ fn main() -> ExitCode {
             only,
             out,
         } => bench::command(
-            root,
+            &root,
             what,
             &BenchOptions {
                 quick,

@@ -125,10 +125,7 @@ mod tests {
 
     #[test]
     fn the_scheme_program_takes_a_depth() {
-        let source = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/programs/scheme/binary-trees.scm"
-        );
+        let source = crate::root().join(SOURCE_SCHEME);
         let text = std::fs::read_to_string(source).unwrap();
         assert!(with_depth(&text, "4").unwrap().contains("(run 4)"));
         assert!(with_depth("(run 17)", "4").is_err());

@@ -191,12 +191,7 @@ fn evaluate(chez: &str, script: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root() -> &'static Path {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .expect("xtask lies in the workspace")
-    }
+    use crate::root;
 
     #[test]
     fn only_the_import_is_replaced() {
@@ -208,11 +203,11 @@ mod tests {
 
     #[test]
     fn every_program_is_found_and_can_be_given_to_chez() {
-        let names = programs(root(), "").unwrap();
+        let names = programs(&root(), "").unwrap();
         assert_eq!(names[0], EMPTY);
         assert!(names.len() > 8, "{names:?}");
         for name in &names {
-            let text = std::fs::read_to_string(source(root(), name)).unwrap();
+            let text = std::fs::read_to_string(source(&root(), name)).unwrap();
             with_chez_import(&text).unwrap();
         }
     }
@@ -229,9 +224,9 @@ mod tests {
     #[test]
     fn some_programs_can_be_chosen() {
         assert_eq!(
-            programs(root(), "ctak").unwrap(),
+            programs(&root(), "ctak").unwrap(),
             ["empty", "ctak", "ctak-plain"]
         );
-        assert!(programs(root(), "no-such").is_err());
+        assert!(programs(&root(), "no-such").is_err());
     }
 }
