@@ -1,1 +1,39 @@
-//! gc/heap
+//! The moving, generational collector of Bowline.
+//!
+//! MMTk does the collecting; this crate binds it to the words and shapes of `bowline_layout`, and adds
+//! what a runtime needs around it: threads that stop and go on, precise roots, objects that stay in
+//! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
+//!
+//! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
+//! when), `stack`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
+//! thread's door to it), `boot` (what is never collected), `binding` (what MMTk is told), `stats`,
+//! `access` (words where they stand), `sync` and `sys` (locks and the operating system).
+//!
+//! Absent on purpose: everything about Scheme. The heap knows shapes.
+
+pub mod access;
+mod alloc;
+mod binding;
+mod boot;
+mod config;
+mod heap;
+mod mutator;
+mod pins;
+mod roots;
+mod stack;
+mod stats;
+mod sync;
+mod sys;
+mod thread;
+mod weak;
+mod world;
+
+pub use alloc::OutOfMemory;
+pub use config::{HeapConfig, HeapError, Plan, Zeal};
+pub use heap::{Heap, start};
+pub use mutator::{Collect, Mutator};
+pub use pins::PinError;
+pub use roots::{Global, RootSource};
+pub use stack::RootStack;
+pub use stats::GcStats;
+pub use thread::CallFrame;

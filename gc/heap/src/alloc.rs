@@ -1,0 +1,236 @@
+//! Allocation.
+//!
+//! The fast path bumps a pointer inside MMTk's allocator of this thread; MMTk has zeroed the memory and
+//! needs no call afterwards. `inv:alloc.safepoint` Every allocation may collect, so a caller's values
+//! live in roots; those handed to [`Mutator::alloc_pair`] are kept by it.
+//!
+//! Under zeal the bump pointer is a dummy that is always full, so each allocation takes the slow path,
+//! which counts and logs it.
+//!
+//! Absent on purpose: finalization, alignment beyond a word.
+
+use crate::access;
+use crate::binding::{Bowline, ObjectWords, object_at};
+use crate::heap::{engine, heap};
+use crate::mutator::Mutator;
+use crate::sys;
+use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes, weak_pair};
+use mmtk::AllocationSemantics;
+use mmtk::util::Address;
+use mmtk::util::alloc::BumpPointer;
+use mmtk::vm::ObjectModel;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+/// The largest object that is allocated by bumping and may move.
+pub(crate) const MAX_SMALL: usize = 16 << 10;
+
+/// There is no room, even after an exhaustive collection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory {
+    /// How many bytes were wanted.
+    pub requested: usize,
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "out of memory: no room for {} bytes", self.requested)
+    }
+}
+
+impl std::error::Error for OutOfMemory {}
+
+/// The bump pointer of one thread's allocator.
+#[derive(Clone, Copy)]
+pub(crate) struct Bump(NonNull<BumpPointer>);
+
+impl Bump {
+    /// The bump pointer at `p`, which lives as long as the mutator and is used by its thread alone,
+    /// or by the collector while that is stopped.
+    pub(crate) fn new(p: NonNull<BumpPointer>) -> Self {
+        Bump(p)
+    }
+
+    /// One that is always full.
+    pub(crate) fn full() -> Self {
+        Bump(NonNull::from(Box::leak(Box::new(BumpPointer::default()))))
+    }
+
+    /// `bytes` more, if they are there.
+    #[inline(always)]
+    fn take(self, bytes: usize) -> Option<Addr> {
+        let p = self.0.as_ptr();
+        // SAFETY: see `new`.
+        let limit = unsafe { (*p).limit };
+        // SAFETY: see `new`.
+        let cursor = unsafe { &mut (*p).cursor };
+        let start = cursor.as_usize();
+        let end = start + bytes;
+        if end > limit.as_usize() {
+            return None;
+        }
+        *cursor = Address::ZERO + end;
+        Some(Addr::new(start))
+    }
+}
+
+impl Mutator {
+    /// A fresh pair. Its car and cdr are kept, and updated, should this collect.
+    #[inline(always)]
+    pub fn alloc_pair(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
+        match self.bump.take(2 * WORD) {
+            Some(at) => Ok(fill_pair(at, car, cdr)),
+            None => self.pair_slow(car, cdr),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pair_slow(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
+        self.push(car);
+        self.push(cdr);
+        let at = self.alloc_slow(2 * WORD, AllocationSemantics::Default);
+        let cdr = self.pop();
+        let car = self.pop();
+        Ok(fill_pair(at?, car, cdr))
+    }
+
+    /// A fresh object with this header; every other word is zero. It does not move if it is larger
+    /// than 16 KiB.
+    #[inline(always)]
+    pub fn alloc(&mut self, header: Header, tag: Tag) -> Result<Value, OutOfMemory> {
+        let bytes = object_bytes(header);
+        if bytes <= MAX_SMALL
+            && let Some(at) = self.bump.take(bytes)
+        {
+            return Ok(put_header(at, header, tag));
+        }
+        self.object_slow(header, tag)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn object_slow(&mut self, header: Header, tag: Tag) -> Result<Value, OutOfMemory> {
+        let bytes = object_bytes(header);
+        let semantics = if bytes <= MAX_SMALL {
+            AllocationSemantics::Default
+        } else {
+            AllocationSemantics::Los
+        };
+        let at = self.alloc_slow(bytes, semantics)?;
+        let v = put_header(at, header, tag);
+        self.introduce(at, bytes, semantics);
+        Ok(v)
+    }
+
+    /// A fresh object that never moves; every word but its header is zero.
+    pub fn alloc_immovable(&mut self, header: Header, tag: Tag) -> Result<Value, OutOfMemory> {
+        let bytes = object_bytes(header);
+        let semantics = if bytes <= MAX_SMALL {
+            AllocationSemantics::NonMoving
+        } else {
+            AllocationSemantics::Los
+        };
+        let at = self.alloc_slow(bytes, semantics)?;
+        let v = put_header(at, header.with_flags(Flags::IMMOVABLE), tag);
+        self.introduce(at, bytes, semantics);
+        Ok(v)
+    }
+
+    /// A fresh object in the boot heap: it is never moved and never collected. Every word but its
+    /// header is zero.
+    pub fn alloc_boot(&mut self, header: Header, tag: Tag) -> Value {
+        if let Some(at) = heap().boot.alloc(header) {
+            return Value::pointer(at, tag);
+        }
+        // A full boot heap is no reason to fail: an immovable object that a global cell holds serves
+        // as well, at the price of being traced.
+        match self.alloc_immovable(header, tag) {
+            Ok(v) => {
+                let _held_for_ever = heap().new_global(v);
+                v
+            }
+            Err(e) => sys::die(format_args!("{e} of the boot heap")),
+        }
+    }
+
+    /// A fresh weak pair: its car does not keep its object alive and becomes [`Value::BROKEN`] when
+    /// that dies.
+    pub fn weak_pair(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
+        self.push(car);
+        self.push(cdr);
+        let pair = self.alloc(weak_pair::HEADER, Tag::Object);
+        let cdr = self.pop();
+        let car = self.pop();
+        let pair = pair?;
+        // SAFETY: the object is fresh.
+        unsafe { access::init(pair, weak_pair::CAR, car) };
+        // SAFETY: the object is fresh.
+        unsafe { access::init(pair, weak_pair::CDR, cdr) };
+        Ok(pair)
+    }
+
+    /// Room for an object, from MMTk itself. May collect.
+    fn alloc_slow(
+        &mut self,
+        bytes: usize,
+        semantics: AllocationSemantics,
+    ) -> Result<Addr, OutOfMemory> {
+        let failed = OutOfMemory { requested: bytes };
+        self.poll();
+        self.zeal_allocation();
+        // What can never fit is refused before it starts a collection.
+        if bytes > heap().limit {
+            return Err(failed);
+        }
+        let context = self.context();
+        let at = mmtk::memory_manager::alloc(context, bytes, WORD, 0, semantics);
+        if at.is_zero() {
+            return Err(failed);
+        }
+        let at = Addr::new(at.as_usize());
+        if self.zealous() {
+            self.block().log(at, bytes);
+        }
+        Ok(at)
+    }
+
+    /// Does what MMTk wants done with a fresh object outside the bump-allocated space.
+    fn introduce(&mut self, at: Addr, bytes: usize, semantics: AllocationSemantics) {
+        let object = object_at(at);
+        match semantics {
+            AllocationSemantics::Los => {
+                mmtk::memory_manager::post_alloc(self.context(), object, bytes, semantics);
+            }
+            AllocationSemantics::NonMoving => {
+                mmtk::memory_manager::post_alloc(self.context(), object, bytes, semantics);
+                if engine().logs {
+                    // A minor collection does not trace this space, so the object counts as old
+                    // from birth, and as changed, for its first words are stored without barrier.
+                    let spec = ObjectWords::GLOBAL_LOG_BIT_SPEC;
+                    spec.mark_as_unlogged::<Bowline>(object, Ordering::SeqCst);
+                    self.remember(Value::pointer(at, Tag::Object));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[inline(always)]
+fn fill_pair(at: Addr, car: Value, cdr: Value) -> Value {
+    let pair = Value::pointer(at, Tag::Pair);
+    // SAFETY: the two words at `at` are fresh.
+    unsafe { access::init(pair, 0, car) };
+    // SAFETY: the two words at `at` are fresh.
+    unsafe { access::init(pair, 1, cdr) };
+    pair
+}
+
+#[inline(always)]
+fn put_header(at: Addr, header: Header, tag: Tag) -> Value {
+    // SAFETY: the words at `at` are fresh and as many as the header says.
+    unsafe { access::write(at, header.bits()) };
+    Value::pointer(at, tag)
+}

@@ -1,0 +1,82 @@
+//! Stopping the world, letting it go on, and the collector's threads.
+//!
+//! `inv:collector.panic` A collector thread that panics ends the process with a message: its panic would
+//! otherwise leave every other thread waiting for ever.
+
+use super::active_plan::context;
+use super::policy::Trigger;
+use super::{Bowline, active_plan::Threads};
+use crate::heap::{engine, heap};
+use crate::sys;
+use crate::thread::{ThreadBlock, WorkerBlock};
+use mmtk::util::alloc::AllocationError;
+use mmtk::util::heap::GCTriggerPolicy;
+use mmtk::util::{VMMutatorThread, VMThread, VMWorkerThread};
+use mmtk::vm::{ActivePlan, Collection, GCThreadContext};
+use std::time::Instant;
+
+/// The name of each collector thread.
+const THREAD_NAME: &str = "bowline-gc";
+
+/// The collection interface.
+pub(crate) struct Stops;
+
+impl Collection<Bowline> for Stops {
+    fn stop_all_mutators<F>(_tls: VMWorkerThread, mut visit: F)
+    where
+        F: FnMut(&'static mut mmtk::Mutator<Bowline>),
+    {
+        let asked = Instant::now();
+        let threads = heap().world.stop();
+        heap().collection_starts(asked, &threads);
+        threads.into_iter().for_each(|b| visit(context(b)));
+    }
+
+    fn resume_mutators(_tls: VMWorkerThread) {
+        heap().collection_ends();
+        heap().world.resume();
+    }
+
+    fn block_for_gc(tls: VMMutatorThread) {
+        // A thread that only asks is in no state to wait.
+        if Threads::is_mutator(tls.0) {
+            heap().world.wait_for_collection(ThreadBlock::of(tls));
+        }
+    }
+
+    fn spawn_gc_thread(_tls: VMThread, GCThreadContext::Worker(worker): GCThreadContext<Bowline>) {
+        let spawned = std::thread::Builder::new()
+            .name(THREAD_NAME.into())
+            .spawn(move || {
+                let block = WorkerBlock::adopt();
+                heap().add_worker(block);
+                mmtk::memory_manager::start_worker(engine().mmtk, block.tls(), worker);
+            });
+        if let Err(e) = spawned {
+            sys::die(format_args!("cannot start a collector thread: {e}"));
+        }
+    }
+
+    fn out_of_memory(_tls: VMThread, error: AllocationError) {
+        // Heap exhaustion is the caller's to handle: the allocation returns nothing. If the system
+        // itself refuses pages that were promised, MMTk cannot go on.
+        if let AllocationError::MmapOutOfMemory = error {
+            sys::die(format_args!("the system refused memory for the heap"));
+        }
+    }
+
+    fn create_gc_trigger() -> Box<dyn GCTriggerPolicy<Bowline>> {
+        Box::new(Trigger::new(&heap().config))
+    }
+}
+
+/// Makes a panic on a collector thread end the process (`inv:collector.panic`).
+pub(crate) fn abort_on_collector_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() != Some(THREAD_NAME) {
+            return before(info);
+        }
+        sys::die(format_args!("internal error in the collector: {info}"));
+    }));
+}

@@ -1,0 +1,128 @@
+//! The boot heap: objects that are never moved, never collected and not traced.
+//!
+//! It lies outside MMTk's range (`inv:slot.range`), so references into it are never followed. What a
+//! boot object may refer to in the collected heap is found otherwise:
+//!
+//! `inv:boot.slots` Every word of a mutable headed boot object that may hold a value is a permanent
+//! root slot. So stores into boot objects need no barrier; and because the inlined barrier asks without
+//! knowing, zero pages lie over MMTk's unlog bits of this range and answer "already logged".
+//!
+//! `inv:boot.fixed` Pairs in the boot heap, and boot objects flagged immutable, refer to nothing in the
+//! collected heap and must not be changed.
+
+use crate::HeapError;
+use crate::access;
+use crate::binding::{each_reference, is_weak};
+use crate::sync::lock;
+use crate::sys;
+use bowline_layout::{Addr, Flags, Header, Shape, object_bytes};
+use std::sync::Mutex;
+
+/// Bytes reserved; pages are used as they are touched.
+const RESERVED: usize = 256 << 20;
+/// Where to try, in this order: below MMTk's range and away from where the system maps by itself.
+const PLACES: [usize; 4] = [
+    0x0100_0000_0000,
+    0x0140_0000_0000,
+    0x0180_0000_0000,
+    0x00c0_0000_0000,
+];
+
+#[derive(Default)]
+struct Inner {
+    used: usize,
+    /// Permanent root slots, as first word and count.
+    ranges: Vec<(Addr, usize)>,
+    /// Objects whose slots only their bitmap tells.
+    bitmaps: Vec<Addr>,
+}
+
+/// The boot heap.
+pub(crate) struct Boot {
+    start: Addr,
+    inner: Mutex<Inner>,
+}
+
+impl Boot {
+    /// Reserves it.
+    pub(crate) fn new() -> Result<Self, HeapError> {
+        let start = PLACES
+            .iter()
+            .find_map(|at| sys::map_at(*at, RESERVED))
+            .ok_or(HeapError::NoMemory("the boot heap"))?;
+        Ok(Boot {
+            start,
+            inner: Mutex::default(),
+        })
+    }
+
+    /// Where it lies: first address and bytes.
+    pub(crate) fn range(&self) -> (usize, usize) {
+        (self.start.raw(), RESERVED)
+    }
+
+    /// Whether `addr` lies in it.
+    #[inline(always)]
+    pub(crate) fn contains(&self, addr: Addr) -> bool {
+        addr.raw().wrapping_sub(self.start.raw()) < RESERVED
+    }
+
+    /// Room for `bytes`, zeroed, if there is.
+    pub(crate) fn room(&self, bytes: usize) -> Option<Addr> {
+        let mut inner = lock(&self.inner);
+        let at = self.start.byte(inner.used);
+        let used = inner.used.checked_add(bytes).filter(|n| *n <= RESERVED)?;
+        inner.used = used;
+        Some(at)
+    }
+
+    /// A fresh object with this header, if there is room.
+    pub(crate) fn alloc(&self, header: Header) -> Option<Addr> {
+        let at = self.room(object_bytes(header))?;
+        // SAFETY: the room is fresh and as large as the object.
+        unsafe { access::write(at, header.bits()) };
+        self.add_slots(at, header);
+        Some(at)
+    }
+
+    /// Makes the slots of the boot object at `at` permanent roots (`inv:boot.slots`).
+    pub(crate) fn add_slots(&self, at: Addr, header: Header) {
+        if header.flags().has(Flags::IMMUTABLE) {
+            return;
+        }
+        let mut inner = lock(&self.inner);
+        if header.shape() == Shape::Bitmap {
+            inner.bitmaps.push(at);
+            return;
+        }
+        let (first, end) = slots(header);
+        if first < end {
+            inner.ranges.push((at.word(first), end - first));
+        }
+    }
+
+    /// Calls `f` with each permanent root slot.
+    pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
+        let inner = lock(&self.inner);
+        for (first, count) in &inner.ranges {
+            (0..*count).for_each(|i| f(first.word(i)));
+        }
+        for at in &inner.bitmaps {
+            // SAFETY: boot objects live for ever.
+            if let Some(header) = Header::from_bits(unsafe { access::read(*at) }) {
+                each_reference(*at, header, f);
+            }
+        }
+    }
+}
+
+/// The words of a boot object that may hold values. What is weak elsewhere is strong here.
+fn slots(header: Header) -> (usize, usize) {
+    if is_weak(header.shape()) {
+        return (1, 1 + header.length());
+    }
+    match bowline_layout::references(header) {
+        bowline_layout::References::Range { first, end } => (first, end),
+        bowline_layout::References::Bitmap => (0, 0),
+    }
+}

@@ -1,0 +1,287 @@
+//! What a heap is asked to be, and why a request can be refused.
+//!
+//! Sizes are checked here, before MMTk sees them: it would take an absurd one and fail much later.
+//!
+//! Absent on purpose: environment variables and command lines. Whoever has one parses it and fills in
+//! a [`HeapConfig`].
+
+use std::fmt;
+use std::str::FromStr;
+
+const MIB: usize = 1 << 20;
+/// The smallest hard limit that leaves room to collect in.
+pub(crate) const SMALLEST_LIMIT: usize = 8 * MIB;
+/// The largest hard limit: what one MMTk space can address.
+pub(crate) const LARGEST_LIMIT: usize = 1 << 40;
+/// The smallest root stack.
+const SMALLEST_STACK: usize = 16 << 10;
+/// MMTk reserves this much address space when it starts, and some more for the heap itself.
+const ADDRESS_SPACE_NEEDED: u64 = 48 << 40;
+
+/// Which of MMTk's plans runs the heap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plan {
+    /// Generational: a copying nursery over a mark-region heap.
+    Throughput,
+    /// The mark-region heap alone; every collection is a full one.
+    Immix,
+    /// `Throughput` that moves everything unpinned at every full collection.
+    CompactTest,
+}
+
+impl Plan {
+    /// The names that [`Plan::from_str`] takes.
+    pub const NAMES: [&'static str; 3] = ["throughput", "immix", "compact-test"];
+
+    /// This plan's name.
+    pub fn name(self) -> &'static str {
+        Plan::NAMES[self as usize]
+    }
+}
+
+impl FromStr for Plan {
+    type Err = HeapError;
+
+    fn from_str(name: &str) -> Result<Self, HeapError> {
+        match name {
+            "throughput" => Ok(Plan::Throughput),
+            "immix" => Ok(Plan::Immix),
+            "compact-test" => Ok(Plan::CompactTest),
+            "latency" => Err(HeapError::BadConfig(
+                "the plan \"latency\" is not available in this version".into(),
+            )),
+            _ => Err(HeapError::BadConfig(format!(
+                "there is no plan \"{name}\": the plans are {}",
+                Plan::NAMES.join(", ")
+            ))),
+        }
+    }
+}
+
+/// When to collect although there is no need, moving everything that is not pinned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Zeal {
+    /// Never.
+    Off,
+    /// At every Nth allocation.
+    Allocation(u64),
+    /// At every Nth crossing of the boundary to C.
+    Crossing(u64),
+}
+
+impl FromStr for Zeal {
+    type Err = HeapError;
+
+    fn from_str(text: &str) -> Result<Self, HeapError> {
+        let bad = || {
+            HeapError::BadConfig(format!(
+                "zeal is \"off\", \"alloc:N\" or \"crossing:N\" with N at least 1, not \"{text}\""
+            ))
+        };
+        if text == "off" {
+            return Ok(Zeal::Off);
+        }
+        let (kind, n) = text.split_once(':').ok_or_else(bad)?;
+        let n = n.parse().ok().filter(|n| *n >= 1).ok_or_else(bad)?;
+        match kind {
+            "alloc" => Ok(Zeal::Allocation(n)),
+            "crossing" => Ok(Zeal::Crossing(n)),
+            _ => Err(bad()),
+        }
+    }
+}
+
+/// What a heap is asked to be.
+#[derive(Clone, Debug)]
+pub struct HeapConfig {
+    /// The plan.
+    pub plan: Plan,
+    /// The most live bytes that the heap may hold; `None` stands for three quarters of the
+    /// machine's memory.
+    pub limit: Option<usize>,
+    /// The size below which the heap is never collected as a whole.
+    pub min_heap: usize,
+    /// The bytes that may be allocated between two minor collections.
+    pub nursery: usize,
+    /// The size of the heap after a full collection, as a percentage of what lives.
+    pub growth_percent: usize,
+    /// Collector threads; `None` stands for half of the processors, at least one.
+    pub workers: Option<usize>,
+    /// Needless collections.
+    pub zeal: Zeal,
+    /// Whether to walk the whole heap after every collection and check each reference.
+    pub verify: bool,
+    /// The bytes of a thread's root stack.
+    pub root_stack: usize,
+}
+
+impl Default for HeapConfig {
+    fn default() -> Self {
+        HeapConfig {
+            plan: Plan::Throughput,
+            limit: None,
+            min_heap: 48 * MIB,
+            nursery: 16 * MIB,
+            growth_percent: 200,
+            workers: None,
+            zeal: Zeal::Off,
+            verify: false,
+            root_stack: MIB,
+        }
+    }
+}
+
+impl HeapConfig {
+    /// Whether each full collection must move everything that is not pinned.
+    pub(crate) fn moves_everything(&self) -> bool {
+        self.plan == Plan::CompactTest || self.zeal != Zeal::Off
+    }
+
+    /// The hard limit in bytes.
+    pub(crate) fn hard_limit(&self) -> usize {
+        let machine = crate::sys::physical_memory() / 4 * 3;
+        self.limit
+            .unwrap_or(machine.clamp(SMALLEST_LIMIT, LARGEST_LIMIT))
+    }
+
+    /// The nursery that suits the limit.
+    pub(crate) fn effective_nursery(&self) -> usize {
+        self.nursery.min(self.hard_limit() / 4).max(1 << 20)
+    }
+
+    /// How many collector threads to run.
+    pub(crate) fn effective_workers(&self) -> usize {
+        if self.zeal != Zeal::Off {
+            return 1;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.workers.unwrap_or((cores / 2).max(1))
+    }
+
+    /// Refuses what no heap can be.
+    pub(crate) fn check(&self) -> Result<(), HeapError> {
+        let refuse = |message: String| Err(HeapError::BadConfig(message));
+        if let Some(limit) = self.limit {
+            if limit < SMALLEST_LIMIT {
+                return refuse(format!("a heap of {limit} bytes is below the least, 8 MiB"));
+            }
+            if limit > LARGEST_LIMIT {
+                return refuse(format!("a heap of {limit} bytes is above the most, 1 TiB"));
+            }
+        }
+        if self.workers == Some(0) {
+            return refuse("the collector needs at least one thread".into());
+        }
+        if self.growth_percent < 110 {
+            return refuse(format!(
+                "a growth of {} % leaves no room to allocate: at least 110",
+                self.growth_percent
+            ));
+        }
+        if self.root_stack < SMALLEST_STACK {
+            return refuse(format!(
+                "a root stack of {} bytes is below the least, 16 KiB",
+                self.root_stack
+            ));
+        }
+        match crate::sys::address_space_limit() {
+            Some(limit) if limit < ADDRESS_SPACE_NEEDED => Err(HeapError::AddressSpace { limit }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a heap could not be started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HeapError {
+    /// The process has a heap already.
+    AlreadyStarted,
+    /// The configuration asks for something impossible; the message says what.
+    BadConfig(String),
+    /// The process may not reserve enough address space (`ulimit -v`).
+    AddressSpace {
+        /// The limit in force, in bytes.
+        limit: u64,
+    },
+    /// The system refused memory; the message says for what.
+    NoMemory(&'static str),
+}
+
+impl fmt::Display for HeapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeapError::AlreadyStarted => f.write_str("this process has a heap already"),
+            HeapError::BadConfig(message) => f.write_str(message),
+            HeapError::AddressSpace { limit } => write!(
+                f,
+                "the collector reserves address space (it does not use it) and the limit of {limit} \
+                 bytes is too small: raise it with \"ulimit -v unlimited\""
+            ),
+            HeapError::NoMemory(what) => write!(f, "the system refused memory for {what}"),
+        }
+    }
+}
+
+impl std::error::Error for HeapError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_by_name() {
+        for name in Plan::NAMES {
+            assert_eq!(name.parse::<Plan>().unwrap().name(), name);
+        }
+        let message = "fast".parse::<Plan>().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "there is no plan \"fast\": the plans are throughput, immix, compact-test"
+        );
+        let message = "latency".parse::<Plan>().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "the plan \"latency\" is not available in this version"
+        );
+    }
+
+    #[test]
+    fn zeal_by_name() {
+        assert_eq!("off".parse::<Zeal>(), Ok(Zeal::Off));
+        assert_eq!("alloc:7".parse::<Zeal>(), Ok(Zeal::Allocation(7)));
+        assert_eq!("crossing:1".parse::<Zeal>(), Ok(Zeal::Crossing(1)));
+        for bad in ["", "alloc", "alloc:0", "alloc:x", "malloc:1"] {
+            let message = bad.parse::<Zeal>().unwrap_err().to_string();
+            assert!(
+                message.starts_with("zeal is \"off\", \"alloc:N\""),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn absurd_requests_are_refused() {
+        let refused = |change: fn(&mut HeapConfig)| {
+            let mut config = HeapConfig::default();
+            change(&mut config);
+            config.check().unwrap_err().to_string()
+        };
+        assert!(refused(|c| c.limit = Some(1 << 20)).contains("below the least, 8 MiB"));
+        assert!(refused(|c| c.limit = Some(usize::MAX)).contains("above the most, 1 TiB"));
+        assert!(refused(|c| c.workers = Some(0)).contains("at least one thread"));
+        assert!(refused(|c| c.growth_percent = 100).contains("at least 110"));
+        assert!(refused(|c| c.root_stack = 8).contains("below the least, 16 KiB"));
+        assert_eq!(HeapConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn every_error_says_what_it_is() {
+        assert!(HeapError::AlreadyStarted.to_string().contains("already"));
+        assert!(
+            HeapError::AddressSpace { limit: 5 }
+                .to_string()
+                .contains("ulimit -v")
+        );
+        assert!(HeapError::NoMemory("x").to_string().ends_with("for x"));
+    }
+}

@@ -1,0 +1,339 @@
+//! The process's heap.
+//!
+//! MMTk allows one instance per process and calls back without a context, so the heap is the one
+//! process-wide static of this crate. It is made in two steps: what the callbacks of MMTk's own start
+//! need, then the engine.
+
+use crate::alloc::Bump;
+use crate::binding::{self, Bowline, ObjectWords};
+use crate::boot::Boot;
+use crate::config::{HeapConfig, HeapError, Plan, Zeal};
+use crate::mutator::Mutator;
+use crate::pins::{AddrMap, Pins};
+use crate::roots::{Global, Globals, RootSource, Sources};
+use crate::stack::RootStack;
+use crate::stats::{Counters, GcStats, Started};
+use crate::sync::lock;
+use crate::sys::{self, Access};
+use crate::thread::{ThreadBlock, WorkerBlock, requester};
+use crate::weak::Weak;
+use crate::world::World;
+use bowline_layout::{Addr, Value};
+use mmtk::util::alloc::{AllocatorInfo, BumpPointer};
+use mmtk::vm::ObjectModel;
+use mmtk::{AllocationSemantics, BarrierSelector, MMTK, MMTKBuilder};
+use std::ptr::NonNull;
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+static HEAP: OnceLock<Heap> = OnceLock::new();
+
+/// The heap, for code that runs only when there is one.
+#[inline(always)]
+pub(crate) fn heap() -> &'static Heap {
+    HEAP.get().expect("the heap is started")
+}
+
+/// The engine, for code that runs only when there is one.
+#[inline(always)]
+pub(crate) fn engine() -> &'static Engine {
+    heap().engine.get().expect("the engine is started")
+}
+
+/// MMTk, and what was asked of it once.
+pub(crate) struct Engine {
+    pub(crate) mmtk: &'static MMTK<Bowline>,
+    /// Where the unlog bits of address 0 would be: one bit per word of heap.
+    pub(crate) unlog_bits: usize,
+    /// Whether the plan has a write barrier.
+    pub(crate) logs: bool,
+    /// Where a context has its bump pointer.
+    bump_offset: usize,
+}
+
+/// The process's heap.
+pub struct Heap {
+    pub(crate) config: HeapConfig,
+    /// The hard limit in bytes.
+    pub(crate) limit: usize,
+    engine: OnceLock<Engine>,
+    pub(crate) world: World,
+    pub(crate) boot: Boot,
+    pub(crate) pins: Pins,
+    globals: Globals,
+    sources: Sources,
+    weak: Mutex<Weak>,
+    workers: Mutex<Vec<&'static WorkerBlock>>,
+    counters: Counters,
+    started: Mutex<Option<Started>>,
+}
+
+/// Starts the process's heap.
+pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
+    config.check()?;
+    if HEAP.get().is_some() {
+        return Err(HeapError::AlreadyStarted);
+    }
+    let heap = Heap {
+        limit: config.hard_limit(),
+        engine: OnceLock::new(),
+        world: World::new(),
+        boot: Boot::new()?,
+        pins: Pins::default(),
+        globals: Globals::default(),
+        sources: Sources::default(),
+        weak: Mutex::default(),
+        workers: Mutex::default(),
+        counters: Counters::default(),
+        started: Mutex::default(),
+        config,
+    };
+    if HEAP.set(heap).is_err() {
+        return Err(HeapError::AlreadyStarted);
+    }
+    let heap = crate::heap::heap();
+    let engine = Engine::start(heap)?;
+    let mmtk = engine.mmtk;
+    if heap.engine.set(engine).is_err() {
+        return Err(HeapError::AlreadyStarted);
+    }
+    binding::abort_on_collector_panic();
+    mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
+    Ok(heap)
+}
+
+/// The options that MMTk is started with.
+fn options(config: &HeapConfig) -> MMTKBuilder {
+    let mut builder = MMTKBuilder::new_no_env_vars();
+    let mut set = |name: &str, value: &str| {
+        if !builder.set_option(name, value) {
+            sys::die(format_args!("MMTk refuses the option {name}={value}"));
+        }
+    };
+    set(
+        "plan",
+        match config.plan {
+            Plan::Throughput | Plan::CompactTest => "StickyImmix",
+            Plan::Immix => "Immix",
+        },
+    );
+    set("gc_trigger", "Delegated");
+    set("threads", &config.effective_workers().to_string());
+    let nursery = config.effective_nursery();
+    set("nursery", &format!("Bounded:65536,{nursery}"));
+    if config.moves_everything() {
+        // Either one alone moves nothing.
+        set("immix_always_defrag", "true");
+        set("immix_defrag_every_block", "true");
+    }
+    builder
+}
+
+impl Engine {
+    fn start(heap: &Heap) -> Result<Engine, HeapError> {
+        let builder = options(&heap.config);
+        let mmtk: &'static MMTK<Bowline> =
+            Box::leak(mmtk::memory_manager::mmtk_init::<Bowline>(&builder));
+        let constraints = mmtk.get_plan().constraints();
+        debug_assert!(constraints.max_non_los_default_alloc_bytes >= crate::alloc::MAX_SMALL);
+        let selector =
+            mmtk::memory_manager::get_allocator_mapping(mmtk, AllocationSemantics::Default);
+        let AllocatorInfo::BumpPointer {
+            bump_pointer_offset,
+        } = AllocatorInfo::new::<Bowline>(selector)
+        else {
+            return Err(HeapError::BadConfig(
+                "the plan does not allocate by bumping".into(),
+            ));
+        };
+        let spec = ObjectWords::GLOBAL_LOG_BIT_SPEC;
+        let engine = Engine {
+            mmtk,
+            unlog_bits: spec.extract_side_spec().get_starting_address().as_usize(),
+            logs: constraints.barrier == BarrierSelector::ObjectBarrier,
+            bump_offset: bump_pointer_offset,
+        };
+        engine.answer_logged(heap.boot.range())?;
+        if !engine.logs {
+            engine.answer_logged(binding::heap_range())?;
+        }
+        Ok(engine)
+    }
+
+    /// Lets the inlined barrier read "already logged" in this range, which MMTk keeps no unlog bits
+    /// for.
+    fn answer_logged(&self, (start, bytes): (usize, usize)) -> Result<(), HeapError> {
+        // SAFETY: MMTk has reserved these addresses and uses none of them.
+        let mapped =
+            unsafe { sys::map_over(self.unlog_bits + (start >> 6), bytes >> 6, Access::Read) };
+        if mapped {
+            Ok(())
+        } else {
+            Err(HeapError::NoMemory("the barrier's table"))
+        }
+    }
+}
+
+impl Heap {
+    /// The heap, if it was started.
+    pub fn get() -> Option<&'static Heap> {
+        HEAP.get().filter(|heap| heap.engine.get().is_some())
+    }
+
+    /// Makes the calling thread a mutator, in Managed, after any collection under way. Dropping the
+    /// mutator detaches the thread.
+    pub fn attach(&'static self) -> Box<Mutator> {
+        let stack = RootStack::new(self.config.root_stack)
+            .unwrap_or_else(|e| sys::die(format_args!("{e}")));
+        let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack)));
+        let engine = engine();
+        self.world.attach(block, || {
+            let context = mmtk::memory_manager::bind_mutator(engine.mmtk, block.tls());
+            block.mmtk.set(Box::into_raw(context));
+        });
+        let bump = if self.config.zeal == Zeal::Off {
+            let context: *mut u8 = block.mmtk.get().cast();
+            let bump: *mut BumpPointer = context.wrapping_add(engine.bump_offset).cast();
+            NonNull::new(bump).map(Bump::new)
+        } else {
+            None
+        };
+        Mutator::new(self, block, bump.unwrap_or_else(Bump::full))
+    }
+
+    pub(crate) fn detach(&self, block: &'static ThreadBlock, context: *mut mmtk::Mutator<Bowline>) {
+        self.world.detach(block, || {
+            // SAFETY: made at attach, freed after this, and the world is locked.
+            let context = unsafe { &mut *context };
+            mmtk::memory_manager::destroy_mutator(context);
+        });
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &HeapConfig {
+        &self.config
+    }
+
+    /// Whether `v` is an object of the boot heap: never moved, never collected, and, if it is a pair,
+    /// not to be changed.
+    #[inline(always)]
+    pub fn in_boot_heap(&self, v: Value) -> bool {
+        v.is_pointer() && self.boot.contains(v.addr())
+    }
+
+    /// Asks for a collection and does not wait for it. Any thread may call this, attached or not,
+    /// unless it is Managed and never polls.
+    pub fn request_collection(&self) {
+        engine()
+            .mmtk
+            .handle_user_collection_request(requester(), true, false);
+    }
+
+    // Roots.
+
+    /// A global cell that holds `v`. The calling thread is Managed, here and in the other three.
+    pub fn new_global(&self, v: Value) -> Global {
+        self.globals.add(v)
+    }
+
+    /// What `global` holds.
+    pub fn global(&self, global: &Global) -> Value {
+        self.globals.get(global)
+    }
+
+    /// Makes `global` hold `v`.
+    pub fn set_global(&self, global: &Global, v: Value) {
+        self.globals.set(global, v);
+    }
+
+    /// Gives `global` back.
+    pub fn drop_global(&self, global: Global) {
+        self.globals.remove(global);
+    }
+
+    /// Scans `source` at every collection from now on.
+    pub fn register_roots(&self, source: Box<dyn RootSource>) {
+        self.sources.add(source);
+    }
+
+    /// Calls `f` with the address of each word that is a root and belongs to no thread.
+    pub(crate) fn each_root_word(&self, f: &mut dyn FnMut(Addr)) {
+        self.globals.each_word(f);
+        self.sources.each_word(f);
+        self.boot.each_word(f);
+    }
+
+    // Weak things.
+
+    pub(crate) fn with_weak<R>(&self, f: impl FnOnce(&mut Weak) -> R) -> R {
+        f(&mut lock(&self.weak))
+    }
+
+    /// Takes the weak objects away that the collector threads have scanned.
+    pub(crate) fn take_weak(&self) -> Vec<Addr> {
+        let workers = lock(&self.workers);
+        workers.iter().flat_map(|w| w.take_weak()).collect()
+    }
+
+    /// One round of weak processing; see `weak`.
+    pub(crate) fn weak_round(
+        &self,
+        found: Vec<Addr>,
+        trace: &mut dyn FnMut(Value) -> Value,
+    ) -> bool {
+        let minor = is_minor();
+        self.with_weak(|weak| weak.round(minor, found, &self.sources, trace))
+    }
+
+    // Collections.
+
+    pub(crate) fn add_worker(&self, worker: &'static WorkerBlock) {
+        lock(&self.workers).push(worker);
+    }
+
+    /// Notes a collection that starts; the world is stopped.
+    pub(crate) fn collection_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
+        let mut pinned: AddrMap<()> = AddrMap::default();
+        let mut add = |v: Value| {
+            if binding::reference(v).is_some() {
+                pinned.insert(v.addr(), ());
+            }
+        };
+        threads.iter().for_each(|b| b.each_pinned(&mut add));
+        self.pins.each(&mut add);
+        *lock(&self.started) = Some(Started {
+            asked,
+            in_foreign_call: threads.iter().any(|b| b.in_call()),
+            pinned: pinned.len() as u64,
+        });
+    }
+
+    /// Notes a collection that ends; the world is still stopped.
+    pub(crate) fn collection_ends(&self) {
+        let Some(started) = lock(&self.started).take() else {
+            return;
+        };
+        let moved = lock(&self.workers)
+            .iter()
+            .map(|w| w.moved())
+            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        self.counters.ended(&started, is_minor(), moved);
+    }
+
+    /// The heap's figures. `pinned_bytes_now` covers the counted pins: see [`Mutator::stats`]. The
+    /// calling thread is Managed.
+    pub fn stats(&self) -> GcStats {
+        GcStats {
+            pinned_bytes_now: self.pins.bytes(),
+            heap_bytes: mmtk::memory_manager::used_bytes(engine().mmtk) as u64,
+            ..self.counters.snapshot()
+        }
+    }
+}
+
+/// Whether the collection under way, or the last one, is a minor one.
+pub(crate) fn is_minor() -> bool {
+    let plan = engine().mmtk.get_plan();
+    plan.generational()
+        .is_some_and(|g| g.is_current_gc_nursery())
+}

@@ -1,0 +1,316 @@
+//! A thread's door to the heap.
+//!
+//! A [`Mutator`] belongs to one thread and is boxed, so it has a fixed address. Holding one mutably is
+//! the permission to allocate; whoever holds it is Managed (see `world`) unless between
+//! [`Mutator::enter_native`] and [`Mutator::leave_native`], when it may touch no object but pinned
+//! ones.
+//!
+//! `inv:mutator.safepoint` A collection can happen in every method that allocates, collects, polls,
+//! crosses or leaves native, and nowhere else. Values held across one of these live in roots.
+
+use crate::access;
+use crate::alloc::Bump;
+use crate::binding::{Bowline, WordSlot, object_at};
+use crate::config::Zeal;
+use crate::heap::{Heap, engine};
+use crate::pins::{PinError, size_of_pinned};
+use crate::stack::RootStack;
+use crate::stats::GcStats;
+use crate::thread::{CallFrame, ThreadBlock};
+use bowline_layout::Value;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What [`Mutator::collect`] does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Collect {
+    /// A minor collection: the young objects that live move out of the nursery.
+    Minor,
+    /// A minor collection and then a full one.
+    Full,
+}
+
+/// A thread's door to the heap.
+pub struct Mutator {
+    pub(crate) bump: Bump,
+    unlog_bits: usize,
+    block: &'static ThreadBlock,
+    heap: &'static Heap,
+    /// Allocations or crossings until the next needless collection.
+    zeal_left: u64,
+    /// A mutator stays on its thread.
+    on_thread: PhantomData<*mut ()>,
+}
+
+impl Mutator {
+    pub(crate) fn new(heap: &'static Heap, block: &'static ThreadBlock, bump: Bump) -> Box<Self> {
+        let zeal_left = match heap.config.zeal {
+            Zeal::Off => u64::MAX,
+            Zeal::Allocation(n) | Zeal::Crossing(n) => n,
+        };
+        Box::new(Mutator {
+            bump,
+            unlog_bits: engine().unlog_bits,
+            block,
+            heap,
+            zeal_left,
+            on_thread: PhantomData,
+        })
+    }
+
+    /// The heap.
+    #[inline(always)]
+    pub fn heap(&self) -> &'static Heap {
+        self.heap
+    }
+
+    #[inline(always)]
+    pub(crate) fn block(&self) -> &'static ThreadBlock {
+        self.block
+    }
+
+    /// MMTk's context of this thread.
+    pub(crate) fn context(&mut self) -> &mut mmtk::Mutator<Bowline> {
+        // SAFETY: made at attach and freed at drop; this thread is Managed and has it for itself.
+        unsafe { &mut *self.block.mmtk.get() }
+    }
+
+    // Stores.
+
+    /// Stores `v` into word `word` of `object`, so that the collector learns of it.
+    ///
+    /// # Safety
+    /// `inv:access.live`; the word is one that the collector scans; and `object` is no pair of the
+    /// boot heap (`inv:boot.fixed`).
+    #[inline(always)]
+    pub unsafe fn store(&mut self, object: Value, word: usize, v: Value) {
+        // SAFETY: inv:access.live; the barrier follows.
+        unsafe { access::init(object, word, v) };
+        let addr = object.addr().raw();
+        let bits = std::ptr::with_exposed_provenance_mut(self.unlog_bits + (addr >> 6));
+        // SAFETY: MMTk maps the bits of all that it allocates, `Heap` those of the boot heap.
+        let byte = unsafe { AtomicU8::from_ptr(bits) }.load(Ordering::Relaxed);
+        if byte & 1 << (addr >> 3 & 7) != 0 {
+            self.remember(object);
+        }
+    }
+
+    /// Notes that the old object may refer to young ones now.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn remember(&mut self, object: Value) {
+        let slot = WordSlot::new(object.addr());
+        let object = object_at(object.addr());
+        self.context()
+            .barrier
+            .object_reference_write_slow(object, slot, None);
+    }
+
+    // Roots.
+
+    /// The thread's root stack.
+    #[inline(always)]
+    pub fn stack(&self) -> &RootStack {
+        &self.block.stack
+    }
+
+    /// Pushes a root.
+    #[inline(always)]
+    pub fn push(&mut self, v: Value) {
+        self.block.stack.push(v);
+    }
+
+    /// Pops a root.
+    #[inline(always)]
+    pub fn pop(&mut self) -> Value {
+        self.block.stack.pop()
+    }
+
+    /// How many roots are on the stack.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.block.stack.len()
+    }
+
+    /// Whether no root is on the stack.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.block.stack.is_empty()
+    }
+
+    /// Drops every root from index `len` on.
+    #[inline(always)]
+    pub fn truncate(&mut self, len: usize) {
+        self.block.stack.truncate(len);
+    }
+
+    /// The root at index `i`.
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> Value {
+        self.block.stack.get(i)
+    }
+
+    /// Replaces the root at index `i`.
+    #[inline(always)]
+    pub fn set(&mut self, i: usize, v: Value) {
+        self.block.stack.set(i, v);
+    }
+
+    /// Pushes `roots`, runs `f` with the index of the first and pops them and what `f` left above.
+    pub fn with_roots<R>(
+        &mut self,
+        roots: &[Value],
+        f: impl FnOnce(&mut Mutator, usize) -> R,
+    ) -> R {
+        let first = self.len();
+        roots.iter().for_each(|v| self.push(*v));
+        let result = f(self, first);
+        self.truncate(first);
+        result
+    }
+
+    // Safepoints.
+
+    /// Stops here while somebody collects.
+    #[inline(always)]
+    pub fn poll(&mut self) {
+        if self.block.stack.poll_wanted() {
+            self.heap.world.safepoint(self.block);
+        }
+    }
+
+    /// Collects.
+    pub fn collect(&mut self, kind: Collect) {
+        self.request(false);
+        if kind == Collect::Full {
+            self.request(true);
+        }
+    }
+
+    /// Asks for one collection and waits for its end.
+    pub(crate) fn request(&mut self, full: bool) {
+        engine()
+            .mmtk
+            .handle_user_collection_request(self.block.tls(), true, full);
+    }
+
+    // The boundary.
+
+    /// Managed → Native: the thread goes into foreign code and delays no collection.
+    #[inline(always)]
+    pub fn enter_native(&mut self) {
+        self.heap.world.enter_native(self.block);
+    }
+
+    /// Native → Managed: waits while the world is stopped.
+    #[inline(always)]
+    pub fn leave_native(&mut self) {
+        self.heap.world.leave_native(self.block);
+    }
+
+    /// Counts a crossing of the boundary, and collects if the zeal says so. Called while Managed.
+    #[inline(always)]
+    pub fn crossing(&mut self) {
+        if let Zeal::Crossing(n) = self.heap.config.zeal {
+            self.zeal_step(n);
+        }
+    }
+
+    /// Pins the frame's objects until [`Mutator::pop_call`].
+    ///
+    /// # Safety
+    /// The frame stays where it is and alive until it is popped; frames are popped innermost first.
+    #[inline(always)]
+    pub unsafe fn push_call(&mut self, frame: &mut CallFrame<'_>) {
+        // SAFETY: the caller's.
+        unsafe { self.block.push_call(frame) };
+    }
+
+    /// Ends what [`Mutator::push_call`] began.
+    ///
+    /// # Safety
+    /// `frame` is the innermost frame that was pushed.
+    #[inline(always)]
+    pub unsafe fn pop_call(&mut self, frame: &mut CallFrame<'_>) {
+        self.block.pop_call(frame);
+    }
+
+    /// Pins `v` once more: it neither moves nor dies. Returns how often it is pinned now.
+    pub fn pin(&mut self, v: Value) -> Result<u64, PinError> {
+        self.heap.pins.pin(v)
+    }
+
+    /// Takes one pin back. Returns how many remain.
+    pub fn unpin(&mut self, v: Value) -> Result<u64, PinError> {
+        self.heap.pins.unpin(v)
+    }
+
+    /// Whether `v` is held in place by a counted pin or by a call of this thread.
+    pub fn is_pinned(&self, v: Value) -> bool {
+        let mut found = self.heap.pins.is_pinned(v);
+        self.block
+            .each_pinned(&mut |p| found |= p.is_pointer() && p.addr() == v.addr());
+        found
+    }
+
+    /// The heap's figures. `pinned_bytes_now` covers the counted pins and this thread's calls;
+    /// [`Heap::stats`] covers the counted pins alone, for it may not look at other threads' frames.
+    pub fn stats(&self) -> GcStats {
+        let mut stats = self.heap.stats();
+        self.block
+            .each_pinned(&mut |v| stats.pinned_bytes_now += size_of_pinned(v));
+        stats
+    }
+
+    // Guardians.
+
+    /// Puts `object` under the care of `guardian`, which is any object that stands for the guardian:
+    /// once `object` is found dead, [`Mutator::guardian_next`] returns `representative`.
+    pub fn guard(&mut self, guardian: Value, object: Value, representative: Value) {
+        self.heap
+            .with_weak(|weak| weak.guard(guardian, object, representative));
+    }
+
+    /// The next representative of a dead object under `guardian`'s care.
+    pub fn guardian_next(&mut self, guardian: Value) -> Option<Value> {
+        self.heap.with_weak(|weak| weak.next(guardian))
+    }
+
+    // Zeal.
+
+    /// Whether allocations are logged.
+    pub(crate) fn zealous(&self) -> bool {
+        self.heap.config.zeal != Zeal::Off
+    }
+
+    /// Counts an allocation, and collects if the zeal says so.
+    pub(crate) fn zeal_allocation(&mut self) {
+        if let Zeal::Allocation(n) = self.heap.config.zeal {
+            self.zeal_step(n);
+        }
+    }
+
+    #[cold]
+    fn zeal_step(&mut self, every: u64) {
+        self.zeal_left -= 1;
+        if self.zeal_left == 0 {
+            self.zeal_left = every;
+            self.request(true);
+        }
+    }
+}
+
+impl Drop for Mutator {
+    fn drop(&mut self) {
+        let context = self.block.mmtk.get();
+        self.heap.detach(self.block, context);
+        let block: *const ThreadBlock = self.block;
+        // SAFETY: made by Box::into_raw at attach; nobody knows the block any more.
+        drop(unsafe { Box::from_raw(block.cast_mut()) });
+        if let Some(context) = NonNull::new(context) {
+            // SAFETY: made by Box::into_raw at attach; MMTk has let go of it.
+            drop(unsafe { Box::from_raw(context.as_ptr()) });
+        }
+    }
+}

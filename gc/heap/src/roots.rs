@@ -1,0 +1,114 @@
+//! Roots that belong to no thread: global cells, and tables that register themselves.
+//!
+//! `inv:roots.still` The words that a source visits stay where they are until the collection ends, and
+//! the source changes none of them meanwhile. It holds because sources change only by threads that are
+//! Managed.
+
+use crate::sync::lock;
+use bowline_layout::{Addr, Value};
+use std::sync::Mutex;
+
+/// A table of roots of somebody else's, scanned at every collection.
+///
+/// Both methods run while the world is stopped: they must not allocate from the heap nor wait for a
+/// lock that a stopped thread may hold. `inv:roots.still` binds them.
+pub trait RootSource: Send + Sync {
+    /// Calls `f` with each word that keeps its object alive. The collector updates it when the object
+    /// moves.
+    fn visit(&self, f: &mut dyn FnMut(&mut Value));
+
+    /// Calls `f` with each word that does not. It becomes [`Value::BROKEN`] when the object dies.
+    fn visit_weak(&self, f: &mut dyn FnMut(&mut Value)) {
+        let _ = f;
+    }
+}
+
+/// A global cell: [`crate::Heap::new_global`].
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct Global(u32);
+
+const CHUNK: usize = 256;
+
+#[derive(Default)]
+struct Cells {
+    /// A list of slices, so that growing moves no cell (`inv:roots.still`).
+    chunks: Vec<Box<[Value]>>,
+    free: Vec<u32>,
+}
+
+impl Cells {
+    fn cell(&mut self, index: u32) -> &mut Value {
+        let index = index as usize;
+        &mut self.chunks[index / CHUNK][index % CHUNK]
+    }
+}
+
+/// The global cells.
+#[derive(Default)]
+pub(crate) struct Globals(Mutex<Cells>);
+
+impl Globals {
+    pub(crate) fn add(&self, v: Value) -> Global {
+        let mut cells = lock(&self.0);
+        if cells.free.is_empty() {
+            let first = (cells.chunks.len() * CHUNK) as u32;
+            cells.chunks.push(vec![Value::FALSE; CHUNK].into());
+            cells.free.extend((first..first + CHUNK as u32).rev());
+        }
+        let index = cells.free.pop().expect("a chunk was just added");
+        *cells.cell(index) = v;
+        Global(index)
+    }
+
+    pub(crate) fn get(&self, global: &Global) -> Value {
+        *lock(&self.0).cell(global.0)
+    }
+
+    pub(crate) fn set(&self, global: &Global, v: Value) {
+        *lock(&self.0).cell(global.0) = v;
+    }
+
+    pub(crate) fn remove(&self, global: Global) {
+        let mut cells = lock(&self.0);
+        *cells.cell(global.0) = Value::FALSE;
+        cells.free.push(global.0);
+    }
+
+    /// Calls `f` with the address of each cell.
+    pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
+        let mut cells = lock(&self.0);
+        for chunk in &mut cells.chunks {
+            chunk.iter_mut().for_each(|v| f(word_of(v)));
+        }
+    }
+}
+
+/// The address of a word that holds a value.
+pub(crate) fn word_of(v: &mut Value) -> Addr {
+    let p: *mut Value = v;
+    Addr::new(p.expose_provenance())
+}
+
+/// The registered tables.
+#[derive(Default)]
+pub(crate) struct Sources(Mutex<Vec<Box<dyn RootSource>>>);
+
+impl Sources {
+    pub(crate) fn add(&self, source: Box<dyn RootSource>) {
+        lock(&self.0).push(source);
+    }
+
+    /// Calls `f` with the address of each strong word.
+    pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
+        for source in lock(&self.0).iter() {
+            source.visit(&mut |v| f(word_of(v)));
+        }
+    }
+
+    /// Calls `f` with each weak word.
+    pub(crate) fn each_weak(&self, f: &mut dyn FnMut(&mut Value)) {
+        for source in lock(&self.0).iter() {
+            source.visit_weak(f);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A thread's root stack: one contiguous array of words that the collector scans.
+//!
+//! ```text
+//!  guard | base ......... sp | free ...... real_limit | slack .. end | guard
+//!          scanned as tagged words                       runtime only
+//! ```
+//!
+//! `inv:stack.published` Only `[base, sp)` is scanned, so whoever keeps `sp` in a register publishes it
+//! ([`RootStack::set_sp`]) before any call that may collect, and every word below it is a tagged word.
+//!
+//! `inv:stack.limit` The limit is one atomic word that a stop request sets to 0. One compare of `sp`
+//! with it at a procedure's entry is stack check and safepoint poll at once; the slow path tells them
+//! apart by [`RootStack::real_limit`]. Generated code stays below the limit; the slack above it is for
+//! what the runtime pushes around its own calls.
+//!
+//! Absent on purpose: growing. A language that recurses deeply moves old frames into the heap.
+
+use crate::HeapError;
+use crate::sys::{self, Access};
+use bowline_layout::{Addr, Value, WORD};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const PAGE: usize = 4096;
+/// Bytes between the limit and the end.
+const SLACK: usize = 4 * PAGE;
+
+/// A thread's root stack.
+#[repr(C)]
+pub struct RootStack {
+    limit: AtomicUsize,
+    sp: Cell<*mut Value>,
+    base: *mut Value,
+    real_limit: usize,
+    end: usize,
+    mapping: Addr,
+    mapped: usize,
+}
+
+impl RootStack {
+    pub(crate) fn new(bytes: usize) -> Result<Self, HeapError> {
+        let bytes = bytes.next_multiple_of(PAGE);
+        let mapped = bytes + SLACK + 2 * PAGE;
+        let failed = HeapError::NoMemory("a root stack");
+        let mapping = sys::map(mapped, Access::None).ok_or(failed.clone())?;
+        let base = mapping.byte(PAGE);
+        if !sys::protect(base, bytes + SLACK, Access::ReadWrite) {
+            sys::unmap(mapping, mapped);
+            return Err(failed);
+        }
+        let start: *mut Value = crate::access::pointer(base).cast();
+        let real_limit = base.byte(bytes).raw();
+        Ok(RootStack {
+            limit: AtomicUsize::new(real_limit),
+            sp: Cell::new(start),
+            base: start,
+            real_limit,
+            end: real_limit + SLACK,
+            mapping,
+            mapped,
+        })
+    }
+
+    /// The first word.
+    #[inline(always)]
+    pub fn base(&self) -> *mut Value {
+        self.base
+    }
+
+    /// The published top: the first word that is not scanned.
+    #[inline(always)]
+    pub fn sp(&self) -> *mut Value {
+        self.sp.get()
+    }
+
+    /// Publishes the top (`inv:stack.published`).
+    ///
+    /// # Safety
+    /// `sp` is 8-aligned and lies between the base and the end, and every word below it is a tagged
+    /// word.
+    #[inline(always)]
+    pub unsafe fn set_sp(&self, sp: *mut Value) {
+        debug_assert!(sp.addr() >= self.base.addr() && sp.addr() <= self.end);
+        self.sp.set(sp);
+    }
+
+    /// The word that is the limit, or 0 when the thread is wanted at a safepoint
+    /// (`inv:stack.limit`).
+    #[inline(always)]
+    pub fn limit_ptr(&self) -> *const AtomicUsize {
+        &raw const self.limit
+    }
+
+    /// The limit that holds when nobody wants the thread.
+    #[inline(always)]
+    pub fn real_limit(&self) -> usize {
+        self.real_limit
+    }
+
+    /// Whether the thread is wanted at a safepoint.
+    #[inline(always)]
+    pub fn poll_wanted(&self) -> bool {
+        self.limit.load(Ordering::Relaxed) == 0
+    }
+
+    /// Asks for the thread at its next poll.
+    pub(crate) fn want_poll(&self) {
+        self.limit.store(0, Ordering::SeqCst);
+    }
+
+    /// Takes the request back.
+    pub(crate) fn clear_poll(&self) {
+        self.limit.store(self.real_limit, Ordering::SeqCst);
+    }
+
+    /// How many words are on it.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        (self.sp.get().addr() - self.base.addr()) / WORD
+    }
+
+    /// Whether no word is on it.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pushes `v`.
+    ///
+    /// # Panics
+    /// When the stack is full: a bound that generated code checks at procedure entry and that Rust
+    /// code stays far below.
+    #[inline(always)]
+    pub fn push(&self, v: Value) {
+        let sp = self.sp.get();
+        assert!(sp.addr() < self.end, "root stack overflow");
+        // SAFETY: sp lies in [base, end), which is mapped and this thread's own.
+        unsafe { sp.write(v) };
+        self.sp.set(sp.wrapping_add(1));
+    }
+
+    /// Pops the last word.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[inline(always)]
+    pub fn pop(&self) -> Value {
+        let sp = self.sp.get().wrapping_sub(1);
+        assert!(sp >= self.base, "root stack underflow");
+        self.sp.set(sp);
+        // SAFETY: a word was pushed at sp.
+        unsafe { sp.read() }
+    }
+
+    /// Drops every word from index `len` on.
+    ///
+    /// # Panics
+    /// When there are fewer words.
+    #[inline(always)]
+    pub fn truncate(&self, len: usize) {
+        assert!(len <= self.len(), "root stack is shorter than that");
+        self.sp.set(self.base.wrapping_add(len));
+    }
+
+    /// The word at index `i`, counted from the base.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> Value {
+        assert!(i < self.len(), "root stack is shorter than that");
+        // SAFETY: i is below sp.
+        unsafe { self.base.wrapping_add(i).read() }
+    }
+
+    /// Replaces the word at index `i`, counted from the base.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[inline(always)]
+    pub fn set(&self, i: usize, v: Value) {
+        assert!(i < self.len(), "root stack is shorter than that");
+        // SAFETY: i is below sp.
+        unsafe { self.base.wrapping_add(i).write(v) };
+    }
+}
+
+impl Drop for RootStack {
+    fn drop(&mut self) {
+        sys::unmap(self.mapping, self.mapped);
+    }
+}

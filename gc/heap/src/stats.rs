@@ -1,0 +1,91 @@
+//! What the heap counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A snapshot of the heap's figures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GcStats {
+    /// Collections of either kind.
+    pub collections: u64,
+    /// Minor collections.
+    pub minor: u64,
+    /// Full collections.
+    pub major: u64,
+    /// Collections during which some thread had an active call frame.
+    pub in_foreign_calls: u64,
+    /// Objects that were moved.
+    pub moved_objects: u64,
+    /// Their bytes.
+    pub moved_bytes: u64,
+    /// Distinct objects that calls and counted pins held in place at the last collection.
+    pub pinned_objects: u64,
+    /// Bytes of the objects that are pinned now: see [`crate::Mutator::stats`].
+    pub pinned_bytes_now: u64,
+    /// Bytes of the heap in use, free lines in used blocks included.
+    pub heap_bytes: u64,
+    /// Bytes of C memory in use.
+    pub static_bytes: u64,
+    /// The longest pause, from the request to stop until the threads go on.
+    pub max_pause_ns: u64,
+    /// The sum of all pauses.
+    pub total_pause_ns: u64,
+}
+
+/// The counters behind [`GcStats`], written by one collector thread while the world is stopped.
+#[derive(Default)]
+pub(crate) struct Counters {
+    minor: AtomicU64,
+    major: AtomicU64,
+    in_foreign_calls: AtomicU64,
+    moved_objects: AtomicU64,
+    moved_bytes: AtomicU64,
+    pinned_objects: AtomicU64,
+    max_pause_ns: AtomicU64,
+    total_pause_ns: AtomicU64,
+}
+
+/// One collection, as it began.
+pub(crate) struct Started {
+    pub(crate) asked: Instant,
+    pub(crate) in_foreign_call: bool,
+    pub(crate) pinned: u64,
+}
+
+impl Counters {
+    /// Counts a collection that ends now. `moved` is what the workers have moved since the start.
+    /// Returns how many objects this collection moved.
+    pub(crate) fn ended(&self, started: &Started, minor: bool, moved: (u64, u64)) -> u64 {
+        let kind = if minor { &self.minor } else { &self.major };
+        kind.fetch_add(1, Ordering::Relaxed);
+        if started.in_foreign_call {
+            self.in_foreign_calls.fetch_add(1, Ordering::Relaxed);
+        }
+        self.pinned_objects.store(started.pinned, Ordering::Relaxed);
+        self.moved_bytes.store(moved.1, Ordering::Relaxed);
+        let before = self.moved_objects.swap(moved.0, Ordering::Relaxed);
+        let pause: Duration = started.asked.elapsed();
+        let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        self.max_pause_ns.fetch_max(pause, Ordering::Relaxed);
+        self.total_pause_ns.fetch_add(pause, Ordering::Relaxed);
+        moved.0 - before
+    }
+
+    /// The figures that are counted; the others are 0.
+    pub(crate) fn snapshot(&self) -> GcStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (minor, major) = (load(&self.minor), load(&self.major));
+        GcStats {
+            collections: minor + major,
+            minor,
+            major,
+            in_foreign_calls: load(&self.in_foreign_calls),
+            moved_objects: load(&self.moved_objects),
+            moved_bytes: load(&self.moved_bytes),
+            pinned_objects: load(&self.pinned_objects),
+            max_pause_ns: load(&self.max_pause_ns),
+            total_pause_ns: load(&self.total_pause_ns),
+            ..GcStats::default()
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What the collector must see of a thread, at an address that does not change.
+//!
+//! A mutator's owner has it borrowed mutably while the collector, on another thread, reads its stack
+//! and call frames. So all that both touch lives in a block of its own, in cells: the owner writes it
+//! while Managed, the collector reads it while the thread is not (`inv:world.exclusive`, see
+//! `world`). The block's address is also the opaque thread pointer that MMTk hands around, and its
+//! first word says whose it is.
+
+use crate::binding::Bowline;
+use crate::stack::RootStack;
+use bowline_layout::{Addr, Value};
+use mmtk::util::{Address, OpaquePointer, VMMutatorThread, VMThread, VMWorkerThread};
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// Whose block an opaque thread pointer points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub(crate) enum Kind {
+    Worker = 0,
+    Mutator = 1,
+    /// A thread that asks for a collection without taking part.
+    Requester = 2,
+}
+
+/// The objects that one foreign call was handed by address: *pinning roots* in every collection.
+///
+/// A frame lives on the Rust stack of whoever makes the call and is linked into its mutator, so a pin
+/// for the extent of a call costs nothing unless a collection happens.
+#[repr(C)]
+pub struct CallFrame<'a> {
+    prev: Cell<*const CallFrame<'static>>,
+    pinned: *const Value,
+    len: usize,
+    slice: PhantomData<&'a [Value]>,
+}
+
+impl<'a> CallFrame<'a> {
+    /// A frame that pins the objects in `pinned`; values that are no pointers are ignored. It pins
+    /// from [`crate::Mutator::push_call`] until [`crate::Mutator::pop_call`].
+    #[inline(always)]
+    pub fn new(pinned: &'a [Value]) -> Self {
+        CallFrame {
+            prev: Cell::new(std::ptr::null()),
+            pinned: pinned.as_ptr(),
+            len: pinned.len(),
+            slice: PhantomData,
+        }
+    }
+
+    fn pinned(&self) -> &[Value] {
+        // SAFETY: made from a slice that outlives the frame.
+        unsafe { std::slice::from_raw_parts(self.pinned, self.len) }
+    }
+}
+
+/// A mutator's state, as the collector sees it. The picture is in `world`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum State {
+    /// May touch the heap; must stop before a collection starts.
+    Managed = 0,
+    /// In foreign code; does not delay a collection.
+    Native = 1,
+    /// Waits for a collection to end.
+    Stopped = 2,
+}
+
+/// The block of one mutator.
+#[repr(C)]
+pub(crate) struct ThreadBlock {
+    kind: Kind,
+    state: AtomicU8,
+    pub(crate) stack: RootStack,
+    calls: Cell<*const CallFrame<'static>>,
+    pub(crate) mmtk: Cell<*mut mmtk::Mutator<Bowline>>,
+    /// Under zeal: the address and size of each object that was allocated since the last collection.
+    log: UnsafeCell<Vec<(Addr, usize)>>,
+}
+
+// SAFETY: inv:world.exclusive says who touches the cells when; the rest is atomic.
+unsafe impl Sync for ThreadBlock {}
+// SAFETY: the block is not tied to the thread that made it.
+unsafe impl Send for ThreadBlock {}
+
+impl ThreadBlock {
+    pub(crate) fn new(stack: RootStack) -> Self {
+        ThreadBlock {
+            kind: Kind::Mutator,
+            state: AtomicU8::new(State::Native as u8),
+            stack,
+            calls: Cell::new(std::ptr::null()),
+            mmtk: Cell::new(std::ptr::null_mut()),
+            log: UnsafeCell::new(Vec::new()),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn swap_state(&self, state: State) {
+        self.state.swap(state as u8, Ordering::SeqCst);
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::SeqCst);
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_managed(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == State::Managed as u8
+    }
+
+    pub(crate) fn tls(&self) -> VMMutatorThread {
+        VMMutatorThread(opaque(self))
+    }
+
+    /// Whether a foreign call is active.
+    pub(crate) fn in_call(&self) -> bool {
+        !self.calls.get().is_null()
+    }
+
+    /// Links a frame.
+    ///
+    /// # Safety
+    /// The frame stays where it is until it is unlinked.
+    #[inline(always)]
+    pub(crate) unsafe fn push_call(&self, frame: &CallFrame<'_>) {
+        frame.prev.set(self.calls.get());
+        self.calls.set((&raw const *frame).cast());
+    }
+
+    /// Unlinks the innermost frame.
+    #[inline(always)]
+    pub(crate) fn pop_call(&self, frame: &CallFrame<'_>) {
+        debug_assert!(
+            std::ptr::addr_eq(self.calls.get(), frame),
+            "call frames are unlinked innermost first"
+        );
+        self.calls.set(frame.prev.get());
+    }
+
+    /// Calls `f` with each value that an active call pins.
+    pub(crate) fn each_pinned(&self, f: &mut dyn FnMut(Value)) {
+        let mut at = self.calls.get();
+        // SAFETY: a linked frame is live (see `push_call`), and nobody links or unlinks meanwhile
+        // (inv:world.exclusive).
+        while let Some(frame) = unsafe { at.as_ref() } {
+            frame.pinned().iter().for_each(|v| f(*v));
+            at = frame.prev.get();
+        }
+    }
+
+    /// Notes an allocation under zeal.
+    pub(crate) fn log(&self, addr: Addr, bytes: usize) {
+        // SAFETY: the owner is the only one to touch the log while it is managed.
+        unsafe { &mut *self.log.get() }.push((addr, bytes));
+    }
+
+    /// Takes the log away.
+    pub(crate) fn take_log(&self) -> Vec<(Addr, usize)> {
+        // SAFETY: called by the owner, or while it is stopped (inv:world.exclusive).
+        std::mem::take(unsafe { &mut *self.log.get() })
+    }
+
+    /// The block behind a mutator's opaque pointer.
+    pub(crate) fn of(tls: VMMutatorThread) -> &'static ThreadBlock {
+        debug_assert_eq!(kind(tls.0), Kind::Mutator);
+        let p: *const ThreadBlock = tls.0.0.to_address().to_ptr();
+        // SAFETY: MMTk hands back what `tls` gave it, and forgets it before the block is freed.
+        unsafe { &*p }
+    }
+}
+
+/// The block of a thread that only asks for collections.
+static REQUESTER: Kind = Kind::Requester;
+
+/// The opaque pointer of a thread that asks for a collection without taking part.
+pub(crate) fn requester() -> VMMutatorThread {
+    VMMutatorThread(opaque(&REQUESTER))
+}
+
+fn opaque<T>(block: &T) -> VMThread {
+    VMThread(OpaquePointer::from_address(Address::from_ref(block)))
+}
+
+/// Whose block this opaque pointer points to.
+pub(crate) fn kind(tls: VMThread) -> Kind {
+    let p: *const Kind = tls.0.to_address().to_ptr();
+    // SAFETY: every opaque pointer that we give MMTk points to a block that starts with its kind.
+    unsafe { *p }
+}
+
+/// The block of one collector thread.
+///
+/// The counters are written by that thread alone, so counting is not contended.
+#[repr(C)]
+pub(crate) struct WorkerBlock {
+    kind: Kind,
+    moved_objects: AtomicU64,
+    moved_bytes: AtomicU64,
+    /// Weak objects that this worker has scanned in this collection.
+    weak: UnsafeCell<Vec<Addr>>,
+}
+
+// SAFETY: `weak` is touched by its worker while it scans and by one worker alone afterwards, in
+// stages that MMTk orders.
+unsafe impl Sync for WorkerBlock {}
+
+thread_local! {
+    static WORKER: Cell<Option<&'static WorkerBlock>> = const { Cell::new(None) };
+}
+
+fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+}
+
+impl WorkerBlock {
+    /// Makes the calling thread a collector thread.
+    pub(crate) fn adopt() -> &'static WorkerBlock {
+        let block: &'static WorkerBlock = Box::leak(Box::new(WorkerBlock {
+            kind: Kind::Worker,
+            moved_objects: AtomicU64::new(0),
+            moved_bytes: AtomicU64::new(0),
+            weak: UnsafeCell::new(Vec::new()),
+        }));
+        WORKER.set(Some(block));
+        block
+    }
+
+    pub(crate) fn tls(&'static self) -> VMWorkerThread {
+        VMWorkerThread(opaque(self))
+    }
+
+    /// The block behind a worker's opaque pointer.
+    pub(crate) fn of(tls: VMWorkerThread) -> &'static WorkerBlock {
+        debug_assert_eq!(kind(tls.0), Kind::Worker);
+        let p: *const WorkerBlock = tls.0.0.to_address().to_ptr();
+        // SAFETY: MMTk hands back what `tls` gave it; the block is never freed.
+        unsafe { &*p }
+    }
+
+    /// Counts an object that the calling collector thread has moved.
+    #[inline(always)]
+    pub(crate) fn count_move(bytes: usize) {
+        if let Some(block) = WORKER.get() {
+            bump(&block.moved_objects, 1);
+            bump(&block.moved_bytes, bytes as u64);
+        }
+    }
+
+    /// Objects and bytes moved since the start.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.moved_objects), load(&self.moved_bytes))
+    }
+
+    /// Notes that the weak object at `addr` was scanned.
+    pub(crate) fn found_weak(&self, addr: Addr) {
+        // SAFETY: the worker that scans is the only one to touch its list.
+        unsafe { &mut *self.weak.get() }.push(addr);
+    }
+
+    /// Takes the weak objects away.
+    pub(crate) fn take_weak(&self) -> Vec<Addr> {
+        // SAFETY: called between stages, when no worker scans.
+        std::mem::take(unsafe { &mut *self.weak.get() })
+    }
+}

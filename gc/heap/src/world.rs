@@ -1,0 +1,186 @@
+//! Which threads may touch the heap, and how they are stopped.
+//!
+//! ```text
+//!                attach                     enter_native
+//!   Detached ─────────────▶ Managed ◀──────────────────────▶ Native
+//!      ▲                     │   ▲        leave_native         ▲ │
+//!      └──────── drop ───────┤   │                     resume  │ │ leave_native
+//!                     poll / │   │ resume                      │ ▼ while stopped
+//!                    collect ▼   │                            Stopped
+//!                           Stopped
+//! ```
+//!
+//! `inv:world.exclusive` While the world is stopped no thread is Managed, and a thread changes what the
+//! collector reads of it (stack, call frames, log) only while Managed. So the collector has all of it
+//! for itself, although the owner may run foreign code.
+//!
+//! `inv:world.dekker` A thread that becomes Managed writes its state, then reads `stopping`; the
+//! collector writes `stopping`, then reads the states; all four are sequentially consistent. So at
+//! least one sees the other: either the thread goes back and waits, or the collector waits for it.
+//!
+//! A thread in Native never delays a collection. A thread that attaches or detaches during one waits
+//! for its end.
+//!
+//! Absent on purpose: timeouts. A Managed thread that never polls delays a collection for ever, so
+//! every loop polls.
+
+use crate::thread::{State, ThreadBlock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+struct Inner {
+    mutators: Vec<&'static ThreadBlock>,
+    stopped: bool,
+    /// How many stops have ended.
+    epoch: u64,
+}
+
+/// The threads of the process that know the heap.
+pub(crate) struct World {
+    inner: Mutex<Inner>,
+    /// Says that a thread is no longer Managed.
+    stopping: AtomicBool,
+    left: Condvar,
+    resumed: Condvar,
+}
+
+impl World {
+    pub(crate) const fn new() -> Self {
+        World {
+            inner: Mutex::new(Inner {
+                mutators: Vec::new(),
+                stopped: false,
+                epoch: 0,
+            }),
+            stopping: AtomicBool::new(false),
+            left: Condvar::new(),
+            resumed: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A thread that panics inside leaves the list whole: each change is one push or one remove.
+        self.inner.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn wait<'a>(&self, on: &Condvar, guard: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        on.wait(guard).unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Lets `block` take part, Managed, after any collection under way; `bind` runs just before.
+    pub(crate) fn attach(&self, block: &'static ThreadBlock, bind: impl FnOnce()) {
+        let mut inner = self.lock();
+        while inner.stopped {
+            inner = self.wait(&self.resumed, inner);
+        }
+        bind();
+        block.set_state(State::Managed);
+        inner.mutators.push(block);
+    }
+
+    /// Ends the part of `block`, which is Managed; `unbind` runs just after.
+    pub(crate) fn detach(&self, block: &'static ThreadBlock, unbind: impl FnOnce()) {
+        let inner = self.lock();
+        let mut inner = self.stay_stopped(block, inner);
+        inner.mutators.retain(|b| !std::ptr::eq(*b, block));
+        unbind();
+        block.set_state(State::Native);
+        self.left.notify_all();
+    }
+
+    /// Waits while the world is stopped; `block` is Managed before and after.
+    fn stay_stopped<'a>(
+        &'a self,
+        block: &ThreadBlock,
+        mut inner: MutexGuard<'a, Inner>,
+    ) -> MutexGuard<'a, Inner> {
+        if inner.stopped {
+            block.set_state(State::Stopped);
+            self.left.notify_all();
+            while inner.stopped {
+                inner = self.wait(&self.resumed, inner);
+            }
+            block.set_state(State::Managed);
+        }
+        inner
+    }
+
+    /// The slow path of a poll.
+    #[cold]
+    pub(crate) fn safepoint(&self, block: &ThreadBlock) {
+        let inner = self.lock();
+        let _inner = self.stay_stopped(block, inner);
+        block.stack.clear_poll();
+    }
+
+    /// Waits for the end of a collection that was asked for and may not have started.
+    pub(crate) fn wait_for_collection(&self, block: &ThreadBlock) {
+        let mut inner = self.lock();
+        let epoch = inner.epoch;
+        block.set_state(State::Stopped);
+        self.left.notify_all();
+        while inner.epoch == epoch || inner.stopped {
+            inner = self.wait(&self.resumed, inner);
+        }
+        block.set_state(State::Managed);
+    }
+
+    /// Managed → Native.
+    #[inline(always)]
+    pub(crate) fn enter_native(&self, block: &ThreadBlock) {
+        block.swap_state(State::Native);
+        // inv:world.dekker
+        if self.stopping.load(Ordering::SeqCst) {
+            self.tell_left();
+        }
+    }
+
+    #[cold]
+    fn tell_left(&self) {
+        let _inner = self.lock();
+        self.left.notify_all();
+    }
+
+    /// Native → Managed, after any collection under way.
+    #[inline(always)]
+    pub(crate) fn leave_native(&self, block: &ThreadBlock) {
+        block.swap_state(State::Managed);
+        // inv:world.dekker
+        if self.stopping.load(Ordering::SeqCst) {
+            self.safepoint(block);
+        }
+    }
+
+    /// Stops the world and returns the threads in it.
+    pub(crate) fn stop(&self) -> Vec<&'static ThreadBlock> {
+        let mut inner = self.lock();
+        inner.stopped = true;
+        self.stopping.store(true, Ordering::SeqCst);
+        inner.mutators.iter().for_each(|b| b.stack.want_poll());
+        // inv:world.dekker
+        while inner.mutators.iter().any(|b| b.is_managed()) {
+            inner = self.wait(&self.left, inner);
+        }
+        inner.mutators.clone()
+    }
+
+    /// Lets the world go on.
+    pub(crate) fn resume(&self) {
+        let mut inner = self.lock();
+        inner.mutators.iter().for_each(|b| b.stack.clear_poll());
+        self.stopping.store(false, Ordering::SeqCst);
+        inner.stopped = false;
+        inner.epoch += 1;
+        self.resumed.notify_all();
+    }
+
+    /// The threads in the world.
+    pub(crate) fn mutators(&self) -> Vec<&'static ThreadBlock> {
+        self.lock().mutators.clone()
+    }
+
+    /// How many threads are in the world.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().mutators.len()
+    }
+}

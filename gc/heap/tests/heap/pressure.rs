@@ -1,0 +1,104 @@
+//! Full heaps.
+
+use crate::support::*;
+use bowline_gc::{HeapConfig, Mutator, OutOfMemory};
+use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
+
+pub(crate) const CASES: &[Case] = &[
+    case("out of memory, 16 MiB, one worker", || rounds(16, 1)),
+    case("out of memory, 16 MiB, two workers", || rounds(16, 2)),
+    case("out of memory, 32 MiB, one worker", || rounds(32, 1)),
+    case("out of memory, 32 MiB, two workers", || rounds(32, 2)),
+    case("out of memory, 64 MiB, one worker", || rounds(64, 1)),
+    case("out of memory, 64 MiB, two workers", || rounds(64, 2)),
+    case("out of memory, 256 MiB, one worker", || rounds(256, 1)),
+    case("out of memory, 256 MiB, two workers", || rounds(256, 2)),
+    case("an absurd request is refused", absurd_request),
+];
+
+/// Conses objects onto the list at root 0 until there is no room. Returns how many.
+fn fill(m: &mut Mutator, header: Option<Header>) -> i64 {
+    for n in 0.. {
+        m.poll();
+        if let Some(header) = header {
+            match m.alloc(header, Tag::Object) {
+                Ok(v) => m.push(v),
+                Err(_) => return n,
+            }
+        } else {
+            m.push(fix(n));
+        }
+        let (v, tail) = (m.get(1), m.get(0));
+        let p = m.alloc_pair(v, tail);
+        m.truncate(1);
+        match p {
+            Ok(p) => m.set(0, p),
+            Err(OutOfMemory { requested }) => {
+                assert_eq!(requested, 16);
+                return n;
+            }
+        }
+    }
+    unreachable!("the heap has a limit")
+}
+
+fn length(mut v: Value) -> i64 {
+    let mut n = 0;
+    while v != Value::NIL {
+        n += 1;
+        v = at(v, 1);
+    }
+    n
+}
+
+fn rounds(mib: usize, workers: usize) {
+    let (_, mut m) = heap_with(HeapConfig {
+        limit: Some(mib << 20),
+        workers: Some(workers),
+        ..HeapConfig::default()
+    });
+    let shapes = [
+        None,
+        Some(Header::new(Shape::Values, TypeId(40), 3)),
+        Some(Header::new(Shape::Values, TypeId(40), 500)),
+        Some(bytevector::header(100_000)),
+    ];
+    let count = if mib > 64 { 8 } else { 20 };
+    for round in 0..count {
+        m.push(Value::NIL);
+        let header = shapes[round % shapes.len()];
+        let n = fill(&mut m, header);
+        assert_eq!(length(m.get(0)), n);
+        let bytes = n as usize * (16 + header.map_or(0, bowline_layout::object_bytes));
+        assert!(
+            bytes > mib << 19,
+            "round {round}: only {bytes} bytes fitted"
+        );
+        assert!(
+            bytes <= mib << 20,
+            "round {round}: {bytes} bytes are beyond the limit"
+        );
+        m.truncate(0);
+        let l = list(&mut m, 10_000);
+        check_list(l, 10_000);
+    }
+}
+
+fn absurd_request() {
+    let (_, mut m) = heap();
+    let header = bytevector::header(Header::MAX_LENGTH);
+    let words = Header::new(Shape::Values, TypeId(40), Header::MAX_LENGTH);
+    let before = m.stats().collections;
+    for header in [words, words, header] {
+        let e = m.alloc(header, Tag::Object);
+        if header == words {
+            let e = e.expect_err("32 GiB");
+            assert!(
+                e.to_string()
+                    .starts_with("out of memory: no room for 34359738")
+            );
+        }
+    }
+    assert!(m.stats().collections - before < 10);
+    garbage(&mut m, 1000);
+}

@@ -1,0 +1,140 @@
+//! Several mutators.
+
+use crate::support::*;
+use bowline_gc::{CallFrame, Collect, Heap, HeapConfig};
+use bowline_layout::Value;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "two allocate while a third is native",
+        two_allocate_one_native,
+    ),
+    case("attach and detach under collections", attach_and_detach),
+    case("crossings under collections", crossings_under_collections),
+    case(
+        "collect from a thread without mutator",
+        request_from_outside,
+    ),
+    case("native holds its pins", native_holds_its_pins),
+];
+
+fn small_nursery() -> HeapConfig {
+    HeapConfig {
+        nursery: 1 << 20,
+        min_heap: 8 << 20,
+        verify: true,
+        ..HeapConfig::default()
+    }
+}
+
+fn churn(heap: &'static Heap, rounds: usize) {
+    let mut m = heap.attach();
+    for _ in 0..rounds {
+        let l = list(&mut m, 5_000);
+        m.push(l);
+        garbage(&mut m, 50_000);
+        check_list(m.pop(), 5_000);
+    }
+}
+
+fn two_allocate_one_native() {
+    let (heap, mut m) = heap_with(small_nursery());
+    let p = pair(&mut m, fix(1), fix(2));
+    m.push(p);
+    m.enter_native();
+    std::thread::scope(|s| {
+        s.spawn(|| churn(heap, 30));
+        s.spawn(|| churn(heap, 30));
+    });
+    m.leave_native();
+    assert_eq!((at(m.get(0), 0), at(m.get(0), 1)), (fix(1), fix(2)));
+    assert!(m.stats().collections > 10);
+}
+
+fn attach_and_detach() {
+    let (heap, mut m) = heap_with(small_nursery());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let mut m = heap.attach();
+                    let l = list(&mut m, 100);
+                    check_list(l, 100);
+                }
+            });
+        }
+        for _ in 0..200 {
+            m.collect(Collect::Full);
+        }
+        done.store(true, Ordering::Relaxed);
+        m.enter_native();
+    });
+    m.leave_native();
+}
+
+fn crossings_under_collections() {
+    let (heap, mut m) = heap_with(small_nursery());
+    let done = AtomicBool::new(false);
+    let crossings = AtomicU64::new(0);
+    std::thread::scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| {
+                let mut m = heap.attach();
+                m.push(Value::NIL);
+                while !done.load(Ordering::Relaxed) {
+                    let p = pair(&mut m, fix(7), Value::NIL);
+                    m.set(0, p);
+                    m.enter_native();
+                    std::hint::spin_loop();
+                    m.leave_native();
+                    assert_eq!(at(m.get(0), 0), fix(7));
+                    crossings.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut rounds = 0;
+        while rounds < 500 || crossings.load(Ordering::Relaxed) < 10_000 {
+            rounds += 1;
+            m.collect(Collect::Minor);
+        }
+        done.store(true, Ordering::Relaxed);
+        m.enter_native();
+    });
+    m.leave_native();
+}
+
+fn request_from_outside() {
+    let (heap, mut m) = heap();
+    std::thread::scope(|s| {
+        s.spawn(|| heap.request_collection());
+    });
+    while m.stats().collections == 0 {
+        m.poll();
+    }
+    m.enter_native();
+    heap.request_collection();
+    while heap.stats().collections < 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    m.leave_native();
+}
+
+fn native_holds_its_pins() {
+    let (heap, mut m) = heap_with(small_nursery());
+    let held = [pair(&mut m, fix(1), fix(2))];
+    let mut frame = CallFrame::new(&held);
+    // SAFETY: popped below; the frame does not move.
+    unsafe { m.push_call(&mut frame) };
+    m.enter_native();
+    std::thread::scope(|s| {
+        s.spawn(|| churn(heap, 10));
+    });
+    assert_eq!((at(held[0], 0), at(held[0], 1)), (fix(1), fix(2)));
+    m.leave_native();
+    // SAFETY: pushed above.
+    unsafe { m.pop_call(&mut frame) };
+    assert!(m.stats().in_foreign_calls > 0);
+}
