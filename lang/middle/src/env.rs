@@ -1,0 +1,267 @@
+//! What identifiers mean: bindings, the local ones that are alive and the tables of modules.
+//!
+//! inv:middle.local-life — a local binding is in the table exactly while the form that made it is
+//! being expanded. Nothing can refer to it later, since what comes out of expansion holds no
+//! syntax. So the bindings of one name that must be looked through are those of the forms around.
+//!
+//! Absent on purpose: phases. Macros are `syntax-rules` and run nothing.
+
+use bowline_syntax::{Span, Symbol};
+
+use crate::core::VarId;
+use crate::fx::FxHashMap;
+use crate::prims::{GlobalId, PrimitiveId};
+use crate::scope::{ModuleId, Scope, ScopeSet, Scopes};
+use crate::special::Special;
+use crate::stx::Ident;
+
+/// A macro: an index into the expander's list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct MacroId(pub(crate) u32);
+
+/// What an identifier can be bound to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Binding {
+    /// A syntactic form that the expander knows, or an auxiliary keyword.
+    Special(Special),
+    /// A macro.
+    Macro(MacroId),
+    /// A local variable.
+    Local(VarId),
+    /// A top-level variable.
+    Global(GlobalId),
+    /// A primitive.
+    Primitive(PrimitiveId),
+}
+
+/// The outcome of looking an identifier up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Resolution {
+    /// This is what it means.
+    Bound(Binding),
+    /// It has no binding.
+    Unbound,
+    /// Several bindings fit and none fits best. Only a macro can bring that about.
+    Ambiguous,
+}
+
+/// Where a name of a module's table comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// Defined in the module.
+    Defined,
+    /// Imported; a number for the library, to name it in messages.
+    Imported(u32),
+}
+
+/// A binding of a module's table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) binding: Binding,
+    pub(crate) origin: Origin,
+    /// The definition or import set.
+    pub(crate) span: Span,
+}
+
+/// The top-level bindings of a library, a program or an interaction environment.
+pub(crate) struct Module {
+    /// The outer and the inner scope of its forms (inv:expand.edges).
+    pub(crate) scopes: ScopeSet,
+    pub(crate) inner: Scope,
+    /// Names with the module's own scope alone.
+    plain: FxHashMap<Symbol, Entry>,
+    /// Names that macros introduced, with their full sets.
+    marked: FxHashMap<Symbol, Vec<(ScopeSet, Entry)>>,
+}
+
+impl Module {
+    /// The entry for exactly this name and set.
+    pub(crate) fn get(&self, name: &Symbol, scopes: ScopeSet) -> Option<&Entry> {
+        if scopes == self.scopes {
+            return self.plain.get(name);
+        }
+        let list = self.marked.get(name)?;
+        list.iter().find(|(set, _)| *set == scopes).map(|(_, entry)| entry)
+    }
+
+    /// Binds a name, in place of what it was bound to.
+    pub(crate) fn insert(&mut self, name: Symbol, scopes: ScopeSet, entry: Entry) {
+        if scopes == self.scopes {
+            self.plain.insert(name, entry);
+            return;
+        }
+        let list = self.marked.entry(name).or_default();
+        list.retain(|(set, _)| *set != scopes);
+        list.push((scopes, entry));
+    }
+
+    /// Makes room for more names.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.plain.reserve(more);
+    }
+
+    /// The names without marks.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Symbol> {
+        self.plain.keys()
+    }
+}
+
+/// All bindings.
+pub(crate) struct Env {
+    locals: FxHashMap<Symbol, Vec<(ScopeSet, Binding)>>,
+    /// The names of the live local bindings, in order.
+    trail: Vec<Symbol>,
+    modules: Vec<Module>,
+}
+
+/// A point to go back to (inv:middle.local-life).
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(usize);
+
+impl Env {
+    pub(crate) fn new() -> Self {
+        Self {
+            locals: FxHashMap::default(),
+            trail: Vec::new(),
+            modules: Vec::new(),
+        }
+    }
+
+    /// A new, empty module.
+    pub(crate) fn add_module(&mut self, scopes: &mut Scopes) -> ModuleId {
+        let id = ModuleId(self.modules.len() as u32);
+        let outer = scopes.fresh();
+        let inner = scopes.fresh_module(id);
+        let set = scopes.add(ScopeSet::EMPTY, outer);
+        self.modules.push(Module {
+            scopes: scopes.add(set, inner),
+            inner,
+            plain: FxHashMap::default(),
+            marked: FxHashMap::default(),
+        });
+        id
+    }
+
+    pub(crate) fn module(&self, id: ModuleId) -> &Module {
+        &self.modules[id.0 as usize]
+    }
+
+    pub(crate) fn module_mut(&mut self, id: ModuleId) -> &mut Module {
+        &mut self.modules[id.0 as usize]
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.trail.len())
+    }
+
+    /// Forgets the local bindings made since `mark`.
+    pub(crate) fn release(&mut self, mark: Mark) {
+        for name in self.trail.drain(mark.0..) {
+            if let Some(list) = self.locals.get_mut(&name) {
+                list.pop();
+            }
+        }
+    }
+
+    /// Binds a local name; `false` if exactly this identifier is bound already.
+    pub(crate) fn bind(&mut self, ident: &Ident, binding: Binding) -> bool {
+        let list = self.locals.entry(ident.name.clone()).or_default();
+        // The newest come last, and an equal set can only stem from the same form.
+        if list.iter().rev().any(|(set, _)| *set == ident.scopes) {
+            return false;
+        }
+        list.push((ident.scopes, binding));
+        self.trail.push(ident.name.clone());
+        true
+    }
+
+    /// Gives a local name bound before another meaning.
+    pub(crate) fn rebind(&mut self, ident: &Ident, binding: Binding) {
+        let list = self.locals.get_mut(&ident.name);
+        let found = list.and_then(|l| l.iter_mut().rev().find(|(set, _)| *set == ident.scopes));
+        if let Some(entry) = found {
+            entry.1 = binding;
+        }
+    }
+
+    /// What an identifier means.
+    pub(crate) fn resolve(&self, name: &Symbol, scopes: ScopeSet, table: &Scopes) -> Resolution {
+        let mut search = Search {
+            table,
+            scopes,
+            best: None,
+            others: Vec::new(),
+        };
+        if let Some(list) = self.locals.get(name) {
+            for (set, binding) in list.iter().rev() {
+                if search.offer(*set, *binding) {
+                    return Resolution::Bound(*binding);
+                }
+            }
+        }
+        for id in table.modules(scopes) {
+            let module = self.module(id);
+            if let Some(entry) = module.plain.get(name) {
+                search.offer(module.scopes, entry.binding);
+            }
+            if let Some(list) = module.marked.get(name) {
+                for (set, entry) in list {
+                    search.offer(*set, entry.binding);
+                }
+            }
+        }
+        search.finish()
+    }
+
+    /// The names of live local bindings, for suggestions.
+    pub(crate) fn local_names(&self) -> impl Iterator<Item = &Symbol> {
+        self.trail.iter()
+    }
+}
+
+/// The largest subset so far, and those that were not inside it.
+struct Search<'a> {
+    table: &'a Scopes,
+    scopes: ScopeSet,
+    best: Option<(ScopeSet, Binding)>,
+    others: Vec<ScopeSet>,
+}
+
+impl Search<'_> {
+    /// Considers a binding; `true` when nothing can be better.
+    fn offer(&mut self, set: ScopeSet, binding: Binding) -> bool {
+        if !self.table.is_subset(set, self.scopes) {
+            return false;
+        }
+        match self.best {
+            Some((best, _)) if self.table.is_subset(set, best) => {}
+            Some((best, _)) if self.table.is_subset(best, set) => {
+                self.best = Some((set, binding));
+            }
+            Some((best, _)) => {
+                // Neither holds the other; a larger one may still hold both.
+                let larger = self.table.len(set) > self.table.len(best);
+                self.others.push(if larger { best } else { set });
+                if larger {
+                    self.best = Some((set, binding));
+                }
+            }
+            None => self.best = Some((set, binding)),
+        }
+        set == self.scopes
+    }
+
+    fn finish(self) -> Resolution {
+        match self.best {
+            None => Resolution::Unbound,
+            Some((best, binding)) => {
+                let inside = |&set: &ScopeSet| self.table.is_subset(set, best);
+                if self.others.iter().all(inside) {
+                    Resolution::Bound(binding)
+                } else {
+                    Resolution::Ambiguous
+                }
+            }
+        }
+    }
+}

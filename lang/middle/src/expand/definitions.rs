@@ -1,0 +1,300 @@
+//! What a body or a top level is made of: finding the definitions among its forms.
+//!
+//! Forms are looked at in order, macros at their heads expanded, `begin` and its like spliced;
+//! definitions bind their names at once, and what they are bound to is expanded only when all are
+//! known. That makes every name of the body visible in all of it.
+//!
+//! inv:expand.edges — the forms of a body carry an outer scope that what macros introduce there
+//! lacks, and an inner scope that both carry and that every definition binds with. So a macro's own
+//! identifiers see what the macro defines here, and not what the user defines under the same name.
+//! The inner scope of a local body is made when the first definition shows up.
+
+use bowline_syntax::{Diagnostic, Span, Symbol};
+
+use super::form::Form;
+use super::{Cx, Result, bad_form};
+use crate::core::{Expr, VarId};
+use crate::env::Binding;
+use crate::prims::GlobalId;
+use crate::scope::Scope;
+use crate::special::Special;
+use crate::stx::{Ident, Stx};
+
+/// A variable that a definition makes.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Local(VarId),
+    Global(GlobalId),
+}
+
+impl Place {
+    /// Its value.
+    pub(super) fn value(self, span: Span) -> Expr {
+        match self {
+            Self::Local(var) => Expr::Local(var, span),
+            Self::Global(id) => Expr::Global(id, span),
+        }
+    }
+}
+
+/// What a variable is defined as.
+pub(super) enum Rhs {
+    /// An expression.
+    Stx(Stx),
+    /// `(define (NAME . FORMALS) BODY …)`: the formals and the body.
+    Procedure(Stx, Vec<Stx>),
+    /// What needs no expansion.
+    Core(Expr),
+}
+
+/// A form of a body after the search for definitions.
+pub(super) enum Item {
+    Define {
+        place: Place,
+        name: Symbol,
+        rhs: Rhs,
+        whole: Stx,
+    },
+    Values {
+        places: Vec<(Place, Symbol)>,
+        rest: Option<(Place, Symbol)>,
+        init: Stx,
+        span: Span,
+    },
+    Expr(Stx),
+}
+
+/// A body being searched.
+pub(super) struct Scan {
+    /// Whether it is a top level.
+    pub(super) top: bool,
+    pub(super) frame: u32,
+    /// inv:expand.edges
+    pub(super) inner: Option<Scope>,
+    pub(super) items: Vec<Item>,
+    /// What is still to be looked at, next form last.
+    pub(super) queue: Vec<Stx>,
+    /// Names defined so far, to show where a duplicate was defined first.
+    names: Vec<(Symbol, Span)>,
+    /// How many macro uses in a row stand behind the form at hand.
+    steps: usize,
+}
+
+impl Scan {
+    pub(super) fn new(top: bool, frame: u32, mut forms: Vec<Stx>) -> Self {
+        forms.reverse();
+        Self {
+            top,
+            frame,
+            inner: None,
+            items: Vec::new(),
+            queue: forms,
+            names: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    fn splice(&mut self, forms: &[Stx]) {
+        self.queue.extend(forms.iter().rev().cloned());
+    }
+}
+
+impl Cx<'_> {
+    /// Looks at one form.
+    pub(super) fn scan_form(&mut self, scan: &mut Scan, stx: Stx) -> Result<()> {
+        let special = match self.head_binding(&stx)? {
+            Some(Binding::Special(special)) => special,
+            Some(Binding::Macro(id)) => {
+                scan.steps += 1;
+                let steps = scan.steps;
+                let stx = self.deeper(steps, stx.span(), |cx| cx.expand_macro(id, &stx))?;
+                let stx = match scan.inner {
+                    Some(inner) => self.add_scope(stx, inner),
+                    None => stx,
+                };
+                scan.queue.push(stx);
+                return Ok(());
+            }
+            _ => {
+                scan.steps = 0;
+                scan.items.push(Item::Expr(stx));
+                return Ok(());
+            }
+        };
+        if !special.is_definition() && !special.is_spliced() {
+            scan.steps = 0;
+            scan.items.push(Item::Expr(stx));
+            return Ok(());
+        }
+        let stx = if special.is_definition() {
+            scan.steps = 0;
+            self.ensure_inner(scan, stx)
+        } else {
+            stx
+        };
+        let Some(mut parts) = self.items(&stx) else {
+            return Err(bad_form(special, "it is a dotted list", stx.span()));
+        };
+        parts.remove(0);
+        let form = Form {
+            special,
+            whole: &stx,
+            parts,
+            hint: None,
+        };
+        match special {
+            Special::Begin => scan.splice(&form.parts),
+            Special::CondExpand => {
+                let forms = self.cond_expand(&form)?;
+                scan.splice(&forms);
+            }
+            Special::Include | Special::IncludeCi => {
+                let forms = self.include(&form)?;
+                scan.splice(&forms);
+            }
+            Special::Define => self.scan_define(scan, &form)?,
+            Special::DefineValues => self.scan_define_values(scan, &form)?,
+            Special::DefineRecordType => self.scan_record(scan, &form)?,
+            _ => self.scan_define_syntax(scan, &form)?,
+        }
+        Ok(())
+    }
+
+    /// Gives a local body its inner scope, now that it defines something.
+    fn ensure_inner(&mut self, scan: &mut Scan, stx: Stx) -> Stx {
+        if scan.inner.is_some() {
+            return stx;
+        }
+        let inner = self.ex.scopes.fresh();
+        scan.inner = Some(inner);
+        for stx in &mut scan.queue {
+            *stx = stx.clone().add_scope(inner, &mut self.ex.scopes);
+        }
+        for item in &mut scan.items {
+            // Nothing was defined yet, so these are expressions.
+            if let Item::Expr(stx) = item {
+                *stx = stx.clone().add_scope(inner, &mut self.ex.scopes);
+            }
+        }
+        self.add_scope(stx, inner)
+    }
+
+    /// The identifier that a definition of `ident` binds here.
+    fn defined_ident(&mut self, scan: &Scan, ident: &Ident) -> Ident {
+        let scopes = self.ex.scopes.without_use_sites(ident.scopes, scan.frame);
+        Ident {
+            scopes,
+            ..ident.clone()
+        }
+    }
+
+    /// Makes the variable of a definition.
+    pub(super) fn define_variable(&mut self, scan: &mut Scan, ident: &Ident) -> Result<Place> {
+        let ident = self.defined_ident(scan, ident);
+        if scan.top {
+            return Ok(Place::Global(self.define_global(&ident)?));
+        }
+        let var = self.fresh_var(ident.name.clone());
+        self.define_local(scan, &ident, Binding::Local(var))?;
+        Ok(Place::Local(var))
+    }
+
+    fn define_local(&mut self, scan: &mut Scan, ident: &Ident, binding: Binding) -> Result<()> {
+        if !self.ex.env.bind(ident, binding) {
+            let first = scan.names.iter().find(|(name, _)| *name == ident.name);
+            let message = format!("`{}` is defined twice in this body", ident.name);
+            let mut error = Diagnostic::error(message, ident.span);
+            if let Some((_, span)) = first {
+                error = error.with_secondary(*span, "it is defined here first");
+            }
+            return Err(Box::new(error));
+        }
+        scan.names.push((ident.name.clone(), ident.span));
+        Ok(())
+    }
+
+    fn scan_define(&mut self, scan: &mut Scan, form: &Form<'_>) -> Result<()> {
+        let [target, rest @ ..] = &form.parts[..] else {
+            return form.bad("the variable is missing");
+        };
+        let (ident, rhs) = if let Some(ident) = target.as_identifier() {
+            let rhs = match rest {
+                [] => Rhs::Core(Expr::unspecified(form.span())),
+                [value] => Rhs::Stx(value.clone()),
+                _ => return form.bad("one expression must follow the variable"),
+            };
+            (ident, rhs)
+        } else {
+            let Some((ident, formals)) = self.header(target) else {
+                return form.bad_at("this is no variable", target);
+            };
+            (ident, Rhs::Procedure(formals, rest.to_vec()))
+        };
+        let place = self.define_variable(scan, &ident)?;
+        scan.items.push(Item::Define {
+            place,
+            name: ident.name,
+            rhs,
+            whole: form.whole.clone(),
+        });
+        Ok(())
+    }
+
+    fn scan_define_values(&mut self, scan: &mut Scan, form: &Form<'_>) -> Result<()> {
+        let [formals, init] = &form.parts[..] else {
+            return form.bad("it takes formals and one expression");
+        };
+        let formals = self.formals(formals, form)?;
+        let mut places = Vec::with_capacity(formals.params.len());
+        for ident in &formals.params {
+            places.push((self.define_variable(scan, ident)?, ident.name.clone()));
+        }
+        let rest = match &formals.rest {
+            Some(ident) => Some((self.define_variable(scan, ident)?, ident.name.clone())),
+            None => None,
+        };
+        scan.items.push(Item::Values {
+            places,
+            rest,
+            init: init.clone(),
+            span: form.span(),
+        });
+        Ok(())
+    }
+
+    fn scan_define_syntax(&mut self, scan: &mut Scan, form: &Form<'_>) -> Result<()> {
+        let [keyword, spec] = &form.parts[..] else {
+            return form.bad("it takes a keyword and one transformer");
+        };
+        let Some(ident) = keyword.as_identifier() else {
+            return form.bad_at("the keyword must be an identifier", keyword);
+        };
+        let binding = self.transformer(spec, &ident.name, scan.frame)?;
+        let ident = self.defined_ident(scan, &ident);
+        if scan.top {
+            self.define_keyword(&ident, binding)
+        } else {
+            self.define_local(scan, &ident, binding)
+        }
+    }
+
+    /// The value of a definition.
+    pub(super) fn define_rhs(&mut self, name: &Symbol, rhs: Rhs, whole: &Stx) -> Result<Expr> {
+        match rhs {
+            Rhs::Core(expr) => Ok(expr),
+            Rhs::Stx(stx) => self.expand_named(&stx, name),
+            Rhs::Procedure(formals, body) => {
+                let form = Form {
+                    special: Special::Define,
+                    whole,
+                    parts: Vec::new(),
+                    hint: None,
+                };
+                self.nested(whole.span(), |cx| {
+                    let lambda = cx.procedure(&formals, &body, &form, Some(name.clone()))?;
+                    Ok(Expr::Lambda(Box::new(lambda)))
+                })
+            }
+        }
+    }
+}

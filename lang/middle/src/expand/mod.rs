@@ -1,0 +1,287 @@
+//! The expander: from data to core.
+//!
+//! [`Expander`] is what lasts for a session: scopes, bindings, macros, libraries. One run over a
+//! program, a library or a form is a [`Cx`], which borrows it. Reading order: `session` (the
+//! interface), `module` (top levels), `library` and `imports`, `body` (definitions inside
+//! procedures), `form` (what an expression is), then the forms themselves by family.
+//!
+//! Scopes are added where they can matter and nowhere else: a body without definitions makes none,
+//! and since a syntax-rules template is the only source of introduced identifiers, the scope of an
+//! expansion is put on those alone (inv:rules.intro).
+//!
+//! Absent on purpose: evaluation at expansion time, and phases.
+
+mod binding_forms;
+mod body;
+mod case_do;
+mod conditionals;
+mod control;
+mod definitions;
+mod features;
+mod form;
+mod imports;
+mod lambda;
+mod library;
+mod module;
+mod quasi;
+mod record;
+mod session;
+mod suggest;
+mod syntax_forms;
+mod unbound;
+mod values;
+
+use std::rc::Rc;
+
+use bowline_syntax::{Datum, Diagnostic, SourceId, Span, Symbol};
+
+use crate::core::{Expr, Unit, VarId};
+use crate::env::{Binding, Env, Resolution};
+use crate::fx::{FxHashMap, FxHashSet};
+use crate::limits::NESTING_LIMIT;
+use crate::prims::{GlobalId, Globals, Primitives};
+use crate::rules::{Macro, Meaning};
+use crate::scope::{ModuleId, Scope, Scopes};
+use crate::special::Special;
+use crate::stx::{Ident, Stx};
+
+use library::Library;
+
+pub use session::{ReplEnv, SourceLoader};
+
+/// An error is boxed: it is rare and large.
+pub(crate) type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// What a session's expansions share.
+pub struct Expander {
+    prims: Rc<Primitives>,
+    globals: Globals,
+    scopes: Scopes,
+    /// The module that defines each top-level variable.
+    owners: Vec<ModuleId>,
+    /// Procedures of finished units that nobody assigns: calls of them are wired.
+    fixed: FxHashSet<GlobalId>,
+    env: Env,
+    macros: Vec<Rc<Macro>>,
+    libraries: FxHashMap<Rc<str>, Library>,
+    /// Libraries in the order in which they were first seen; `Origin::Imported` counts them.
+    library_names: Vec<Rc<str>>,
+    features: Vec<Rc<str>>,
+    /// The number of the last definition context.
+    last_frame: u32,
+}
+
+/// What kind of top level is being expanded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TopKind {
+    Library,
+    Program,
+    /// Definitions may come later or again.
+    Prompt,
+}
+
+/// The unit under construction.
+pub(crate) struct UnitBuilder {
+    kind: TopKind,
+    module: ModuleId,
+    library: Option<Rc<str>>,
+    vars: Vec<Symbol>,
+    globals: Vec<GlobalId>,
+    /// What is defined as a procedure.
+    procedures: Vec<GlobalId>,
+    /// What is assigned, or defined more than once.
+    redefined: FxHashSet<GlobalId>,
+}
+
+impl UnitBuilder {
+    fn new(kind: TopKind, module: ModuleId, library: Option<Rc<str>>) -> Self {
+        Self {
+            kind,
+            module,
+            library,
+            vars: Vec::new(),
+            globals: Vec::new(),
+            procedures: Vec::new(),
+            redefined: FxHashSet::default(),
+        }
+    }
+
+    fn finish(self, body: Vec<Expr>) -> Unit {
+        let mut fixed = self.procedures;
+        fixed.retain(|id| self.kind != TopKind::Prompt && !self.redefined.contains(id));
+        Unit {
+            library: self.library,
+            vars: self.vars,
+            globals: self.globals,
+            fixed,
+            body,
+        }
+    }
+}
+
+/// One run of the expander.
+pub(crate) struct Cx<'a> {
+    ex: &'a mut Expander,
+    loader: &'a mut dyn SourceLoader,
+    unit: UnitBuilder,
+    /// Libraries expanded on the way.
+    units: Vec<Unit>,
+    errors: Vec<Diagnostic>,
+    /// How deep we are (inv:middle.depth).
+    depth: u32,
+    /// The definition context around.
+    frame: u32,
+    /// What the next procedure is called.
+    name_hint: Option<Symbol>,
+    /// How many includes lie around each included file, to notice one that includes itself.
+    including: FxHashMap<SourceId, u32>,
+    /// The libraries being expanded, each imported by the one before.
+    loading: Vec<Rc<str>>,
+    /// The libraries expanded in this run: name, form, whether a loader found it (inv:expand.all-or-nothing).
+    loaded: Vec<(Rc<str>, Datum, bool)>,
+}
+
+impl<'a> Cx<'a> {
+    fn new(ex: &'a mut Expander, loader: &'a mut dyn SourceLoader, unit: UnitBuilder) -> Self {
+        Self {
+            ex,
+            loader,
+            unit,
+            units: Vec::new(),
+            errors: Vec::new(),
+            depth: 0,
+            frame: 0,
+            name_hint: None,
+            including: FxHashMap::default(),
+            loading: Vec::new(),
+            loaded: Vec::new(),
+        }
+    }
+
+    fn report(&mut self, error: Box<Diagnostic>) {
+        self.errors.push(*error);
+    }
+
+    /// Runs `body` one level deeper.
+    fn nested<T>(&mut self, span: Span, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.deeper(1, span, body)
+    }
+
+    /// Runs `body` `levels` deeper: for forms whose core is nested where the source is not.
+    fn deeper<T>(
+        &mut self,
+        levels: usize,
+        span: Span,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let before = self.depth;
+        self.depth = before.saturating_add(u32::try_from(levels).unwrap_or(u32::MAX));
+        if self.depth > NESTING_LIMIT {
+            self.depth = before;
+            let message = format!("forms are nested more than {NESTING_LIMIT} deep here");
+            return Err(Box::new(Diagnostic::error(message, span).with_note(
+                "expansions count, too: a macro that always expands to its own use never ends",
+            )));
+        }
+        let result = body(self);
+        self.depth = before;
+        result
+    }
+
+    fn fresh_var(&mut self, name: Symbol) -> VarId {
+        self.unit.vars.push(name);
+        VarId(self.unit.vars.len() as u32 - 1)
+    }
+
+    fn fresh_global(&mut self, name: Symbol) -> GlobalId {
+        let id = self.ex.globals.add(name);
+        self.ex.owners.push(self.unit.module);
+        self.unit.globals.push(id);
+        id
+    }
+
+    fn fresh_frame(&mut self) -> u32 {
+        self.ex.last_frame += 1;
+        self.ex.last_frame
+    }
+
+    fn items(&mut self, stx: &Stx) -> Option<Vec<Stx>> {
+        stx.items(&mut self.ex.scopes)
+    }
+
+    fn add_scope(&mut self, stx: Stx, scope: Scope) -> Stx {
+        stx.add_scope(scope, &mut self.ex.scopes)
+    }
+
+    fn scoped(&mut self, items: &[Stx], scope: Scope) -> Vec<Stx> {
+        let add = |stx: &Stx| stx.clone().add_scope(scope, &mut self.ex.scopes);
+        items.iter().map(add).collect()
+    }
+
+    /// What an identifier means; an ambiguous one is an error.
+    fn resolve(&mut self, ident: &Ident) -> Result<Option<Binding>> {
+        match self.ex.env.resolve(&ident.name, ident.scopes, &self.ex.scopes) {
+            Resolution::Bound(binding) => Ok(Some(binding)),
+            Resolution::Unbound => Ok(None),
+            Resolution::Ambiguous => Err(Box::new(
+                Diagnostic::error(format!("`{}` is ambiguous here", ident.name), ident.span)
+                    .with_note("a macro mixes several variables of this name"),
+            )),
+        }
+    }
+
+    /// What the identifier at the head of a form means.
+    fn head_binding(&mut self, stx: &Stx) -> Result<Option<Binding>> {
+        let head = stx.head(&mut self.ex.scopes);
+        match head.and_then(|head| head.as_identifier()) {
+            Some(ident) => self.resolve(&ident),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether this is the auxiliary keyword, or an unbound identifier of its name.
+    fn is_auxiliary(&mut self, stx: &Stx, special: Special) -> bool {
+        let Some(name) = stx.name() else {
+            return false;
+        };
+        match self.ex.env.resolve(name, stx.scopes(), &self.ex.scopes) {
+            Resolution::Bound(binding) => binding == Binding::Special(special),
+            Resolution::Unbound => name == special.name(),
+            Resolution::Ambiguous => false,
+        }
+    }
+
+    fn meaning(&mut self) -> Meaning<'_> {
+        Meaning {
+            env: &self.ex.env,
+            scopes: &mut self.ex.scopes,
+        }
+    }
+
+    /// A primitive that a form's core needs.
+    fn primitive(&self, name: &str, span: Span) -> Result<Expr> {
+        match self.ex.prims.find(name) {
+            Some(id) => Ok(Expr::Primitive(id, span)),
+            None => Err(Box::new(Diagnostic::error(
+                format!("this form needs the primitive `{name}`, which this system lacks"),
+                span,
+            ))),
+        }
+    }
+
+    fn call_primitive(&self, name: &str, args: Vec<Expr>, span: Span) -> Result<Expr> {
+        Ok(Expr::call(self.primitive(name, span)?, args, span))
+    }
+}
+
+/// An error that a form is not what it should look like.
+pub(crate) fn bad_form(special: Special, why: &str, span: Span) -> Box<Diagnostic> {
+    let message = format!("bad `{}`: {why}", special.name());
+    let note = format!("it looks like {}", special.shape());
+    Box::new(Diagnostic::error(message, span).with_note(note))
+}
+
+/// An error without anything further.
+pub(crate) fn error(message: impl Into<String>, span: Span) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(message, span))
+}

@@ -1,0 +1,60 @@
+//! "Did you mean": the nearest of some names.
+
+/// The name nearest to `wanted`, if one is near enough; the alphabetically first of several.
+pub(super) fn nearest<'n>(
+    wanted: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<String> {
+    let wanted: Vec<char> = wanted.chars().collect();
+    let limit = wanted.len().div_ceil(4).min(3);
+    let mut best: Option<(usize, &str)> = None;
+    for name in names {
+        if name.len().abs_diff(wanted.len()) > limit * 4 {
+            continue;
+        }
+        let name_chars: Vec<char> = name.chars().collect();
+        if name_chars.len().abs_diff(wanted.len()) > limit {
+            continue;
+        }
+        let found = (distance(&wanted, &name_chars), name);
+        if found.0 > 0 && found.0 <= limit && best.is_none_or(|best| found < best) {
+            best = Some(found);
+        }
+    }
+    best.map(|(_, name)| name.to_owned())
+}
+
+/// How many letters must be inserted, deleted, replaced or swapped with their neighbour.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut previous: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = previous[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut cost = replaced.min(previous[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                cost = cost.min(before[j - 2] + 1);
+            }
+            row.push(cost);
+        }
+        before = std::mem::replace(&mut previous, row);
+    }
+    previous[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_slips_and_nothing_else() {
+        let names = ["vector-ref", "vector-set!", "car", "cdr"];
+        assert_eq!(nearest("vecotr-ref", names).as_deref(), Some("vector-ref"));
+        assert_eq!(nearest("vectorref", names).as_deref(), Some("vector-ref"));
+        assert_eq!(nearest("cat", names).as_deref(), Some("car"));
+        assert_eq!(nearest("banana", names), None);
+        assert_eq!(nearest("car", ["car"]), None);
+        assert_eq!(nearest("", names), None);
+    }
+}
