@@ -1,11 +1,20 @@
 //! The language's side of the C boundary.
 
-use bowline_ffi::Library;
 use std::sync::Arc;
+
+use bowline_ffi::Library;
+use bowline_layout::Value;
 
 /// Foreign libraries and procedures; heap objects hold indices into these.
 #[derive(Default)]
 pub struct Foreign {
     /// Opened libraries.
     pub libraries: Vec<Arc<Library>>,
+}
+
+impl Foreign {
+    /// How many arguments the foreign procedure of this index takes.
+    pub(crate) fn parameters(&self, _index: Value) -> Option<usize> {
+        None
+    }
 }

@@ -8,7 +8,7 @@
 //! | 19 | `RECORD_TYPE` | Values 2 | name (symbol), fields (vector of symbols) |
 //! | 20 | `RECORD` | Values 1+n | record type, the fields |
 //! | 21 | `BOX` | Values 1 | content |
-//! | 22 | `PROMISE` | Values 1 | a pair (done? . value), shared by promises that were chained |
+//! | 22 | `PROMISE` | Values 1 | its state, shared by promises that were chained |
 //! | 23 | `CONDITION` | Values 6 | kind, message, irritants, who, trace, extra |
 //! | 24 | `MULTIPLE_VALUES` | Values n | the values, n ≠ 1 |
 //! | 25 | `PORT` | Values 2 | slab index (fixnum), flags (fixnum) |
@@ -21,6 +21,7 @@
 //! | 32 | `DYN` | Values 2 | handlers (list), parameters (alist) |
 //! | 33 | `SEGMENT` | Continuation | a stack image; the engine's own |
 //! | 34 | `PLACEHOLDER` | Values 1 | a label's number; inside `datum` only |
+//! | 35 | `PROMISE_STATE` | Values 2 | done?, value or thunk |
 //! | 48 | `CLOSURE` | Mixed 1, n | code; captured values |
 //! | 49 | `PRIMITIVE` | Mixed 1, 1 | code; index in the primitive table |
 //! | 50 | `CASE_LAMBDA` | Mixed 1, n | code; the clauses |
@@ -77,6 +78,8 @@ pub const DYN: TypeId = TypeId(32);
 pub const SEGMENT: TypeId = TypeId(33);
 /// Stands for a label while cyclic data is built.
 pub(crate) const PLACEHOLDER: TypeId = TypeId(34);
+/// What promises share: whether it is done, and the value or the thunk.
+pub const PROMISE_STATE: TypeId = TypeId(35);
 /// A procedure made by `lambda`.
 pub const CLOSURE: TypeId = TypeId(48);
 /// A primitive procedure.

@@ -46,4 +46,5 @@ pub use fault::{Fault, Result};
 pub use ffi::Foreign;
 pub use globals::Globals;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
+pub use prims::FEATURES;
 pub use rt::{Args, Rt};

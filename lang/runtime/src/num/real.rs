@@ -10,7 +10,7 @@ use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 
 use super::integer::{power, sqrt_rem};
-use super::tower::{self, NumError, big, compare, sign, to_rational};
+use super::tower::{self, NumError, big, sign, to_rational};
 
 /// Where a real is rounded to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -313,11 +313,6 @@ fn simplest_between(low: RBig, high: RBig) -> RBig {
     last
 }
 
-/// Whether `n` is one of the numbers that `exact` accepts and equal to an integer.
-pub(super) fn is_zero(n: &Number) -> bool {
-    compare(n, &Number::Fixnum(0)) == Some(Ordering::Equal)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,6 +410,5 @@ mod tests {
         assert!(matches!(exact(&n("+nan.0")), Err(NumError::NotExact(_))));
         assert_eq!(numerator(&n("0.75")), Ok(n("3.0")));
         assert_eq!(denominator(&n("6/4")), Ok(n("2")));
-        assert!(is_zero(&n("-0.0")) && !is_zero(&n("+nan.0")));
     }
 }

@@ -23,6 +23,7 @@ use crate::kinds;
 use crate::object::{self, CellRoots, Cells};
 use crate::rt::{Rt, root};
 
+pub(crate) use input::Found;
 pub use input::{Input, Source};
 pub use output::{Output, Sink};
 

@@ -1,0 +1,221 @@
+//! Opening ports, and input.
+//!
+//! Every primitive takes its port explicitly; the library supplies the current one.
+
+use std::fs::File;
+
+use bowline_layout::Value;
+
+use crate::fault::{Fault, Result};
+use crate::object;
+use crate::port::{self, Input, Output, Port, Sink, Source, errno_of, flags, io, is_port};
+use crate::primitive::{Primitive, row};
+use crate::rt::{Args, Rt};
+
+use super::bytevectors;
+
+pub(super) const TABLE: &[Primitive] = &[
+    row("open-input-file", 1, 1, |rt, a| {
+        open_input(rt, a, "open-input-file", true)
+    }),
+    row("open-binary-input-file", 1, 1, |rt, a| {
+        open_input(rt, a, "open-binary-input-file", false)
+    }),
+    row("open-output-file", 1, 1, |rt, a| {
+        open_output(rt, a, "open-output-file", true)
+    }),
+    row("open-binary-output-file", 1, 1, |rt, a| {
+        open_output(rt, a, "open-binary-output-file", false)
+    }),
+    row("open-input-string", 1, 1, |rt, a| {
+        let s = rt.string_arg(a, 0, "open-input-string")?;
+        let content = rt.text(s).as_bytes().to_vec();
+        rt.make_port(Port::Input(Input::new(Source::Memory, content, true)))
+    }),
+    row("open-input-bytevector", 1, 1, |rt, a| {
+        let v = rt.bytevector_arg(a, 0, "open-input-bytevector")?;
+        let content = rt.bytevector(v).to_vec();
+        rt.make_port(Port::Input(Input::new(Source::Memory, content, false)))
+    }),
+    row("open-output-string", 0, 0, |rt, _| {
+        rt.make_port(Port::Output(Output::new(Sink::Memory, true)))
+    }),
+    row("open-output-bytevector", 0, 0, |rt, _| {
+        rt.make_port(Port::Output(Output::new(Sink::Memory, false)))
+    }),
+    row("%stdin-port", 0, 0, |rt, _| Ok(rt.stdin_port())),
+    row("%stdout-port", 0, 0, |rt, _| Ok(rt.stdout_port())),
+    row("%stderr-port", 0, 0, |rt, _| Ok(rt.stderr_port())),
+    row("port?", 1, 1, |rt, a| {
+        Ok(Value::bool(is_port(rt.arg(a, 0))))
+    }),
+    row("input-port?", 1, 1, |rt, a| has(rt, a, flags::INPUT)),
+    row("output-port?", 1, 1, |rt, a| has(rt, a, flags::OUTPUT)),
+    row("textual-port?", 1, 1, |rt, a| has(rt, a, flags::TEXTUAL)),
+    row("binary-port?", 1, 1, |rt, a| has(rt, a, flags::BINARY)),
+    row("input-port-open?", 1, 1, |rt, a| {
+        is_open(rt, a, "input-port-open?", flags::INPUT, "an input port")
+    }),
+    row("output-port-open?", 1, 1, |rt, a| {
+        is_open(rt, a, "output-port-open?", flags::OUTPUT, "an output port")
+    }),
+    row("close-port", 1, 1, |rt, a| {
+        close(rt, a, "close-port", 0, "a port")
+    }),
+    row("close-input-port", 1, 1, |rt, a| {
+        close(rt, a, "close-input-port", flags::INPUT, "an input port")
+    }),
+    row("close-output-port", 1, 1, |rt, a| {
+        close(rt, a, "close-output-port", flags::OUTPUT, "an output port")
+    }),
+    row("%read-char", 1, 1, |rt, a| {
+        let c = io("read-char", text_port(rt, a, 0, "read-char")?.char())?;
+        Ok(c.map_or(Value::EOF, Value::char))
+    }),
+    row("%peek-char", 1, 1, |rt, a| {
+        let c = io("peek-char", text_port(rt, a, 0, "peek-char")?.peek_char())?;
+        Ok(c.map_or(Value::EOF, Value::char))
+    }),
+    row("%char-ready?", 1, 1, |rt, a| {
+        Ok(Value::bool(text_port(rt, a, 0, "char-ready?")?.is_ready()))
+    }),
+    row("%read-line", 1, 1, |rt, a| {
+        let line = io("read-line", text_port(rt, a, 0, "read-line")?.line())?;
+        string_or_eof(rt, line)
+    }),
+    row("%read-string", 2, 2, |rt, a| {
+        let n = rt.size_arg(a, 0, "read-string")?;
+        let text = io("read-string", text_port(rt, a, 1, "read-string")?.string(n))?;
+        string_or_eof(rt, text)
+    }),
+    row("%read", 1, 1, read),
+    row("%read-u8", 1, 1, |rt, a| {
+        let b = io("read-u8", byte_port(rt, a, 0, "read-u8")?.byte())?;
+        Ok(b.map_or(Value::EOF, |b| Value::fixnum(b.into())))
+    }),
+    row("%peek-u8", 1, 1, |rt, a| {
+        let b = io("peek-u8", byte_port(rt, a, 0, "peek-u8")?.peek_byte())?;
+        Ok(b.map_or(Value::EOF, |b| Value::fixnum(b.into())))
+    }),
+    row("%u8-ready?", 1, 1, |rt, a| {
+        Ok(Value::bool(byte_port(rt, a, 0, "u8-ready?")?.is_ready()))
+    }),
+    row("%read-bytevector", 2, 2, |rt, a| {
+        let n = rt.size_arg(a, 0, "read-bytevector")?;
+        let bytes = io(
+            "read-bytevector",
+            byte_port(rt, a, 1, "read-bytevector")?.bytes(n),
+        )?;
+        match bytes {
+            Some(bytes) => rt.make_bytevector(&bytes),
+            None => Ok(Value::EOF),
+        }
+    }),
+    row("%read-bytevector!", 2, 4, read_bytevector_into),
+    row("eof-object", 0, 0, |_, _| Ok(Value::EOF)),
+    row("eof-object?", 1, 1, |rt, a| {
+        Ok(Value::bool(rt.arg(a, 0) == Value::EOF))
+    }),
+];
+
+/// The file name in argument 0.
+pub(super) fn path(rt: &Rt, a: Args, who: &'static str) -> Result<String> {
+    let s = rt.string_arg(a, 0, who)?;
+    Ok(rt.text(s).to_owned())
+}
+
+fn file_fault<T>(who: &'static str, error: &std::io::Error, path: String) -> Result<T> {
+    let errno = match error.kind() {
+        // A NUL in the name never reaches the system.
+        std::io::ErrorKind::InvalidInput => libc::EINVAL,
+        _ => errno_of(error),
+    };
+    Err(Box::new(Fault::File { who, errno, path }))
+}
+
+fn open_input(rt: &mut Rt, a: Args, who: &'static str, textual: bool) -> Result {
+    let path = path(rt, a, who)?;
+    let opened = File::open(&path).and_then(|file| {
+        // Opening a directory succeeds; reading it is what fails, later and less clearly.
+        if file.metadata()?.is_dir() {
+            return Err(std::io::Error::from_raw_os_error(libc::EISDIR));
+        }
+        Ok(file)
+    });
+    match opened {
+        Ok(file) => rt.make_port(Port::Input(Input::new(Source::File(file), vec![], textual))),
+        Err(e) => file_fault(who, &e, path),
+    }
+}
+
+fn open_output(rt: &mut Rt, a: Args, who: &'static str, textual: bool) -> Result {
+    let path = path(rt, a, who)?;
+    match File::create(&path) {
+        Ok(file) => rt.make_port(Port::Output(Output::new(Sink::File(file), textual))),
+        Err(e) => file_fault(who, &e, path),
+    }
+}
+
+fn has(rt: &mut Rt, a: Args, wanted: i64) -> Result {
+    let v = rt.arg(a, 0);
+    Ok(Value::bool(is_port(v) && port::port_flags(v) & wanted != 0))
+}
+
+fn any_port(rt: &Rt, a: Args, who: &'static str, wanted: i64, expected: &'static str) -> Result {
+    let v = rt.arg(a, 0);
+    if is_port(v) && port::port_flags(v) & wanted == wanted {
+        Ok(v)
+    } else {
+        Fault::wrong_type(who, 1, expected, v)
+    }
+}
+
+fn is_open(rt: &mut Rt, a: Args, who: &'static str, wanted: i64, expected: &'static str) -> Result {
+    let port = any_port(rt, a, who, wanted, expected)?;
+    Ok(Value::bool(rt.port_is_open(port)))
+}
+
+fn close(rt: &mut Rt, a: Args, who: &'static str, wanted: i64, expected: &'static str) -> Result {
+    let port = any_port(rt, a, who, wanted, expected)?;
+    rt.close_port(who, port)?;
+    Ok(Value::UNSPECIFIED)
+}
+
+fn text_port<'a>(rt: &'a mut Rt, a: Args, i: usize, who: &'static str) -> Result<&'a mut Input> {
+    let port = rt.arg(a, i);
+    rt.input(who, i + 1, port, flags::TEXTUAL)
+}
+
+fn byte_port<'a>(rt: &'a mut Rt, a: Args, i: usize, who: &'static str) -> Result<&'a mut Input> {
+    let port = rt.arg(a, i);
+    rt.input(who, i + 1, port, flags::BINARY)
+}
+
+fn string_or_eof(rt: &mut Rt, text: Option<String>) -> Result {
+    match text {
+        Some(text) => rt.make_string(&text),
+        None => Ok(Value::EOF),
+    }
+}
+
+fn read(rt: &mut Rt, a: Args) -> Result {
+    match io("read", text_port(rt, a, 0, "read")?.datum())? {
+        port::Found::Datum(datum) => rt.datum_to_value(&datum, false),
+        port::Found::End => Ok(Value::EOF),
+        port::Found::Error(message) => Err(Box::new(Fault::Read {
+            message: format!("read: {message}"),
+        })),
+    }
+}
+
+/// `(bytevector port start end)`
+fn read_bytevector_into(rt: &mut Rt, a: Args) -> Result {
+    let who = "read-bytevector!";
+    let (start, end) = bytevectors::range(rt, a, 0, 2, who)?;
+    let Some(bytes) = io(who, byte_port(rt, a, 1, who)?.bytes(end - start))? else {
+        return Ok(Value::EOF);
+    };
+    let v = rt.arg(a, 0);
+    object::bytes_mut(&mut rt.heap, v, start, bytes.len()).copy_from_slice(&bytes);
+    Ok(Value::fixnum(bytes.len() as i64))
+}
