@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bowline_ffi::Library;
+use bowline_ffi::{ForeignFunction, Library};
 use bowline_layout::Value;
 
 /// Foreign libraries and procedures; heap objects hold indices into these.
@@ -10,6 +10,8 @@ use bowline_layout::Value;
 pub struct Foreign {
     /// Opened libraries.
     pub libraries: Vec<Arc<Library>>,
+    /// Foreign procedures.
+    pub procedures: Vec<Arc<ForeignFunction>>,
 }
 
 impl Foreign {

@@ -44,6 +44,8 @@ pub enum ControlOp {
     Winders,
     /// `(%set-winders! l)`
     SetWinders,
+    /// `(%activation-winders)`: those with which C, or the program's start, entered Scheme.
+    ActivationWinders,
     /// `(%throw k vals)`: jumps without running winders.
     Throw,
     /// `(%kont-winders k)`

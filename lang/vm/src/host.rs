@@ -1,0 +1,62 @@
+//! Calls from C: what the boundary asks of this engine.
+//!
+//! A callback runs as an activation of its own. When it is left otherwise than by return, the way it
+//! was left becomes the *pending exit* of the foreign call that C is in, and is resumed when that
+//! returns (module `machine::foreign`).
+
+use std::ops::Range;
+
+use bowline_ffi::{CallError, Host, Language, PendingExit};
+use bowline_gc::Mutator;
+use bowline_layout::Value;
+use bowline_runtime::printer::{Mode, print, procedure_label};
+
+use crate::machine::{Outcome, Pending, Start, fault_of};
+use crate::vm::Vm;
+
+/// Characters of a value that an error message shows.
+const DESCRIBED: usize = 80;
+
+impl Language for Vm {
+    fn to_double(&self, v: Value) -> Option<f64> {
+        self.rt.to_double(v)
+    }
+
+    fn describe(&self, v: Value) -> String {
+        let text = print(&self.rt, v, Mode::Write);
+        match text.char_indices().nth(DESCRIBED) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+}
+
+impl Host for Vm {
+    fn mutator(&mut self) -> &mut Mutator {
+        &mut self.rt.heap
+    }
+
+    fn invoke(&mut self, _: Value, args: Range<usize>) -> Result<Value, PendingExit> {
+        let (outcome, value) = self.activate(Start::Procedure, args.len());
+        self.pending = Some(match outcome {
+            Outcome::Returned => return Ok(value),
+            Outcome::Uncaught => Pending::Uncaught,
+            Outcome::Quit(status) => Pending::Quit(status),
+            Outcome::Throw => Pending::Throw,
+        });
+        Err(PendingExit)
+    }
+
+    fn raise_pending(&mut self, error: CallError) {
+        self.pending = Some(Pending::Error(fault_of(error)));
+    }
+
+    fn accepts(&self, procedure: Value, n: usize) -> bool {
+        let (min, max) = self.arity_of(procedure);
+        n >= min && max.is_none_or(|max| n <= max)
+    }
+
+    fn procedure_name(&self, procedure: Value) -> String {
+        procedure_label(&self.rt, procedure)
+    }
+}

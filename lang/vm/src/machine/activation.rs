@@ -1,0 +1,129 @@
+//! Entering the machine from Rust, and leaving it.
+//!
+//! Each entry (the program, or a callback from C) is an *activation* with a number of its own. Its
+//! frames stand above a base on the value stack that keeps what the caller needs back: the dynamic
+//! state, the winders, and the reference to what the activation has captured (module `kont`).
+//!
+//! ```text
+//!            run / invoke
+//! (nothing) ──────────────► running ──► Returned   the value
+//!                              │
+//!                              ├──────► Uncaught   an object that nobody handles
+//!                              ├──────► Quit       the program wants to end
+//!                              └──────► Throw      to a continuation further out
+//! ```
+//!
+//! The last three, in an activation that C entered, become its caller's *pending exit*: they are
+//! resumed where the foreign call returns.
+
+use bowline_layout::Value;
+
+use super::{Regs, execute};
+use crate::raw::{Pc, Sp};
+use crate::vm::{Root, Vm};
+
+/// Words of an activation's base.
+const BASE: isize = 6;
+
+/// One entry from Rust.
+pub(crate) struct Activation {
+    /// Its number; no two have the same.
+    pub(crate) id: u64,
+    /// Where its first frame's arguments are.
+    pub(crate) floor: Sp,
+    /// The frame of the outer activation that it was entered from.
+    pub(crate) caller_fp: Sp,
+}
+
+/// How a run of the loop ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// By return.
+    Returned,
+    /// With the object in `Root::Uncaught`.
+    Uncaught,
+    /// With this exit status.
+    Quit(i32),
+    /// For the continuation and the values in `Root::PendingKont` and `Root::PendingValues`.
+    Throw,
+}
+
+/// What to do when the foreign call that is innermost now returns.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// End the run with the object in `Root::Uncaught`.
+    Uncaught,
+    /// End the program.
+    Quit(i32),
+    /// Go on to the continuation in `Root::PendingKont`.
+    Throw,
+    /// Raise this.
+    Error(Box<bowline_runtime::Fault>),
+}
+
+/// What an activation runs.
+#[derive(Clone, Copy)]
+pub(crate) enum Start {
+    /// A unit's entry function.
+    Entry(Pc),
+    /// A procedure, on the root stack at the position below its arguments.
+    Procedure,
+}
+
+impl Vm {
+    /// Runs a new activation with the `n` top words of the root stack as arguments. They stay.
+    pub(crate) fn activate(&mut self, start: Start, n: usize) -> (Outcome, Value) {
+        let base = self.stack.top();
+        base.put(0, self.root(Root::Dyn));
+        base.put(1, self.root(Root::Winders));
+        base.put(2, Value::fixnum(0));
+        base.put(3, Value::NIL);
+        base.put(4, self.stubs.underflow.value());
+        base.put(5, Value::fixnum(0));
+        let floor = base.at(BASE);
+        for i in 0..n as isize {
+            floor.put(i, base.at(-(n as isize)).get(i));
+        }
+        let mut r = Regs {
+            pc: self.stubs.halt,
+            sp: floor.at(n as isize),
+            fp: floor,
+            acc: Value::UNSPECIFIED,
+            closure: Value::FALSE,
+        };
+        match start {
+            Start::Entry(pc) => r.pc = pc,
+            Start::Procedure => r.enter(base.get(-(n as isize) - 1)),
+        }
+        let outer = self.floor;
+        self.floor = floor;
+        self.next_activation += 1;
+        self.activations.push(Activation {
+            id: self.next_activation,
+            floor,
+            caller_fp: self.caller_fp,
+        });
+        self.outcome = Outcome::Returned;
+        let value = execute(self, r);
+        self.activations.pop();
+        self.floor = outer;
+        self.overdraft = false;
+        self.set_root(Root::Dyn, base.get(0));
+        self.set_root(Root::Winders, base.get(1));
+        self.stack.publish(base);
+        (
+            std::mem::replace(&mut self.outcome, Outcome::Returned),
+            value,
+        )
+    }
+
+    /// The number of the running activation.
+    pub(super) fn activation_id(&self) -> u64 {
+        self.activations.last().map_or(0, |a| a.id)
+    }
+
+    /// The winders with which the running activation was entered.
+    pub(super) fn entry_winders(&self) -> Value {
+        self.floor.get(-5)
+    }
+}

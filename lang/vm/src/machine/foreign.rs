@@ -1,0 +1,128 @@
+//! Foreign procedures: the call, its error predicate, and pending exits.
+
+use bowline_ffi::CallError;
+use bowline_layout::{Value, procedure};
+use bowline_runtime::{Fault, object};
+
+use super::{Outcome, Pending, Regs};
+use crate::vm::{Root, Vm};
+
+/// Captured words of a foreign procedure.
+const INDEX: usize = procedure::CAPTURED;
+const NAME: usize = procedure::CAPTURED + 1;
+const PREDICATE: usize = procedure::CAPTURED + 2;
+
+/// The fault that an error of the boundary is.
+pub(crate) fn fault_of(error: CallError) -> Box<Fault> {
+    Box::new(match error {
+        CallError::Ffi(error) => Fault::Ffi(error),
+        CallError::OutOfMemory(_) => Fault::OutOfMemory,
+        CallError::PendingExit => Fault::Control {
+            message: "an exit is pending".to_string(),
+            irritants: Vec::new(),
+        },
+    })
+}
+
+impl Vm {
+    fn foreign_index(&self, f: Value) -> usize {
+        object::field(f, INDEX).as_fixnum().unwrap_or(0) as usize
+    }
+
+    /// How many arguments a foreign procedure takes.
+    pub(super) fn foreign_arity(&self, f: Value) -> (usize, Option<usize>) {
+        let function = self.rt.foreign.procedures.get(self.foreign_index(f));
+        let n = function.map_or(0, |f| f.signature.params.len());
+        (n, Some(n))
+    }
+
+    /// A foreign procedure called with the words of the running frame.
+    #[inline(never)]
+    pub(super) fn foreign_call(&mut self, r: Regs) -> Regs {
+        // A callback needs stack of its own; on a half-full one older frames go to the heap first.
+        let mut r = match self.make_room(r, self.stack.half()) {
+            Ok(r) => r,
+            Err((r, fault)) => return self.fault(r, fault),
+        };
+        let Some(function) = self
+            .rt
+            .foreign
+            .procedures
+            .get(self.foreign_index(r.closure))
+        else {
+            return self.control_fault(r, "a foreign procedure that is not known", r.closure);
+        };
+        let function = std::sync::Arc::clone(function);
+        r.sp.put(0, r.closure);
+        self.stack.publish(r.sp.at(1));
+        let outer = std::mem::replace(&mut self.caller_fp, r.fp);
+        let args = self.stack.index(r.fp)..self.stack.index(r.sp);
+        let returned = bowline_ffi::call(&function, self, args);
+        self.caller_fp = outer;
+        r.closure = r.sp.get(0);
+        match returned {
+            Ok(returned) => {
+                self.rt.errno = returned.errno;
+                r.acc = returned.value;
+                self.foreign_returned(r)
+            }
+            Err(CallError::PendingExit) => self.resume_pending(r),
+            Err(error) => self.fault(r, fault_of(error)),
+        }
+    }
+
+    /// Asks the predicate about the result if C has set `errno`.
+    fn foreign_returned(&mut self, mut r: Regs) -> Regs {
+        let predicate = object::field(r.closure, PREDICATE);
+        if self.rt.errno == 0 || !predicate.is_procedure() {
+            r.leave();
+            return r;
+        }
+        r.sp = r.fp;
+        r.push(r.acc);
+        r.push(Value::fixnum(self.rt.errno.into()));
+        r.push_frame(self.stubs.foreign_check);
+        r.fp = r.sp;
+        r.push(r.acc);
+        r.enter(predicate);
+        r
+    }
+
+    /// Where the predicate returns to: slot 0 is the result, slot 1 the error number.
+    pub(super) fn foreign_checked(&mut self, mut r: Regs) -> Regs {
+        if r.acc.is_true() {
+            let errno = r.fp.get(1).as_fixnum().unwrap_or(0) as i32;
+            let who = object::field(r.closure, NAME);
+            return self.fault(r, Box::new(Fault::System { who, errno }));
+        }
+        r.acc = r.fp.get(0);
+        r.leave();
+        r
+    }
+
+    /// The foreign call has returned with an exit pending: goes on with that.
+    fn resume_pending(&mut self, mut r: Regs) -> Regs {
+        match self.pending.take() {
+            Some(Pending::Throw) => {
+                let k = self.root(Root::PendingKont);
+                let list = self.root(Root::PendingValues);
+                self.set_root(Root::PendingKont, Value::FALSE);
+                self.set_root(Root::PendingValues, Value::FALSE);
+                self.go_to(r, k, list, false)
+            }
+            Some(Pending::Quit(status)) => {
+                let hook = self.root(Root::Exit);
+                if !hook.is_procedure() {
+                    return self.end(r, Outcome::Quit(status));
+                }
+                r.sp = r.fp;
+                r.push(Value::fixnum(status.into()));
+                r.enter(hook);
+                r
+            }
+            Some(Pending::Uncaught) => self.end(r, Outcome::Uncaught),
+            Some(Pending::Error(fault)) => self.fault(r, fault),
+            None => self.control_fault(r, "a foreign call was left without a reason", r.closure),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The engine of one thread: its runtime, its code, its stack.
+//!
+//! inv:vm.roots — the first words of the value stack belong to the machine ([`Root`]); everything
+//! else stands above them.
+//!
+//! Absent on purpose: reading and expanding programs. The engine crate does that.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bowline_gc::{Mutator, RootSource as _};
+use bowline_layout::Value;
+use bowline_middle::InlineOp;
+use bowline_middle::ir::Module;
+use bowline_runtime::object::{CellRoots, Cells};
+use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
+
+use crate::compile::{CompileError, PrimitiveFacts};
+use crate::machine::{Activation, Outcome, Pending, Start, Stubs};
+use crate::raw::{Limit, Pc, Sp, Stack};
+use crate::space::{CodeSpace, TraceFrame};
+
+/// The machine's own words at the bottom of the value stack (inv:vm.roots).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub(crate) enum Root {
+    /// The dynamic state.
+    Dyn,
+    /// The list of active winders.
+    Winders,
+    /// The library's procedure that raises.
+    Raise,
+    /// The library's procedure that rewinds and throws.
+    Rewind,
+    /// The library's procedure that ends the program.
+    Exit,
+    /// The object that nobody handled.
+    Uncaught,
+    /// Where a pending exit leads.
+    PendingKont,
+    /// The list of values that it brings there.
+    PendingValues,
+}
+
+const ROOTS: usize = 8;
+
+/// Why a run ended without a value.
+#[derive(Debug)]
+pub enum Exit {
+    /// An object was raised that nobody handled.
+    Uncaught {
+        /// The object: good until the heap is used again.
+        condition: Value,
+        /// Where it was raised, innermost first.
+        trace: Vec<TraceFrame>,
+    },
+    /// The program asked to end with this status.
+    Quit(i32),
+}
+
+/// A unit's code, ready to run.
+#[derive(Clone, Copy)]
+pub struct Entry(pub(crate) Pc);
+
+/// A procedure of the library that the machine calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hook {
+    /// `(lambda (object continuable?) …)`: raises.
+    Raise,
+    /// `(lambda (k values) …)`: runs winders, then throws.
+    Rewind,
+    /// `(lambda (status) …)`: runs winders, then ends the program.
+    Exit,
+}
+
+/// The engine of one thread.
+pub struct Vm {
+    /// The runtime.
+    pub rt: Rt,
+    pub(crate) stack: Stack,
+    pub(crate) limit: Limit,
+    /// The code of each primitive.
+    pub(crate) functions: Vec<PrimFn>,
+    /// The primitive of each inline operation.
+    pub(crate) inline: Vec<usize>,
+    pub(crate) facts: Vec<PrimitiveFacts>,
+    pub(crate) code: CodeSpace,
+    /// Constants that are objects.
+    pub(crate) constants: Arc<Cells>,
+    pub(crate) stubs: Stubs,
+    /// Where the running activation's first frame is.
+    pub(crate) floor: Sp,
+    /// The frame of the foreign procedure that was called last.
+    pub(crate) caller_fp: Sp,
+    /// Those that have not returned, outermost first.
+    pub(crate) activations: Vec<Activation>,
+    pub(crate) next_activation: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) pending: Option<Pending>,
+    pub(crate) uncaught_trace: Vec<TraceFrame>,
+    /// Whether the stack may go beyond its limit, because a full heap is being reported.
+    pub(crate) overdraft: bool,
+}
+
+/// What stands in the table for a primitive that the machine carries out itself. The compiler calls
+/// those as procedures, so it is never run.
+fn control_primitive(_: &mut Rt, _: bowline_runtime::Args) -> bowline_runtime::Result {
+    Err(Box::new(Fault::Control {
+        message: "a control primitive was called in place".to_string(),
+        irritants: Vec::new(),
+    }))
+}
+
+impl Vm {
+    /// An engine for this runtime, which has run nothing yet.
+    pub fn new(mut rt: Rt) -> Result<Vm, Box<Fault>> {
+        let mut code = CodeSpace::default();
+        let stubs = Stubs::new(&mut code);
+        rt.stubs = stubs.codes;
+        let stack = Stack::new(rt.heap.stack());
+        let functions = rt.primitives.iter().map(|p| match p.kind {
+            PrimKind::Fn(f) => f,
+            PrimKind::Control(_) => control_primitive as PrimFn,
+        });
+        let functions = functions.collect();
+        let inline_of = |p: &bowline_runtime::Primitive| InlineOp::by_name(p.name);
+        let facts = rt.primitives.iter().map(|p| PrimitiveFacts {
+            inline: inline_of(p),
+        });
+        let facts = facts.collect();
+        let find = |op: &InlineOp| rt.primitives.iter().position(|p| p.name == op.name());
+        let inline = InlineOp::ALL.iter().map(|op| find(op).unwrap_or(0));
+        let inline = inline.collect();
+        let constants = Cells::new(false, Value::FALSE);
+        rt.heap
+            .heap()
+            .register_roots(Box::new(CellRoots(Arc::clone(&constants))));
+        let dynamic = rt.make_object(kinds::DYN, &[Value::NIL, Value::NIL])?;
+        let base = stack.base();
+        for _ in 0..ROOTS {
+            rt.push(Value::FALSE);
+        }
+        let mut vm = Vm {
+            rt,
+            stack,
+            limit: stack.limit(),
+            functions,
+            inline,
+            facts,
+            code,
+            constants,
+            stubs,
+            floor: base.at(ROOTS as isize),
+            caller_fp: base,
+            activations: Vec::new(),
+            next_activation: 0,
+            outcome: Outcome::Returned,
+            pending: None,
+            uncaught_trace: Vec::new(),
+            overdraft: false,
+        };
+        vm.set_root(Root::Dyn, dynamic);
+        vm.set_root(Root::Winders, Value::NIL);
+        Ok(vm)
+    }
+
+    /// Compiles and links a unit.
+    pub fn load(&mut self, module: &Module) -> Result<Entry, CompileError> {
+        crate::load::load(self, module)
+    }
+
+    /// Runs a unit.
+    pub fn run(&mut self, entry: Entry) -> Result<Value, Exit> {
+        let done = self.activate(Start::Entry(entry.0), 0);
+        self.finished(done)
+    }
+
+    /// Calls a procedure.
+    pub fn call(&mut self, procedure: Value, args: &[Value]) -> Result<Value, Exit> {
+        let height = self.rt.height();
+        self.rt.push(procedure);
+        for &arg in args {
+            self.rt.push(arg);
+        }
+        let done = self.activate(Start::Procedure, args.len());
+        self.rt.truncate(height);
+        self.finished(done)
+    }
+
+    fn finished(&mut self, (outcome, value): (Outcome, Value)) -> Result<Value, Exit> {
+        match outcome {
+            Outcome::Returned => Ok(value),
+            Outcome::Quit(status) => Err(Exit::Quit(status)),
+            // Only a callback's activation can throw outwards; what the engine starts is outermost.
+            Outcome::Uncaught | Outcome::Throw => Err(Exit::Uncaught {
+                condition: self.root(Root::Uncaught),
+                trace: std::mem::take(&mut self.uncaught_trace),
+            }),
+        }
+    }
+
+    /// Installs a procedure of the library.
+    pub fn install_hook(&mut self, hook: Hook, procedure: Value) {
+        let root = match hook {
+            Hook::Raise => Root::Raise,
+            Hook::Rewind => Root::Rewind,
+            Hook::Exit => Root::Exit,
+        };
+        self.set_root(root, procedure);
+    }
+
+    /// Calls `f` with every word outside the heap that holds a value of this engine's code: what a
+    /// boot image has to keep.
+    pub fn each_constant(&self, f: &mut dyn FnMut(&mut Value)) {
+        CellRoots(Arc::clone(&self.constants)).visit(f);
+    }
+
+    /// The call chain that a condition carries.
+    pub fn trace_of(&self, condition: Value) -> Vec<TraceFrame> {
+        self.condition_trace(condition).unwrap_or_default()
+    }
+
+    /// The thread's mutator.
+    pub fn mutator(&mut self) -> &mut Mutator {
+        &mut self.rt.heap
+    }
+
+    #[inline(always)]
+    pub(crate) fn root(&self, root: Root) -> Value {
+        self.stack.base().get(root as isize)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_root(&mut self, root: Root, v: Value) {
+        self.stack.base().put(root as isize, v);
+    }
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vm")
+            .field("units", &self.code.units().len())
+            .field("activations", &self.activations.len())
+            .finish()
+    }
+}
