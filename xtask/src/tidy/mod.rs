@@ -9,6 +9,7 @@
 mod adr;
 mod code;
 mod crates;
+mod docs;
 mod entries;
 mod headers;
 mod ledger;
@@ -67,6 +68,7 @@ pub fn check(root: &Path) -> Result<Vec<Finding>, String> {
         ledger::check(&tree),
         entries::check(&tree),
         adr::check(&tree),
+        docs::check(&tree),
     ] {
         findings.extend(part);
     }
