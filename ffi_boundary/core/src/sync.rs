@@ -4,7 +4,11 @@
 //! model checker. Constants that only set a size shrink there, to keep the state space small.
 
 #[cfg(loom)]
+pub(crate) use loom::hint::spin_loop as spin;
+#[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::hint::spin_loop as spin;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 

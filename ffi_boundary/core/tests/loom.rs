@@ -94,6 +94,37 @@ fn writing_beside_free_and_reuse() {
     });
 }
 
+/// Two writers and a reader of one live handle: each sees one whole value.
+#[test]
+fn writing_at_once() {
+    loom::model(|| {
+        let table = table();
+        let handle = global(&table, 0, 42);
+        let other = table.clone();
+        let thread = thread::spawn(move || other.set(handle, 43));
+        assert_eq!(table.set(handle, 44), Ok(()));
+        let seen = table.get(handle).expect("live");
+        assert!(seen == 43 || seen == 44);
+        assert_eq!(thread.join().expect("no panic"), Ok(()));
+        assert!(table.get(handle).is_ok());
+    });
+}
+
+/// A free beside a write waits for it and wins in the end.
+#[test]
+fn freeing_beside_writing() {
+    loom::model(|| {
+        let table = table();
+        let handle = global(&table, 0, 42);
+        let other = table.clone();
+        let thread = thread::spawn(move || other.set(handle, 43).is_ok());
+        assert_eq!(table.free(0, handle), Ok(()));
+        thread.join().expect("no panic");
+        assert!(table.get(handle).is_err());
+        assert_eq!(table.check(), Ok(()));
+    });
+}
+
 /// Of two threads that free the same handle exactly one succeeds.
 #[test]
 fn freeing_twice_at_once() {

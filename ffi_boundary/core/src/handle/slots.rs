@@ -4,15 +4,16 @@
 //! chunks   [0] ── 1024 slots   [1] ── 2048   [2] ── 4096 …      allocated when first needed
 //! slot     state = generation << 8 | kind        value
 //! free     state = next generation | free        value = link to the next free slot
+//! busy     state = generation | kind | busy      for the few instructions of a `set`
 //! ```
 //!
 //! `inv:handle.chunk` A chunk, once published, stays where it is until the whole table is dropped. So
 //! a slot can be read at any time, whatever other threads free, and no memory is reclaimed while it
 //! could be looked at.
 //!
-//! `inv:handle.seq` A slot's value is written only between its state changes: freeing first changes
-//! the state, then the value; creating first writes the value, then the state. A reader that finds
-//! the same live state before and after it read the value has read a value of that generation.
+//! `inv:handle.seq` A slot's value is written only by the thread that has it to itself: from a free's
+//! change of the state to the next create's, and while the state is busy. A reader that finds the same
+//! live state before and after it read the value has read a value of that generation.
 //!
 //! `inv:handle.aba` A free list's head carries a count that each change of it increments, so a pop
 //! that was overtaken fails.
@@ -21,7 +22,7 @@
 //! ignores. Absent on purpose: the heap. Who calls this sees to it that no collection runs meanwhile.
 
 use super::{Handle, HandleError, HandleKind, MAX_GENERATION, MAX_INDEX};
-use crate::sync::{AtomicPtr, AtomicU64, FIRST_CHUNK, Ordering, SHARDS};
+use crate::sync::{AtomicPtr, AtomicU64, FIRST_CHUNK, Ordering, SHARDS, spin};
 use crossbeam_utils::CachePadded;
 
 const FIRST_LOG: u32 = FIRST_CHUNK.ilog2();
@@ -30,6 +31,8 @@ const CHUNKS: usize = (super::INDEX_BITS + 1 - FIRST_LOG) as usize;
 /// The kinds of a state that are no [`HandleKind`].
 const FREE: u8 = 0;
 const SCOPE_ENDED: u8 = 4;
+/// The bit that a live state has while its value is being replaced.
+const BUSY: u64 = 0x80;
 
 const LINK_BYTE: u64 = 0x57;
 const FIRST_GENERATION: u32 = 1;
@@ -130,12 +133,12 @@ impl Slots {
     /// The value's bits (`inv:handle.seq`).
     #[inline]
     pub fn get(&self, handle: Handle) -> Result<u64, HandleError> {
-        let (slot, state) = self.live(handle)?;
-        let bits = slot.value.load(Ordering::Acquire);
-        if slot.state.load(Ordering::Relaxed) == state {
-            Ok(bits)
-        } else {
-            Err(self.diagnose(handle))
+        loop {
+            let (slot, state) = self.live(handle)?;
+            let bits = slot.value.load(Ordering::Acquire);
+            if slot.state.load(Ordering::Relaxed) == state {
+                return Ok(bits);
+            }
         }
     }
 
@@ -145,22 +148,20 @@ impl Slots {
         kind_of(state).ok_or_else(|| self.diagnose(handle))
     }
 
-    /// Puts other bits under the handle. Loses to a free of the same handle that runs at the same
-    /// time: then it is an error and nothing is written.
+    /// Puts other bits under the handle.
     pub fn set(&self, handle: Handle, bits: u64) -> Result<(), HandleError> {
-        let (slot, state) = self.live(handle)?;
-        let mut old = slot.value.load(Ordering::Acquire);
         loop {
-            if slot.state.load(Ordering::Relaxed) != state {
-                return Err(self.diagnose(handle));
-            }
-            // A freed slot holds a link, which no live value equals, so this fails if it was freed.
-            match slot
-                .value
-                .compare_exchange(old, bits, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => return Ok(()),
-                Err(now) => old = now,
+            let (slot, state) = self.live(handle)?;
+            let mine = slot.state.compare_exchange(
+                state,
+                state | BUSY,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if mine.is_ok() {
+                slot.value.store(bits, Ordering::Release);
+                slot.state.store(state, Ordering::Release);
+                return Ok(());
             }
         }
     }
@@ -227,15 +228,24 @@ impl Slots {
         Ok(())
     }
 
-    /// The slot and state of a handle that is live now.
+    /// The slot and state of a handle that is live and not busy now.
     #[inline]
     fn live(&self, handle: Handle) -> Result<(&Slot, u64), HandleError> {
         if handle.tag() == self.tag
             && let Some(slot) = self.slot(handle.index())
         {
-            let state = slot.state.load(Ordering::Acquire);
-            if generation_of(state) == handle.generation() && kind_of(state).is_some() {
-                return Ok((slot, state));
+            loop {
+                let state = slot.state.load(Ordering::Acquire);
+                if generation_of(state) != handle.generation() {
+                    break;
+                }
+                if kind_of(state).is_some() {
+                    return Ok((slot, state));
+                }
+                if state & BUSY == 0 {
+                    break;
+                }
+                spin();
             }
         }
         Err(self.diagnose(handle))
@@ -271,17 +281,20 @@ impl Slots {
     }
 
     fn release(&self, shard: usize, handle: Handle, reason: u8) -> Result<(), HandleError> {
-        let (slot, state) = self.live(handle)?;
-        let next = generation_of(state) + 1;
-        // Two threads may free one handle: the exchange decides which of them did.
-        slot.state
-            .compare_exchange(
+        let (slot, next) = loop {
+            let (slot, state) = self.live(handle)?;
+            let next = generation_of(state) + 1;
+            // Two threads may free one handle: the exchange decides which of them did.
+            let mine = slot.state.compare_exchange(
                 state,
                 pack(next, reason),
                 Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .map_err(|_| self.diagnose(handle))?;
+                Ordering::Relaxed,
+            );
+            if mine.is_ok() {
+                break (slot, next);
+            }
+        };
         if next == MAX_GENERATION {
             slot.value.store(LINK_BYTE, Ordering::Release);
         } else {
