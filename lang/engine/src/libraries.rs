@@ -17,12 +17,15 @@ macro_rules! embedded {
 }
 
 embedded! {
+    "bowline/bits",
+    "bowline/bytevectors",
     "bowline/core",
     "bowline/ffi",
     "bowline/gc",
     "bowline/hash-tables",
     "bowline/list",
     "bowline/ports",
+    "bowline/support",
     "scheme/base",
     "scheme/case-lambda",
     "scheme/char",

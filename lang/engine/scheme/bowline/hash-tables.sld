@@ -1,12 +1,24 @@
-;;; Hash tables, after SRFI 69. `make-hash-table` takes the equivalence as a symbol or procedure
-;;; known to the runtime; keys compared by identity stay found when the collector moves them.
+;;; Hash tables, after SRFI 69. The equivalence is `equal?` or what `make-hash-table` is given: one
+;;; of the procedures `eq?` `eqv?` `equal?` `string=?`. Keys compared by identity stay found when
+;;; the collector moves them.
 (define-library (bowline hash-tables)
-  (import (bowline primitives) (bowline core))
+  (import (bowline primitives) (bowline support) (bowline core))
   (export
-    hash-table->alist hash-table-clear! hash-table-contains? hash-table-count hash-table-delete!
+    hash-table->alist hash-table-clear! hash-table-contains? hash-table-copy hash-table-count
+    hash-table-delete!
     hash-table-keys hash-table-ref hash-table-ref/default hash-table-set! hash-table-update!
     hash-table-update!/default hash-table-values hash-table-walk hash-table? make-hash-table)
   (begin
+
+    (define (make-hash-table . equivalence)
+      (cond
+        ((null? equivalence) (%make-hash-table 'equal?))
+        ((eq? (car equivalence) eq?) (%make-hash-table 'eq?))
+        ((eq? (car equivalence) eqv?) (%make-hash-table 'eqv?))
+        ((eq? (car equivalence) equal?) (%make-hash-table 'equal?))
+        ((eq? (car equivalence) string=?) (%make-hash-table 'string=?))
+        (else
+         (%type-error 'make-hash-table 1 "one of eq? eqv? equal? string=?" (car equivalence)))))
 
     ;; Told apart from every value that a program can store.
     (define missing (list 'missing))

@@ -7,7 +7,7 @@
 (define-library (bowline list)
   (import (bowline primitives) (bowline core))
   (export
-    any append-map append-reverse count delete delete-duplicates drop drop-while every filter
+    any append-map append-reverse cons* count delete delete-duplicates drop drop-while every filter
     filter-map find find-tail fold fold-right iota last last-pair list-index list-sort partition
     reduce remove sort take take-while)
   (begin

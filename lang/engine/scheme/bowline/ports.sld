@@ -2,7 +2,7 @@
 ;;;
 ;;; Absent on purpose: every procedure that always takes its port; those are primitives.
 (define-library (bowline ports)
-  (import (bowline primitives) (bowline core))
+  (import (bowline primitives) (bowline support))
   (export
     current-input-port current-output-port current-error-port
     call-with-port call-with-output-string with-output-to-string
@@ -19,11 +19,11 @@
             (%type-error who 1 "a port" value))))
 
     (define current-input-port
-      (make-parameter (%standard-input-port) (port-converter 'current-input-port)))
+      (make-parameter (%stdin-port) (port-converter 'current-input-port)))
     (define current-output-port
-      (make-parameter (%standard-output-port) (port-converter 'current-output-port)))
+      (make-parameter (%stdout-port) (port-converter 'current-output-port)))
     (define current-error-port
-      (make-parameter (%standard-error-port) (port-converter 'current-error-port)))
+      (make-parameter (%stderr-port) (port-converter 'current-error-port)))
 
     (define (call-with-port port procedure)
       (call-with-values

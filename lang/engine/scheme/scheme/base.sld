@@ -1,6 +1,6 @@
 ;;; R7RS (scheme base).
 (define-library (scheme base)
-  (import (bowline primitives) (bowline core) (bowline ports))
+  (import (bowline primitives) (bowline support) (bowline core) (bowline ports))
   (export
     * + - ... / < <= = => > >= _
     abs and append apply assoc assq assv

@@ -1,6 +1,6 @@
 ;;; R7RS (scheme file).
 (define-library (scheme file)
-  (import (bowline primitives) (bowline core) (bowline ports))
+  (import (bowline primitives) (bowline ports))
   (export
     call-with-input-file call-with-output-file delete-file file-exists? open-binary-input-file
     open-binary-output-file open-input-file open-output-file with-input-from-file

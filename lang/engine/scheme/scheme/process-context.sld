@@ -1,6 +1,6 @@
 ;;; R7RS (scheme process-context).
 (define-library (scheme process-context)
-  (import (bowline primitives) (bowline core))
+  (import (bowline primitives) (bowline support))
   (export command-line emergency-exit exit get-environment-variable get-environment-variables)
   (begin
 

@@ -1,0 +1,170 @@
+;;; Dynamic state: winders, exceptions, parameters, promises. The expander calls the `%with-…`
+;;; procedures for `guard` and `parameterize`, so neither form may be used in this library.
+;;;
+;;; Invariants
+;;; - No procedure here is known to Rust except through `%install-hook!`; Rust never calls back.
+;;; - inv:lib.winders  The list of winders changes by one winder at a time, outside of its thunks.
+;;;
+;;; Absent on purpose: what the expander treats itself, and `raise` and `error`, which are
+;;; primitives so that a report names the place of the call even when it is a tail call.
+(define-library (bowline support)
+  (import (bowline primitives))
+  (export
+    dynamic-wind with-exception-handler make-parameter make-promise force
+    %exit-after-winding %type-error %with-guard %with-guard-reraise %with-parameters)
+  (begin
+
+    (define (%type-error who position expected value)
+      (raise (%make-condition
+               'type
+               (string-append (symbol->string who) ": argument " (number->string position)
+                              " must be " expected ", not")
+               (list value)
+               who)))
+
+    ;; Winders: a list, innermost first, of #(before after dyn).
+
+    (define (dynamic-wind before thunk after)
+      (before)
+      (%set-winders! (cons (vector before after (%dyn)) (%winders)))
+      (call-with-values thunk
+        (case-lambda
+          ((result)
+           (%set-winders! (cdr (%winders)))
+           (after)
+           result)
+          (results
+           (%set-winders! (cdr (%winders)))
+           (after)
+           (apply values results)))))
+
+    (define (run-winder winder index)
+      (%with-dyn (vector-ref winder 2) (vector-ref winder index)))
+
+    (define (common-tail a b)
+      (let ((m (length a)) (n (length b)))
+        (let loop ((a (if (> m n) (list-tail a (- m n)) a))
+                   (b (if (> n m) (list-tail b (- n m)) b)))
+          (if (eq? a b) a (loop (cdr a) (cdr b))))))
+
+    (define (wind-to target)
+      (let ((common (common-tail (%winders) target)))
+        (let unwind ((winders (%winders)))
+          (if (not (eq? winders common))
+              (begin
+                (%set-winders! (cdr winders))
+                (run-winder (car winders) 1)
+                (unwind (cdr winders)))))
+        (let rewind ((winders target))
+          (if (not (eq? winders common))
+              (begin
+                (rewind (cdr winders))
+                (run-winder (car winders) 0)
+                (%set-winders! winders))))))
+
+    (%install-hook! 'rewind
+      (lambda (k results)
+        (wind-to (%kont-winders k))
+        (%throw k results)))
+
+    ;; A callback's winders are left before C is; the rest when the exit goes on outside of C.
+    (define (%exit-after-winding code)
+      (wind-to (%activation-winders))
+      (%exit code))
+
+    (%install-hook! 'exit %exit-after-winding)
+
+    ;; Exceptions. A handler runs where the object was raised, with the handlers outside of it.
+
+    (define (with-handlers handlers thunk)
+      (%with-dyn (%make-dyn handlers (%dyn-params (%dyn))) thunk))
+
+    (define (with-exception-handler handler thunk)
+      (if (not (procedure? handler))
+          (%type-error 'with-exception-handler 1 "a procedure" handler))
+      (with-handlers (cons handler (%dyn-handlers (%dyn))) thunk))
+
+    (define (handle object continuable?)
+      (let ((handlers (%dyn-handlers (%dyn))))
+        (if (null? handlers)
+            (%uncaught object)
+            (with-handlers (cdr handlers)
+              (lambda ()
+                (let ((handler (car handlers)))
+                  (if continuable?
+                      (handler object)
+                      (begin
+                        (handler object)
+                        (raise (%make-condition
+                                 'handler-returned
+                                 "exception handler returned"
+                                 (list object)
+                                 #f))))))))))
+
+    (%install-hook! 'raise handle)
+
+    ;; The body and the handler end as a thunk for the outermost call, which runs it in the dynamic
+    ;; environment of `guard`.
+    (define (call-with-handler-outside body make-handler)
+      ((%call/cc
+         (lambda (guard-k)
+           (with-exception-handler
+             (make-handler guard-k)
+             (lambda ()
+               (call-with-values body
+                 (case-lambda
+                   ((result) (lambda () result))
+                   (results (lambda () (apply values results)))))))))))
+
+    (define (%with-guard body clauses)
+      (call-with-handler-outside body
+        (lambda (guard-k)
+          (lambda (object)
+            (guard-k (lambda () (clauses object)))))))
+
+    ;; `reraise` goes back to where the object was raised.
+    (define (%with-guard-reraise body clauses)
+      (call-with-handler-outside body
+        (lambda (guard-k)
+          (lambda (object)
+            ((%call/cc
+               (lambda (raise-k)
+                 (define (reraise)
+                   (raise-k (lambda () (raise-continuable object))))
+                 (guard-k (lambda () (clauses object reraise))))))))))
+
+    ;; Parameters
+
+    (define make-parameter
+      (case-lambda
+        ((value) (%make-parameter value #f))
+        ((value converter) (%make-parameter (converter value) converter))))
+
+    (define (%with-parameters parameters values thunk)
+      (let ((dyn (%dyn)))
+        (let loop ((parameters parameters) (values values) (bindings (%dyn-params dyn)))
+          (if (pair? parameters)
+              (let ((convert (%parameter-converter (car parameters)))
+                    (value (car values)))
+                (loop (cdr parameters)
+                      (cdr values)
+                      (cons (cons (car parameters) (if convert (convert value) value))
+                            bindings)))
+              (%with-dyn (%make-dyn (%dyn-handlers dyn) bindings) thunk)))))
+
+    ;; Promises
+
+    (define (make-promise value)
+      (if (promise? value) value (%make-promise #t value)))
+
+    (define (force promise)
+      (if (promise? promise)
+          (let loop ()
+            (if (%promise-done? promise)
+                (%promise-value promise)
+                (let ((next ((%promise-value promise))))
+                  ;; The thunk may have forced the promise itself: the first value stays.
+                  (if (not (%promise-done? promise))
+                      (%promise-share! promise next))
+                  (loop))))
+          promise))))

@@ -1,0 +1,126 @@
+//! The cases of `lang/`, each run by the `bowline` beside this executable in every mode: as it is,
+//! with the collector that moves everything, and collecting at boundary crossings.
+//!
+//! `BLESS=1` writes what the plain mode printed into the cases; read the diff before you keep it.
+//! The format is that of [`bowline_tests::case`].
+//!
+//! Absent on purpose: building the binary. A test that runs cargo would fight over its lock.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use bowline_tests::case::Case;
+use bowline_tests::process;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A mode's name and its flags.
+const MODES: [(&str, &[&str]); 3] = [
+    ("plain", &[]),
+    ("compact", &["--plan=compact-test"]),
+    ("zeal", &["--zeal=crossing:97"]),
+];
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match trials() {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn trials() -> Result<Vec<Trial>, String> {
+    let binary = process::product("bowline")?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lang");
+    let entries = std::fs::read_dir(&folder).map_err(|error| error.to_string())?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "txt"))
+        .collect();
+    files.sort();
+    let bless = std::env::var_os("BLESS").is_some();
+    let modes = if bless { &MODES[..1] } else { &MODES[..] };
+    let mut trials = Vec::new();
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        for &(mode, flags) in modes {
+            let (file, binary) = (file.clone(), binary.clone());
+            let run = move || check(&binary, &file, mode, flags, bless);
+            trials.push(Trial::test(format!("{name}::{mode}"), run));
+        }
+    }
+    Ok(trials)
+}
+
+fn check(
+    binary: &Path,
+    file: &Path,
+    mode: &str,
+    flags: &[&str],
+    bless: bool,
+) -> Result<(), Failed> {
+    let text = std::fs::read_to_string(file)?;
+    let case = Case::parse(&text)?;
+    if !case.modes.is_empty() && !case.modes.iter().any(|wanted| wanted == mode) {
+        return Ok(());
+    }
+    let folder = Scratch::new(file, mode)?;
+    std::fs::write(folder.0.join("main.scm"), &case.source)?;
+    for (name, body) in &case.files {
+        let path = folder.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(&folder.0))?;
+        std::fs::write(path, body)?;
+    }
+    let mut command = Command::new(binary);
+    match &case.dump {
+        Some(stage) => command.arg("dump").arg(format!("--stage={stage}")),
+        None => command.arg("run").args(flags).args(&case.flags),
+    };
+    command.arg("main.scm").args(&case.args);
+    let outcome = process::run(&mut command, &folder.0, &case.stdin, LIMIT)?;
+    if outcome.timed_out {
+        return Err(format!("not done after {} s", LIMIT.as_secs()).into());
+    }
+    if let (true, Some(exit)) = (bless, outcome.exit) {
+        let blessed = case.with_results(&text, exit, &outcome.stdout, &outcome.stderr);
+        return Ok(std::fs::write(file, blessed)?);
+    }
+    let mut complaints: Vec<String> = Vec::new();
+    if outcome.exit != Some(case.exit) {
+        let status = outcome
+            .exit
+            .map_or("a signal".to_owned(), |n| n.to_string());
+        complaints.push(format!("expected exit {}, got {status}", case.exit));
+    }
+    complaints.extend(case.stdout.complaint("stdout", &outcome.stdout));
+    complaints.extend(case.stderr.complaint("stderr", &outcome.stderr));
+    match complaints.is_empty() {
+        true => Ok(()),
+        false => Err(complaints.join("\n").into()),
+    }
+}
+
+/// A folder of the case's own, gone when the case is done.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(file: &Path, mode: &str) -> std::io::Result<Scratch> {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let unique = format!("bowline-{}-{name}-{mode}", std::process::id());
+        let folder = std::env::temp_dir().join(unique);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Scratch(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left in the system's temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
