@@ -217,7 +217,20 @@ fn push_section(out: &mut String, heading: &str, body: &str) {
 mod tests {
     use super::{Case, Expected};
 
-    const TEXT: &str = ";; Shows it.\n;! args: a b\n;! exit: 3\n(body)\n;=== file x.sld\n(x)\n;=== stdout\n1\n2\n;=== stderr has\none\ntwo\n";
+    const TEXT: &str = "\
+;; Shows it.
+;! args: a b
+;! exit: 3
+(body)
+;=== file x.sld
+(x)
+;=== stderr has
+one
+two
+;=== stdout
+1
+2
+";
 
     #[test]
     fn parts_are_found() {
