@@ -7,15 +7,15 @@
 //! root slot. So stores into boot objects need no barrier; and because the inlined barrier asks without
 //! knowing, zero pages lie over MMTk's unlog bits of this range and answer "already logged".
 //!
-//! `inv:boot.fixed` Pairs in the boot heap, and boot objects flagged immutable, refer to nothing in the
+//! `inv:boot.fixed` Pairs in the boot heap, and frozen objects flagged immutable, refer to nothing in the
 //! collected heap and must not be changed.
 
 use crate::HeapError;
 use crate::access;
-use crate::binding::{each_reference, is_weak};
+use crate::binding::{WordSlot, each_reference, is_weak};
 use crate::sync::lock;
 use crate::sys;
-use bowline_layout::{Addr, Flags, Header, Shape, object_bytes};
+use bowline_layout::{Addr, Header, Shape, object_bytes};
 use std::sync::Mutex;
 
 /// Bytes reserved; pages are used as they are touched.
@@ -85,11 +85,13 @@ impl Boot {
         Some(at)
     }
 
+    /// How many bytes are left.
+    pub(crate) fn free_bytes(&self) -> usize {
+        RESERVED - lock(&self.inner).used
+    }
+
     /// Makes the slots of the boot object at `at` permanent roots (`inv:boot.slots`).
     pub(crate) fn add_slots(&self, at: Addr, header: Header) {
-        if header.flags().has(Flags::IMMUTABLE) {
-            return;
-        }
         let mut inner = lock(&self.inner);
         if header.shape() == Shape::Bitmap {
             inner.bitmaps.push(at);
@@ -101,11 +103,16 @@ impl Boot {
         }
     }
 
-    /// Calls `f` with each permanent root slot.
+    /// Calls `f` with each permanent root slot that refers out of the boot heap: few of many do.
     pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
+        let leads_out = |at: Addr| {
+            let v = WordSlot::new(at).value();
+            v.is_pointer() && !self.contains(v.addr())
+        };
         let inner = lock(&self.inner);
         for (first, count) in &inner.ranges {
-            (0..*count).for_each(|i| f(first.word(i)));
+            let words = (0..*count).map(|i| first.word(i));
+            words.filter(|at| leads_out(*at)).for_each(&mut *f);
         }
         for at in &inner.bitmaps {
             // SAFETY: boot objects live for ever.

@@ -137,6 +137,11 @@ impl HeapConfig {
         self.plan == Plan::CompactTest || self.zeal != Zeal::Off
     }
 
+    /// Whether the heap is walked before and after each collection.
+    pub(crate) fn verifies(&self) -> bool {
+        self.verify || self.zeal != Zeal::Off
+    }
+
     /// The hard limit in bytes.
     pub(crate) fn hard_limit(&self) -> usize {
         let machine = crate::sys::physical_memory() / 4 * 3;

@@ -16,8 +16,10 @@ use crate::stats::{Counters, GcStats, Started};
 use crate::sync::lock;
 use crate::sys::{self, Access};
 use crate::thread::{ThreadBlock, WorkerBlock, requester};
+use crate::verify::{self, When};
 use crate::weak::Weak;
 use crate::world::World;
+use crate::zeal::{self, Log};
 use bowline_layout::{Addr, Value};
 use mmtk::util::alloc::{AllocatorInfo, BumpPointer};
 use mmtk::vm::ObjectModel;
@@ -66,6 +68,7 @@ pub struct Heap {
     workers: Mutex<Vec<&'static WorkerBlock>>,
     counters: Counters,
     started: Mutex<Option<Started>>,
+    log: Log,
 }
 
 /// Starts the process's heap.
@@ -86,6 +89,7 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
         workers: Mutex::default(),
         counters: Counters::default(),
         started: Mutex::default(),
+        log: Log::default(),
         config,
     };
     if HEAP.set(heap).is_err() {
@@ -203,6 +207,7 @@ impl Heap {
 
     pub(crate) fn detach(&self, block: &'static ThreadBlock, context: *mut mmtk::Mutator<Bowline>) {
         self.world.detach(block, || {
+            self.log.absorb(block);
             // SAFETY: made at attach, freed after this, and the world is locked.
             let context = unsafe { &mut *context };
             mmtk::memory_manager::destroy_mutator(context);
@@ -224,9 +229,11 @@ impl Heap {
     /// Asks for a collection and does not wait for it. Any thread may call this, attached or not,
     /// unless it is Managed and never polls.
     pub fn request_collection(&self) {
-        engine()
-            .mmtk
-            .handle_user_collection_request(requester(), true, false);
+        engine().mmtk.handle_user_collection_request(
+            requester(),
+            true,
+            self.config.zeal != Zeal::Off,
+        );
     }
 
     // Roots.
@@ -264,6 +271,11 @@ impl Heap {
     }
 
     // Weak things.
+
+    /// Calls `f` with each weak word of the registered tables.
+    pub(crate) fn each_weak_word(&self, f: &mut dyn FnMut(&mut Value)) {
+        self.sources.each_weak(f);
+    }
 
     pub(crate) fn with_weak<R>(&self, f: impl FnOnce(&mut Weak) -> R) -> R {
         f(&mut lock(&self.weak))
@@ -306,6 +318,9 @@ impl Heap {
             in_foreign_call: threads.iter().any(|b| b.in_call()),
             pinned: pinned.len() as u64,
         });
+        if self.config.verifies() {
+            verify::walk(self, threads, When::Before);
+        }
     }
 
     /// Notes a collection that ends; the world is still stopped.
@@ -317,7 +332,23 @@ impl Heap {
             .iter()
             .map(|w| w.moved())
             .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        self.counters.ended(&started, is_minor(), moved);
+        let moved = self.counters.ended(&started, is_minor(), moved);
+        if self.config.verifies() {
+            self.check(moved);
+        }
+    }
+
+    /// Walks the heap after a collection that has moved `moved` objects.
+    fn check(&self, moved: u64) {
+        let threads = self.world.mutators();
+        let census = verify::walk(self, &threads, When::After);
+        if self.config.moves_everything() && !is_minor() {
+            zeal::check_moved(moved, &census);
+        }
+        if self.config.zeal != Zeal::Off {
+            threads.iter().for_each(|block| self.log.absorb(block));
+            self.log.settle(&census);
+        }
     }
 
     /// The heap's figures. `pinned_bytes_now` covers the counted pins: see [`Mutator::stats`]. The

@@ -6,8 +6,8 @@
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
 //! when), `stack`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
-//! thread's door to it), `boot` (what is never collected), `binding` (what MMTk is told), `stats`,
-//! `access` (words where they stand), `sync` and `sys` (locks and the operating system).
+//! thread's door to it), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told), `verify`
+//! and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys` (locks and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
 
@@ -16,6 +16,7 @@ mod alloc;
 mod binding;
 mod boot;
 mod config;
+mod freeze;
 mod heap;
 mod mutator;
 mod pins;
@@ -25,11 +26,14 @@ mod stats;
 mod sync;
 mod sys;
 mod thread;
+mod verify;
 mod weak;
 mod world;
+mod zeal;
 
 pub use alloc::OutOfMemory;
 pub use config::{HeapConfig, HeapError, Plan, Zeal};
+pub use freeze::{FreezeError, Frozen, MoreRoots};
 pub use heap::{Heap, start};
 pub use mutator::{Collect, Mutator};
 pub use pins::PinError;

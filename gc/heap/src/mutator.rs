@@ -85,6 +85,10 @@ impl Mutator {
     /// boot heap (`inv:boot.fixed`).
     #[inline(always)]
     pub unsafe fn store(&mut self, object: Value, word: usize, v: Value) {
+        debug_assert!(
+            !(object.is_pair() && self.heap.in_boot_heap(object)),
+            "inv:boot.fixed"
+        );
         // SAFETY: inv:access.live; the barrier follows.
         unsafe { access::init(object, word, v) };
         let addr = object.addr().raw();
@@ -190,6 +194,8 @@ impl Mutator {
 
     /// Asks for one collection and waits for its end.
     pub(crate) fn request(&mut self, full: bool) {
+        // inv:zeal.log wants every collection full.
+        let full = full || self.zealous();
         engine()
             .mmtk
             .handle_user_collection_request(self.block.tls(), true, full);

@@ -14,7 +14,7 @@
 //! current size, so that MMTk never stops copying for want of headroom.
 
 use super::Bowline;
-use crate::config::HeapConfig;
+use crate::config::{HeapConfig, Zeal};
 use mmtk::util::heap::{GCTriggerPolicy, SpaceStats};
 use mmtk::{MMTK, Plan};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +37,8 @@ pub(super) struct Trigger {
     nursery: usize,
     growth_percent: usize,
     move_everything: bool,
+    /// Zeal wants no minor collections (`inv:zeal.log`).
+    always_full: bool,
     /// The size at which to collect, in pages.
     size: AtomicUsize,
     pending: AtomicUsize,
@@ -53,6 +55,7 @@ impl Trigger {
             nursery: page_limit(config.effective_nursery()),
             growth_percent: config.growth_percent,
             move_everything: config.moves_everything(),
+            always_full: config.zeal != Zeal::Off,
             size: AtomicUsize::new(min_heap),
             pending: AtomicUsize::new(0),
         }
@@ -78,7 +81,7 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     ) -> bool {
         let required = plan.collection_required(space_full, space);
         if required
-            && self.is_heap_full(plan)
+            && (self.always_full || self.is_heap_full(plan))
             && let Some(generational) = plan.generational()
         {
             generational.force_full_heap_collection();

@@ -2,6 +2,8 @@
 //! binary starts itself again with the trial's name in `BOWLINE_TRIAL`.
 
 mod boundary;
+mod checks;
+mod freeze;
 mod objects;
 mod pressure;
 mod support;
@@ -21,6 +23,8 @@ fn cases() -> Vec<Case> {
         weak::CASES,
         pressure::CASES,
         threads::CASES,
+        checks::CASES,
+        freeze::CASES,
     ]
     .concat()
 }

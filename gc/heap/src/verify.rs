@@ -1,0 +1,227 @@
+//! The verifier: a walk over the whole heap from all roots.
+//!
+//! It runs while the world is stopped, before a collection (which could not survive a bad reference
+//! long enough to name it) and after. Each reference must be plausible: into a space of the heap or the
+//! boot heap, not to memory that zeal has overwritten, a pair where the tag says pair and a header
+//! where it says object, a size that fits its space; and after a collection the object must be live and
+//! not be one that has moved away. A violation is said with the place of the reference, and the process
+//! ends.
+//!
+//! Absent on purpose: speed. The walk keeps a table of every object.
+
+use crate::access;
+use crate::alloc::MAX_SMALL;
+use crate::binding::{each_reference, in_heap, is_weak, object_at};
+use crate::heap::Heap;
+use crate::pins::AddrMap;
+use crate::sys;
+use crate::thread::ThreadBlock;
+use bowline_layout::{Addr, Header, Shape, Tag, Value, WORD, object_bytes};
+use std::fmt;
+
+/// What zeal writes over dead objects and old places.
+pub(crate) const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
+/// MMTk's unit of space; no object that may move crosses one.
+const BLOCK: usize = 32 << 10;
+
+/// When the walk runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    After,
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            When::Before => "before a collection",
+            When::After => "after a collection",
+        })
+    }
+}
+
+/// Every live object of MMTk's, by address, with its size.
+pub(crate) struct Census {
+    pub(crate) objects: AddrMap<usize>,
+    /// How many of them are where objects never move.
+    pub(crate) large: u64,
+    /// How many others a root pins.
+    pub(crate) pinned: u64,
+}
+
+struct Walk<'a> {
+    heap: &'a Heap,
+    when: When,
+    census: Census,
+    todo: Vec<Addr>,
+}
+
+/// Where a reference stands.
+#[derive(Clone, Copy)]
+enum Place {
+    Stack(usize),
+    CallFrame,
+    Pin,
+    Root(Addr),
+    Guardian(Addr),
+    Object(Addr, usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Stack(i) => write!(f, "word {i} of a root stack"),
+            Place::CallFrame => f.write_str("a call frame"),
+            Place::Pin => f.write_str("the table of pins"),
+            Place::Root(at) => write!(f, "the root at {at:?}"),
+            Place::Guardian(at) => write!(f, "the guardian's word at {at:?}"),
+            Place::Object(at, i) => write!(f, "word {i} of the object at {at:?}"),
+        }
+    }
+}
+
+/// Walks the heap of the stopped `threads`.
+pub(crate) fn walk(heap: &Heap, threads: &[&'static ThreadBlock], when: When) -> Census {
+    let mut walk = Walk {
+        heap,
+        when,
+        census: Census {
+            objects: AddrMap::default(),
+            large: 0,
+            pinned: 0,
+        },
+        todo: Vec::new(),
+    };
+    walk.roots(threads);
+    while let Some(at) = walk.todo.pop() {
+        walk.object(at);
+    }
+    walk.count_pinned(threads);
+    walk.census
+}
+
+fn word_at(at: Addr) -> Value {
+    // SAFETY: a root, or a word of an object that was found plausible.
+    Value::from_bits(unsafe { access::read(at) })
+}
+
+impl Walk<'_> {
+    fn roots(&mut self, threads: &[&'static ThreadBlock]) {
+        for block in threads {
+            (0..block.stack.len()).for_each(|i| self.value(block.stack.get(i), Place::Stack(i)));
+            block.each_pinned(&mut |v| self.value(v, Place::CallFrame));
+        }
+        let heap = self.heap;
+        heap.each_root_word(&mut |at| self.value(word_at(at), Place::Root(at)));
+        heap.pins.each(&mut |v| self.value(v, Place::Pin));
+        if self.when == When::After {
+            // Before a collection the entries of dead guardians and dead objects are still there.
+            heap.with_weak(|weak| {
+                weak.each_word(&mut |at| self.value(word_at(at), Place::Guardian(at)));
+            });
+        }
+    }
+
+    fn object(&mut self, at: Addr) {
+        let Some(header) = Header::from_bits(word_at(at).bits()) else {
+            (0..2).for_each(|i| self.value(word_at(at.word(i)), Place::Object(at, i)));
+            return;
+        };
+        each_reference(at, header, &mut |word| {
+            let i = (word.raw() - at.raw()) / WORD;
+            self.value(word_at(word), Place::Object(at, i));
+        });
+        if is_weak(header.shape()) {
+            self.weak_words(at, header);
+        }
+    }
+
+    /// What a weak word refers to must be plausible; an ephemeron's value is live if its key is, which
+    /// after a collection means that it is not broken.
+    fn weak_words(&mut self, at: Addr, header: Header) {
+        for i in 1..object_bytes(header) / WORD {
+            let (v, place) = (word_at(at.word(i)), Place::Object(at, i));
+            if header.shape() == Shape::Ephemeron && self.when == When::After {
+                self.value(v, place);
+            } else if v.is_pointer() && in_heap(v.addr()) {
+                self.plausible(v, place);
+            }
+        }
+    }
+
+    fn value(&mut self, v: Value, place: Place) {
+        if !v.is_pointer() {
+            return;
+        }
+        if v.bits() == POISON {
+            self.fail("overwritten memory is still in use", v, place);
+        }
+        if !in_heap(v.addr()) {
+            if !self.heap.in_boot_heap(v) {
+                self.fail("a reference leads out of the heap", v, place);
+            }
+            return;
+        }
+        if self.census.objects.contains_key(&v.addr()) {
+            return;
+        }
+        let bytes = self.plausible(v, place);
+        let object = object_at(v.addr());
+        if self.when == When::After && object.is_movable() {
+            if object.get_forwarded_object().is_some() {
+                self.fail("a reference leads to where an object was", v, place);
+            }
+            if !object.is_reachable() {
+                self.fail("a reference leads to a dead object", v, place);
+            }
+        }
+        self.census.large += u64::from(!object.is_movable());
+        self.census.objects.insert(v.addr(), bytes);
+        self.todo.push(v.addr());
+    }
+
+    /// Checks that an object can be where `v` points to, and returns its size.
+    fn plausible(&self, v: Value, place: Place) -> usize {
+        let object = object_at(v.addr());
+        if !object.is_in_any_space() {
+            self.fail("a reference leads to memory that was never used", v, place);
+        }
+        let first = word_at(v.addr()).bits();
+        if first == POISON {
+            self.fail("a reference leads to overwritten memory", v, place);
+        }
+        let header = Header::from_bits(first);
+        if header.is_some() == (v.tag() == Some(Tag::Pair)) {
+            self.fail("tag and first word disagree", v, place);
+        }
+        let bytes = header.map_or(2 * WORD, object_bytes);
+        let fits = if object.is_movable() {
+            bytes <= MAX_SMALL && v.addr().raw() % BLOCK + bytes <= BLOCK
+        } else {
+            bytes <= self.heap.limit
+        };
+        if !fits {
+            self.fail("an object is too large for its space", v, place);
+        }
+        bytes
+    }
+
+    fn count_pinned(&mut self, threads: &[&'static ThreadBlock]) {
+        let mut pinned: AddrMap<()> = AddrMap::default();
+        let mut add = |v: Value| {
+            if v.is_pointer() && in_heap(v.addr()) && object_at(v.addr()).is_movable() {
+                pinned.insert(v.addr(), ());
+            }
+        };
+        threads.iter().for_each(|b| b.each_pinned(&mut add));
+        self.heap.pins.each(&mut add);
+        self.census.pinned = pinned.len() as u64;
+    }
+
+    fn fail(&self, what: &str, v: Value, place: Place) -> ! {
+        sys::die(format_args!(
+            "the heap is damaged, found {}: {what}: {v:?} in {place}",
+            self.when
+        ))
+    }
+}
