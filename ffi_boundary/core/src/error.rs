@@ -176,6 +176,8 @@ pub enum FfiError {
         /// What was tried.
         operation: &'static str,
     },
+    /// A string that was to be stored into C memory.
+    StoredString,
     /// A type that cannot be read from or stored into C memory.
     NotInMemory {
         /// The type.
@@ -297,6 +299,9 @@ impl FfiError {
             FfiError::Unsupported { signature } => {
                 write!(f, "libffi cannot call a function of type {signature}")
             }
+            FfiError::StoredString => f.write_str(
+                "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy",
+            ),
             FfiError::NotInMemory { type_name } => {
                 write!(
                     f,

@@ -36,8 +36,7 @@ pub fn write<L: Language + ?Sized>(
 ) -> Result<(), CallError> {
     check(ctype, address, "pointer-set!")?;
     if *ctype == CType::String {
-        // Nothing would keep the string where it is once this returns.
-        return Err(not_in_memory(ctype));
+        return Err(FfiError::StoredString.into());
     }
     let word = convert::to_word(language, ctype, v, Spot::Store)?;
     let at = std::ptr::with_exposed_provenance_mut::<u8>(address).wrapping_offset(offset);
@@ -48,17 +47,13 @@ pub fn write<L: Language + ?Sized>(
 
 fn check(ctype: &CType, address: usize, operation: &'static str) -> Result<(), CallError> {
     if ctype.repr() == Repr::Void || matches!(ctype, CType::Bytevector | CType::Callback(_)) {
-        return Err(not_in_memory(ctype));
+        return Err(FfiError::NotInMemory {
+            type_name: ctype.to_string(),
+        }
+        .into());
     }
     if address == 0 {
         return Err(FfiError::NullPointer { operation }.into());
     }
     Ok(())
-}
-
-fn not_in_memory(ctype: &CType) -> CallError {
-    FfiError::NotInMemory {
-        type_name: ctype.to_string(),
-    }
-    .into()
 }

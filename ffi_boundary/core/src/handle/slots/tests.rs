@@ -73,7 +73,7 @@ fn e15_garbage() {
     // generation, generation 0.
     let tag = 7 << 56;
     let one = 1 << super::super::INDEX_BITS;
-    for bits in [tag | one | 0xff_ffff, tag | one | 1, tag | 2 * one, tag] {
+    for bits in [tag | one | 0xff_ffff, tag | one | 1, tag | (2 * one), tag] {
         assert_eq!(get(bits), Err(HandleError::NeverIssued { bits }));
     }
 }

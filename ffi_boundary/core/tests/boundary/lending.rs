@@ -1,0 +1,225 @@
+//! Objects that C holds by address while everything else moves.
+
+use crate::toy::{Toy, bytes, calm, function, text};
+use bowline_ffi::{CallError, pointer_address};
+use bowline_layout::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) const TRIALS: &[crate::Body] = &[
+    ("lent_over_a_collection_e3_e7_e8", lent_over_a_collection),
+    ("lent_young_object_e7", young),
+    ("lent_empty_e9", empty),
+    ("lent_large_e10", large),
+    ("what_is_not_lent_moves", others_move),
+    ("string_results_e34", string_results),
+    ("result_too_large_e48", result_too_large),
+    ("blocking_call_e44", blocking),
+];
+
+/// C holds a string, a buffer and a pointer into its middle while a callback collects.
+fn lent_over_a_collection() {
+    let mut toy = Toy::start();
+    let hold = function(
+        "hold",
+        "(string bytevector size_t (callback () void))",
+        "int",
+    );
+    let churn = toy.procedure("churn", 0, |toy, _| {
+        toy.churn();
+        toy.string("where the lent string would have been");
+        Ok(Value::FALSE)
+    });
+    toy.mutator.push(churn);
+    for n in [0usize, 1, 7, 8, 100, 5000, 40_000] {
+        let content: Vec<u8> = (0..n).map(|i| (i * 31) as u8).collect();
+        let buffer = toy.bytes(&content);
+        toy.mutator.push(buffer);
+        let s = toy.string(&"lent ".repeat(n / 10 + 1));
+        let args = [
+            s,
+            toy.mutator.get(1),
+            Value::fixnum(n as i64),
+            toy.mutator.get(0),
+        ];
+        assert_eq!(toy.value(&hold, &args), Value::fixnum(1), "{n} bytes");
+        let mut expected = content;
+        if n > 0 {
+            expected[n / 2] = 77;
+        }
+        assert_eq!(bytes(toy.mutator.pop()), expected);
+    }
+}
+
+/// An object that was never through a collection stays where it is in the first one.
+fn young() {
+    let mut toy = Toy::start();
+    let via = function("once_pointer", "((callback () pointer))", "pointer");
+    let same = function("same_pointer", "(bytevector)", "pointer");
+    let churn = toy.procedure("churn", 0, |toy, _| {
+        toy.churn();
+        Ok(Value::FALSE)
+    });
+    toy.mutator.push(churn);
+    let hold = function(
+        "hold",
+        "(string bytevector size_t (callback () void))",
+        "int",
+    );
+    for _ in 0..20 {
+        let s = toy.string("young");
+        toy.mutator.push(s);
+        let b = toy.bytes(b"younger");
+        let args = [toy.mutator.get(1), b, Value::fixnum(7), toy.mutator.get(0)];
+        assert_eq!(toy.value(&hold, &args), Value::fixnum(1));
+        assert_eq!(text(toy.mutator.pop()), "young");
+    }
+    let churn = toy.mutator.get(0);
+    let null = toy.value(&via, &[churn]);
+    assert_eq!(pointer_address(null), Some(0));
+    let b = toy.bytes(b"at");
+    let at = toy.value(&same, &[b]);
+    assert_ne!(pointer_address(at), Some(0));
+}
+
+fn empty() {
+    let mut toy = Toy::start();
+    let is_null = function("is_null", "(bytevector)", "int");
+    let b = toy.bytes(b"");
+    assert_eq!(toy.value(&is_null, &[b]), Value::fixnum(0));
+    let is_null = function("is_null", "(string)", "int");
+    let s = toy.string("");
+    assert_eq!(toy.value(&is_null, &[s]), Value::fixnum(0));
+    assert_eq!(toy.value(&is_null, &[Value::FALSE]), Value::fixnum(1));
+    let is_null = function("is_null", "(pointer)", "int");
+    assert_eq!(toy.value(&is_null, &[Value::FALSE]), Value::fixnum(1));
+}
+
+/// A large object is lent as it is: before and after a collection C sees the same address.
+fn large() {
+    let mut toy = Toy::start();
+    let same = function("same_pointer", "(bytevector)", "pointer");
+    let b = toy.bytes(&vec![5; 1 << 20]);
+    toy.mutator.push(b);
+    let mut addresses = Vec::new();
+    for _ in 0..3 {
+        let b = toy.mutator.get(0);
+        let at = toy.value(&same, &[b]);
+        addresses.push(pointer_address(at).expect("a pointer"));
+        assert_eq!(addresses[0], b.addr().word(1).raw());
+        toy.churn();
+    }
+    assert!(addresses.iter().all(|a| *a == addresses[0]));
+    assert_eq!(bytes(toy.mutator.get(0)), vec![5; 1 << 20]);
+}
+
+/// During a call the lent object stays and another one moves.
+fn others_move() {
+    let mut toy = Toy::start();
+    let hold = function(
+        "hold",
+        "(string bytevector size_t (callback () void))",
+        "int",
+    );
+    let b = toy.bytes(b"lent");
+    toy.mutator.push(b);
+    let other = toy.bytes(b"other");
+    toy.mutator.push(other);
+    let s = toy.string("s");
+    toy.mutator.push(s);
+    let compare = toy.procedure("compare", 0, |toy, _| {
+        let (lent, other) = (toy.mutator.get(0), toy.mutator.get(1));
+        toy.churn();
+        assert_eq!(toy.mutator.get(0), lent);
+        // A calm heap moves it while it is young, a zealous one at every collection.
+        assert!(calm() || toy.mutator.get(1) != other);
+        Ok(Value::FALSE)
+    });
+    let args = [
+        toy.mutator.get(2),
+        toy.mutator.get(0),
+        Value::fixnum(4),
+        compare,
+    ];
+    assert_eq!(toy.value(&hold, &args), Value::fixnum(1));
+    assert_eq!(bytes(toy.mutator.get(1)), b"other");
+}
+
+fn string_results() {
+    let mut toy = Toy::start();
+    let got = |toy: &mut Toy, name| {
+        let f = function(name, "()", "string");
+        toy.value(&f, &[])
+    };
+    assert_eq!(text(got(&mut toy, "not_utf8")), "a\u{fffd}b\u{fffd}");
+    assert_eq!(text(got(&mut toy, "empty")), "");
+    assert_eq!(got(&mut toy, "no_string"), Value::FALSE);
+    // C returns a pointer into the string that it was lent.
+    let tail = function("tail", "(string int)", "string");
+    for length in [10usize, 1000, 60_000] {
+        let sample: String = (0..length)
+            .map(|i| char::from(b'a' + (i % 26) as u8))
+            .collect();
+        let s = toy.string(&sample);
+        let rest = toy.value(&tail, &[s, Value::fixnum(3)]);
+        assert_eq!(text(rest), sample[3..]);
+    }
+}
+
+/// A result that the heap has no room for is an error, and the heap goes on.
+fn result_too_large() {
+    let mut toy = Toy::on(crate::toy::start_heap(Some(16 << 20)));
+    let long = function("long_string", "(size_t)", "string");
+    let huge = Value::fixnum(64 << 20);
+    for _ in 0..2 {
+        let result = toy.call(&long, &[huge]);
+        assert!(
+            matches!(result, Err(CallError::OutOfMemory(_))),
+            "{result:?}"
+        );
+        let small = toy.value(&long, &[Value::fixnum(100)]);
+        assert_eq!(text(small).len(), 100);
+    }
+    // The same on the way into a callback.
+    let give = function(
+        "give_long_string",
+        "((callback (string) int) size_t)",
+        "int",
+    );
+    let never = toy.procedure("never", 1, |_, _| panic!("has no argument"));
+    let result = toy.call(&give, &[never, huge]);
+    assert_eq!(result, Err(CallError::PendingExit));
+    assert!(toy.pending.is_some());
+}
+
+/// A thread that sits in C delays nobody's collection.
+fn blocking() {
+    static IN_C: AtomicBool = AtomicBool::new(false);
+    let mut toy = Toy::start();
+    let heap = toy.mutator.heap();
+    let sleeper = std::thread::spawn(move || {
+        let mut toy = Toy::on(heap);
+        let poll = crate::toy::libc_function("poll", "(bytevector ulong int)", "int");
+        let none = toy.bytes(b"nobody is polled");
+        toy.mutator.push(none);
+        IN_C.store(true, Ordering::SeqCst);
+        assert_eq!(
+            toy.value(&poll, &[none, Value::fixnum(0), Value::fixnum(400)]),
+            Value::fixnum(0)
+        );
+        assert_eq!(bytes(toy.mutator.pop()), b"nobody is polled");
+    });
+    while !IN_C.load(Ordering::SeqCst) {
+        toy.mutator.poll();
+        std::thread::yield_now();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let before = std::time::Instant::now();
+    toy.churn();
+    assert!(
+        before.elapsed().as_millis() < 300,
+        "the sleeper was waited for"
+    );
+    toy.mutator.enter_native();
+    sleeper.join().expect("no panic");
+    toy.mutator.leave_native();
+}

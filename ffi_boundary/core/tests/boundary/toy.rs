@@ -1,0 +1,334 @@
+//! A language of one kind of procedure: an object whose code word is the number of a Rust closure.
+
+use bowline_ffi::{
+    CallError, ForeignFunction, Host, Language, Library, PendingExit, Returned, Signature,
+    TypeExpr, call, make_bytevector, make_string,
+};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, access};
+use bowline_layout::{Tag, TypeId, Value, flonum, procedure, string, type_id};
+use core::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// How a procedure can be left otherwise than by return.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Leave {
+    /// A raise, with what was raised.
+    Raise(String),
+    /// A foreign call inside it ended with a pending exit.
+    Pending,
+    /// A foreign call inside it failed.
+    Call(String),
+}
+
+type Body = Rc<dyn Fn(&mut Toy, Range<usize>) -> Result<Value, Leave>>;
+
+struct Procedure {
+    name: &'static str,
+    arity: usize,
+    body: Body,
+}
+
+/// The language's engine on one thread.
+pub(crate) struct Toy {
+    pub(crate) mutator: Box<Mutator>,
+    procedures: Vec<Procedure>,
+    /// What was left and goes on when a foreign call reports a pending exit.
+    pub(crate) pending: Option<Leave>,
+}
+
+const PROCEDURE: TypeId = TypeId(20);
+const RATNUM: TypeId = TypeId(21);
+
+/// A type as a program writes it.
+pub(crate) fn read(text: &str) -> TypeExpr {
+    fn items(words: &mut std::vec::IntoIter<String>) -> Vec<TypeExpr> {
+        let mut out = Vec::new();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "(" => out.push(TypeExpr::List(items(words))),
+                ")" => break,
+                _ => out.push(
+                    word.parse()
+                        .map_or_else(|_| TypeExpr::name(&word), TypeExpr::Int),
+                ),
+            }
+        }
+        out
+    }
+    let spaced = text.replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
+    items(&mut words.into_iter()).remove(0)
+}
+
+pub(crate) fn signature(params: &str, result: &str) -> Signature {
+    let TypeExpr::List(params) = read(params) else {
+        panic!("parameters are a list");
+    };
+    Signature::parse(&params, &read(result)).expect("a well-formed signature")
+}
+
+/// A function of libc or libm.
+pub(crate) fn libc_function(name: &str, params: &str, result: &str) -> ForeignFunction {
+    let library = Library::open(Some("libm.so.6")).expect("libm is there");
+    ForeignFunction::new(name, &library, name, signature(params, result)).expect("is there")
+}
+
+/// The test's own C library.
+pub(crate) fn support() -> Arc<Library> {
+    let path = std::env::var(crate::LIBRARY).expect("set for trials");
+    Library::open(Some(&path)).expect("was compiled")
+}
+
+/// A function of the test's own C library.
+pub(crate) fn function(name: &str, params: &str, result: &str) -> ForeignFunction {
+    ForeignFunction::new(name, &support(), name, signature(params, result)).expect("is there")
+}
+
+/// Starts the process's heap with the trial's zeal.
+pub(crate) fn start_heap(limit: Option<usize>) -> &'static Heap {
+    let zeal = std::env::var(crate::ZEAL).expect("set for trials");
+    bowline_gc::start(HeapConfig {
+        zeal: zeal.parse().expect("a known zeal"),
+        limit,
+        ..HeapConfig::default()
+    })
+    .expect("starts")
+}
+
+/// Whether the trial runs without needless collections.
+pub(crate) fn calm() -> bool {
+    std::env::var(crate::ZEAL).expect("set for trials") == "off"
+}
+
+impl Toy {
+    pub(crate) fn start() -> Toy {
+        Toy::on(start_heap(None))
+    }
+
+    pub(crate) fn on(heap: &'static Heap) -> Toy {
+        Toy {
+            mutator: heap.attach(),
+            procedures: Vec::new(),
+            pending: None,
+        }
+    }
+
+    /// A new procedure.
+    pub(crate) fn procedure(
+        &mut self,
+        name: &'static str,
+        arity: usize,
+        body: impl Fn(&mut Toy, Range<usize>) -> Result<Value, Leave> + 'static,
+    ) -> Value {
+        let header = procedure::header(PROCEDURE, 0);
+        let v = self.mutator.alloc(header, Tag::Procedure).expect("room");
+        // SAFETY: fresh; the code word is raw.
+        unsafe { access::set_word(v, procedure::CODE, self.procedures.len() as u64) };
+        self.procedures.push(Procedure {
+            name,
+            arity,
+            body: Rc::new(body),
+        });
+        v
+    }
+
+    fn known(&self, v: Value) -> &Procedure {
+        // SAFETY: a procedure of this language has its number as code word.
+        &self.procedures[unsafe { access::word(v, procedure::CODE) } as usize]
+    }
+
+    /// Calls a foreign function with arguments that are not rooted yet.
+    pub(crate) fn call(
+        &mut self,
+        function: &ForeignFunction,
+        args: &[Value],
+    ) -> Result<Returned, CallError> {
+        let base = self.mutator.len();
+        args.iter().for_each(|v| self.mutator.push(*v));
+        let returned = call(function, self, base..base + args.len());
+        self.mutator.truncate(base);
+        returned
+    }
+
+    /// As `call`, for what must succeed.
+    pub(crate) fn value(&mut self, function: &ForeignFunction, args: &[Value]) -> Value {
+        self.call(function, args).expect("the call succeeds").value
+    }
+
+    /// As `call` from inside a procedure: a failure leaves the procedure too.
+    pub(crate) fn call_inside(
+        &mut self,
+        function: &ForeignFunction,
+        args: &[Value],
+    ) -> Result<Value, Leave> {
+        match self.call(function, args) {
+            Ok(returned) => Ok(returned.value),
+            Err(CallError::PendingExit) => Err(self.pending.take().unwrap_or(Leave::Pending)),
+            Err(error) => Err(Leave::Call(error.to_string())),
+        }
+    }
+
+    /// The text of the error that a call must give.
+    pub(crate) fn error(&mut self, function: &ForeignFunction, args: &[Value]) -> String {
+        match self.call(function, args) {
+            Err(CallError::Ffi(error)) => error.to_string(),
+            other => panic!("expected an error of the boundary, got {other:?}"),
+        }
+    }
+
+    /// Makes garbage and collects, so that everything that may move does.
+    pub(crate) fn churn(&mut self) {
+        for i in 0..200 {
+            let junk = self.mutator.alloc_pair(Value::fixnum(i), Value::NIL);
+            assert!(junk.is_ok());
+        }
+        self.mutator.collect(Collect::Full);
+    }
+
+    pub(crate) fn string(&mut self, text: &str) -> Value {
+        make_string(&mut self.mutator, text).expect("room")
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Value {
+        make_bytevector(&mut self.mutator, bytes).expect("room")
+    }
+
+    pub(crate) fn flonum(&mut self, x: f64) -> Value {
+        bowline_ffi::make_flonum(&mut self.mutator, x).expect("room")
+    }
+
+    pub(crate) fn integer(&mut self, n: i128) -> Value {
+        bowline_ffi::make_integer(&mut self.mutator, n).expect("room")
+    }
+
+    /// A number that only the language knows: half of `n`.
+    pub(crate) fn half(&mut self, n: i64) -> Value {
+        let header = bowline_layout::Header::new(bowline_layout::Shape::Values, RATNUM, 1);
+        let v = self.mutator.alloc(header, Tag::Object).expect("room");
+        // SAFETY: fresh, and no pointer is stored.
+        unsafe { access::init(v, 1, Value::fixnum(n)) };
+        v
+    }
+}
+
+fn type_of(v: Value) -> Option<TypeId> {
+    // SAFETY: an object of the heap has a header.
+    v.is_object()
+        .then(|| unsafe { access::header(v) }.type_id())
+}
+
+/// The text of a string object.
+pub(crate) fn text(v: Value) -> String {
+    assert_eq!(type_of(v), Some(type_id::STRING), "{v:?} is no string");
+    // SAFETY: it is a string.
+    let (length, chars) = string::unpack(unsafe { access::word(v, string::LENGTHS) });
+    // SAFETY: as above.
+    let body = unsafe { access::value(v, string::BODY) };
+    // SAFETY: a body has that many bytes and a NUL.
+    let bytes = unsafe { access::bytes(body, 1, length + 1) };
+    assert_eq!(bytes[length], 0, "inv:string.nul");
+    let text = std::str::from_utf8(&bytes[..length]).expect("strings are UTF-8");
+    assert_eq!(text.chars().count(), chars);
+    text.to_owned()
+}
+
+/// The bytes of a bytevector.
+pub(crate) fn bytes(v: Value) -> Vec<u8> {
+    assert_eq!(
+        type_of(v),
+        Some(type_id::BYTEVECTOR),
+        "{v:?} is no bytevector"
+    );
+    // SAFETY: it is a bytevector.
+    let length = unsafe { access::header(v) }.length();
+    // SAFETY: as above.
+    unsafe { access::bytes(v, 1, length) }.to_vec()
+}
+
+/// The double in a flonum.
+pub(crate) fn double(v: Value) -> f64 {
+    assert_eq!(type_of(v), Some(type_id::FLONUM), "{v:?} is no flonum");
+    // SAFETY: it is a flonum.
+    f64::from_bits(unsafe { access::word(v, flonum::BITS) })
+}
+
+fn limbs(v: Value) -> usize {
+    // SAFETY: callers have seen that it is a bignum.
+    bowline_layout::bignum::limbs(unsafe { access::header(v) })
+}
+
+/// An integer of either kind.
+pub(crate) fn integer(v: Value) -> i128 {
+    if let Some(n) = v.as_fixnum() {
+        return i128::from(n);
+    }
+    assert_eq!(type_of(v), Some(type_id::BIGNUM), "{v:?} is no integer");
+    assert_eq!(limbs(v), 1);
+    // SAFETY: it is a bignum.
+    let sign = unsafe { access::word(v, bowline_layout::bignum::SIGN) };
+    // SAFETY: as above.
+    let limb = i128::from(unsafe { access::word(v, bowline_layout::bignum::LIMBS) });
+    if sign == 0 { limb } else { -limb }
+}
+
+impl Language for Toy {
+    fn to_double(&self, v: Value) -> Option<f64> {
+        (type_of(v)? == RATNUM).then(|| {
+            // SAFETY: a ratnum of this language has one value.
+            unsafe { access::value(v, 1) }
+                .as_fixnum()
+                .expect("a fixnum") as f64
+                / 2.0
+        })
+    }
+
+    fn describe(&self, v: Value) -> String {
+        match type_of(v) {
+            Some(type_id::STRING) => format!("{:?}", text(v)),
+            Some(type_id::BYTEVECTOR) => format!("#u8{:?}", bytes(v)),
+            Some(type_id::FLONUM) => format!("{:?}", double(v)),
+            Some(type_id::BIGNUM) if limbs(v) == 1 => integer(v).to_string(),
+            Some(type_id::BIGNUM) => "a large integer".into(),
+            Some(type_id::FOREIGN_POINTER) => "#<pointer>".into(),
+            _ if v.is_procedure() => format!("#<procedure {}>", self.known(v).name),
+            _ => match v.as_fixnum() {
+                Some(n) => n.to_string(),
+                None => format!("{v:?}"),
+            },
+        }
+    }
+}
+
+impl Host for Toy {
+    fn mutator(&mut self) -> &mut Mutator {
+        &mut self.mutator
+    }
+
+    fn invoke(&mut self, procedure: Value, args: Range<usize>) -> Result<Value, PendingExit> {
+        assert_eq!(self.mutator.get(args.start - 1), procedure);
+        assert_eq!(self.mutator.len(), args.end);
+        let known = self.known(procedure);
+        assert_eq!(known.arity, args.len());
+        let body = known.body.clone();
+        body(self, args).map_err(|leave| {
+            assert_eq!(self.pending, None, "one exit at a time");
+            self.pending = Some(leave);
+            PendingExit
+        })
+    }
+
+    fn raise_pending(&mut self, error: CallError) {
+        assert_ne!(error, CallError::PendingExit);
+        assert_eq!(self.pending, None, "one exit at a time");
+        self.pending = Some(Leave::Call(error.to_string()));
+    }
+
+    fn accepts(&self, procedure: Value, n: usize) -> bool {
+        self.known(procedure).arity == n
+    }
+
+    fn procedure_name(&self, procedure: Value) -> String {
+        self.known(procedure).name.to_owned()
+    }
+}
