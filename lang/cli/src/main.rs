@@ -1,2 +1,78 @@
-//! The command.
-fn main() {}
+//! The command `bowline`.
+//!
+//! Options before the file are ours, what follows it belongs to the program. Status 2 means that
+//! the command line was wrong or the heap it asks for cannot be had; a program that fails ends
+//! with 1.
+
+#![forbid(unsafe_code)]
+
+mod options;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use bowline_engine::{Options, Session};
+use clap::Parser;
+
+use options::{Cli, Command, DumpOptions, HeapOptions, RunOptions};
+
+/// The stack of the thread that runs everything: deep programs are expanded, and callbacks nest,
+/// on it. Only what is used is ever committed.
+const STACK: usize = 1 << 30;
+
+fn start(heap: &HeapOptions, file: &Path, arguments: &[String]) -> Result<Session, String> {
+    let mut command_line = vec![file.display().to_string()];
+    command_line.extend_from_slice(arguments);
+    let options = Options {
+        heap: heap.config(),
+        arguments: command_line,
+        color: std::io::stderr().is_terminal(),
+    };
+    Session::new(options).map_err(|error| error.to_string())
+}
+
+fn run(options: &RunOptions) -> Result<i32, String> {
+    let mut session = start(&options.heap, &options.file, &options.arguments)?;
+    Ok(session.run_file(&options.file))
+}
+
+fn dump(options: &DumpOptions) -> Result<i32, String> {
+    let mut session = start(&HeapOptions::default(), &options.file, &[])?;
+    let text = match session.dump_file(&options.file, options.stage) {
+        Ok(text) => text,
+        Err(status) => return Ok(status),
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| format!("cannot write to standard output: {error}"))?;
+    Ok(0)
+}
+
+fn work() -> i32 {
+    let done = match Cli::parse().command {
+        Command::Run(options) => run(&options),
+        Command::Dump(options) => dump(&options),
+    };
+    done.unwrap_or_else(|message| {
+        let _ = writeln!(std::io::stderr(), "bowline: {message}");
+        2
+    })
+}
+
+fn main() -> ExitCode {
+    let thread = std::thread::Builder::new()
+        .name("bowline".into())
+        .stack_size(STACK)
+        .spawn(work);
+    let status = match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(status)) => status,
+        Ok(Err(_)) => 101,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "bowline: cannot start a thread: {error}");
+            2
+        }
+    };
+    // A status is what the system keeps of it: the low eight bits.
+    ExitCode::from(status as u8)
+}

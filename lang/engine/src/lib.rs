@@ -1,1 +1,15 @@
-//! lang/engine
+//! The session: text in, running code out.
+//!
+//! `text → datum → core → IR → bytecode → run`, and what is printed when a step fails. The command,
+//! the prompt and embedders use this crate; everything below it is a stage.
+
+#![forbid(unsafe_code)]
+
+mod libraries;
+mod loader;
+mod session;
+mod report;
+mod dump;
+
+pub use dump::Stage;
+pub use session::{Options, Session, StartError};

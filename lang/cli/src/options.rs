@@ -1,0 +1,141 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use bowline_engine::Stage;
+use bowline_gc::{HeapConfig, Plan, Zeal};
+use clap::{Args, Parser, Subcommand};
+
+/// Scheme that calls C while its collector moves objects.
+#[derive(Parser, Debug)]
+#[command(name = "bowline", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a program.
+    Run(RunOptions),
+    /// Show what a program becomes.
+    Dump(DumpOptions),
+}
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) heap: HeapOptions,
+    /// The program.
+    pub(crate) file: PathBuf,
+    /// What the program sees as its command line.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Options of `dump`.
+#[derive(Args, Debug)]
+pub(crate) struct DumpOptions {
+    /// The stage: core, ir, bytecode.
+    #[arg(long)]
+    pub(crate) stage: Stage,
+    /// The program.
+    pub(crate) file: PathBuf,
+}
+
+/// What the heap is asked to be.
+#[derive(Args, Debug, Default)]
+pub(crate) struct HeapOptions {
+    /// The most memory that live objects may take, as 64m or 2g.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    heap: Option<usize>,
+    /// The bytes allocated between two minor collections.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    nursery: Option<usize>,
+    /// The collector: throughput, immix, compact-test.
+    #[arg(long)]
+    plan: Option<Plan>,
+    /// Collector threads.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Collect needlessly, to find bugs: off, alloc:N, crossing:N.
+    #[arg(long)]
+    zeal: Option<Zeal>,
+    /// Check the whole heap after every collection.
+    #[arg(long)]
+    verify: bool,
+}
+
+impl HeapOptions {
+    pub(crate) fn config(&self) -> HeapConfig {
+        let mut config = HeapConfig {
+            limit: self.heap,
+            workers: self.workers,
+            verify: self.verify,
+            ..HeapConfig::default()
+        };
+        if let Some(nursery) = self.nursery {
+            config.nursery = nursery;
+        }
+        if let Some(plan) = self.plan {
+            config.plan = plan;
+        }
+        if let Some(zeal) = self.zeal {
+            config.zeal = zeal;
+        }
+        config
+    }
+}
+
+/// A number of bytes: digits, then k, m or g for 2¹⁰, 2²⁰, 2³⁰.
+fn size(text: &str) -> Result<usize, String> {
+    let lower = text.to_ascii_lowercase();
+    let (digits, shift) = match lower.strip_suffix(['k', 'm', 'g']) {
+        Some(digits) => (digits, match lower.as_bytes()[lower.len() - 1] {
+            b'k' => 10,
+            b'm' => 20,
+            _ => 30,
+        }),
+        None => (lower.as_str(), 0),
+    };
+    digits
+        .parse::<usize>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .ok_or_else(|| format!("\"{text}\" is no size: give bytes, or a number with k, m or g"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_take_a_unit() {
+        assert_eq!(size("512"), Ok(512));
+        assert_eq!(size("64m"), Ok(64 << 20));
+        assert_eq!(size("2G"), Ok(2 << 30));
+        assert_eq!(size("3k"), Ok(3 << 10));
+        for bad in ["", "m", "-1", "1t", "1.5m", "99999999999999999999g"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_file_is_the_programs() {
+        let cli = Cli::try_parse_from(["bowline", "run", "--heap=64m", "a.scm", "--heap=1", "-x"])
+            .expect("this is a good command line");
+        let Command::Run(run) = cli.command else {
+            panic!("it says run");
+        };
+        assert_eq!(run.heap.heap, Some(64 << 20));
+        assert_eq!(run.arguments, ["--heap=1", "-x"]);
+    }
+}

@@ -1,0 +1,72 @@
+//! Showing what a program becomes, stage by stage.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use bowline_middle::{core, ir};
+
+use crate::session::{Session, Stop};
+
+/// A stage of the pipeline that can be shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// After expansion.
+    Core,
+    /// After the passes.
+    Ir,
+    /// Linked code of the stack machine.
+    Bytecode,
+}
+
+impl Stage {
+    /// Every stage with its name.
+    pub const ALL: [(&'static str, Stage); 3] = [
+        ("core", Stage::Core),
+        ("ir", Stage::Ir),
+        ("bytecode", Stage::Bytecode),
+    ];
+}
+
+impl FromStr for Stage {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Stage::ALL.iter().find(|(known, _)| *known == name);
+        known.map(|(_, stage)| *stage).ok_or_else(|| {
+            let names: Vec<_> = Stage::ALL.iter().map(|(name, _)| *name).collect();
+            format!("there is no stage \"{name}\": the stages are {}", names.join(", "))
+        })
+    }
+}
+
+impl Session {
+    /// The text of a stage of the program in a file, without the standard library's part; or the
+    /// status to exit with, when the program is refused.
+    pub fn dump_file(&mut self, file: &Path, stage: Stage) -> Result<String, i32> {
+        self.try_dump(file, stage).map_err(|Stop(status)| status)
+    }
+
+    fn try_dump(&mut self, file: &Path, stage: Stage) -> Result<String, Stop> {
+        let mut out = String::new();
+        for unit in self.expand_file(file)? {
+            let show = !self.is_standard(&unit);
+            if show && stage == Stage::Core {
+                let (prims, globals) = (self.expander.primitives(), self.expander.globals());
+                out.push_str(&core::print(&unit, prims, globals));
+                continue;
+            }
+            let module = self.compile(unit)?;
+            if show && stage == Stage::Ir {
+                let (prims, globals) = (self.expander.primitives(), self.expander.globals());
+                out.push_str(&ir::print(&module, prims, globals));
+            } else if stage == Stage::Bytecode {
+                // The library's globals must be known to the linker.
+                let entry = self.load(&module)?;
+                if show {
+                    out.push_str(&self.vm.disassemble(entry));
+                }
+            }
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,51 @@
+//! What is said of an object that nobody handled.
+//!
+//! The place is that of the innermost frame of the user's own code; frames of the standard library
+//! are left out, as they say nothing about the program. The rest of the chain follows as notes, the
+//! innermost caller first.
+
+use bowline_layout::Value;
+use bowline_runtime::is_condition;
+use bowline_syntax::{Diagnostic, SourceMap, Span};
+use bowline_vm::{TraceFrame, Vm};
+
+/// The diagnostic for an uncaught object with the chain of calls that raised it.
+pub(crate) fn uncaught(
+    vm: &Vm,
+    sources: &SourceMap,
+    object: Value,
+    trace: Vec<TraceFrame>,
+) -> Diagnostic {
+    let text = vm.rt.describe(object);
+    let message = if is_condition(object) {
+        text
+    } else {
+        format!("uncaught object: {text}")
+    };
+    let own: Vec<&TraceFrame> = trace
+        .iter()
+        .filter(|frame| !frame.span.is_none() && !sources.is_library(frame.span.source))
+        .collect();
+    let place = own.first().map_or(Span::NONE, |frame| frame.span);
+    let mut diagnostic = Diagnostic::error(message, place);
+    let Some((first, callers)) = own.split_first() else {
+        return diagnostic;
+    };
+    if let Some(name) = &first.name {
+        diagnostic = diagnostic.with_label(format!("in {name}"));
+    }
+    for frame in callers {
+        diagnostic = diagnostic.with_note(caller(frame, sources));
+    }
+    diagnostic
+}
+
+fn caller(frame: &TraceFrame, sources: &SourceMap) -> String {
+    let place = sources
+        .location(frame.span)
+        .map_or_else(|| "an unknown place".to_string(), |place| place.to_string());
+    match &frame.name {
+        Some(name) => format!("called from {name} at {place}"),
+        None => format!("called from {place}"),
+    }
+}

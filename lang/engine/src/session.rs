@@ -1,0 +1,197 @@
+//! A session: one heap, one engine, the libraries loaded so far, and the running of programs.
+//!
+//! inv:engine.boot — units of the standard library run before any other unit, and nothing of the
+//! program is on the stack when they have; then what they made is frozen into the boot heap.
+//!
+//! Absent on purpose: a prompt, and threads of Scheme.
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use bowline_gc::{HeapConfig, HeapError};
+use bowline_middle::core::Unit;
+use bowline_middle::ir::Module;
+use bowline_middle::{Expander, InlineOp, PrimitiveInfo, passes};
+use bowline_runtime::{PrimKind, Rt};
+use bowline_syntax::{Datum, Diagnostic, SourceId, render};
+use bowline_vm::{Entry, Exit, Vm};
+
+use crate::libraries;
+use crate::loader::Loader;
+use crate::report;
+
+/// What a session is asked to be.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The heap.
+    pub heap: HeapConfig,
+    /// The command line that the program sees: its name, then its arguments.
+    pub arguments: Vec<String>,
+    /// Whether diagnostics are coloured.
+    pub color: bool,
+}
+
+/// Why a session could not begin.
+#[derive(Debug)]
+pub enum StartError {
+    /// The heap was refused.
+    Heap(HeapError),
+    /// The heap is too small for the runtime itself.
+    OutOfMemory,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Heap(error) => error.fmt(f),
+            StartError::OutOfMemory => f.write_str("the heap is too small for the runtime"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// How a step of a session ended early: the status to exit with. What there is to say was said.
+pub(crate) struct Stop(pub(crate) i32);
+
+/// The status of a program that failed.
+const FAILED: i32 = 1;
+
+/// A session.
+pub struct Session {
+    pub(crate) loader: Loader,
+    pub(crate) expander: Expander,
+    pub(crate) vm: Vm,
+    color: bool,
+    frozen: bool,
+}
+
+fn primitive_info(rt: &Rt) -> Vec<PrimitiveInfo> {
+    rt.primitives
+        .iter()
+        .map(|primitive| PrimitiveInfo {
+            name: primitive.name,
+            min_args: primitive.min,
+            max_args: primitive.max,
+            inline: InlineOp::by_name(primitive.name),
+            control: matches!(primitive.kind, PrimKind::Control(_)),
+        })
+        .collect()
+}
+
+impl Session {
+    /// Starts the process's heap and an engine on the calling thread.
+    pub fn new(options: Options) -> Result<Session, StartError> {
+        let heap = bowline_gc::start(options.heap).map_err(StartError::Heap)?;
+        let rt = Rt::new(heap, options.arguments).map_err(|_| StartError::OutOfMemory)?;
+        let expander = Expander::new(primitive_info(&rt));
+        let vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
+        Ok(Session {
+            loader: Loader::new(),
+            expander,
+            vm,
+            color: options.color,
+            frozen: false,
+        })
+    }
+
+    /// Runs the program in a file. The result is the status to exit with; failures were told on
+    /// standard error.
+    pub fn run_file(&mut self, file: &Path) -> i32 {
+        let status = match self.try_run(file) {
+            Ok(()) => 0,
+            Err(Stop(status)) => status,
+        };
+        self.vm.rt.flush_ports();
+        status
+    }
+
+    fn try_run(&mut self, file: &Path) -> Result<(), Stop> {
+        for unit in self.expand_file(file)? {
+            self.run_unit(unit)?;
+        }
+        Ok(())
+    }
+
+    /// Reads and expands a program: the units to run, in order.
+    pub(crate) fn expand_file(&mut self, file: &Path) -> Result<Vec<Unit>, Stop> {
+        let forms = self.read_file(file)?;
+        let units = self.expander.expand_program(&forms, &mut self.loader);
+        units.map_err(|diagnostics| self.refuse(&diagnostics))
+    }
+
+    fn read_file(&mut self, file: &Path) -> Result<Vec<Datum>, Stop> {
+        self.loader.directories = libraries::search_path(file);
+        let (source, text): (SourceId, String) = match self.loader.read(file) {
+            Ok(read) => read,
+            Err(message) => {
+                tell(&format!("bowline: {message}\n"));
+                return Err(Stop(FAILED));
+            }
+        };
+        let (forms, diagnostics) = bowline_syntax::read_all(source, &text);
+        if diagnostics.is_empty() {
+            Ok(forms)
+        } else {
+            Err(self.refuse(&diagnostics))
+        }
+    }
+
+    fn refuse(&self, diagnostics: &[Diagnostic]) -> Stop {
+        tell(&render(diagnostics, &self.loader.sources, self.color));
+        Stop(FAILED)
+    }
+
+    /// Compiles and runs a unit.
+    fn run_unit(&mut self, unit: Unit) -> Result<(), Stop> {
+        if !self.is_standard(&unit) {
+            self.freeze();
+        }
+        let module = self.compile(unit)?;
+        let entry = self.load(&module)?;
+        match self.vm.run(entry) {
+            Ok(_) => Ok(()),
+            Err(Exit::Quit(status)) => Err(Stop(status)),
+            Err(Exit::Uncaught { condition, trace }) => {
+                // What the program printed comes before what is said about its end.
+                self.vm.rt.flush_ports();
+                let diagnostic = report::uncaught(&self.vm, &self.loader.sources, condition, trace);
+                Err(self.refuse(&[diagnostic]))
+            }
+        }
+    }
+
+    /// The passes.
+    pub(crate) fn compile(&self, unit: Unit) -> Result<Module, Stop> {
+        let (prims, globals) = (self.expander.primitives(), self.expander.globals());
+        passes::compile(unit, prims, globals).map_err(|diagnostic| self.refuse(&[*diagnostic]))
+    }
+
+    /// Makes a module's code ready to run.
+    pub(crate) fn load(&mut self, module: &Module) -> Result<Entry, Stop> {
+        self.vm.load(module).map_err(|error| {
+            tell(&format!("bowline: {error}\n"));
+            Stop(FAILED)
+        })
+    }
+
+    /// Whether a unit belongs to the standard library.
+    pub(crate) fn is_standard(&self, unit: &Unit) -> bool {
+        let name = unit.library.as_deref().unwrap_or("");
+        let path = name.trim_matches(['(', ')']).replace(' ', "/");
+        libraries::embedded(&path).is_some()
+    }
+
+    /// Moves all that the library made out of the collector's way (inv:engine.boot).
+    fn freeze(&mut self) {
+        if !self.frozen {
+            self.frozen = true;
+        }
+    }
+}
+
+/// Writes to standard error. There is nobody to tell when that fails.
+pub(crate) fn tell(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
