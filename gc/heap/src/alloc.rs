@@ -1,7 +1,7 @@
 //! Allocation.
 //!
 //! The fast path bumps a pointer inside MMTk's allocator of this thread; MMTk has zeroed the memory and
-//! needs no call afterwards. `inv:alloc.safepoint` Every allocation may collect, so a caller's values
+//! needs no call afterwards. Every allocation may collect (`inv:mutator.safepoint`), so a caller's values
 //! live in roots; those handed to [`Mutator::alloc_pair`] are kept by it.
 //!
 //! Under zeal the bump pointer is a dummy that is always full, so each allocation takes the slow path,

@@ -226,14 +226,16 @@ impl Heap {
         v.is_pointer() && self.boot.contains(v.addr())
     }
 
-    /// Asks for a collection and does not wait for it. Any thread may call this, attached or not,
-    /// unless it is Managed and never polls.
+    /// Asks for a collection and does not wait for it; nothing happens if one is under way. Any thread
+    /// may call this, attached or not.
     pub fn request_collection(&self) {
-        engine().mmtk.handle_user_collection_request(
-            requester(),
-            true,
-            self.config.zeal != Zeal::Off,
-        );
+        // inv:zeal.log wants every collection full.
+        let full = self.config.zeal != Zeal::Off;
+        // MMTk takes no request while the world is stopped.
+        self.world.unless_stopped(|| {
+            let mmtk = engine().mmtk;
+            mmtk.handle_user_collection_request(requester(), true, full);
+        });
     }
 
     // Roots.

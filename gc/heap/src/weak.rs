@@ -117,6 +117,7 @@ impl Weak {
         if self.follow(view, trace) || self.resurrect(view, trace) {
             return true;
         }
+        // inv:weak.last
         self.break_dead(view);
         sources.each_weak(&mut |v| *v = view.settle(*v));
         false

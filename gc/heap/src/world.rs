@@ -174,6 +174,14 @@ impl World {
         self.resumed.notify_all();
     }
 
+    /// Runs `f`, which must not wait for a thread, unless the world is stopped.
+    pub(crate) fn unless_stopped(&self, f: impl FnOnce()) {
+        let inner = self.lock();
+        if !inner.stopped {
+            f();
+        }
+    }
+
     /// The threads in the world.
     pub(crate) fn mutators(&self) -> Vec<&'static ThreadBlock> {
         self.lock().mutators.clone()

@@ -1,7 +1,9 @@
 //! Zeal and the verifier.
 
 use crate::support::*;
-use bowline_gc::{CallFrame, Collect, HeapConfig, Mutator, Zeal, access};
+use bowline_gc::{
+    CallFrame, Collect, HeapConfig, HeapError, Mutator, RootSource, Zeal, access, start,
+};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value};
 
 pub(crate) const CASES: &[Case] = &[
@@ -31,6 +33,17 @@ pub(crate) const CASES: &[Case] = &[
         "the verifier finds a stale root",
         stale_root,
         "overwritten memory",
+    ),
+    dies(
+        "a panic in the collector ends the process",
+        collector_panics,
+        "bowline: internal error in the collector: panicked at",
+    ),
+    case("too little address space is said", address_space),
+    dies(
+        "the root stack has an end",
+        stack_overflows,
+        "root stack overflow",
     ),
     dies(
         "a missed barrier is found",
@@ -151,4 +164,36 @@ fn missed_barrier() {
     // SAFETY: wrong on purpose: the vector is old, so a barrier is due.
     unsafe { access::init(v, 1, p) };
     m.collect(Collect::Minor);
+}
+
+struct Broken;
+
+impl RootSource for Broken {
+    fn visit(&self, _: &mut dyn FnMut(&mut Value)) {
+        panic!("on purpose");
+    }
+}
+
+fn collector_panics() {
+    let (heap, mut m) = heap_with(HeapConfig::default());
+    heap.register_roots(Box::new(Broken));
+    m.collect(Collect::Minor);
+}
+
+fn address_space() {
+    let limit = libc::rlimit {
+        rlim_cur: 1 << 30,
+        rlim_max: 1 << 30,
+    };
+    // SAFETY: `limit` is a live rlimit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+    let e = start(HeapConfig::default()).err().unwrap();
+    assert_eq!(e, HeapError::AddressSpace { limit: 1 << 30 });
+}
+
+fn stack_overflows() {
+    let (_, mut m) = heap();
+    loop {
+        m.push(fix(1));
+    }
 }

@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
         "collect from a thread without mutator",
         request_from_outside,
     ),
+    case("requests under collections", requests_under_collections),
     case("native holds its pins", native_holds_its_pins),
 ];
 
@@ -119,6 +120,26 @@ fn request_from_outside() {
     while heap.stats().collections < 2 {
         std::thread::sleep(Duration::from_millis(1));
     }
+    m.leave_native();
+}
+
+fn requests_under_collections() {
+    let (heap, mut m) = heap_with(small_nursery());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    heap.request_collection();
+                }
+            });
+        }
+        for _ in 0..300 {
+            m.collect(Collect::Full);
+        }
+        done.store(true, Ordering::Relaxed);
+        m.enter_native();
+    });
     m.leave_native();
 }
 
