@@ -8,7 +8,7 @@
     define-foreign define-foreign-library
     pointer-ref pointer-set! pointer+ sizeof
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string
-    pin! unpin! with-pinned
+    pin! unpin!
     make-handle handle-ref handle-free! handle?
     system-error? system-error-number system-error-name system-error-message
     system-error-procedure)
@@ -29,7 +29,7 @@
            (%make-foreign-procedure 'name library symbol 'types 'result 'when failed?)))
         ((_ name (library symbol) types result clause . clauses)
          (syntax-error
-           "define-foreign: the only clause is one (errno-when PREDICATE)" clause . clauses))
+           "define-foreign: the only clause is one (errno-when PREDICATE); got" clause . clauses))
         ((_ . form)
          (syntax-error
            "define-foreign: wants NAME (LIBRARY \"symbol\") (TYPE ...) RESULT [(errno-when P)]"))))
