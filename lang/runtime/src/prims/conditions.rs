@@ -9,10 +9,13 @@ use crate::errno;
 use crate::fault::{Fault, Result};
 use crate::kinds;
 use crate::object;
-use crate::primitive::{Primitive, row};
+use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
 
 pub(super) const TABLE: &[Primitive] = &[
+    rest("error", 1, error),
+    row("raise", 1, 1, |rt, a| raise(rt, a, false)),
+    row("raise-continuable", 1, 1, |rt, a| raise(rt, a, true)),
     row("%make-condition", 4, 4, make),
     row("error-object?", 1, 1, |rt, a| {
         Ok(Value::bool(is_condition(rt.arg(a, 0))))
@@ -75,6 +78,25 @@ pub(super) const TABLE: &[Primitive] = &[
         Err(Box::new(Fault::System { who: name, errno }))
     }),
 ];
+
+fn error(rt: &mut Rt, a: Args) -> Result {
+    let mut irritants = Value::NIL;
+    for i in (1..a.len).rev() {
+        irritants = rt.cons(rt.arg(a, i), irritants)?;
+    }
+    let none = Value::FALSE;
+    let words = [rt.known.error, rt.arg(a, 0), irritants, none, none, none];
+    let condition = rt.make_object(kinds::CONDITION, &words)?;
+    Err(Box::new(Fault::Condition(condition)))
+}
+
+fn raise(rt: &mut Rt, a: Args, continuable: bool) -> Result {
+    let object = rt.arg(a, 0);
+    Err(Box::new(Fault::Raise {
+        object,
+        continuable,
+    }))
+}
 
 fn make(rt: &mut Rt, a: Args) -> Result {
     let who = "%make-condition";

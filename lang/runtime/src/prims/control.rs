@@ -11,7 +11,12 @@ pub(super) const TABLE: &[Primitive] = &[
     control("%with-dyn", 2, Some(2), ControlOp::WithDyn),
     control("%winders", 0, Some(0), ControlOp::Winders),
     control("%set-winders!", 1, Some(1), ControlOp::SetWinders),
-    control("%activation-winders", 0, Some(0), ControlOp::ActivationWinders),
+    control(
+        "%activation-winders",
+        0,
+        Some(0),
+        ControlOp::ActivationWinders,
+    ),
     control("%throw", 2, Some(2), ControlOp::Throw),
     control("%kont-winders", 1, Some(1), ControlOp::KontWinders),
     control("%kont-dyn", 1, Some(1), ControlOp::KontDyn),

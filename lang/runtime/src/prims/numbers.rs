@@ -96,12 +96,6 @@ pub(super) const TABLE: &[Primitive] = &[
     rest("*", 0, |rt, a| fold(rt, a, 1, num::mul)),
     rest("-", 1, |rt, a| unfold(rt, a, 0, num::sub)),
     rest("/", 1, |rt, a| unfold(rt, a, 1, num::div)),
-    row("1+", 1, 1, |rt, a| {
-        num::add(rt, rt.arg(a, 0), Value::fixnum(1))
-    }),
-    row("-1+", 1, 1, |rt, a| {
-        num::sub(rt, rt.arg(a, 0), Value::fixnum(1))
-    }),
     row("abs", 1, 1, |rt, a| magnitude(rt, a, "abs")),
     row("magnitude", 1, 1, |rt, a| magnitude(rt, a, "magnitude")),
     row("square", 1, 1, |rt, a| {
