@@ -20,6 +20,8 @@ use bowline_syntax::{Datum, DatumKind, Span, Symbol};
 
 use crate::prims::{GlobalId, PrimitiveId};
 
+pub use crate::core_print::print;
+
 /// A local variable (inv:core.unique): an index into [`Unit::vars`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct VarId(pub u32);

@@ -7,6 +7,7 @@
 
 mod fx;
 mod limits;
+mod core_print;
 mod pretty;
 mod prims;
 mod special;
@@ -16,6 +17,7 @@ pub mod core;
 mod env;
 mod rules;
 mod expand;
+pub mod passes;
 pub mod ir;
 
 pub use expand::{Expander, ReplEnv, SourceLoader};

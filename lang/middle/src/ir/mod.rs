@@ -30,6 +30,7 @@ use bowline_syntax::{Datum, Span};
 
 pub use crate::prims::{GlobalId, PrimitiveId};
 pub use parse::{ParseError, parse};
+pub(crate) use print::constant;
 pub use print::print;
 pub use verify::{Fault, verify};
 
