@@ -3,12 +3,12 @@
 ;;; A type is matched by its symbol's name and never evaluated, so every form that takes a type is
 ;;; syntax and quotes it.
 (define-library (bowline ffi)
-  (import (bowline primitives))
+  (import (bowline primitives) (bowline support))
   (export
     define-foreign define-foreign-library
     pointer-ref pointer-set! pointer+ sizeof
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string
-    pin! unpin!
+    pin! unpin! with-pinned
     make-handle handle-ref handle-free! handle?
     system-error? system-error-number system-error-name system-error-message
     system-error-procedure)
@@ -44,4 +44,28 @@
 
     (define-syntax pointer-set!
       (syntax-rules ()
-        ((_ pointer type offset value) (%pointer-set! pointer 'type offset value))))))
+        ((_ pointer type offset value) (%pointer-set! pointer 'type offset value))))
+
+    (define null-pointer (%null-pointer))
+
+    ;; In the body each variable is a pointer to the bytes of its object, which stays in its place.
+    (define-syntax with-pinned
+      (syntax-rules ()
+        ((_ ((pointer object) ...) body0 body ...)
+         (call-with-pinned (list object ...) '() (lambda (pointer ...) body0 body ...)))))
+
+    ;; Once the body has been left the objects may move, so its pointers are worth nothing.
+    (define (call-with-pinned objects pointers procedure)
+      (if (null? objects)
+          (apply procedure (reverse pointers))
+          (let ((object (car objects)) (left? #f))
+            (dynamic-wind
+              (lambda ()
+                (if left? (error "with-pinned: the body was left and cannot be entered again"))
+                (pin! object))
+              (lambda ()
+                (call-with-pinned
+                  (cdr objects) (cons (%data-pointer object) pointers) procedure))
+              (lambda ()
+                (set! left? #t)
+                (unpin! object))))))))

@@ -68,9 +68,9 @@
         (%throw k results)))
 
     ;; A callback's winders are left before C is; the rest when the exit goes on outside of C.
-    (define (%exit-after-winding code)
+    (define (%exit-after-winding status)
       (wind-to (%activation-winders))
-      (%exit code))
+      (%exit status))
 
     (%install-hook! 'exit %exit-after-winding)
 

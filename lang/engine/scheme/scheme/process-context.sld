@@ -4,15 +4,12 @@
   (export command-line emergency-exit exit get-environment-variable get-environment-variables)
   (begin
 
-    (define (exit-code arguments)
-      (cond
-        ((null? arguments) 0)
-        ((eq? (car arguments) #t) 0)
-        ((exact-integer? (car arguments)) (modulo (car arguments) 256))
-        (else 1)))
+    (define exit
+      (case-lambda
+        (() (%exit-after-winding #t))
+        ((status) (%exit-after-winding status))))
 
-    (define (exit . arguments)
-      (%exit-after-winding (exit-code arguments)))
-
-    (define (emergency-exit . arguments)
-      (%exit (exit-code arguments)))))
+    (define emergency-exit
+      (case-lambda
+        (() (%exit #t))
+        ((status) (%exit status))))))
