@@ -87,6 +87,10 @@ impl Rt {
 
     /// The object to raise for a fault (inv:fault.fresh). When there is no room even for that, it
     /// is the condition for a full heap.
+    #[allow(
+        clippy::boxed_local,
+        reason = "faults travel boxed, so every caller has a box"
+    )]
     pub fn condition_of(&mut self, fault: Box<Fault>) -> Value {
         let height = self.height();
         let made = self.make_condition_of(*fault);

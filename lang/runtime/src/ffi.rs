@@ -1,22 +1,153 @@
-//! The language's side of the C boundary.
+//! The language's side of the C boundary: foreign libraries and procedures as heap objects, types
+//! from data, and what the boundary must know of the language.
+//!
+//! Rust keeps what C cannot lose: an opened library and a foreign function stay for the life of the
+//! process, and heap objects hold their indices.
+//!
+//! Absent on purpose: the call itself. It may call back, so the engine makes it; see
+//! [`Foreign::function`].
 
 use std::sync::Arc;
 
-use bowline_ffi::{ForeignFunction, Library};
-use bowline_layout::Value;
+use bowline_ffi::{CType, CallError, FfiError, ForeignFunction, Language, Library, TypeExpr};
+use bowline_layout::{Value, procedure};
+
+use crate::check::list_length;
+use crate::fault::Fault;
+use crate::object;
+use crate::printer::{self, Mode};
+use crate::rt::Rt;
+use crate::symbols;
+
+/// Word of a foreign procedure's index in [`Foreign`].
+pub const FUNCTION_INDEX: usize = procedure::CAPTURED;
+/// Word of its name, a symbol.
+pub const FUNCTION_NAME: usize = procedure::CAPTURED + 1;
+/// Word of its errno predicate, or `#f`.
+pub const FUNCTION_PREDICATE: usize = procedure::CAPTURED + 2;
+/// Word of its errno mode: whatever the library put there, `#f` for none.
+pub const FUNCTION_MODE: usize = procedure::CAPTURED + 3;
 
 /// Foreign libraries and procedures; heap objects hold indices into these.
 #[derive(Default)]
 pub struct Foreign {
-    /// Opened libraries.
-    pub libraries: Vec<Arc<Library>>,
-    /// Foreign procedures.
-    pub procedures: Vec<Arc<ForeignFunction>>,
+    libraries: Vec<Arc<Library>>,
+    functions: Vec<Arc<ForeignFunction>>,
+}
+
+fn at<T>(items: &[T], index: Value) -> Option<&T> {
+    items.get(usize::try_from(index.as_fixnum()?).ok()?)
 }
 
 impl Foreign {
+    /// The function of the foreign procedure `v`.
+    pub fn function(&self, v: Value) -> Option<Arc<ForeignFunction>> {
+        at(&self.functions, object::field(v, FUNCTION_INDEX)).cloned()
+    }
+
     /// How many arguments the foreign procedure of this index takes.
-    pub(crate) fn parameters(&self, _index: Value) -> Option<usize> {
-        None
+    pub(crate) fn parameters(&self, index: Value) -> Option<usize> {
+        Some(at(&self.functions, index)?.signature.params.len())
+    }
+
+    pub(crate) fn library(&self, index: Value) -> Option<&Arc<Library>> {
+        at(&self.libraries, index)
+    }
+
+    /// Keeps a library and gives its index.
+    pub(crate) fn add_library(&mut self, library: Arc<Library>) -> Value {
+        let known = self.libraries.iter().position(|l| Arc::ptr_eq(l, &library));
+        let index = known.unwrap_or_else(|| {
+            self.libraries.push(library);
+            self.libraries.len() - 1
+        });
+        Value::fixnum(index as i64)
+    }
+
+    /// Keeps a function and gives its index.
+    pub(crate) fn add_function(&mut self, function: ForeignFunction) -> Value {
+        self.functions.push(Arc::new(function));
+        Value::fixnum(self.functions.len() as i64 - 1)
+    }
+}
+
+/// Data nested deeper than any type.
+const DEPTH: usize = 64;
+
+/// A type as the program wrote it; `None` for what cannot be one.
+pub(crate) fn type_expr(rt: &Rt, v: Value, depth: usize) -> Option<TypeExpr> {
+    if let Some(n) = v.as_fixnum() {
+        return Some(TypeExpr::Int(n));
+    }
+    if symbols::is_symbol(v) {
+        return Some(TypeExpr::name(rt.symbol_name(v)));
+    }
+    list_length(v)?;
+    if depth == DEPTH {
+        return None;
+    }
+    let items = rt.list_elements(v);
+    let items: Option<Vec<_>> = items.iter().map(|&v| type_expr(rt, v, depth + 1)).collect();
+    Some(TypeExpr::List(items?))
+}
+
+/// The types that a list of data says.
+pub(crate) fn type_exprs(rt: &Rt, list: Value) -> Result<Vec<TypeExpr>, FfiError> {
+    let unknown = |v| FfiError::UnknownType {
+        text: printer::print(rt, v, Mode::Write),
+    };
+    if list_length(list).is_none() {
+        return Err(unknown(list));
+    }
+    let items = rt.list_elements(list);
+    items
+        .iter()
+        .map(|&v| type_expr(rt, v, 0).ok_or_else(|| unknown(v)))
+        .collect()
+}
+
+/// The type that a datum says.
+pub(crate) fn ctype(rt: &Rt, v: Value) -> Result<CType, FfiError> {
+    match type_expr(rt, v, 0) {
+        Some(expr) => expr.parse(),
+        None => Err(FfiError::UnknownType {
+            text: printer::print(rt, v, Mode::Write),
+        }),
+    }
+}
+
+impl From<FfiError> for Box<Fault> {
+    fn from(error: FfiError) -> Self {
+        Box::new(Fault::Ffi(error))
+    }
+}
+
+impl From<CallError> for Box<Fault> {
+    fn from(error: CallError) -> Self {
+        Box::new(match error {
+            CallError::Ffi(error) => Fault::Ffi(error),
+            CallError::OutOfMemory(_) => Fault::OutOfMemory,
+            CallError::PendingExit => Fault::Control {
+                message: error.to_string(),
+                irritants: Vec::new(),
+            },
+        })
+    }
+}
+
+/// Longer texts of values are cut in messages about foreign calls.
+const DESCRIPTION: usize = 80;
+
+impl Language for Rt {
+    fn to_double(&self, v: Value) -> Option<f64> {
+        Rt::to_double(self, v)
+    }
+
+    fn describe(&self, v: Value) -> String {
+        let text = printer::print(self, v, Mode::Write);
+        match text.char_indices().nth(DESCRIPTION) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
     }
 }

@@ -43,7 +43,7 @@ pub use code::{CodeInfo, CodeTable, StubCodes};
 pub use condition::{EXTRA, IRRITANTS, KIND, MESSAGE, TRACE, WHO, error_number, is_condition};
 pub use equal::{equal, eqv};
 pub use fault::{Fault, Result};
-pub use ffi::Foreign;
+pub use ffi::{FUNCTION_INDEX, FUNCTION_MODE, FUNCTION_NAME, FUNCTION_PREDICATE, Foreign};
 pub use globals::Globals;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
 pub use prims::FEATURES;

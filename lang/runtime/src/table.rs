@@ -19,6 +19,7 @@ use bowline_layout::Value;
 use crate::equal;
 use crate::fault::Result;
 use crate::kinds;
+use crate::num;
 use crate::object;
 use crate::rt::Rt;
 use crate::symbols;
@@ -120,8 +121,13 @@ fn hash_eq(key: Value) -> (u64, bool) {
 }
 
 fn hash_eqv(rt: &Rt, key: Value) -> (u64, bool) {
+    if let Some(x) = num::flonum(key) {
+        // All NaNs are one key.
+        let bits = if x.is_nan() { 0 } else { x.to_bits() };
+        return (mix(bits), false);
+    }
     match object::type_id(key) {
-        Some(kinds::FLONUM | kinds::BIGNUM | kinds::RATNUM) => match rt.number(key) {
+        Some(kinds::BIGNUM | kinds::RATNUM) => match rt.number(key) {
             Some(n) => (mix(symbols::hash(n.to_string(16).as_bytes()) as u64), false),
             None => hash_eq(key),
         },

@@ -187,7 +187,7 @@ pub(super) fn power(base: &IBig, exponent: u64) -> Result<IBig, NumError> {
         });
     }
     if *base == IBig::NEG_ONE {
-        return Ok(if exponent % 2 == 0 {
+        return Ok(if exponent.is_multiple_of(2) {
             IBig::ONE
         } else {
             IBig::NEG_ONE

@@ -302,7 +302,7 @@ impl Input {
 
 /// How many bytes of `raw` the first `used` bytes of its lossy decoding `text` stand for.
 fn consumed(raw: &[u8], text: &str, used: usize) -> usize {
-    if raw.starts_with(text[..used].as_bytes()) {
+    if raw.starts_with(&text.as_bytes()[..used]) {
         return used;
     }
     // Something was replaced: count what each chunk stands for.

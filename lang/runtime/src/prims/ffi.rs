@@ -1,5 +1,344 @@
-//! What `(bowline ffi)` is made of.
+//! What `(bowline ffi)` is made of: libraries, foreign procedures, pointers, pins, handles.
 
-use crate::primitive::Primitive;
+use bowline_ffi::{
+    CType, ForeignFunction, Handle, HandleError, HandleKind, Handles, Library, Signature, memory,
+    pointer_address,
+};
+use bowline_layout::{Value, string};
 
-pub(super) const TABLE: &[Primitive] = &[];
+use crate::errno;
+use crate::fault::{Fault, Result};
+use crate::ffi;
+use crate::kinds;
+use crate::object;
+use crate::primitive::{Primitive, row};
+use crate::rt::{Args, Rt};
+use crate::strings;
+
+pub(super) const TABLE: &[Primitive] = &[
+    row("%foreign-library", 1, 1, foreign_library),
+    row("foreign-library?", 1, 1, |rt, a| {
+        Ok(Value::bool(object::is(rt.arg(a, 0), kinds::LIBRARY)))
+    }),
+    row("%foreign-symbol", 2, 2, foreign_symbol),
+    row("%make-foreign-procedure", 7, 7, make_foreign_procedure),
+    row("foreign-procedure?", 1, 1, |rt, a| {
+        Ok(Value::bool(object::is(
+            rt.arg(a, 0),
+            kinds::FOREIGN_PROCEDURE,
+        )))
+    }),
+    row("%last-errno", 0, 0, |rt, _| {
+        Ok(Value::fixnum(rt.errno.into()))
+    }),
+    row("errno-name", 1, 1, |rt, a| {
+        let n = rt.ranged(a, 0, "errno-name", "error number", 0, i32::MAX.into())?;
+        Ok(errno::name(n as i32).map_or(Value::FALSE, |name| rt.intern(name)))
+    }),
+    row("errno-number", 1, 1, |rt, a| {
+        let name = rt.symbol_arg(a, 0, "errno-number")?;
+        let number = errno::number(rt.symbol_name(name));
+        Ok(number.map_or(Value::FALSE, |n| Value::fixnum(n.into())))
+    }),
+    // Pointers
+    row("%null-pointer", 0, 0, |rt, _| pointer(rt, 0)),
+    row("pointer?", 1, 1, |rt, a| {
+        Ok(Value::bool(pointer_address(rt.arg(a, 0)).is_some()))
+    }),
+    row("pointer-null?", 1, 1, |rt, a| {
+        let address = address(rt, a, 0, "pointer-null?")?;
+        Ok(Value::bool(address == 0))
+    }),
+    row("pointer=?", 2, 2, |rt, a| {
+        let (x, y) = (
+            address(rt, a, 0, "pointer=?")?,
+            address(rt, a, 1, "pointer=?")?,
+        );
+        Ok(Value::bool(x == y))
+    }),
+    row("pointer->integer", 1, 1, |rt, a| {
+        let address = address(rt, a, 0, "pointer->integer")?;
+        rt.make_unsigned(address as u64)
+    }),
+    row("integer->pointer", 1, 1, integer_to_pointer),
+    row("pointer+", 2, 2, |rt, a| {
+        let start = address(rt, a, 0, "pointer+")?;
+        let offset = rt.fixnum_arg(a, 1, "pointer+")?;
+        pointer(rt, start.wrapping_add_signed(offset as isize))
+    }),
+    row("pointer->string", 1, 2, pointer_to_string),
+    row("%pointer-ref", 2, 3, pointer_ref),
+    row("%pointer-set!", 4, 4, pointer_set),
+    row("%sizeof", 1, 1, |rt, a| {
+        let ctype = ffi::ctype(rt, rt.arg(a, 0))?;
+        match ctype.size() {
+            Some(n) => Ok(Value::fixnum(n as i64)),
+            None => Fault::bad("sizeof", "the type has no size:", vec![rt.arg(a, 0)]),
+        }
+    }),
+    // Pins
+    row("pin!", 1, 1, |rt, a| pin(rt, a, "pin!")),
+    row("unpin!", 1, 1, |rt, a| unpin(rt, a, "unpin!")),
+    row("pinned?", 1, 1, |rt, a| {
+        let v = rt.arg(a, 0);
+        Ok(Value::bool(v.is_pointer() && rt.heap.is_pinned(v)))
+    }),
+    row("%data-pointer", 1, 1, data_pointer),
+    // Handles
+    row("make-handle", 1, 1, |rt, a| {
+        make_handle(rt, a, HandleKind::Global)
+    }),
+    row("make-weak-handle", 1, 1, |rt, a| {
+        make_handle(rt, a, HandleKind::Weak)
+    }),
+    row("handle?", 1, 1, |rt, a| {
+        Ok(Value::bool(object::is(rt.arg(a, 0), kinds::HANDLE)))
+    }),
+    row("handle-ref", 1, 1, |rt, a| {
+        let got = handle(rt, a, "handle-ref")
+            .and_then(|h| honoured(rt, a, "handle-ref", Handles::of(&rt.heap).get(h)))?;
+        Ok(got)
+    }),
+    row("handle-set!", 2, 2, |rt, a| {
+        let h = handle(rt, a, "handle-set!")?;
+        let set = Handles::of(&rt.heap).set(h, rt.arg(a, 1));
+        honoured(rt, a, "handle-set!", set)?;
+        Ok(Value::UNSPECIFIED)
+    }),
+    row("handle-free!", 1, 1, |rt, a| {
+        let h = handle(rt, a, "handle-free!")?;
+        honoured(rt, a, "handle-free!", Handles::of(&rt.heap).free(h))?;
+        Ok(Value::UNSPECIFIED)
+    }),
+    row("handle->integer", 1, 1, |rt, a| {
+        let h = handle(rt, a, "handle->integer")?;
+        rt.make_unsigned(h.bits())
+    }),
+    row("integer->handle", 1, 1, |rt, a| {
+        let bits = unsigned(rt, a, 0, "integer->handle")?;
+        match Handle::from_bits(bits) {
+            Some(h) => handle_object(rt, h),
+            None => Fault::bad("integer->handle", "0 is no handle", vec![]),
+        }
+    }),
+];
+
+fn foreign_library(rt: &mut Rt, a: Args) -> Result {
+    let library = match rt.arg(a, 0) {
+        Value::FALSE => Library::open(None)?,
+        _ => {
+            let name = rt.string_arg(a, 0, "foreign-library")?;
+            Library::open(Some(rt.text(name)))?
+        }
+    };
+    let index = rt.foreign.add_library(library);
+    rt.make_object(kinds::LIBRARY, &[index, rt.arg(a, 0)])
+}
+
+/// The library in argument `i`.
+fn library(rt: &Rt, a: Args, i: usize, who: &'static str) -> Result<std::sync::Arc<Library>> {
+    let v = rt.typed(a, i, who, kinds::LIBRARY, "a foreign library")?;
+    match rt.foreign.library(object::field(v, 1)) {
+        Some(library) => Ok(library.clone()),
+        None => Fault::wrong_type(who, i + 1, "a foreign library", v),
+    }
+}
+
+fn foreign_symbol(rt: &mut Rt, a: Args) -> Result {
+    let library = library(rt, a, 0, "foreign-symbol")?;
+    let name = rt.string_arg(a, 1, "foreign-symbol")?;
+    let address = library.symbol(rt.text(name))?;
+    pointer(rt, address.expose_provenance())
+}
+
+/// `(name library symbol types result errno-mode predicate)`
+fn make_foreign_procedure(rt: &mut Rt, a: Args) -> Result {
+    let who = "%make-foreign-procedure";
+    let name = rt.symbol_arg(a, 0, who)?;
+    let library = library(rt, a, 1, who)?;
+    let symbol = rt.string_arg(a, 2, who)?;
+    let params = ffi::type_exprs(rt, rt.arg(a, 3))?;
+    let signature = match ffi::type_expr(rt, rt.arg(a, 4), 0) {
+        Some(result) => Signature::parse(&params, &result)?,
+        None => return Fault::wrong_type(who, 5, "a type", rt.arg(a, 4)),
+    };
+    let predicate = rt.arg(a, 6);
+    if predicate != Value::FALSE && !predicate.is_procedure() {
+        return Fault::wrong_type(who, 7, "a procedure or #f", predicate);
+    }
+    let function =
+        ForeignFunction::new(rt.symbol_name(name), &library, rt.text(symbol), signature)?;
+    let index = rt.foreign.add_function(function);
+    let code = rt.stubs.foreign;
+    let words = [index, rt.arg(a, 0), predicate, rt.arg(a, 5)];
+    rt.make_procedure(kinds::FOREIGN_PROCEDURE, code, &words)
+}
+
+fn pointer(rt: &mut Rt, address: usize) -> Result {
+    Ok(bowline_ffi::make_pointer(&mut rt.heap, address)?)
+}
+
+/// The address in argument `i`: a pointer, or `#f` for null.
+fn address(rt: &Rt, a: Args, i: usize, who: &'static str) -> Result<usize> {
+    let v = rt.arg(a, i);
+    if v == Value::FALSE {
+        return Ok(0);
+    }
+    match pointer_address(v) {
+        Some(address) => Ok(address),
+        None => Fault::wrong_type(who, i + 1, "a pointer", v),
+    }
+}
+
+/// Argument `i`, an integer of 64 bits without sign.
+fn unsigned(rt: &Rt, a: Args, i: usize, who: &'static str) -> Result<u64> {
+    use bowline_syntax::Number;
+    let v = rt.arg(a, i);
+    let n = match rt.number(v) {
+        Some(Number::Fixnum(n)) => u64::try_from(n).ok(),
+        Some(Number::Big(n)) => u64::try_from(&n).ok(),
+        _ => return Fault::wrong_type(who, i + 1, "an exact integer", v),
+    };
+    match n {
+        Some(n) => Ok(n),
+        None => Fault::bad(who, "the integer must be from 0 to 2⁶⁴ − 1, not", vec![v]),
+    }
+}
+
+fn integer_to_pointer(rt: &mut Rt, a: Args) -> Result {
+    let n = unsigned(rt, a, 0, "integer->pointer")?;
+    pointer(rt, n as usize)
+}
+
+/// The C string at a pointer, copied; `#f` at null. With a second argument at most so many bytes
+/// are looked at.
+fn pointer_to_string(rt: &mut Rt, a: Args) -> Result {
+    let who = "pointer->string";
+    let start = address(rt, a, 0, who)?;
+    let Some(_) = rt.opt(a, 1) else {
+        // The boundary reads strings through a pointer to them.
+        let cell = (&raw const start).expose_provenance();
+        return Ok(memory::read(&mut rt.heap, &CType::String, cell, 0)?);
+    };
+    let most = rt.size_arg(a, 1, who)?;
+    if start == 0 {
+        return Ok(Value::FALSE);
+    }
+    let mut bytes = Vec::new();
+    while bytes.len() < most {
+        let at = bytes.len() as isize;
+        let b = memory::read(&mut rt.heap, &CType::UInt8, start, at)?;
+        match b.as_fixnum() {
+            Some(0) | None => break,
+            Some(b) => bytes.push(b as u8),
+        }
+    }
+    rt.make_string(&String::from_utf8_lossy(&bytes))
+}
+
+/// `(pointer type [offset])`
+fn pointer_ref(rt: &mut Rt, a: Args) -> Result {
+    let who = "pointer-ref";
+    let start = address(rt, a, 0, who)?;
+    let ctype = ffi::ctype(rt, rt.arg(a, 1))?;
+    let offset = match rt.opt(a, 2) {
+        Some(_) => rt.fixnum_arg(a, 2, who)? as isize,
+        None => 0,
+    };
+    Ok(memory::read(&mut rt.heap, &ctype, start, offset)?)
+}
+
+/// `(pointer type offset value)`
+fn pointer_set(rt: &mut Rt, a: Args) -> Result {
+    let who = "pointer-set!";
+    let start = address(rt, a, 0, who)?;
+    let ctype = ffi::ctype(rt, rt.arg(a, 1))?;
+    let offset = rt.fixnum_arg(a, 2, who)? as isize;
+    memory::write(rt, &ctype, start, offset, rt.arg(a, 3))?;
+    Ok(Value::UNSPECIFIED)
+}
+
+/// Argument 0, something that can stay in its place.
+fn pinnable(rt: &Rt, a: Args, who: &'static str) -> Result {
+    let v = rt.arg(a, 0);
+    if v.is_pointer() {
+        Ok(v)
+    } else {
+        Fault::wrong_type(who, 1, "an object in the heap", v)
+    }
+}
+
+/// A string is pinned with its body, which is what C gets.
+fn pin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
+    let v = pinnable(rt, a, who)?;
+    let refused = |_| Fault::bad(who, "the object cannot be pinned:", vec![v]);
+    if let Err(e) = rt.heap.pin(v) {
+        return refused(e);
+    }
+    if strings::is_string(v)
+        && let Err(e) = rt.heap.pin(object::field(v, string::BODY))
+    {
+        return refused(e);
+    }
+    Ok(v)
+}
+
+fn unpin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
+    let v = pinnable(rt, a, who)?;
+    if rt.heap.unpin(v).is_err() {
+        let message = "the object is unpinned more often than it was pinned:";
+        return Fault::bad(who, message, vec![v]);
+    }
+    if strings::is_string(v) {
+        // A string that has got another body since is unpinned all the same.
+        let _ = rt.heap.unpin(object::field(v, string::BODY));
+    }
+    Ok(Value::UNSPECIFIED)
+}
+
+/// A pointer to the bytes of a pinned bytevector or string.
+fn data_pointer(rt: &mut Rt, a: Args) -> Result {
+    let who = "%data-pointer";
+    let v = rt.arg(a, 0);
+    let holder = match object::type_id(v) {
+        Some(kinds::BYTEVECTOR) => v,
+        Some(kinds::STRING) => object::field(v, string::BODY),
+        _ => return Fault::wrong_type(who, 1, "a bytevector or a string", v),
+    };
+    if !rt.heap.is_pinned(holder) {
+        return Fault::bad(who, "the object is not pinned:", vec![v]);
+    }
+    pointer(rt, holder.addr().word(1).raw())
+}
+
+const HANDLE_BITS: usize = 1;
+
+fn handle_object(rt: &mut Rt, h: Handle) -> Result {
+    let header = bowline_layout::Header::new(bowline_layout::Shape::Bytes, kinds::HANDLE, 8);
+    let v = rt.heap.alloc(header, bowline_layout::Tag::Object)?;
+    object::set_raw(v, HANDLE_BITS, h.bits());
+    Ok(v)
+}
+
+fn make_handle(rt: &mut Rt, a: Args, kind: HandleKind) -> Result {
+    let made = Handles::of(&rt.heap).create(rt.arg(a, 0), kind);
+    let h = honoured(rt, a, "make-handle", made)?;
+    handle_object(rt, h)
+}
+
+fn handle(rt: &Rt, a: Args, who: &'static str) -> Result<Handle> {
+    let v = rt.typed(a, 0, who, kinds::HANDLE, "a handle")?;
+    match Handle::from_bits(object::raw(v, HANDLE_BITS)) {
+        Some(h) => Ok(h),
+        None => Fault::wrong_type(who, 1, "a handle", v),
+    }
+}
+
+fn honoured<T>(
+    rt: &Rt,
+    a: Args,
+    who: &'static str,
+    result: std::result::Result<T, HandleError>,
+) -> Result<T> {
+    result.or_else(|e| Fault::bad(who, e.to_string(), vec![rt.arg(a, 0)]))
+}

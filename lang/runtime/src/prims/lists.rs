@@ -56,7 +56,7 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(list_length(rt.arg(a, 0)).is_some()))
     }),
     rest("list", 0, |rt, a| list(rt, a, 0)),
-    rest("cons*", 1, |rt, a| cons_star(rt, a)),
+    rest("cons*", 1, cons_star),
     row("make-list", 1, 2, make_list),
     row("length", 1, 1, |rt, a| {
         Ok(Value::fixnum(rt.list_arg(a, 0, "length")? as i64))

@@ -41,6 +41,7 @@ fn runtime(config: HeapConfig) -> Rt {
 }
 
 fn run_file(text: &str, config: HeapConfig) {
+    let zealous = config.zeal != Zeal::Off;
     let mut session = Session::new(runtime(config));
     let mut failures = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -62,6 +63,8 @@ fn run_file(text: &str, config: HeapConfig) {
         }
     }
     session.rt.flush_ports();
+    let stats = session.rt.heap().stats();
+    assert!(!zealous || stats.collections > 10 && stats.moved_objects > 10);
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
