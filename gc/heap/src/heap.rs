@@ -353,6 +353,13 @@ impl Heap {
         }
     }
 
+    /// How many collections there were: while this stays the same, so do all addresses, a
+    /// [`Heap::freeze`] apart.
+    #[inline]
+    pub fn collections(&self) -> u64 {
+        self.counters.collections()
+    }
+
     /// The heap's figures. `pinned_bytes_now` covers the counted pins: see [`Mutator::stats`]. The
     /// calling thread is Managed.
     pub fn stats(&self) -> GcStats {

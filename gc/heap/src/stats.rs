@@ -71,6 +71,11 @@ impl Counters {
         moved.0 - before
     }
 
+    /// How many collections of either kind there were.
+    pub(crate) fn collections(&self) -> u64 {
+        self.minor.load(Ordering::Relaxed) + self.major.load(Ordering::Relaxed)
+    }
+
     /// The figures that are counted; the others are 0.
     pub(crate) fn snapshot(&self) -> GcStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

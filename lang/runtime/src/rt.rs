@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use bowline_gc::{Heap, Mutator};
+use bowline_gc::{FreezeError, Frozen, Heap, MoreRoots, Mutator};
 use bowline_layout::{Shape, Tag, TypeId, Value};
 
 use crate::code::{CodeTable, StubCodes};
@@ -59,6 +59,7 @@ pub struct Rt {
     pub(crate) started: std::time::Instant,
     pub(crate) heap_ref: &'static Heap,
     pub(crate) roots: Arc<Cells>,
+    freezes: u64,
 }
 
 /// The runtime's own roots: indices into `Rt::roots`.
@@ -96,6 +97,7 @@ impl Rt {
             started: std::time::Instant::now(),
             heap_ref: heap,
             roots,
+            freezes: 0,
         };
         rt.prepare_out_of_memory()?;
         rt.open_standard_ports()?;
@@ -266,9 +268,16 @@ impl Rt {
         Ok(list)
     }
 
-    /// How many collections there have been: addresses change only when this does.
-    pub fn collections(&self) -> u64 {
-        self.heap_ref.stats().collections
+    /// A number that changes whenever addresses may have: at every collection and freeze.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.heap_ref.collections() + self.freezes
+    }
+
+    /// Moves everything that lives into the boot heap, `roots` included.
+    pub fn freeze(&mut self, roots: MoreRoots<'_>) -> std::result::Result<Frozen, FreezeError> {
+        self.freezes += 1;
+        self.heap_ref.freeze(&mut self.heap, roots)
     }
 
     /// The heap that this runtime's thread is attached to.

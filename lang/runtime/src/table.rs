@@ -6,11 +6,11 @@
 //! | 2 | how many entries there are |
 //! | 3 | how many slots are not empty: entries and tombstones |
 //! | 4 | the slots: a vector of key, value, key, value … |
-//! | 5 | how many collections there had been when it was last hashed |
+//! | 5 | the heap's epoch when it was last hashed |
 //! | 6 | whether a key was hashed by its address |
 //!
 //! inv:table.epoch — an address is a hash only as long as nothing moves, so a table that hashed by
-//! address is hashed again, in place and without allocating, when there was a collection since.
+//! address is hashed again, in place and without allocating, when the epoch is another.
 //!
 //! Absent on purpose: hash and equality procedures of the user's, which would be called from Rust.
 
@@ -188,7 +188,7 @@ enum Place {
 /// Looks for `key`; the second result says whether its hash depends on an address.
 fn find(rt: &mut Rt, table: Value, key: Value) -> (Place, bool) {
     if object::field(table, BY_ADDRESS) == Value::TRUE
-        && number(table, EPOCH) as u64 != rt.collections()
+        && number(table, EPOCH) as u64 != rt.epoch()
     {
         rehash(rt, table);
     }
@@ -245,7 +245,7 @@ fn fill(rt: &mut Rt, table: Value, entries: &[(Value, Value)]) {
 }
 
 fn note_epoch(rt: &mut Rt, table: Value) {
-    let epoch = rt.collections() as usize;
+    let epoch = rt.epoch() as usize;
     set_number(rt, table, EPOCH, epoch);
 }
 
