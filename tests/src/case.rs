@@ -26,7 +26,7 @@
 //! expected exactly, but for newlines at the end, and expected empty when left out; with `has` after
 //! the name every line must occur, in this order, and other text may stand between.
 //!
-//! inv:case.roundtrip — [`Case::with_results`] changes nothing but `exit`, `stdout` and `stderr`.
+//! [`Case::with_results`] changes nothing but `exit`, `stdout` and `stderr`.
 
 use std::fmt::Write;
 

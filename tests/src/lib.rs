@@ -5,5 +5,7 @@
 //!
 //! Absent on purpose: anything that links the runtime. The products are run as processes.
 
+#![forbid(unsafe_code)]
+
 pub mod case;
 pub mod process;

@@ -1,7 +1,7 @@
 ;;; Procedures over lists: the useful part of SRFI 1 under its names, and stable sorting
 ;;; (`list-sort` of SRFI 132; `sort` takes a list or a vector first).
 ;;;
-;;; inv:lib.reentrant holds here too: no list is changed in place, not even by `delete`.
+;;; No list is changed in place, not even by `delete` (inv:lib.reentrant).
 ;;;
 ;;; Absent on purpose: SRFI 1's linear-update procedures and those that R7RS has.
 (define-library (bowline list)

@@ -1,9 +1,8 @@
 ;;; Dynamic state: winders, exceptions, parameters, promises. The expander calls the `%with-…`
 ;;; procedures for `guard` and `parameterize`, so neither form may be used in this library.
 ;;;
-;;; Invariants
-;;; - No procedure here is known to Rust except through `%install-hook!`; Rust never calls back.
-;;; - inv:lib.winders  The list of winders changes by one winder at a time, outside of its thunks.
+;;; Rust knows the procedures here through `%install-hook!` only. The list of winders changes by one
+;;; winder at a time, and never while one of its thunks runs.
 ;;;
 ;;; Absent on purpose: what the expander treats itself, and `raise` and `error`, which are
 ;;; primitives so that a report names the place of the call even when it is a tail call.
