@@ -191,35 +191,40 @@ fn result_too_large() {
     assert!(toy.pending.is_some());
 }
 
-/// A thread that sits in C delays nobody's collection.
+/// A thread that sits in C delays nobody's collection: here it waits for what comes afterwards.
 fn blocking() {
-    static IN_C: AtomicBool = AtomicBool::new(false);
+    static NEAR: AtomicBool = AtomicBool::new(false);
     let mut toy = Toy::start();
     let heap = toy.mutator.heap();
-    let sleeper = std::thread::spawn(move || {
+    let mut ends = [0; 2];
+    // SAFETY: two file descriptors are written.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+    // A collection that waited for the reader would wait for ever.
+    // SAFETY: the default action ends the process.
+    unsafe { libc::alarm(60) };
+    let reader = std::thread::spawn(move || {
         let mut toy = Toy::on(heap);
-        let poll = crate::toy::libc_function("poll", "(bytevector ulong int)", "int");
-        let none = toy.bytes(b"nobody is polled");
-        toy.mutator.push(none);
-        IN_C.store(true, Ordering::SeqCst);
-        assert_eq!(
-            toy.value(&poll, &[none, Value::fixnum(0), Value::fixnum(400)]),
-            Value::fixnum(0)
-        );
-        assert_eq!(bytes(toy.mutator.pop()), b"nobody is polled");
+        let read = crate::toy::libc_function("read", "(int bytevector size_t)", "ssize_t");
+        let buffer = toy.bytes(&[0; 5]);
+        toy.mutator.push(buffer);
+        NEAR.store(true, Ordering::SeqCst);
+        let fd = Value::fixnum(i64::from(ends[0]));
+        let buffer = toy.mutator.get(0);
+        let n = toy.value(&read, &[fd, buffer, Value::fixnum(5)]);
+        assert_eq!(n, Value::fixnum(5));
+        assert_eq!(bytes(toy.mutator.pop()), b"after");
     });
-    while !IN_C.load(Ordering::SeqCst) {
+    while !NEAR.load(Ordering::SeqCst) {
         toy.mutator.poll();
         std::thread::yield_now();
     }
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    let before = std::time::Instant::now();
-    toy.churn();
-    assert!(
-        before.elapsed().as_millis() < 300,
-        "the sleeper was waited for"
-    );
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        toy.churn();
+    }
+    // SAFETY: five bytes are there to be written.
+    unsafe { libc::write(ends[1], b"after".as_ptr().cast(), 5) };
     toy.mutator.enter_native();
-    sleeper.join().expect("no panic");
+    reader.join().expect("no panic");
     toy.mutator.leave_native();
 }
