@@ -3,8 +3,11 @@
 //! Works from its own stack. What is built so far hangs on one root: a heap list with one element
 //! per level of nesting, because neither the width nor the depth of data is bounded by the root
 //! stack.
+//!
+//! What the datum shares (acyclic labels in text, parts that a macro used twice) is shared in the
+//! heap too: a part that has several owners is built once and remembered by its address in Rust.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bowline_layout::Value;
@@ -41,11 +44,34 @@ enum Action {
 struct Builder<'a> {
     rt: &'a mut Rt,
     literal: bool,
-    levels: Vec<Level>,
+    /// Each with the key of a part that may come again.
+    levels: Vec<(Level, Option<Key>)>,
+    /// Where in the vector at `shared` a part that has been built is.
+    memo: HashMap<Key, usize>,
+    /// Root stack position of a vector of built parts.
+    shared: usize,
     /// Root stack position of the accumulators, a list, innermost first.
     accumulators: usize,
     /// Root stack position of the labels: a list of (label . value).
     labels: usize,
+}
+
+/// The address of a part in Rust.
+type Key = usize;
+
+/// The key of a part that has more owners than the datum around it and its copy in an `Action`.
+fn key_of(kind: &DatumKind) -> Option<Key> {
+    fn key<T: ?Sized>(part: &Rc<T>) -> Option<Key> {
+        (Rc::strong_count(part) > 2).then(|| Rc::as_ptr(part).addr())
+    }
+    match kind {
+        DatumKind::List(items) if items.is_empty() => None,
+        DatumKind::List(items) | DatumKind::Vector(items) => key(items),
+        DatumKind::Improper(items, _) => key(items),
+        DatumKind::String(text) => key(text),
+        DatumKind::Bytevector(bytes) => key(bytes),
+        _ => None,
+    }
 }
 
 impl Rt {
@@ -54,12 +80,15 @@ impl Rt {
         let height = self.height();
         self.push(Value::NIL);
         self.push(Value::NIL);
+        self.push(Value::FALSE);
         let mut builder = Builder {
             rt: self,
             literal,
             levels: Vec::new(),
+            memo: HashMap::new(),
             accumulators: height,
             labels: height + 1,
+            shared: height + 2,
         };
         let result = builder.run(datum.clone());
         let labels = self.at(height + 1);
@@ -81,19 +110,48 @@ impl Builder<'_> {
         loop {
             action = match action {
                 Action::Enter(datum) => self.enter(&datum)?,
-                Action::Next => self.next(),
+                Action::Next => self.next()?,
                 Action::Done(v) if self.levels.is_empty() => return Ok(v),
                 Action::Done(v) => self.absorb(v)?,
             };
         }
     }
 
-    fn push_level(&mut self, level: Level, accumulator: Value) -> Result<()> {
+    fn push_level(&mut self, level: Level, key: Option<Key>, accumulator: Value) -> Result<()> {
         let list = self.rt.at(self.accumulators);
         let list = self.rt.cons(accumulator, list)?;
         self.rt.set_at(self.accumulators, list);
-        self.levels.push(level);
+        self.levels.push((level, key));
         Ok(())
+    }
+
+    /// Remembers a part that may come again. Gives it back as it is then.
+    fn remember(&mut self, key: Option<Key>, v: Value) -> Result {
+        let Some(key) = key else {
+            return Ok(v);
+        };
+        let index = self.memo.len();
+        let parts = self.rt.at(self.shared);
+        let room = if parts.is_true() {
+            object::length(parts)
+        } else {
+            0
+        };
+        let mut v = v;
+        if index == room {
+            self.rt.push(v);
+            let more = self.rt.make_vector((room * 2).max(8), Value::FALSE)?;
+            v = self.rt.pop();
+            let parts = self.rt.at(self.shared);
+            for i in 1..=room {
+                object::init(more, i, object::field(parts, i));
+            }
+            self.rt.set_at(self.shared, more);
+        }
+        let parts = self.rt.at(self.shared);
+        object::store(&mut self.rt.heap, parts, 1 + index, v);
+        self.memo.insert(key, index);
+        Ok(v)
     }
 
     fn pop_level(&mut self) -> Value {
@@ -113,24 +171,32 @@ impl Builder<'_> {
     }
 
     fn enter(&mut self, datum: &Datum) -> Result<Action> {
+        let key = key_of(&datum.kind);
+        if let Some(index) = key.and_then(|key| self.memo.get(&key)) {
+            let parts = self.rt.at(self.shared);
+            return Ok(Action::Done(object::field(parts, 1 + index)));
+        }
         match &datum.kind {
             DatumKind::List(items) if items.is_empty() => return Ok(Action::Done(Value::NIL)),
             DatumKind::List(items) => {
-                self.push_level(Level::List(Rc::clone(items), items.len()), Value::NIL)?;
+                self.push_level(Level::List(Rc::clone(items), items.len()), key, Value::NIL)?;
             }
             DatumKind::Improper(items, tail) => {
-                self.push_level(Level::Tail(Rc::clone(items)), Value::NIL)?;
+                self.push_level(Level::Tail(Rc::clone(items)), key, Value::NIL)?;
                 return Ok(Action::Enter(Datum::clone(tail)));
             }
             DatumKind::Vector(items) => {
                 let vector = self.rt.make_vector(items.len(), Value::FALSE)?;
-                self.push_level(Level::Vector(Rc::clone(items), items.len()), vector)?;
+                self.push_level(Level::Vector(Rc::clone(items), items.len()), key, vector)?;
             }
             DatumKind::Labelled(label, inner) => {
-                self.push_level(Level::Label(*label), Value::NIL)?;
+                self.push_level(Level::Label(*label), None, Value::NIL)?;
                 return Ok(Action::Enter(Datum::clone(inner)));
             }
-            atom => return Ok(Action::Done(self.atom(atom)?)),
+            atom => {
+                let v = self.atom(atom)?;
+                return Ok(Action::Done(self.remember(key, v)?));
+            }
         }
         Ok(Action::Next)
     }
@@ -154,30 +220,35 @@ impl Builder<'_> {
         }
     }
 
-    fn next(&mut self) -> Action {
+    fn next(&mut self) -> Result<Action> {
         match self.levels.last_mut() {
-            Some(Level::List(items, left) | Level::Vector(items, left)) if *left > 0 => {
+            Some((Level::List(items, left) | Level::Vector(items, left), _)) if *left > 0 => {
                 *left -= 1;
-                Action::Enter(items[*left].clone())
+                Ok(Action::Enter(items[*left].clone()))
             }
-            _ => Action::Done(self.pop_level()),
+            last => {
+                let key = last.and_then(|level| level.1);
+                let v = self.pop_level();
+                Ok(Action::Done(self.remember(key, v)?))
+            }
         }
     }
 
     fn absorb(&mut self, v: Value) -> Result<Action> {
         match self.levels.last_mut() {
-            Some(Level::Tail(items)) => {
-                let (items, n) = (Rc::clone(items), items.len());
-                self.levels.pop();
-                self.levels.push(Level::List(items, n));
+            Some((level @ Level::Tail(_), _)) => {
+                if let Level::Tail(items) = level {
+                    let (items, n) = (Rc::clone(items), items.len());
+                    *level = Level::List(items, n);
+                }
                 self.set_accumulator(v);
             }
-            Some(Level::Vector(_, i)) => {
+            Some((Level::Vector(_, i), _)) => {
                 let i = *i;
                 let vector = self.accumulator();
                 object::store(&mut self.rt.heap, vector, 1 + i, v);
             }
-            Some(Level::Label(label)) => {
+            Some((Level::Label(label), _)) => {
                 let label = Value::fixnum((*label).into());
                 let entry = self.rt.cons(label, v)?;
                 let labels = self.rt.at(self.labels);

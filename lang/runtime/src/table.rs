@@ -187,8 +187,7 @@ enum Place {
 
 /// Looks for `key`; the second result says whether its hash depends on an address.
 fn find(rt: &mut Rt, table: Value, key: Value) -> (Place, bool) {
-    if object::field(table, BY_ADDRESS) == Value::TRUE
-        && number(table, EPOCH) as u64 != rt.epoch()
+    if object::field(table, BY_ADDRESS) == Value::TRUE && number(table, EPOCH) as u64 != rt.epoch()
     {
         rehash(rt, table);
     }
