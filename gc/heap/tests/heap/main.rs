@@ -55,7 +55,10 @@ fn main() {
     }
     let trials = cases()
         .into_iter()
-        .map(|case| Trial::test(case.name, move || run(case)))
+        .map(|case| {
+            Trial::test(case.name, move || run(case))
+                .with_ignored_flag(case.slow && cfg!(debug_assertions))
+        })
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -10,6 +10,8 @@ pub(crate) struct Case {
     pub(crate) body: fn(),
     /// The trial must fail with this on standard error.
     pub(crate) dies_with: Option<&'static str>,
+    /// The trial takes minutes without optimisation, where it is ignored.
+    pub(crate) slow: bool,
 }
 
 /// A trial that must succeed.
@@ -18,6 +20,17 @@ pub(crate) const fn case(name: &'static str, body: fn()) -> Case {
         name,
         body,
         dies_with: None,
+        slow: false,
+    }
+}
+
+/// A trial that must succeed and takes minutes without optimisation.
+pub(crate) const fn slow(name: &'static str, body: fn()) -> Case {
+    Case {
+        name,
+        body,
+        dies_with: None,
+        slow: true,
     }
 }
 
@@ -27,6 +40,7 @@ pub(crate) const fn dies(name: &'static str, body: fn(), message: &'static str) 
         name,
         body,
         dies_with: Some(message),
+        slow: false,
     }
 }
 
