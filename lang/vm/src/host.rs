@@ -9,13 +9,10 @@ use std::ops::Range;
 use bowline_ffi::{CallError, Host, Language, PendingExit};
 use bowline_gc::Mutator;
 use bowline_layout::Value;
-use bowline_runtime::printer::{Mode, print, procedure_label};
+use bowline_runtime::printer::procedure_label;
 
-use crate::machine::{Outcome, Pending, Start, fault_of};
+use crate::machine::{Outcome, Pending, Start};
 use crate::vm::Vm;
-
-/// Characters of a value that an error message shows.
-const DESCRIBED: usize = 80;
 
 impl Language for Vm {
     fn to_double(&self, v: Value) -> Option<f64> {
@@ -23,11 +20,7 @@ impl Language for Vm {
     }
 
     fn describe(&self, v: Value) -> String {
-        let text = print(&self.rt, v, Mode::Write);
-        match text.char_indices().nth(DESCRIBED) {
-            Some((end, _)) => format!("{}…", &text[..end]),
-            None => text,
-        }
+        Language::describe(&self.rt, v)
     }
 }
 
@@ -48,7 +41,7 @@ impl Host for Vm {
     }
 
     fn raise_pending(&mut self, error: CallError) {
-        self.pending = Some(Pending::Error(fault_of(error)));
+        self.pending = Some(Pending::Error(error.into()));
     }
 
     fn accepts(&self, procedure: Value, n: usize) -> bool {

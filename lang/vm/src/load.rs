@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bowline_layout::Value;
-use bowline_middle::ir::{FuncId, GlobalId, Module};
+use bowline_middle::ir::{FuncId, GlobalId, Module, PrimitiveId};
 use bowline_runtime::{CodeInfo, kinds};
 
 use crate::compile::{self, CompileError, Constant, Unit, Word};
@@ -91,6 +91,7 @@ fn constants(
         let word = match constant {
             Constant::Word(Word::Bits(bits)) => *bits,
             Constant::Word(Word::Symbol(name)) => vm.rt.intern(name).bits(),
+            Constant::Primitive(p) => primitive(vm, *p)?,
             other => {
                 let made = object(vm, other, layout, start);
                 cell(vm, made.map_err(|_| CompileError::OutOfMemory)?)?
@@ -106,7 +107,6 @@ fn object(vm: &mut Vm, constant: &Constant, layout: &Layout, start: Pc) -> bowli
     match constant {
         Constant::Datum(datum) => vm.rt.datum_to_value(datum, true),
         Constant::Procedure(f) => vm.rt.make_procedure(kinds::CLOSURE, code(*f), &[]),
-        Constant::Primitive(p) => vm.rt.make_primitive(p.0),
         Constant::CaseLambda(clauses) => {
             let height = vm.rt.height();
             for &f in clauses {
@@ -119,8 +119,20 @@ fn object(vm: &mut Vm, constant: &Constant, layout: &Layout, start: Pc) -> bowli
             vm.rt.truncate(height);
             object
         }
-        Constant::Word(_) => Ok(Value::FALSE),
+        // These are not objects of the unit.
+        Constant::Word(_) | Constant::Primitive(_) => Ok(Value::FALSE),
     }
+}
+
+/// The cell of a primitive.
+fn primitive(vm: &mut Vm, p: PrimitiveId) -> Result<u64, CompileError> {
+    if let Some(&address) = vm.primitive_cells.get(&p) {
+        return Ok(address);
+    }
+    let made = vm.rt.make_primitive(p.0);
+    let address = cell(vm, made.map_err(|_| CompileError::OutOfMemory)?)?;
+    vm.primitive_cells.insert(p, address);
+    Ok(address)
 }
 
 /// Puts a value into a cell of its own and returns the cell's address.

@@ -5,12 +5,13 @@
 //!
 //! Absent on purpose: reading and expanding programs. The engine crate does that.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bowline_gc::{Mutator, RootSource as _};
 use bowline_layout::Value;
-use bowline_middle::InlineOp;
+use bowline_middle::{InlineOp, PrimitiveId};
 use bowline_middle::ir::Module;
 use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
@@ -40,9 +41,11 @@ pub(crate) enum Root {
     PendingKont,
     /// The list of values that it brings there.
     PendingValues,
+    /// Memory that is given up when the heap is full, so that handlers have some.
+    Ballast,
 }
 
-const ROOTS: usize = 8;
+const ROOTS: usize = 9;
 
 /// Why a run ended without a value.
 #[derive(Debug)]
@@ -87,6 +90,9 @@ pub struct Vm {
     pub(crate) code: CodeSpace,
     /// Constants that are objects.
     pub(crate) constants: Arc<Cells>,
+    /// The cells of the primitives that are used as values: one object for each, whichever unit
+    /// names it, so that `eq?` knows them.
+    pub(crate) primitive_cells: HashMap<PrimitiveId, u64>,
     pub(crate) stubs: Stubs,
     /// Where the running activation's first frame is.
     pub(crate) floor: Sp,
@@ -98,6 +104,8 @@ pub struct Vm {
     pub(crate) outcome: Outcome,
     pub(crate) pending: Option<Pending>,
     pub(crate) uncaught_trace: Vec<TraceFrame>,
+    /// Full heaps reported since there was ballast last.
+    pub(crate) full: u32,
     /// Whether the stack may go beyond its limit, because a full heap is being reported.
     pub(crate) overdraft: bool,
 }
@@ -149,6 +157,7 @@ impl Vm {
             facts,
             code,
             constants,
+            primitive_cells: HashMap::new(),
             stubs,
             floor: base.at(ROOTS as isize),
             caller_fp: base,
@@ -157,10 +166,12 @@ impl Vm {
             outcome: Outcome::Returned,
             pending: None,
             uncaught_trace: Vec::new(),
+            full: 0,
             overdraft: false,
         };
         vm.set_root(Root::Dyn, dynamic);
         vm.set_root(Root::Winders, Value::NIL);
+        vm.take_ballast();
         Ok(vm)
     }
 

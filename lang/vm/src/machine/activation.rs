@@ -22,12 +22,17 @@ use super::{Regs, execute};
 use crate::raw::{Pc, Sp};
 use crate::vm::{Root, Vm};
 
+/// The number of every activation that has no C below it. They run one after another and nothing is
+/// lost when one ends, so a continuation of an earlier one may be entered in a later one: it then
+/// returns to whoever started that, as at a prompt.
+const OUTERMOST: u64 = 0;
+
 /// Words of an activation's base.
 const BASE: isize = 6;
 
 /// One entry from Rust.
 pub(crate) struct Activation {
-    /// Its number; no two have the same.
+    /// Its number; no two have the same but the outermost ones.
     pub(crate) id: u64,
     /// Where its first frame's arguments are.
     pub(crate) floor: Sp,
@@ -97,9 +102,14 @@ impl Vm {
         }
         let outer = self.floor;
         self.floor = floor;
-        self.next_activation += 1;
+        let id = if self.activations.is_empty() {
+            OUTERMOST
+        } else {
+            self.next_activation += 1;
+            self.next_activation
+        };
         self.activations.push(Activation {
-            id: self.next_activation,
+            id,
             floor,
             caller_fp: self.caller_fp,
         });
@@ -119,7 +129,7 @@ impl Vm {
 
     /// The number of the running activation.
     pub(super) fn activation_id(&self) -> u64 {
-        self.activations.last().map_or(0, |a| a.id)
+        self.activations.last().map_or(OUTERMOST, |a| a.id)
     }
 
     /// The winders with which the running activation was entered.

@@ -1,6 +1,10 @@
 //! What happens when something fails: a fault becomes a condition with a call chain, and the
 //! library's raise procedure is called with it as if from the failing instruction.
 //!
+//! A full heap is reported with the ballast given up, so that handlers have memory to run in. When
+//! the program has got out of the place that filled the heap, ballast is taken in again; a program
+//! that meets a full heap time after time without ever leaving ends.
+//!
 //! Nothing here fails in turn: without room for the call chain the condition goes without one, and
 //! without a raise procedure (before the library has installed it) the run ends.
 
@@ -12,6 +16,11 @@ use crate::vm::{Root, Vm};
 
 /// Words above the limit below which a handler may still be called.
 const LAST_RESORT: isize = 1536;
+
+/// Bytes of memory kept back for reporting a full heap.
+const BALLAST: usize = 256 << 10;
+/// How often a full heap is reported without ballast before the run ends.
+const PATIENCE: u32 = 8;
 
 impl Vm {
     /// Goes on with a fault.
@@ -28,6 +37,14 @@ impl Vm {
                 ..
             }
         );
+        if matches!(*fault, Fault::OutOfMemory) {
+            self.set_root(Root::Ballast, Value::FALSE);
+            self.full += 1;
+            if self.full > PATIENCE {
+                let condition = self.rt.out_of_memory_condition();
+                return self.uncaught(r, condition);
+            }
+        }
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let object = self.rt.condition_of(fault);
@@ -76,6 +93,15 @@ impl Vm {
             None => self.frames(&self.trace(&r)),
         };
         self.end(r, Outcome::Uncaught)
+    }
+
+    /// Keeps memory back for the next full heap, if there is some. May collect: the registers are
+    /// published or not in use.
+    pub(crate) fn take_ballast(&mut self) {
+        if let Ok(ballast) = self.rt.alloc_bytevector(BALLAST) {
+            self.set_root(Root::Ballast, ballast);
+            self.full = 0;
+        }
     }
 
     /// Leaves the loop; whoever entered it looks at the outcome.

@@ -1,37 +1,16 @@
 //! Foreign procedures: the call, its error predicate, and pending exits.
 
 use bowline_ffi::CallError;
-use bowline_layout::{Value, procedure};
-use bowline_runtime::{Fault, object};
+use bowline_layout::Value;
+use bowline_runtime::{FUNCTION_NAME, FUNCTION_PREDICATE, Fault, object};
 
 use super::{Outcome, Pending, Regs};
 use crate::vm::{Root, Vm};
 
-/// Captured words of a foreign procedure.
-const INDEX: usize = procedure::CAPTURED;
-const NAME: usize = procedure::CAPTURED + 1;
-const PREDICATE: usize = procedure::CAPTURED + 2;
-
-/// The fault that an error of the boundary is.
-pub(crate) fn fault_of(error: CallError) -> Box<Fault> {
-    Box::new(match error {
-        CallError::Ffi(error) => Fault::Ffi(error),
-        CallError::OutOfMemory(_) => Fault::OutOfMemory,
-        CallError::PendingExit => Fault::Control {
-            message: "an exit is pending".to_string(),
-            irritants: Vec::new(),
-        },
-    })
-}
-
 impl Vm {
-    fn foreign_index(&self, f: Value) -> usize {
-        object::field(f, INDEX).as_fixnum().unwrap_or(0) as usize
-    }
-
     /// How many arguments a foreign procedure takes.
     pub(super) fn foreign_arity(&self, f: Value) -> (usize, Option<usize>) {
-        let function = self.rt.foreign.procedures.get(self.foreign_index(f));
+        let function = self.rt.foreign.function(f);
         let n = function.map_or(0, |f| f.signature.params.len());
         (n, Some(n))
     }
@@ -44,15 +23,9 @@ impl Vm {
             Ok(r) => r,
             Err((r, fault)) => return self.fault(r, fault),
         };
-        let Some(function) = self
-            .rt
-            .foreign
-            .procedures
-            .get(self.foreign_index(r.closure))
-        else {
+        let Some(function) = self.rt.foreign.function(r.closure) else {
             return self.control_fault(r, "a foreign procedure that is not known", r.closure);
         };
-        let function = std::sync::Arc::clone(function);
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let outer = std::mem::replace(&mut self.caller_fp, r.fp);
@@ -67,13 +40,13 @@ impl Vm {
                 self.foreign_returned(r)
             }
             Err(CallError::PendingExit) => self.resume_pending(r),
-            Err(error) => self.fault(r, fault_of(error)),
+            Err(error) => self.fault(r, error.into()),
         }
     }
 
     /// Asks the predicate about the result if C has set `errno`.
     fn foreign_returned(&mut self, mut r: Regs) -> Regs {
-        let predicate = object::field(r.closure, PREDICATE);
+        let predicate = object::field(r.closure, FUNCTION_PREDICATE);
         if self.rt.errno == 0 || !predicate.is_procedure() {
             r.leave();
             return r;
@@ -92,7 +65,7 @@ impl Vm {
     pub(super) fn foreign_checked(&mut self, mut r: Regs) -> Regs {
         if r.acc.is_true() {
             let errno = r.fp.get(1).as_fixnum().unwrap_or(0) as i32;
-            let who = object::field(r.closure, NAME);
+            let who = object::field(r.closure, FUNCTION_NAME);
             return self.fault(r, Box::new(Fault::System { who, errno }));
         }
         r.acc = r.fp.get(0);

@@ -284,6 +284,12 @@ impl Vm {
         self.set_root(Root::Winders, object::field(k, WINDERS));
         self.overdraft = false;
         r.sp = self.floor;
+        if self.full > 0 {
+            r.sp.put(0, r.acc);
+            self.stack.publish(r.sp.at(1));
+            self.take_ballast();
+            r.acc = r.sp.get(0);
+        }
         self.underflow(r)
     }
 

@@ -37,7 +37,6 @@ use bowline_layout::{Value, procedure};
 use bowline_runtime::object;
 
 pub(crate) use activation::{Activation, Outcome, Pending, Start};
-pub(crate) use foreign::fault_of;
 pub(crate) use stubs::Stubs;
 
 use crate::opcode::{Op, for_each_op};
