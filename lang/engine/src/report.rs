@@ -2,7 +2,7 @@
 //!
 //! The place is that of the innermost frame of the user's own code; frames of the standard library
 //! are left out, as they say nothing about the program. The rest of the chain follows as notes, the
-//! innermost caller first.
+//! innermost caller first; a recursion is one note, without a number: a long chain is cut.
 
 use bowline_layout::Value;
 use bowline_runtime::is_condition;
@@ -34,8 +34,9 @@ pub(crate) fn uncaught(
     if let Some(name) = &first.name {
         diagnostic = diagnostic.with_label(format!("in {name}"));
     }
-    for frame in callers {
-        diagnostic = diagnostic.with_note(caller(frame, sources));
+    for group in callers.chunk_by(|a, b| a.span == b.span && a.name == b.name) {
+        let again = if group.len() > 1 { ", repeatedly" } else { "" };
+        diagnostic = diagnostic.with_note(caller(group[0], sources) + again);
     }
     diagnostic
 }

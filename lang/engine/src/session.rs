@@ -183,10 +183,11 @@ impl Session {
         libraries::embedded(&path).is_some()
     }
 
-    /// Moves all that the library made out of the collector's way (inv:engine.boot).
+    /// Moves all that the library made out of the collector's way (inv:engine.boot). A heap that
+    /// cannot be frozen is merely traced more often.
     fn freeze(&mut self) {
         if !self.frozen {
-            self.frozen = true;
+            self.frozen = self.vm.rt.freeze(&mut |_| ()).is_ok();
         }
     }
 }

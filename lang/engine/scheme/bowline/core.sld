@@ -98,6 +98,12 @@
 
     ;; Vectors and strings
 
+    (define (check-vector who vector)
+      (if (not (vector? vector)) (%type-error who 2 "a vector" vector)))
+
+    (define (check-string who string)
+      (if (not (string? string)) (%type-error who 2 "a string" string)))
+
     (define (shortest size sequences)
       (apply min (map1 size sequences)))
 
@@ -118,6 +124,7 @@
     (define vector-map
       (case-lambda
         ((procedure vector)
+         (check-vector 'vector-map vector)
          (list->vector (map1 procedure (vector->list vector))))
         ((procedure . vectors)
          (list->vector
@@ -126,6 +133,7 @@
     (define vector-for-each
       (case-lambda
         ((procedure vector)
+         (check-vector 'vector-for-each vector)
          (let ((end (vector-length vector)))
            (let loop ((i 0))
              (if (< i end)
@@ -138,6 +146,7 @@
     (define string-map
       (case-lambda
         ((procedure string)
+         (check-string 'string-map string)
          (list->string (map1 procedure (string->list string))))
         ((procedure . strings)
          (list->string
@@ -146,6 +155,7 @@
     (define string-for-each
       (case-lambda
         ((procedure string)
+         (check-string 'string-for-each string)
          (for-each procedure (string->list string)))
         ((procedure . strings)
          (visit-indexed procedure string-ref (shortest string-length strings) strings))))))

@@ -96,7 +96,7 @@
                         (handler object)
                         (raise (%make-condition
                                  'handler-returned
-                                 "exception handler returned"
+                                 "a handler returned from a raise that is not continuable, of"
                                  (list object)
                                  #f))))))))))
 
@@ -139,15 +139,19 @@
         ((value) (%make-parameter value #f))
         ((value converter) (%make-parameter (converter value) converter))))
 
+    (define (check-parameter object)
+      (if (parameter? object) object (%type-error 'parameterize 1 "a parameter" object)))
+
     (define (%with-parameters parameters values thunk)
       (let ((dyn (%dyn)))
         (let loop ((parameters parameters) (values values) (bindings (%dyn-params dyn)))
           (if (pair? parameters)
-              (let ((convert (%parameter-converter (car parameters)))
-                    (value (car values)))
+              (let* ((parameter (check-parameter (car parameters)))
+                     (convert (%parameter-converter parameter))
+                     (value (car values)))
                 (loop (cdr parameters)
                       (cdr values)
-                      (cons (cons (car parameters) (if convert (convert value) value))
+                      (cons (cons parameter (if convert (convert value) value))
                             bindings)))
               (%with-dyn (%make-dyn (%dyn-handlers dyn) bindings) thunk)))))
 
