@@ -47,6 +47,17 @@ struct Draft {
     extra: Extra,
 }
 
+impl Draft {
+    fn nobody(kind: Value, message: String, extra: Extra) -> Draft {
+        Draft {
+            kind,
+            message,
+            who: Who::Nobody,
+            extra,
+        }
+    }
+}
+
 enum Who {
     Nobody,
     Name(&'static str),
@@ -190,19 +201,13 @@ impl Rt {
                 let message = format!("{who}: argument 1 must be a record of type {name}, not");
                 draft(k.type_error, message, Who::First)
             }
-            fault => self.draft_of_system(fault, base),
+            fault => self.draft_of_call(fault, base),
         }
     }
 
-    /// The other half of `draft`: calls, variables, the system.
-    fn draft_of_system(&self, fault: Fault, base: usize) -> Draft {
+    /// The second part of `draft`: calls and variables.
+    fn draft_of_call(&self, fault: Fault, base: usize) -> Draft {
         let k = self.known;
-        let nobody = |kind, message: String, extra| Draft {
-            kind,
-            message,
-            who: Who::Nobody,
-            extra,
-        };
         match fault {
             Fault::Arity {
                 procedure,
@@ -213,57 +218,57 @@ impl Rt {
                 let name = printer::procedure_label(self, procedure);
                 let takes = arity_text(min, max);
                 let message = format!("{name} takes {takes}, but was called with {got}");
-                nobody(k.arity, message, Extra::None)
+                Draft::nobody(k.arity, message, Extra::None)
             }
-            Fault::NotProcedure { .. } => nobody(
-                k.not_procedure,
-                "called an object that is not a procedure:".into(),
-                Extra::None,
-            ),
-            Fault::Unbound { name } => nobody(
-                k.unbound,
-                format!("the variable {name} has no value yet"),
-                Extra::Text(name),
-            ),
-            Fault::Uninitialised { name } => nobody(
-                k.unbound,
-                format!("the variable {name} is used before its initialisation"),
-                Extra::Text(name),
-            ),
-            Fault::Control { message, .. } => nobody(k.control, message, Extra::None),
-            Fault::Port { who, message, .. } => Draft {
-                who: Who::Name(who),
-                ..nobody(k.port, format!("{who}: {message}:"), Extra::None)
-            },
-            Fault::File { who, errno, path } => Draft {
-                who: Who::Name(who),
-                ..nobody(
-                    k.file,
-                    format!("{who}: {path}: {}", errno::text(errno)),
-                    Extra::Number(errno),
-                )
-            },
-            Fault::Io { who, errno } => Draft {
-                who: Who::Name(who),
-                ..nobody(
-                    k.io,
-                    format!("{who}: {}", errno::text(errno)),
-                    Extra::Number(errno),
-                )
-            },
+            Fault::NotProcedure { .. } => {
+                let message = "called an object that is not a procedure:".into();
+                Draft::nobody(k.not_procedure, message, Extra::None)
+            }
+            Fault::Unbound { name } => {
+                let message = format!("the variable {name} has no value yet");
+                Draft::nobody(k.unbound, message, Extra::Text(name))
+            }
+            Fault::Uninitialised { name } => {
+                let message = format!("the variable {name} is used before its initialisation");
+                Draft::nobody(k.unbound, message, Extra::Text(name))
+            }
+            Fault::Control { message, .. } => Draft::nobody(k.control, message, Extra::None),
+            Fault::Exit(status) => Draft::nobody(k.control, format!("exit {status}"), Extra::None),
+            fault => self.draft_of_system(fault, base),
+        }
+    }
+
+    /// The third part of `draft`: ports, the system, C.
+    fn draft_of_system(&self, fault: Fault, base: usize) -> Draft {
+        let k = self.known;
+        let named = |kind, who: &'static str, message, extra| Draft {
+            who: Who::Name(who),
+            ..Draft::nobody(kind, message, extra)
+        };
+        match fault {
+            Fault::Port { who, message, .. } => {
+                named(k.port, who, format!("{who}: {message}:"), Extra::None)
+            }
+            Fault::File { who, errno, path } => {
+                let message = format!("{who}: {path}: {}", errno::text(errno));
+                named(k.file, who, message, Extra::Number(errno))
+            }
+            Fault::Io { who, errno } => {
+                let message = format!("{who}: {}", errno::text(errno));
+                named(k.io, who, message, Extra::Number(errno))
+            }
             Fault::System { errno, .. } => {
                 let who = printer::print(self, self.at(base), printer::Mode::Display);
                 let message = format!("{who}: {}", errno::text(errno));
                 Draft {
                     who: Who::First,
-                    ..nobody(k.system, message, Extra::Number(errno))
+                    ..Draft::nobody(k.system, message, Extra::Number(errno))
                 }
             }
-            Fault::Read { message } => nobody(k.read, message, Extra::None),
-            Fault::Ffi(error) => nobody(k.foreign, error.to_string(), Extra::None),
-            Fault::Exit(status) => nobody(k.control, format!("exit {status}"), Extra::None),
+            Fault::Read { message } => Draft::nobody(k.read, message, Extra::None),
+            Fault::Ffi(error) => Draft::nobody(k.foreign, error.to_string(), Extra::None),
             // Every other fault is drafted above or has its condition already.
-            _ => nobody(k.error, "unknown error".into(), Extra::None),
+            _ => Draft::nobody(k.error, "unknown error".into(), Extra::None),
         }
     }
 

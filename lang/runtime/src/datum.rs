@@ -7,12 +7,13 @@
 //! What the datum shares (acyclic labels in text, parts that a macro used twice) is shared in the
 //! heap too: a part that has several owners is built once and remembered by its address in Rust.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use bowline_layout::Value;
 use bowline_syntax::{Datum, DatumKind};
 
+use crate::addresses::WordSet;
 use crate::fault::Result;
 use crate::kinds;
 use crate::object;
@@ -286,7 +287,7 @@ fn lookup(labels: Value, v: Value) -> Option<Value> {
 
 /// Puts what the labels name where placeholders stand. Allocates nothing in the heap.
 fn resolve(rt: &mut Rt, v: Value, labels: Value) {
-    let mut seen = HashSet::new();
+    let mut seen = WordSet::default();
     let mut stack = vec![v];
     while let Some(v) = stack.pop() {
         let (first, end) = if v.is_pair() {

@@ -4,10 +4,9 @@
 //! (union-find), and two things in one class are taken to be equal; a difference shows elsewhere.
 //! Nothing is allocated in the heap, so addresses are good keys.
 
-use std::collections::HashMap;
-
 use bowline_layout::Value;
 
+use crate::addresses::WordMap;
 use crate::kinds;
 use crate::num;
 use crate::object;
@@ -93,7 +92,7 @@ fn equal_objects(
 
 /// What is taken to be equal: a forest over the words of the objects.
 #[derive(Default)]
-struct Classes(HashMap<u64, u64>);
+struct Classes(WordMap<u64>);
 
 impl Classes {
     fn find(&mut self, start: u64) -> u64 {

@@ -7,12 +7,14 @@
 //! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only
 //! `unsafe`), `fault` and `primitive` (what a primitive is and returns), `rt` (the runtime of one
 //! thread) with `globals`, `code`, `symbols` and `strings`; then the areas: `num`, `condition`
-//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`; `check` and `prims` last.
+//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`; `addresses` and `check` (helpers) and
+//! `prims` last.
 //!
 //! Absent on purpose: evaluation, continuations, and every procedure that calls a procedure.
 
 #![deny(unsafe_code)]
 
+mod addresses;
 mod check;
 mod code;
 mod condition;

@@ -7,8 +7,11 @@
 //! heap object) after the last safepoint. After anything that may allocate, arguments are read
 //! again with `Rt::arg` (inv:rooted.args) and temporaries from where they were pushed.
 //!
-//! inv:object.kind (module `kinds`) — the type id fixes the shape, so a caller that has looked at
-//! the type id, and at the length where it varies, knows that the words it names exist.
+//! The type id fixes the shape (inv:object.kind), so a caller that has looked at the type id, and
+//! at the length where it varies, knows that the words it names exist.
+//!
+//! inv:cells.fixed — a cell of [`Cells`] never moves once it was made, so generated code and the
+//! collector may keep its address.
 //!
 //! Bytes are lent for as long as the heap is borrowed: nothing can allocate, hence nothing can
 //! move, while such a slice lives.
@@ -164,10 +167,7 @@ const CHUNK: usize = 1024;
 const CHUNKS: usize = 1024;
 
 /// Cells at fixed addresses that the collector scans: global variables, the runtime's own roots,
-/// and, as the weak kind, what a port or handle table must not keep alive.
-///
-/// inv:cells.fixed — a cell never moves once it was made, so generated code and the collector may
-/// keep its address.
+/// and, as the weak kind, what a table of ports must not keep alive.
 pub struct Cells {
     chunks: Box<[OnceLock<Box<[AtomicU64]>>]>,
     len: AtomicUsize,

@@ -9,11 +9,10 @@
 //!
 //! Absent on purpose: line breaking.
 
-use std::collections::HashMap;
-
 use bowline_layout::{Value, procedure};
 use bowline_syntax::{write_character, write_string, write_symbol};
 
+use crate::addresses::{WordMap, WordSet};
 use crate::condition;
 use crate::kinds;
 use crate::object;
@@ -37,7 +36,7 @@ pub enum Mode {
 pub fn print(rt: &Rt, v: Value, mode: Mode) -> String {
     let labels = match mode {
         Mode::Shared => shared(v),
-        _ if is_small_tree(v) => HashMap::new(),
+        _ if is_small_tree(v) => Labels::default(),
         _ => cyclic(v),
     };
     let mut printer = Printer {
@@ -96,7 +95,7 @@ fn is_small_tree(v: Value) -> bool {
 }
 
 /// What has been given a label: `None` until it is printed.
-type Labels = HashMap<u64, Option<usize>>;
+type Labels = WordMap<Option<usize>>;
 
 /// Everything that the walk meets again while it is inside it.
 fn cyclic(v: Value) -> Labels {
@@ -104,9 +103,9 @@ fn cyclic(v: Value) -> Labels {
         Enter(Value),
         Leave(Value),
     }
-    let mut labels = Labels::new();
+    let mut labels = Labels::default();
     // Whether a node is on the path; nodes that were left stay, so that each is walked once.
-    let mut seen: HashMap<u64, bool> = HashMap::new();
+    let mut seen: WordMap<bool> = WordMap::default();
     let mut stack = vec![Step::Enter(v)];
     while let Some(step) = stack.pop() {
         match step {
@@ -136,8 +135,8 @@ fn cyclic(v: Value) -> Labels {
 
 /// Everything that occurs twice.
 fn shared(v: Value) -> Labels {
-    let mut labels = Labels::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut labels = Labels::default();
+    let mut seen = WordSet::default();
     let mut stack = vec![v];
     while let Some(v) = stack.pop() {
         let Some((first, end)) = children(v) else {

@@ -1,8 +1,10 @@
 //! The runtime of one thread: heap, symbols, ports, globals, and the root stack's conventions.
 //!
 //! A primitive gets its arguments as positions on the root stack, where the collector updates
-//! them. inv:rooted.args — after anything that may allocate, an argument is read again with
-//! [`Rt::arg`]; a value that is not an argument and must live on is pushed.
+//! them.
+//!
+//! inv:rooted.args — after anything that may allocate, an argument is read again with [`Rt::arg`];
+//! a value that is not an argument and must live on is pushed.
 //!
 //! Absent on purpose: running code. The engine owns an `Rt` and calls into it; nothing here calls
 //! out (inv:primitive.leaf).
@@ -154,7 +156,8 @@ impl Rt {
         self.heap.stack().set(position, v);
     }
 
-    /// Drops temporaries down to a height taken earlier.
+    /// Drops temporaries down to a height taken earlier, as the engine does when a primitive fails
+    /// (inv:primitive.stack).
     #[inline]
     pub fn truncate(&mut self, height: usize) {
         self.heap.stack().truncate(height);

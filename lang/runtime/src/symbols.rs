@@ -36,6 +36,11 @@ impl SymbolTable {
         }
     }
 
+    /// The symbol of this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<Value> {
+        self.map.get(name).copied()
+    }
+
     /// The symbol of this name.
     pub fn intern(&mut self, heap: &mut Mutator, name: &str) -> Value {
         if let Some(&symbol) = self.map.get(name) {

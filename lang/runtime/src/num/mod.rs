@@ -257,7 +257,8 @@ pub(crate) fn division(
     finish(rt, who, divide(which, &x, &y))
 }
 
-/// Whether two numbers are the same for `eqv?`: exactness and the sign of zero count.
+/// Whether two numbers are the same for `eqv?`: exactness and the sign of zero count. Numbers of
+/// different types are different (inv:num.normal).
 pub fn eqv(rt: &Rt, a: Value, b: Value) -> bool {
     if let (Some(x), Some(y)) = (flonum(a), flonum(b)) {
         return x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan();

@@ -195,7 +195,7 @@ impl Rt {
         } else {
             "output"
         };
-        let kind = if f & flags::BINARY != 0 {
+        let kind = if f & flags::TEXTUAL == 0 {
             "binary "
         } else {
             ""

@@ -350,8 +350,13 @@ impl Rt {
 
     /// The interned symbol whose name is the string `text`.
     pub(crate) fn intern_string(&mut self, text: Value) -> Value {
-        let name = self.text(text).to_owned();
-        self.intern(&name)
+        match self.symbols.find(self.text(text)) {
+            Some(symbol) => symbol,
+            None => {
+                let name = self.text(text).to_owned();
+                self.intern(&name)
+            }
+        }
     }
 }
 

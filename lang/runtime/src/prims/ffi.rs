@@ -127,7 +127,7 @@ fn foreign_library(rt: &mut Rt, a: Args) -> Result {
     let library = match rt.arg(a, 0) {
         Value::FALSE => Library::open(None)?,
         _ => {
-            let name = rt.string_arg(a, 0, "foreign-library")?;
+            let name = rt.string_arg(a, 0, "define-foreign-library")?;
             Library::open(Some(rt.text(name)))?
         }
     };
@@ -151,23 +151,30 @@ fn foreign_symbol(rt: &mut Rt, a: Args) -> Result {
     pointer(rt, address.expose_provenance())
 }
 
-/// `(name library symbol types result errno-mode predicate)`
+/// `(name library symbol types result errno-mode predicate)`; messages speak of the form
+/// `define-foreign` that it is made of.
 fn make_foreign_procedure(rt: &mut Rt, a: Args) -> Result {
-    let who = "%make-foreign-procedure";
+    let who = "define-foreign";
+    let wrong = |message, i| Fault::bad(who, message, vec![rt.arg(a, i)]);
     let name = rt.symbol_arg(a, 0, who)?;
+    if !object::is(rt.arg(a, 1), kinds::LIBRARY) {
+        return wrong("the library must be one of define-foreign-library, not", 1);
+    }
     let library = library(rt, a, 1, who)?;
-    let symbol = rt.string_arg(a, 2, who)?;
+    if !strings::is_string(rt.arg(a, 2)) {
+        return wrong("the name in C must be a string, not", 2);
+    }
     let params = ffi::type_exprs(rt, rt.arg(a, 3))?;
-    let signature = match ffi::type_expr(rt, rt.arg(a, 4), 0) {
-        Some(result) => Signature::parse(&params, &result)?,
-        None => return Fault::wrong_type(who, 5, "a type", rt.arg(a, 4)),
+    let Some(result) = ffi::type_expr(rt, rt.arg(a, 4), 0) else {
+        return wrong("the result must be a type, not", 4);
     };
+    let signature = Signature::parse(&params, &result)?;
     let predicate = rt.arg(a, 6);
     if predicate != Value::FALSE && !predicate.is_procedure() {
-        return Fault::wrong_type(who, 7, "a procedure or #f", predicate);
+        return wrong("errno-when wants a procedure, not", 6);
     }
-    let function =
-        ForeignFunction::new(rt.symbol_name(name), &library, rt.text(symbol), signature)?;
+    let symbol = rt.text(rt.arg(a, 2));
+    let function = ForeignFunction::new(rt.symbol_name(name), &library, symbol, signature)?;
     let index = rt.foreign.add_function(function);
     let code = rt.stubs.foreign;
     let words = [index, rt.arg(a, 0), predicate, rt.arg(a, 5)];

@@ -5,6 +5,7 @@
 
 use bowline_layout::Value;
 
+use crate::addresses::WordSet;
 use crate::check::list_length;
 use crate::equal;
 use crate::fault::{Fault, Result};
@@ -217,7 +218,7 @@ fn list_prefix(v: Value) -> i64 {
         return n as i64;
     }
     let (mut n, mut at) = (0, v);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = WordSet::default();
     while at.is_pair() && seen.insert(at.bits()) {
         at = cdr(at);
         n += 1;

@@ -80,6 +80,7 @@ fn string_set(rt: &mut Rt, a: Args) -> Result {
         rt.overwrite_text(s, at, unit);
         return Ok(Value::UNSPECIFIED);
     }
+    // inv:string.lent
     let text = rt.text(s);
     let changed = [&text[..at], unit, &text[at + old.len_utf8()..]].concat();
     rt.replace_text(a.base, &changed)?;
