@@ -48,7 +48,8 @@ impl Cx<'_> {
         if exporters.len() > 1 {
             exporters.retain(|name| *name != super::session::PRIMITIVES);
         }
-        if let Some(library) = exporters.first() {
+        let standard = exporters.iter().find(|name| name.starts_with("(scheme "));
+        if let Some(library) = standard.or(exporters.first()) {
             return vec![format!("{library} exports it: add (import {library})")];
         }
         let module = self.ex.env.module(self.unit.module);
