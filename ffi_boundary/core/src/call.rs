@@ -113,6 +113,7 @@ pub fn call(
     let pinned = room(&mut pinned, &mut more_pinned, n, Value::FALSE);
     let slots = room(&mut slots, &mut more_slots, n, std::ptr::null_mut());
     let id = active::next_id();
+    // The values stay on the root stack throughout (inv:host.rooted).
     let mut lent = Lent::default();
     convert_arguments(function, host, args.start, id, words, pinned, &mut lent)?;
     let first = words.as_mut_ptr();

@@ -110,6 +110,7 @@ impl Plan {
         position: usize,
     ) -> Option<&'static Trampoline> {
         let mut resting = lock(&self.resting);
+        // inv:closure.rest
         let rested = if resting.len() > REST {
             resting.pop_front()
         } else {

@@ -54,6 +54,7 @@ pub(crate) fn end_call(mutator: &Mutator, start: Open) {
 }
 
 impl Locals {
+    /// Ends every local handle from `start` on (`inv:scope.nested`).
     fn end(&mut self, handles: &Handles<'_>, start: usize) {
         let start = start.min(self.handles.len());
         for handle in self.handles.drain(start..).rev() {

@@ -236,6 +236,7 @@ impl Slots {
         {
             loop {
                 let state = slot.state.load(Ordering::Acquire);
+                // inv:handle.generation
                 if generation_of(state) != handle.generation() {
                     break;
                 }
@@ -255,6 +256,7 @@ impl Slots {
     #[cold]
     fn diagnose(&self, handle: Handle) -> HandleError {
         let bits = handle.bits();
+        // inv:handle.tag
         if handle.tag() != self.tag {
             return HandleError::Foreign { bits };
         }

@@ -155,7 +155,11 @@ fn string_results() {
     assert_eq!(got(&mut toy, "no_string"), Value::FALSE);
     // C returns a pointer into the string that it was lent.
     let tail = function("tail", "(string int)", "string");
-    for length in [10usize, 1000, 60_000] {
+    // One allocation more each time, so that zeal strikes at every point of the call.
+    for length in [10usize, 100, 1000, 10_000, 60_000].repeat(3) {
+        toy.mutator
+            .alloc_pair(Value::NIL, Value::NIL)
+            .expect("room");
         let sample: String = (0..length)
             .map(|i| char::from(b'a' + (i % 26) as u8))
             .collect();
