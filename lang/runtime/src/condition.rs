@@ -291,11 +291,15 @@ impl Rt {
             Extra::Text(text) => self.make_string(text)?,
         };
         self.push(extra);
+        // Interned before the message is made: symbols hold still (inv:symbol.boot), strings do not.
+        let name = match draft.who {
+            Who::Name(name) => self.intern(name),
+            _ => Value::FALSE,
+        };
         let message = self.make_string(&draft.message)?;
         let who = match draft.who {
-            Who::Nobody => Value::FALSE,
-            Who::Name(name) => self.intern(name),
             Who::First => self.at(base),
+            _ => name,
         };
         let extra = self.pop();
         let list = self.pop();

@@ -7,6 +7,7 @@
 //! not rooted shows.
 
 mod evaluate;
+mod faults;
 mod large;
 
 use bowline_gc::{HeapConfig, Plan, Zeal};
@@ -93,6 +94,7 @@ fn body(name: &str) {
                 ..HeapConfig::default()
             },
         ),
+        "faults" => faults::run(),
         _ => large::run(rest),
     }
 }
@@ -122,6 +124,7 @@ fn main() {
         names.push(format!("zeal::{file}"));
     }
     names.push("compact::gc".to_string());
+    names.push("faults::all".to_string());
     names.extend(large::NAMES.iter().map(|name| format!("large::{name}")));
     let trials = names
         .into_iter()
