@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bowline_gc::{Mutator, RootSource as _};
 use bowline_layout::Value;
-use bowline_middle::{InlineOp, PrimitiveId};
 use bowline_middle::ir::Module;
+use bowline_middle::{InlineOp, PrimitiveId};
 use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 

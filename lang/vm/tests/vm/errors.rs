@@ -292,8 +292,8 @@ fn exit() {
 }
 
 fn out_of_memory() {
-    let mut w = World::with(|c| c.limit = Some(32 << 20)).library();
-    for _ in 0..5 {
+    let mut w = World::with(|c| c.limit = Some(16 << 20)).library();
+    for _ in 0..2 {
         w.check(
             "(define (fill l) (fill (cons 1 l))) (message (lambda () (fill '())))",
             "\"out of memory: the heap is full\"",
@@ -307,8 +307,8 @@ fn out_of_memory() {
 }
 
 fn endless() {
-    let mut w = World::with(|c| c.limit = Some(32 << 20)).library();
-    for _ in 0..5 {
+    let mut w = World::with(|c| c.limit = Some(16 << 20)).library();
+    for _ in 0..2 {
         w.check(
             "(define (down n) (+ 1 (down n))) (message (lambda () (down 1)))",
             "\"out of memory: the heap is full\"",

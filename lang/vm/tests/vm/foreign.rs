@@ -85,7 +85,7 @@ fn call() {
     w.check("(+ 1 (strlen \"four\"))", "5");
     w.check(
         "(message (lambda () (strlen 5)))",
-        "\"argument 1 of `strlen` must be a string or #f, not 5\"",
+        "\"argument 1 of `strlen` has type string: expected a string or #f, got 5\"",
     );
 }
 
