@@ -153,14 +153,23 @@ pub fn copy_bytes(from: Value, start: usize, to: Value, at: usize, len: usize) {
 }
 
 /// Whether reading from a file descriptor would not wait.
-pub fn input_ready(fd: i32) -> bool {
+pub(crate) fn input_ready(fd: i32) -> bool {
+    poll_input(fd, 0)
+}
+
+/// Waits until reading from a file descriptor does not wait.
+pub(crate) fn wait_for_input(fd: i32) {
+    poll_input(fd, -1);
+}
+
+fn poll_input(fd: i32, timeout: i32) -> bool {
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLIN,
         revents: 0,
     };
     // SAFETY: one pollfd, on this frame, for the length of the call.
-    unsafe { libc::poll(&mut poll, 1, 0) > 0 }
+    unsafe { libc::poll(&mut poll, 1, timeout) > 0 }
 }
 
 const CHUNK: usize = 1024;

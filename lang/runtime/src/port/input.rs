@@ -65,8 +65,9 @@ impl Input {
         }
     }
 
-    pub(super) fn is_stdin(&self) -> bool {
-        matches!(self.source, Source::Stdin)
+    /// Whether the next read would wait for somebody.
+    pub(super) fn would_wait(&self) -> bool {
+        !self.is_ready()
     }
 
     fn rest(&self) -> &[u8] {

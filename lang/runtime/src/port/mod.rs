@@ -50,6 +50,8 @@ pub enum Port {
     Input(Input),
     /// An output port.
     Output(Output),
+    /// A memory port that was closed; what it got can still be had.
+    Kept(Output),
     /// A port of either direction that was closed.
     Closed,
 }
@@ -139,7 +141,7 @@ impl Rt {
         let flags = match &port {
             Port::Input(p) => flags::INPUT | p.flags(),
             Port::Output(p) => flags::OUTPUT | p.flags(),
-            Port::Closed => 0,
+            Port::Kept(_) | Port::Closed => 0,
         };
         // The object comes first: an entry without an owner would never be swept.
         let zero = Value::fixnum(0);
@@ -184,7 +186,7 @@ impl Rt {
 
     /// Whether a port is open.
     pub fn port_is_open(&self, v: Value) -> bool {
-        !matches!(self.ports.entries[index(v)], Port::Closed)
+        !matches!(self.ports.entries[index(v)], Port::Closed | Port::Kept(_))
     }
 
     /// How a port prints.
@@ -226,8 +228,34 @@ impl Rt {
         Ok(index(v))
     }
 
-    /// The state of an open input port with these flags.
+    /// The state of an open input port with these flags, to be read from. For a keyboard or a pipe
+    /// that has nothing yet this waits, as a thread that delays no collection.
     pub(crate) fn input(
+        &mut self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+        kind: i64,
+    ) -> Result<&mut Input> {
+        self.input_state(who, position, v, kind)?;
+        let i = index(v);
+        if matches!(&self.ports.entries[i], Port::Input(p) if p.would_wait()) {
+            self.flush_stdout();
+            self.heap.enter_native();
+            object::wait_for_input(libc::STDIN_FILENO);
+            self.heap.leave_native();
+        }
+        match &mut self.ports.entries[i] {
+            Port::Input(p) => Ok(p),
+            _ => Err(Box::new(Fault::Io {
+                who,
+                errno: libc::EBADF,
+            })),
+        }
+    }
+
+    /// The state of an open input port with these flags, to be looked at.
+    pub(crate) fn input_state(
         &mut self,
         who: &'static str,
         position: usize,
@@ -242,9 +270,6 @@ impl Rt {
             "an input port"
         };
         let i = self.check_port(who, position, v, flags::INPUT | kind, expected)?;
-        if matches!(&self.ports.entries[i], Port::Input(p) if p.is_stdin()) {
-            self.flush_stdout();
-        }
         match &mut self.ports.entries[i] {
             Port::Input(p) => Ok(p),
             _ => Fault::wrong_type(who, position, expected, v),
@@ -316,15 +341,20 @@ impl Rt {
         let i = index(v);
         let state = std::mem::replace(&mut self.ports.entries[i], Port::Closed);
         match state {
-            Port::Output(mut out) => io(who, out.flush()),
-            _ => Ok(()),
+            Port::Kept(out) => self.ports.entries[i] = Port::Kept(out),
+            Port::Output(out) if port_flags(v) & flags::MEMORY != 0 => {
+                self.ports.entries[i] = Port::Kept(out);
+            }
+            Port::Output(mut out) => return io(who, out.flush()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// What was written to a memory port so far.
     pub(crate) fn output_so_far(&self, v: Value) -> Vec<u8> {
         match &self.ports.entries[index(v)] {
-            Port::Output(out) => out.memory().to_vec(),
+            Port::Output(out) | Port::Kept(out) => out.memory().to_vec(),
             _ => Vec::new(),
         }
     }

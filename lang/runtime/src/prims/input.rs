@@ -77,7 +77,7 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(c.map_or(Value::EOF, Value::char))
     }),
     row("%char-ready?", 1, 1, |rt, a| {
-        Ok(Value::bool(text_port(rt, a, 0, "char-ready?")?.is_ready()))
+        ready(rt, a, "char-ready?", flags::TEXTUAL)
     }),
     row("%read-line", 1, 1, |rt, a| {
         let line = io("read-line", text_port(rt, a, 0, "read-line")?.line())?;
@@ -98,7 +98,7 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(b.map_or(Value::EOF, |b| Value::fixnum(b.into())))
     }),
     row("%u8-ready?", 1, 1, |rt, a| {
-        Ok(Value::bool(byte_port(rt, a, 0, "u8-ready?")?.is_ready()))
+        ready(rt, a, "u8-ready?", flags::BINARY)
     }),
     row("%read-bytevector", 2, 2, |rt, a| {
         let n = rt.size_arg(a, 0, "read-bytevector")?;
@@ -189,6 +189,11 @@ fn text_port<'a>(rt: &'a mut Rt, a: Args, i: usize, who: &'static str) -> Result
 fn byte_port<'a>(rt: &'a mut Rt, a: Args, i: usize, who: &'static str) -> Result<&'a mut Input> {
     let port = rt.arg(a, i);
     rt.input(who, i + 1, port, flags::BINARY)
+}
+
+fn ready(rt: &mut Rt, a: Args, who: &'static str, kind: i64) -> Result {
+    let port = rt.arg(a, 0);
+    Ok(Value::bool(rt.input_state(who, 1, port, kind)?.is_ready()))
 }
 
 fn string_or_eof(rt: &mut Rt, text: Option<String>) -> Result {
