@@ -34,7 +34,11 @@ fn symbol(name: &str) -> Doc {
 
 impl Printer<'_> {
     fn var(&self, var: VarId) -> Doc {
-        let name = self.unit.vars.get(var.0 as usize).map_or("", |name| name.as_str());
+        let name = self
+            .unit
+            .vars
+            .get(var.0 as usize)
+            .map_or("", |name| name.as_str());
         symbol(&format!("{name}.{}", var.0))
     }
 
@@ -114,9 +118,7 @@ impl Printer<'_> {
             }
             Expr::BoxNew(value) => self.form("box-new", 1, [&**value]),
             Expr::BoxGet(var) => Doc::form("box-get", 1, [self.var(*var)]),
-            Expr::BoxSet(var, value) => {
-                Doc::form("box-set", 1, [self.var(*var), self.expr(value)])
-            }
+            Expr::BoxSet(var, value) => Doc::form("box-set", 1, [self.var(*var), self.expr(value)]),
             Expr::CheckBound(value, ..) => self.form("check-bound", 1, [&**value]),
             Expr::Jump(label, args) => self.headed("jump", self.var(*label), args),
             _ => self.binding(expr),

@@ -81,7 +81,9 @@ impl Module {
             return self.plain.get(name);
         }
         let list = self.marked.get(name)?;
-        list.iter().find(|(set, _)| *set == scopes).map(|(_, entry)| entry)
+        list.iter()
+            .find(|(set, _)| *set == scopes)
+            .map(|(_, entry)| entry)
     }
 
     /// Binds a name, in place of what it was bound to.
@@ -106,9 +108,18 @@ impl Module {
     }
 }
 
+/// A live local binding.
+struct Local {
+    scopes: ScopeSet,
+    binding: Binding,
+    /// Whether the sets of all older bindings of the name are inside this one's: then none of them
+    /// can be meant where this one can. So it is unless macros are at work.
+    shadows_all: bool,
+}
+
 /// All bindings.
 pub(crate) struct Env {
-    locals: FxHashMap<Symbol, Vec<(ScopeSet, Binding)>>,
+    locals: FxHashMap<Symbol, Vec<Local>>,
     /// The names of the live local bindings, in order.
     trail: Vec<Symbol>,
     modules: Vec<Module>,
@@ -164,13 +175,19 @@ impl Env {
     }
 
     /// Binds a local name; `false` if exactly this identifier is bound already.
-    pub(crate) fn bind(&mut self, ident: &Ident, binding: Binding) -> bool {
+    pub(crate) fn bind(&mut self, ident: &Ident, binding: Binding, table: &Scopes) -> bool {
         let list = self.locals.entry(ident.name.clone()).or_default();
-        // The newest come last, and an equal set can only stem from the same form.
-        if list.iter().rev().any(|(set, _)| *set == ident.scopes) {
+        if list.iter().rev().any(|local| local.scopes == ident.scopes) {
             return false;
         }
-        list.push((ident.scopes, binding));
+        let shadows_all = list
+            .last()
+            .is_none_or(|last| last.shadows_all && table.is_subset(last.scopes, ident.scopes));
+        list.push(Local {
+            scopes: ident.scopes,
+            binding,
+            shadows_all,
+        });
         self.trail.push(ident.name.clone());
         true
     }
@@ -178,9 +195,9 @@ impl Env {
     /// Gives a local name bound before another meaning.
     pub(crate) fn rebind(&mut self, ident: &Ident, binding: Binding) {
         let list = self.locals.get_mut(&ident.name);
-        let found = list.and_then(|l| l.iter_mut().rev().find(|(set, _)| *set == ident.scopes));
-        if let Some(entry) = found {
-            entry.1 = binding;
+        let same = |local: &&mut Local| local.scopes == ident.scopes;
+        if let Some(local) = list.and_then(|list| list.iter_mut().rev().find(same)) {
+            local.binding = binding;
         }
     }
 
@@ -193,9 +210,13 @@ impl Env {
             others: Vec::new(),
         };
         if let Some(list) = self.locals.get(name) {
-            for (set, binding) in list.iter().rev() {
-                if search.offer(*set, *binding) {
-                    return Resolution::Bound(*binding);
+            for local in list.iter().rev() {
+                let fits = search.offer(local.scopes, local.binding);
+                if fits && local.scopes == scopes {
+                    return Resolution::Bound(local.binding);
+                }
+                if fits && local.shadows_all {
+                    break;
                 }
             }
         }
@@ -228,7 +249,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Considers a binding; `true` when nothing can be better.
+    /// Considers a binding; whether it can be meant.
     fn offer(&mut self, set: ScopeSet, binding: Binding) -> bool {
         if !self.table.is_subset(set, self.scopes) {
             return false;
@@ -248,7 +269,7 @@ impl Search<'_> {
             }
             None => self.best = Some((set, binding)),
         }
-        set == self.scopes
+        true
     }
 
     fn finish(self) -> Resolution {

@@ -5,20 +5,20 @@
 
 #![forbid(unsafe_code)]
 
-mod fx;
-mod limits;
+pub mod core;
 mod core_print;
+mod env;
+mod expand;
+mod fx;
+pub mod ir;
+mod limits;
+pub mod passes;
 mod pretty;
 mod prims;
-mod special;
-mod scope;
-mod stx;
-pub mod core;
-mod env;
 mod rules;
-mod expand;
-pub mod passes;
-pub mod ir;
+mod scope;
+mod special;
+mod stx;
 
 pub use expand::{Expander, ReplEnv, SourceLoader};
 pub use limits::STACK_BYTES;

@@ -11,7 +11,7 @@
 //! inv:middle.scope-order — scopes are numbered in order of creation, and along a path of the trie
 //! the numbers ascend.
 //!
-//! Absent on purpose: forgetting. A set costs 24 bytes for the life of the expander.
+//! Absent on purpose: forgetting. A set costs 32 bytes for the life of the expander.
 
 use crate::fx::FxHashMap;
 
@@ -33,6 +33,8 @@ struct Node {
     parent: ScopeSet,
     scope: Scope,
     len: u32,
+    /// A node further up, so that any is found in logarithmically many steps.
+    jump: ScopeSet,
     /// The nearest node, this one or before it, that adds a module's scope; 0 when there is none.
     module_node: u32,
     /// A bit for each scope, several sharing one: a quick way to see that a set is no subset.
@@ -67,6 +69,7 @@ impl Scopes {
             parent: ScopeSet::EMPTY,
             scope: Scope(0),
             len: 0,
+            jump: ScopeSet::EMPTY,
             module_node: 0,
             mask: 0,
         };
@@ -118,10 +121,20 @@ impl Scopes {
         } else {
             child.0
         };
+        let (near, far) = (
+            self.node(parent.jump),
+            self.node(self.node(parent.jump).jump),
+        );
+        let jump = if parent.len - near.len == near.len - far.len {
+            near.jump
+        } else {
+            set
+        };
         let node = Node {
             parent: set,
             scope,
             len: parent.len + 1,
+            jump,
             module_node,
             mask: parent.mask | 1 << (scope.0 & 63),
         };
@@ -168,7 +181,10 @@ impl Scopes {
             return self.last_union.2;
         }
         let scopes: Vec<Scope> = self.members(b).collect();
-        let all = scopes.into_iter().rev().fold(a, |set, scope| self.add(set, scope));
+        let all = scopes
+            .into_iter()
+            .rev()
+            .fold(a, |set, scope| self.add(set, scope));
         self.last_union = (a, b, all);
         all
     }
@@ -190,11 +206,29 @@ impl Scopes {
         self.node(set).len
     }
 
+    /// The oldest `len` scopes of a set.
+    fn prefix(&self, set: ScopeSet, len: u32) -> ScopeSet {
+        let mut at = set;
+        while self.node(at).len > len {
+            let node = self.node(at);
+            at = if self.node(node.jump).len >= len {
+                node.jump
+            } else {
+                node.parent
+            };
+        }
+        at
+    }
+
     /// Whether every scope of `a` is in `b`.
     pub(crate) fn is_subset(&self, a: ScopeSet, b: ScopeSet) -> bool {
         let (mut a, mut b) = (a, b);
         if self.node(a).mask & !self.node(b).mask != 0 {
             return false;
+        }
+        // The common case: `b` grew out of `a`.
+        if self.prefix(b, self.node(a).len) == a {
+            return true;
         }
         while a != b && a != ScopeSet::EMPTY {
             let (a_node, b_node) = (self.node(a), self.node(b));

@@ -169,7 +169,10 @@ impl Stx {
     }
 
     fn push_all(&self, items: &[Stx], scopes: &mut Scopes) -> Vec<Stx> {
-        items.iter().map(|item| item.pushed(self.scopes, scopes)).collect()
+        items
+            .iter()
+            .map(|item| item.pushed(self.scopes, scopes))
+            .collect()
     }
 
     /// Its shape and parts.
@@ -226,9 +229,7 @@ impl Stx {
             Node::Datum(datum) => datum.clone(),
             Node::Identifier(name, span) => Datum::new(DatumKind::Symbol(name.clone()), *span),
             Node::List(items, span) => Datum::list(strip(items), *span),
-            Node::Vector(items, span) => {
-                Datum::new(DatumKind::Vector(strip(items).into()), *span)
-            }
+            Node::Vector(items, span) => Datum::new(DatumKind::Vector(strip(items).into()), *span),
             Node::Improper(items, tail, span) => {
                 Datum::list_with_tail(strip(items), tail.to_datum(), *span)
             }

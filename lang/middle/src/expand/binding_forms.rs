@@ -116,7 +116,9 @@ impl Cx<'_> {
         for (ident, init) in bindings {
             let init = self.scoped_by(init, &set);
             let init = self.expand_named(&init, &ident.name)?;
-            let scopes = set.iter().fold(ident.scopes, |s, &x| self.ex.scopes.add(s, x));
+            let scopes = set
+                .iter()
+                .fold(ident.scopes, |s, &x| self.ex.scopes.add(s, x));
             let scope = self.ex.scopes.fresh();
             let ident = Ident {
                 scopes,

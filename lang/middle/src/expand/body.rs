@@ -64,7 +64,9 @@ impl Cx<'_> {
     }
 
     fn finish_body(&mut self, items: Vec<Item>, form: &Form<'_>) -> Result<Expr> {
-        let last_definition = items.iter().rposition(|item| !matches!(item, Item::Expr(_)));
+        let last_definition = items
+            .iter()
+            .rposition(|item| !matches!(item, Item::Expr(_)));
         let expressions = last_definition.map_or(0, |last| last + 1);
         if expressions == items.len() {
             return form.bad("its body does not end with an expression");
@@ -121,8 +123,10 @@ impl Cx<'_> {
         span: Span,
     ) -> Result<()> {
         let init = self.expand(init)?;
-        let params: Vec<VarId> =
-            places.iter().map(|(_, name)| self.fresh_var(name.clone())).collect();
+        let params: Vec<VarId> = places
+            .iter()
+            .map(|(_, name)| self.fresh_var(name.clone()))
+            .collect();
         let rest_param = rest.as_ref().map(|(_, name)| self.fresh_var(name.clone()));
         let all = params.iter().copied().chain(rest_param);
         let all = all.map(|var| Expr::Local(var, span)).collect();

@@ -54,7 +54,11 @@ impl Cx<'_> {
             if is_else && index + 1 < clauses.len() {
                 return form.bad_at("`else` must be the last clause", clause);
             }
-            let data = if is_else { Some(Vec::new()) } else { self.items(data) };
+            let data = if is_else {
+                Some(Vec::new())
+            } else {
+                self.items(data)
+            };
             let Some(data) = data else {
                 return form.bad_at("a clause is ((DATUM ...) EXPRESSION ...)", clause);
             };
@@ -97,7 +101,11 @@ impl Cx<'_> {
         }
         let mut test = None;
         for datum in data.into_iter().rev() {
-            let name = if is_eq_comparable(&datum) { "eq?" } else { "eqv?" };
+            let name = if is_eq_comparable(&datum) {
+                "eq?"
+            } else {
+                "eqv?"
+            };
             let one = self.call_primitive(name, vec![key.clone(), Expr::Const(datum)], span)?;
             test = Some(match test {
                 None => one,

@@ -132,7 +132,9 @@ impl Cx<'_> {
 
     /// Whether the last clause is an `else` clause.
     pub(super) fn has_else(&mut self, clauses: &[Stx]) -> bool {
-        let head = clauses.last().and_then(|last| last.head(&mut self.ex.scopes));
+        let head = clauses
+            .last()
+            .and_then(|last| last.head(&mut self.ex.scopes));
         head.is_some_and(|head| self.is_auxiliary(&head, Special::Else))
     }
 }

@@ -37,7 +37,10 @@ impl Cx<'_> {
             Some(Binding::Global(id)) => Ok(Expr::Global(*id, span)),
             Some(Binding::Primitive(id)) => Ok(Expr::Primitive(*id, span)),
             _ => Err(error(
-                format!("`{}` needs `{name}`, which {SUPPORT} does not export", form.special.name()),
+                format!(
+                    "`{}` needs `{name}`, which {SUPPORT} does not export",
+                    form.special.name()
+                ),
                 span,
             )),
         }

@@ -200,7 +200,7 @@ impl Cx<'_> {
     }
 
     fn define_local(&mut self, scan: &mut Scan, ident: &Ident, binding: Binding) -> Result<()> {
-        if !self.ex.env.bind(ident, binding) {
+        if !self.ex.env.bind(ident, binding, &self.ex.scopes) {
             let first = scan.names.iter().find(|(name, _)| *name == ident.name);
             let message = format!("`{}` is defined twice in this body", ident.name);
             let mut error = Diagnostic::error(message, ident.span);

@@ -28,9 +28,15 @@ impl Cx<'_> {
                 return Ok(forms.to_vec());
             }
         }
-        let error = bad_form(form.special, "no clause applies and there is no `else`", form.span());
+        let error = bad_form(
+            form.special,
+            "no clause applies and there is no `else`",
+            form.span(),
+        );
         let features = self.ex.features.join(" ");
-        Err(Box::new(error.with_note(format!("the features are {features}"))))
+        Err(Box::new(
+            error.with_note(format!("the features are {features}")),
+        ))
     }
 
     /// Whether a feature requirement holds.
@@ -44,7 +50,8 @@ impl Cx<'_> {
         }
         let parts = datum.as_list().unwrap_or_default();
         let Some(([head], args)) = parts.split_first_chunk::<1>() else {
-            let why = "a requirement is a feature, (library NAME), (and ...), (or ...) or (not ...)";
+            let why =
+                "a requirement is a feature, (library NAME), (and ...), (or ...) or (not ...)";
             return Err(bad_form(special, why, datum.span));
         };
         match (head.as_symbol().map(Symbol::as_str), args) {
@@ -95,11 +102,17 @@ impl Cx<'_> {
         let Some(path) = file.as_string() else {
             return form.bad_at("a file must be named by a string", file);
         };
-        let (id, text) = self.loader.include(path, file.span().source).map_err(|why| {
-            let message = format!("cannot include \"{path}\": {why}");
-            Box::new(Diagnostic::error(message, file.span()))
-        })?;
-        let depth = self.including.get(&file.span().source).map_or(1, |depth| depth + 1);
+        let (id, text) = self
+            .loader
+            .include(path, file.span().source)
+            .map_err(|why| {
+                let message = format!("cannot include \"{path}\": {why}");
+                Box::new(Diagnostic::error(message, file.span()))
+            })?;
+        let depth = self
+            .including
+            .get(&file.span().source)
+            .map_or(1, |depth| depth + 1);
         if depth > INCLUDE_LIMIT {
             let message = format!("\"{path}\" includes itself, or files are included too deeply");
             return Err(Box::new(Diagnostic::error(message, file.span())));

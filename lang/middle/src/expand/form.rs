@@ -52,7 +52,15 @@ impl Cx<'_> {
                 Some(ident) => self.reference(&ident),
                 None => Ok(Expr::Const(stx.to_datum())),
             },
-            View::Improper(..) => Err(error("a dotted list is no expression", stx.span())),
+            View::Improper(..) => match self.head_binding(stx)? {
+                // A pattern may ask for it.
+                Some(Binding::Macro(id)) => self.nested(stx.span(), |cx| {
+                    let expanded = cx.expand_macro(id, stx)?;
+                    cx.name_hint = hint;
+                    cx.expand(&expanded)
+                }),
+                _ => Err(error("a dotted list is no expression", stx.span())),
+            },
             View::List(items) if items.is_empty() => Err(Box::new(
                 Diagnostic::error("() is no expression", stx.span())
                     .with_note("the empty list is written '()"),

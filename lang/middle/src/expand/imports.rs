@@ -24,7 +24,7 @@ impl Cx<'_> {
     pub(super) fn import(&mut self, sets: &[Datum]) {
         for set in sets {
             if let Err(error) = self.import_one(set) {
-                self.report(error);
+                self.report(*error);
             }
         }
     }
@@ -44,7 +44,12 @@ impl Cx<'_> {
                 && previous.binding != binding
                 && self.unit.kind != TopKind::Prompt
             {
-                return Err(Box::new(self.conflict(&name, *previous, &set.library_name, datum)));
+                return Err(Box::new(self.conflict(
+                    &name,
+                    *previous,
+                    &set.library_name,
+                    datum,
+                )));
             }
             self.ex.env.module_mut(module).insert(name, scopes, entry);
         }
@@ -56,7 +61,8 @@ impl Cx<'_> {
             Origin::Imported(other) => &self.ex.library_names[other as usize],
             Origin::Defined => "this file",
         };
-        let message = format!("`{name}` is imported from {other} and, as something else, from {library}");
+        let message =
+            format!("`{name}` is imported from {other} and, as something else, from {library}");
         Diagnostic::error(message, at.span)
             .with_secondary(previous.span, "it is imported here first")
             .with_note(format!("leave one out: (import (except {library} {name}))"))
@@ -68,7 +74,10 @@ impl Cx<'_> {
 
     fn import_set_here(&mut self, datum: &Datum) -> Result<ImportSet> {
         let Some(parts) = datum.as_list() else {
-            return bad_set("an import set is a library name or a form around one", datum.span);
+            return bad_set(
+                "an import set is a library name or a form around one",
+                datum.span,
+            );
         };
         let modifier = match parts {
             [head, inner, ..] if inner.as_list().is_some() => head.as_symbol(),
@@ -108,7 +117,9 @@ impl Cx<'_> {
     fn import_library(&mut self, datum: &Datum) -> Result<ImportSet> {
         let name = self.library_name(datum)?;
         let exports = self.library_exports(&name, datum.span)?;
-        let names = exports.iter().map(|(name, binding)| (name.clone(), *binding));
+        let names = exports
+            .iter()
+            .map(|(name, binding)| (name.clone(), *binding));
         Ok(ImportSet {
             names: names.collect(),
             library: self.library_number(&name),

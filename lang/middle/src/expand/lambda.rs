@@ -44,7 +44,10 @@ impl Cx<'_> {
     }
 
     /// Runs `body` and forgets the local bindings it made (inv:middle.local-life).
-    pub(super) fn with_locals<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn with_locals<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         let mark = self.ex.env.mark();
         let frame = self.frame;
         let result = body(self);
@@ -61,7 +64,11 @@ impl Cx<'_> {
             scopes,
             ..ident.clone()
         };
-        if self.ex.env.bind(&ident, Binding::Local(var)) {
+        if self
+            .ex
+            .env
+            .bind(&ident, Binding::Local(var), &self.ex.scopes)
+        {
             return Ok(var);
         }
         let message = format!("`{}` is bound twice by the same form", ident.name);

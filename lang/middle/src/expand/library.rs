@@ -115,11 +115,15 @@ impl Cx<'_> {
     }
 
     fn cycle(&self, name: &Rc<str>, span: Span) -> Diagnostic {
-        let start = self.loading.iter().position(|other| other == name).unwrap_or(0);
+        let start = self
+            .loading
+            .iter()
+            .position(|other| other == name)
+            .unwrap_or(0);
         let mut chain: Vec<&str> = self.loading[start..].iter().map(|name| &**name).collect();
         chain.push(name);
         let message = format!("the library {name} imports itself");
-        Diagnostic::error(message, span).with_note(format!("{}", chain.join(" imports ")))
+        Diagnostic::error(message, span).with_note(chain.join(" imports "))
     }
 
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
@@ -141,7 +145,7 @@ impl Cx<'_> {
         self.errors.extend(faults);
         for datum in &data {
             if let Err(error) = self.declare_library(datum, true) {
-                self.report(error);
+                self.report(*error);
             }
         }
         if self.ex.libraries.contains_key(name) {
@@ -180,7 +184,9 @@ impl Cx<'_> {
             _ => {}
         }
         let form = datum.clone();
-        self.ex.libraries.insert(text, Library::Declared { form, loaded });
+        self.ex
+            .libraries
+            .insert(text, Library::Declared { form, loaded });
         Ok(())
     }
 
@@ -193,7 +199,7 @@ impl Cx<'_> {
         let mut declarations = Declarations::default();
         for declaration in form.as_list().unwrap_or_default().iter().skip(2) {
             if let Err(error) = self.declaration(declaration, &mut declarations) {
-                self.report(error);
+                self.report(*error);
             }
         }
         let imports = std::mem::take(&mut declarations.imports);
@@ -233,13 +239,17 @@ impl Cx<'_> {
                 let form = form(Special::Include, args, &whole);
                 let declarations = self.include(&form)?;
                 for declaration in declarations {
-                    self.nested(datum.span, |cx| cx.declaration(&declaration.to_datum(), out))?;
+                    self.nested(datum.span, |cx| {
+                        cx.declaration(&declaration.to_datum(), out)
+                    })?;
                 }
             }
             Some(("cond-expand", args)) => {
                 let form = form(Special::CondExpand, args, &whole);
                 for declaration in self.cond_expand(&form)? {
-                    self.nested(datum.span, |cx| cx.declaration(&declaration.to_datum(), out))?;
+                    self.nested(datum.span, |cx| {
+                        cx.declaration(&declaration.to_datum(), out)
+                    })?;
                 }
             }
             _ => {
@@ -259,7 +269,7 @@ impl Cx<'_> {
         exports.reserve(specs.len());
         for spec in specs {
             if let Err(error) = self.export(spec, &mut exports) {
-                self.report(error);
+                self.report(*error);
             }
         }
         exports

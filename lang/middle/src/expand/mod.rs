@@ -158,8 +158,8 @@ impl<'a> Cx<'a> {
         }
     }
 
-    fn report(&mut self, error: Box<Diagnostic>) {
-        self.errors.push(*error);
+    fn report(&mut self, error: Diagnostic) {
+        self.errors.push(error);
     }
 
     /// Runs `body` one level deeper.
@@ -220,7 +220,11 @@ impl<'a> Cx<'a> {
 
     /// What an identifier means; an ambiguous one is an error.
     fn resolve(&mut self, ident: &Ident) -> Result<Option<Binding>> {
-        match self.ex.env.resolve(&ident.name, ident.scopes, &self.ex.scopes) {
+        match self
+            .ex
+            .env
+            .resolve(&ident.name, ident.scopes, &self.ex.scopes)
+        {
             Resolution::Bound(binding) => Ok(Some(binding)),
             Resolution::Unbound => Ok(None),
             Resolution::Ambiguous => Err(Box::new(

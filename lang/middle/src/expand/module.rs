@@ -18,14 +18,14 @@ impl Cx<'_> {
         scan.inner = Some(self.ex.env.module(self.unit.module).inner);
         while let Some(stx) = scan.queue.pop() {
             if let Err(error) = self.scan_form(&mut scan, stx) {
-                self.report(error);
+                self.report(*error);
             }
         }
         let mut body = Vec::with_capacity(scan.items.len());
         for item in scan.items {
             match self.expand_item(item) {
                 Ok(expr) => body.push(expr),
-                Err(error) => self.report(error),
+                Err(error) => self.report(*error),
             }
         }
         self.frame = outside;

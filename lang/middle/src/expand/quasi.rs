@@ -30,7 +30,10 @@ impl Cx<'_> {
             Part::Constant(datum) => Expr::Const(datum),
             Part::Value(expr) => expr,
             Part::Splice(_) => {
-                return form.bad_at("`unquote-splicing` must stand in a list or vector", template);
+                return form.bad_at(
+                    "`unquote-splicing` must stand in a list or vector",
+                    template,
+                );
             }
         })
     }
@@ -42,19 +45,21 @@ impl Cx<'_> {
         if items.len() != 2 {
             return None;
         }
-        [Special::Unquote, Special::UnquoteSplicing, Special::Quasiquote]
-            .into_iter()
-            .find(|&special| self.is_auxiliary(head, special))
+        [
+            Special::Unquote,
+            Special::UnquoteSplicing,
+            Special::Quasiquote,
+        ]
+        .into_iter()
+        .find(|&special| self.is_auxiliary(head, special))
     }
 
     fn quasi(&mut self, stx: &Stx, level: u32, span: Span) -> Result<Part> {
         match stx.view(&mut self.ex.scopes) {
             View::Identifier | View::Atom => Ok(Part::Constant(stx.to_datum())),
-            View::List(items) => self.nested(stx.span(), |cx| {
-                match cx.quasi_operator(&items) {
-                    Some(special) => cx.quasi_keyword(special, stx, &items, level, span),
-                    None => cx.quasi_list(stx, &items, None, level, span),
-                }
+            View::List(items) => self.nested(stx.span(), |cx| match cx.quasi_operator(&items) {
+                Some(special) => cx.quasi_keyword(special, stx, &items, level, span),
+                None => cx.quasi_list(stx, &items, None, level, span),
             }),
             View::Improper(items, tail) => self.nested(stx.span(), |cx| {
                 cx.quasi_list(stx, &items, Some(&tail), level, span)
@@ -112,10 +117,10 @@ impl Cx<'_> {
         if tail.is_none()
             && let [front @ .., keyword, operand] = items
             && !front.is_empty()
-            && self.is_auxiliary(keyword, Special::Unquote)
+            && let pair = [keyword.clone(), operand.clone()]
+            && let Some(special) = self.quasi_operator(&pair)
         {
-            let pair = [keyword.clone(), operand.clone()];
-            end = Some(self.quasi_keyword(Special::Unquote, stx, &pair, level, span)?);
+            end = Some(self.quasi_keyword(special, stx, &pair, level, span)?);
             items = front;
         }
         let mut parts = Vec::with_capacity(items.len());
@@ -139,7 +144,10 @@ impl Cx<'_> {
         // The end of the list: constants at the end and the tail, if that is constant, too.
         let mut rest = match tail {
             Some(Part::Splice(_)) => {
-                return Err(error("`unquote-splicing` cannot stand behind a dot", stx.span()));
+                return Err(error(
+                    "`unquote-splicing` cannot stand behind a dot",
+                    stx.span(),
+                ));
             }
             Some(Part::Value(tail)) => tail,
             other => {
@@ -168,7 +176,9 @@ impl Cx<'_> {
                 part => {
                     let mut run = vec![part];
                     while run.len() < RUN
-                        && parts.last().is_some_and(|part| !matches!(part, Part::Splice(_)))
+                        && parts
+                            .last()
+                            .is_some_and(|part| !matches!(part, Part::Splice(_)))
                     {
                         run.extend(parts.pop());
                     }

@@ -35,8 +35,10 @@ impl Cx<'_> {
         let fields = self.record_fields(fields, form)?;
         let span = form.span();
         let name = Expr::Const(symbol_datum(&type_ident.name, span));
-        let names: Vec<Datum> =
-            fields.iter().map(|f| symbol_datum(&f.ident.name, f.ident.span)).collect();
+        let names: Vec<Datum> = fields
+            .iter()
+            .map(|f| symbol_datum(&f.ident.name, f.ident.span))
+            .collect();
         let names = Expr::Const(Datum::new(DatumKind::Vector(names.into()), span));
         let make = self.call_primitive("%make-record-type", vec![name, names], span)?;
         let rtd = self.define_variable(scan, &type_ident)?;
@@ -131,8 +133,10 @@ impl Cx<'_> {
             }
             _ => return form.bad_at("the constructor is (NAME FIELD ...)", spec),
         };
-        let vars: Vec<_> =
-            fields.iter().map(|field| self.fresh_var(field.ident.name.clone())).collect();
+        let vars: Vec<_> = fields
+            .iter()
+            .map(|field| self.fresh_var(field.ident.name.clone()))
+            .collect();
         let mut args = vec![rtd.value(span)];
         for (index, &var) in vars.iter().enumerate() {
             args.push(if taken.contains(&index) {
@@ -162,7 +166,12 @@ impl Cx<'_> {
         let who = |ident: &Ident| Expr::Const(symbol_datum(&ident.name, span));
         if let Some(ident) = &field.accessor {
             let object = self.fresh_var(Symbol::new("object"));
-            let args = vec![Expr::Local(object, span), rtd.value(span), index(), who(ident)];
+            let args = vec![
+                Expr::Local(object, span),
+                rtd.value(span),
+                index(),
+                who(ident),
+            ];
             let body = self.call_primitive("%record-ref", args, span)?;
             self.record_procedure(scan, ident, vec![object], body, form)?;
         }
@@ -204,12 +213,19 @@ impl Cx<'_> {
 }
 
 fn ident_span(ident: &Ident, form: Span) -> Span {
-    if ident.span.is_none() { form } else { ident.span }
+    if ident.span.is_none() {
+        form
+    } else {
+        ident.span
+    }
 }
 
 /// Whether a constructor or predicate is wanted: `#f` in its place says no.
 fn is_wanted(stx: &Stx) -> bool {
-    !matches!(stx.as_raw().map(|datum| &datum.kind), Some(DatumKind::Boolean(false)))
+    !matches!(
+        stx.as_raw().map(|datum| &datum.kind),
+        Some(DatumKind::Boolean(false))
+    )
 }
 
 fn push(scan: &mut Scan, place: Place, ident: &Ident, value: Expr, whole: &Stx) {

@@ -144,10 +144,11 @@ impl Expander {
         let Cx {
             ex,
             units,
-            errors,
+            mut errors,
             loaded,
             ..
         } = cx;
+        errors.sort_by_key(|error| (error.primary.source.0, error.primary.start));
         if !errors.iter().any(|error| error.severity == Severity::Error) {
             return Ok(units);
         }
@@ -156,7 +157,8 @@ impl Expander {
                 // Its source may be mended meanwhile.
                 ex.libraries.remove(&name);
             } else {
-                ex.libraries.insert(name, Library::Declared { form, loaded });
+                ex.libraries
+                    .insert(name, Library::Declared { form, loaded });
             }
         }
         Err(errors)
@@ -180,7 +182,7 @@ impl Expander {
         let module = self.env.add_module(&mut self.scopes);
         self.run(TopKind::Program, module, sources, |cx| {
             if let Err(error) = cx.library_exports(&Rc::from(name), Span::NONE) {
-                cx.report(error);
+                cx.report(*error);
             }
             None
         })
@@ -195,7 +197,7 @@ impl Expander {
         let module = self.env.add_module(&mut self.scopes);
         self.run(TopKind::Prompt, module, sources, |cx| {
             if let Err(error) = cx.declare_library(form, false) {
-                cx.report(error);
+                cx.report(*error);
             }
             None
         })
@@ -240,7 +242,7 @@ impl Expander {
                 }
                 Some(Special::DefineLibrary) => {
                     if let Err(error) = cx.declare_library(form, false) {
-                        cx.report(error);
+                        cx.report(*error);
                     }
                     None
                 }
@@ -273,7 +275,7 @@ impl Cx<'_> {
                 }
                 Some(Special::DefineLibrary) if !imported => {
                     if let Err(error) = self.declare_library(form, false) {
-                        self.report(error);
+                        self.report(*error);
                     }
                 }
                 _ => break,

@@ -6,7 +6,7 @@ pub(super) fn nearest<'n>(
     names: impl IntoIterator<Item = &'n str>,
 ) -> Option<String> {
     let wanted: Vec<char> = wanted.chars().collect();
-    let limit = wanted.len().div_ceil(4).min(3);
+    let limit = (wanted.len() / 3).min(3);
     let mut best: Option<(usize, &str)> = None;
     for name in names {
         if name.len().abs_diff(wanted.len()) > limit * 4 {
@@ -54,6 +54,7 @@ mod tests {
         assert_eq!(nearest("vectorref", names).as_deref(), Some("vector-ref"));
         assert_eq!(nearest("cat", names).as_deref(), Some("car"));
         assert_eq!(nearest("banana", names), None);
+        assert_eq!(nearest("g", ["*"]), None);
         assert_eq!(nearest("car", ["car"]), None);
         assert_eq!(nearest("", names), None);
     }

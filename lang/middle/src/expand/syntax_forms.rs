@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bowline_syntax::{Datum, Diagnostic, DatumKind, Symbol};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Symbol};
 
 use super::form::Form;
 use super::{Cx, Result, bad_form};
@@ -20,7 +20,9 @@ impl Cx<'_> {
         loop {
             if let Some(ident) = spec.as_identifier() {
                 match self.resolve(&ident)? {
-                    Some(binding @ (Binding::Special(_) | Binding::Macro(_))) => return Ok(binding),
+                    Some(binding @ (Binding::Special(_) | Binding::Macro(_))) => {
+                        return Ok(binding);
+                    }
                     _ => return Err(self.no_transformer(&spec)),
                 }
             }
@@ -44,7 +46,8 @@ impl Cx<'_> {
     }
 
     fn no_transformer(&self, spec: &Stx) -> Box<Diagnostic> {
-        let message = "a keyword must be defined by `syntax-rules` or as another name for a keyword";
+        let message =
+            "a keyword must be defined by `syntax-rules` or as another name for a keyword";
         Box::new(Diagnostic::error(message, spec.span()))
     }
 
@@ -84,8 +87,11 @@ impl Cx<'_> {
             let mut idents = Vec::with_capacity(bound.len());
             for (ident, _) in &bound {
                 let scopes = cx.ex.scopes.add(ident.scopes, scope);
-                let ident = Ident { scopes, ..ident.clone() };
-                if !cx.ex.env.bind(&ident, placeholder) {
+                let ident = Ident {
+                    scopes,
+                    ..ident.clone()
+                };
+                if !cx.ex.env.bind(&ident, placeholder, &cx.ex.scopes) {
                     let why = format!("`{}` is bound twice", ident.name);
                     return Err(bad_form(form.special, &why, ident.span));
                 }

@@ -39,7 +39,11 @@ impl Cx<'_> {
     fn unbound_notes(&self, ident: &Ident) -> Vec<String> {
         let mut exporters: Vec<&str> = Vec::new();
         for name in &self.ex.library_names {
-            let exports = self.ex.libraries.get(name).and_then(|library| library.exports());
+            let exports = self
+                .ex
+                .libraries
+                .get(name)
+                .and_then(|library| library.exports());
             if exports.is_some_and(|exports| exports.contains_key(&ident.name)) {
                 exporters.push(name);
             }

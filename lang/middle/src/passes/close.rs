@@ -186,7 +186,10 @@ impl Pass<'_> {
     }
 
     fn all(&mut self, items: Vec<Expr>) -> Vec<Ir> {
-        items.into_iter().map(|item| self.expr(item, false)).collect()
+        items
+            .into_iter()
+            .map(|item| self.expr(item, false))
+            .collect()
     }
 
     fn boxed(&mut self, expr: Expr) -> Box<Ir> {
@@ -210,7 +213,11 @@ impl Pass<'_> {
             Expr::Seq(items) => {
                 let last = items.len().saturating_sub(1);
                 let items = items.into_iter().enumerate();
-                Ir::Seq(items.map(|(i, item)| self.expr(item, tail && i == last)).collect())
+                Ir::Seq(
+                    items
+                        .map(|(i, item)| self.expr(item, tail && i == last))
+                        .collect(),
+                )
             }
             Expr::Lambda(lambda) => {
                 let (func, captured) = self.function(*lambda, &[], None);
@@ -252,7 +259,12 @@ impl Pass<'_> {
                 body,
             } => self.turns(label, vars, inits, *body, tail),
             Expr::Jump(label, args) => Ir::Jump {
-                label: self.builder.labels.get(&label).copied().unwrap_or(LabelId(u32::MAX)),
+                label: self
+                    .builder
+                    .labels
+                    .get(&label)
+                    .copied()
+                    .unwrap_or(LabelId(u32::MAX)),
                 args: self.all(args),
             },
             // The passes before have removed these; a unit that skipped them is refused.
@@ -298,11 +310,14 @@ impl Pass<'_> {
                 bound.push((pass.slot(var), init));
             }
             let body = pass.expr(body, tail);
-            bound.into_iter().rev().fold(body, |body, (slot, init)| Ir::Let {
-                slot,
-                init,
-                body: Box::new(body),
-            })
+            bound
+                .into_iter()
+                .rev()
+                .fold(body, |body, (slot, init)| Ir::Let {
+                    slot,
+                    init,
+                    body: Box::new(body),
+                })
         })
     }
 

@@ -11,9 +11,7 @@ use crate::core::{Expr, Lambda, Unit, VarId};
 
 /// Runs the pass.
 pub(super) fn run(unit: &mut Unit) {
-    let mut survey = Survey {
-        known: Vec::new(),
-    };
+    let mut survey = Survey { known: Vec::new() };
     survey.known.resize_with(unit.vars.len(), || None);
     for expr in &mut unit.body {
         survey.walk(expr, Place::Elsewhere);
@@ -71,19 +69,28 @@ impl Survey {
             }
             Expr::Seq(items) => {
                 if let Some((last, items)) = items.split_last_mut() {
-                    items.iter_mut().for_each(|item| self.walk(item, Place::Elsewhere));
+                    items
+                        .iter_mut()
+                        .for_each(|item| self.walk(item, Place::Elsewhere));
                     self.walk(last, place);
                 }
             }
             Expr::Let { inits, body, .. } => {
-                inits.iter_mut().for_each(|init| self.walk(init, Place::Elsewhere));
+                inits
+                    .iter_mut()
+                    .for_each(|init| self.walk(init, Place::Elsewhere));
                 self.walk(body, place);
             }
             Expr::Call { f, args, .. } => {
                 self.call(f, args.len(), place);
-                args.iter_mut().for_each(|arg| self.walk(arg, Place::Elsewhere));
+                args.iter_mut()
+                    .for_each(|arg| self.walk(arg, Place::Elsewhere));
             }
-            Expr::Fix { vars, lambdas, body } => self.fix(vars, lambdas, body, place),
+            Expr::Fix {
+                vars,
+                lambdas,
+                body,
+            } => self.fix(vars, lambdas, body, place),
             _ => expr.children_mut(|child| self.walk(child, Place::Elsewhere)),
         }
     }
@@ -93,7 +100,11 @@ impl Survey {
             && let Some(known) = self.get(*var)
             && known.params == count
         {
-            let calls = if known.open { &mut known.inside } else { &mut known.outside };
+            let calls = if known.open {
+                &mut known.inside
+            } else {
+                &mut known.outside
+            };
             calls.push(place);
             return;
         }
@@ -135,7 +146,10 @@ impl Survey {
         // moved to its call already.
         !known.escapes
             && known.outside.len() == 1
-            && known.inside.iter().all(|&place| self.is_tail_of(place, var))
+            && known
+                .inside
+                .iter()
+                .all(|&place| self.is_tail_of(place, var))
     }
 
     /// Whether a place is in tail position of `var`, perhaps through loops inside it.
@@ -161,12 +175,18 @@ struct Loops {
 
 impl Loops {
     fn is_loop(&self, var: VarId) -> bool {
-        self.known[var.0 as usize].as_ref().is_some_and(|known| known.is_loop)
+        self.known[var.0 as usize]
+            .as_ref()
+            .is_some_and(|known| known.is_loop)
     }
 
     fn walk(&mut self, expr: &mut Expr) {
         match expr {
-            Expr::Fix { vars, lambdas, body } if vars.len() == 1 && self.is_loop(vars[0]) => {
+            Expr::Fix {
+                vars,
+                lambdas,
+                body,
+            } if vars.len() == 1 && self.is_loop(vars[0]) => {
                 self.waiting[vars[0].0 as usize] = lambdas.pop().map(Box::new);
                 let mut body = std::mem::replace(&mut **body, Expr::Unassigned);
                 self.walk(&mut body);

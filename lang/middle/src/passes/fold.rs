@@ -53,7 +53,7 @@ pub(super) fn truth(expr: &Expr) -> Option<bool> {
 fn small(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Const(datum) => match &datum.kind {
-            DatumKind::Number(Number::Fixnum(n)) if n.abs() < SMALL => Some(*n),
+            DatumKind::Number(Number::Fixnum(n)) if (-SMALL..SMALL).contains(n) => Some(*n),
             _ => None,
         },
         _ => None,

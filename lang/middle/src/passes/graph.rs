@@ -97,7 +97,9 @@ mod tests {
     #[test]
     fn a_long_chain_needs_no_stack() {
         let len = 200_000;
-        let chain: Vec<Vec<u32>> = (0..len).map(|n| if n + 1 < len { vec![n + 1] } else { vec![] }).collect();
+        let chain: Vec<Vec<u32>> = (0..len)
+            .map(|n| if n + 1 < len { vec![n + 1] } else { vec![] })
+            .collect();
         assert_eq!(components(&chain).len(), len as usize);
     }
 }

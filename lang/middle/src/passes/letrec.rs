@@ -149,8 +149,12 @@ impl Pass {
         }
         let unknown: Vec<VarId> = others.iter().map(|&(var, _)| var).collect();
         if noticed {
-            lambdas.iter_mut().for_each(|lambda| check(&mut lambda.body, &unknown));
-            others.iter_mut().for_each(|(_, init)| check(init, &unknown));
+            lambdas
+                .iter_mut()
+                .for_each(|lambda| check(&mut lambda.body, &unknown));
+            others
+                .iter_mut()
+                .for_each(|(_, init)| check(init, &unknown));
         }
         let assign = |(var, init): (VarId, Expr)| {
             let span = place(&init);

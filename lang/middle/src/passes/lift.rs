@@ -110,7 +110,11 @@ impl Survey {
     }
 
     fn lambda(&mut self, lambda: &Lambda) {
-        lambda.params.iter().chain(&lambda.rest).for_each(|&var| self.bind(var));
+        lambda
+            .params
+            .iter()
+            .chain(&lambda.rest)
+            .for_each(|&var| self.bind(var));
         self.walk(&lambda.body);
     }
 

@@ -90,7 +90,9 @@ impl Pass<'_> {
                 let (f, args, span) = (take(f), std::mem::take(args), *span);
                 *expr = self.call(f, args, span);
             }
-            Expr::Fix { vars, lambdas, .. } if vars.iter().all(|v| self.uses[v.0 as usize] == 0) => {
+            Expr::Fix { vars, lambdas, .. }
+                if vars.iter().all(|v| self.uses[v.0 as usize] == 0) =>
+            {
                 lambdas.clear();
                 let Expr::Fix { body, .. } = expr else { return };
                 let mut body = take(body);
@@ -207,7 +209,10 @@ impl Pass<'_> {
                     let yes = Expr::boolean(true, place(&then));
                     (Expr::conditional(init, yes, *other), Change::Same)
                 }
-                (init, body) => (flat(init.into_iter().chain([body]).collect()), Change::Nothing),
+                (init, body) => (
+                    flat(init.into_iter().chain([body]).collect()),
+                    Change::Nothing,
+                ),
             },
             test => (test, Change::Nothing),
         }

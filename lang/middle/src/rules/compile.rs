@@ -1,6 +1,6 @@
 //! `(syntax-rules …)` to rules, with a message for everything that can be wrong with it.
 
-use bowline_syntax::{Datum, Diagnostic, DatumKind, Span, Symbol};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol};
 
 use super::{Element, Macro, Meaning, Pattern, Repeat, Result, Rule, Sequence, Template};
 use crate::limits::NESTING_LIMIT;
@@ -23,7 +23,10 @@ pub(crate) fn compile(
         return malformed("the list of literals is missing", spec.span());
     };
     let Some(items) = literals.items(meaning.scopes) else {
-        return malformed("the literals must be a list of identifiers", literals.span());
+        return malformed(
+            "the literals must be a list of identifiers",
+            literals.span(),
+        );
     };
     let mut idents = Vec::with_capacity(items.len());
     for item in &items {
@@ -104,7 +107,9 @@ impl Compiler<'_, '_> {
     }
 
     fn is_literal(&self, ident: &Ident) -> bool {
-        self.literals.iter().any(|literal| same_name(literal, ident))
+        self.literals
+            .iter()
+            .any(|literal| same_name(literal, ident))
     }
 
     fn is_ellipsis(&self, stx: &Stx) -> bool {
@@ -167,7 +172,10 @@ impl Compiler<'_, '_> {
             return Ok(Pattern::Any);
         }
         if self.vars.iter().any(|var| same_name(&var.ident, &ident)) {
-            let why = format!("the pattern variable `{}` stands twice in one pattern", ident.name);
+            let why = format!(
+                "the pattern variable `{}` stands twice in one pattern",
+                ident.name
+            );
             return malformed(&why, ident.span);
         }
         self.vars.push(Var {
@@ -253,7 +261,10 @@ impl Compiler<'_, '_> {
         let Some(ident) = stx.as_identifier() else {
             return malformed("this is no template", stx.span());
         };
-        let index = self.vars.iter().position(|var| same_name(&var.ident, &ident));
+        let index = self
+            .vars
+            .iter()
+            .position(|var| same_name(&var.ident, &ident));
         let Some(index) = index else {
             if self.is_ellipsis(stx) {
                 return malformed("an ellipsis must follow a template", ident.span);
@@ -315,10 +326,14 @@ impl Compiler<'_, '_> {
                 }
             }
             Template::List(items) | Template::Vector(items) => {
-                items.iter().for_each(|item| self.repeated_vars(&item.template, vars));
+                items
+                    .iter()
+                    .for_each(|item| self.repeated_vars(&item.template, vars));
             }
             Template::Improper(items, tail) => {
-                items.iter().for_each(|item| self.repeated_vars(&item.template, vars));
+                items
+                    .iter()
+                    .for_each(|item| self.repeated_vars(&item.template, vars));
                 self.repeated_vars(tail, vars);
             }
         }

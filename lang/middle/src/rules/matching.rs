@@ -49,7 +49,9 @@ pub(super) fn match_use(
         meaning,
         found: vec![None; rule.vars.len()],
     };
-    matcher.sequence(&rule.pattern, parts).then_some(matcher.found)
+    matcher
+        .sequence(&rule.pattern, parts)
+        .then_some(matcher.found)
 }
 
 impl Sequence {

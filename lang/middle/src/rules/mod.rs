@@ -119,7 +119,12 @@ impl Meaning<'_> {
 
 impl Macro {
     /// What the use `form` of this macro stands for.
-    pub(crate) fn expand(&self, form: &Stx, meaning: &mut Meaning<'_>, intro: Scope) -> Result<Stx> {
+    pub(crate) fn expand(
+        &self,
+        form: &Stx,
+        meaning: &mut Meaning<'_>,
+        intro: Scope,
+    ) -> Result<Stx> {
         let parts = matching::Parts::of_use(form, meaning.scopes);
         for rule in &self.rules {
             if let Some(matches) = matching::match_use(rule, &parts, meaning) {

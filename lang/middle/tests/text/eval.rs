@@ -33,7 +33,11 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Atom(kind) => {
-                write!(f, "{}", Datum::new(kind.clone(), bowline_syntax::Span::NONE))
+                write!(
+                    f,
+                    "{}",
+                    Datum::new(kind.clone(), bowline_syntax::Span::NONE)
+                )
             }
             Self::Pair(pair) => {
                 write!(f, "({}", pair.0)?;
@@ -65,9 +69,9 @@ fn from_datum(datum: &Datum) -> Value {
         DatumKind::Improper(items, tail) => {
             list(items.iter().map(from_datum).collect(), from_datum(tail))
         }
-        DatumKind::Vector(items) => {
-            Value::Vector(Rc::new(RefCell::new(items.iter().map(from_datum).collect())))
-        }
+        DatumKind::Vector(items) => Value::Vector(Rc::new(RefCell::new(
+            items.iter().map(from_datum).collect(),
+        ))),
         kind => Value::Atom(kind.clone()),
     }
 }
@@ -339,7 +343,11 @@ impl<'p> Machine<'p> {
 
     fn primitive(&mut self, id: PrimitiveId, args: Vec<Value>) -> Run {
         let name = self.prims.name(id);
-        if !self.prims.get(id).is_some_and(|info| info.accepts(args.len())) {
+        if !self
+            .prims
+            .get(id)
+            .is_some_and(|info| info.accepts(args.len()))
+        {
             return fail(format!("wrong number of arguments for {name}"));
         }
         match name {
@@ -414,9 +422,12 @@ fn simple(name: &str, args: &[Value]) -> Run {
         ("list->vector", [all]) => Value::Vector(Rc::new(RefCell::new(items(all)))),
         ("vector-ref", [Value::Vector(v), at]) => v.borrow()[index(at)?].clone(),
         ("%record?", [object, rtd]) => match object {
-            Value::Vector(fields) => {
-                boolean(fields.borrow().first().is_some_and(|first| same(first, rtd)))
-            }
+            Value::Vector(fields) => boolean(
+                fields
+                    .borrow()
+                    .first()
+                    .is_some_and(|first| same(first, rtd)),
+            ),
             _ => boolean(false),
         },
         ("%record-ref", [Value::Vector(v), _, at, _]) => v.borrow()[index(at)? + 1].clone(),

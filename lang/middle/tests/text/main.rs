@@ -101,7 +101,10 @@ fn run_all() -> bool {
     let entries = std::fs::read_dir(directory).expect("the cases are there");
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
-    let failures: Vec<String> = paths.iter().flat_map(|path| run_file(path, bless)).collect();
+    let failures: Vec<String> = paths
+        .iter()
+        .flat_map(|path| run_file(path, bless))
+        .collect();
     for failure in &failures {
         eprintln!("{failure}");
     }

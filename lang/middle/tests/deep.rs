@@ -1,0 +1,137 @@
+//! Input nested as deeply as is allowed, and more deeply: no overflow, a clear message.
+
+use bowline_middle::passes::{self, Pass};
+use bowline_middle::{Expander, InlineOp, PrimitiveInfo, STACK_BYTES, SourceLoader};
+use bowline_syntax::{Diagnostic, SourceId, read_all};
+
+struct NoLoader;
+
+impl SourceLoader for NoLoader {
+    fn library(&mut self, _name: &[String]) -> Option<(SourceId, String)> {
+        None
+    }
+
+    fn include(&mut self, _path: &str, _from: SourceId) -> Result<(SourceId, String), String> {
+        Err("no files here".into())
+    }
+}
+
+fn primitive(name: &'static str, min_args: u8, max_args: Option<u8>) -> PrimitiveInfo {
+    PrimitiveInfo {
+        name,
+        min_args,
+        max_args,
+        inline: InlineOp::by_name(name),
+        control: false,
+    }
+}
+
+/// Expands and compiles; how many functions came out, or the errors.
+fn compile(source: &str) -> Result<usize, Vec<Diagnostic>> {
+    let prims = vec![
+        primitive("+", 0, None),
+        primitive("list", 0, None),
+        primitive("cons", 2, Some(2)),
+        primitive("append", 0, None),
+        primitive("list->vector", 1, Some(1)),
+    ];
+    let text = format!("(import (bowline primitives))\n{source}");
+    let (data, faults) = read_all(SourceId(0), &text);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let mut expander = Expander::new(prims);
+    let units = expander.expand_program(&data, &mut NoLoader)?;
+    let mut functions = 0;
+    for unit in units {
+        passes::lower(&mut unit.clone(), expander.primitives(), Pass::Contify);
+        let module = passes::compile(unit, expander.primitives(), expander.globals());
+        functions += module.map_err(|error| vec![*error])?.functions.len();
+    }
+    Ok(functions)
+}
+
+/// Runs on a thread with the stack that is promised to suffice.
+fn on_big_stack(body: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    let result = thread.spawn(body).expect("a thread can be made").join();
+    result.expect("the body succeeds");
+}
+
+fn nest(depth: usize, open: &str, inner: &str, close: &str) -> String {
+    format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+}
+
+/// What can be nested: opening, innermost, closing.
+const FORMS: &[(&str, &str, &str)] = &[
+    ("(+ 1 ", "2", ")"),
+    ("(if ", "1", " 2 3)"),
+    ("(let ((x ", "1", ")) x)"),
+    ("(let ((x 1)) ", "x", ")"),
+    ("(lambda (x) ", "x", ")"),
+    ("(let () (define x 1) ", "x", ")"),
+    ("(begin 1 ", "2", ")"),
+    ("(let loop ((i 1)) (loop ", "i", "))"),
+    ("(cond (1 ", "2", ") (else 3))"),
+    ("(or 1 ", "2", ")"),
+    ("(let* ((a 1) (b 2)) ", "a", ")"),
+    ("(letrec ((f (lambda (x) ", "x", "))) f)"),
+    ("(let-syntax () ", "1", ")"),
+    ("(m ", "1", ")"),
+    ("`(1 ,", "2", ")"),
+    ("(", "", ")"),
+];
+
+const MACRO: &str = "(define-syntax m (syntax-rules () ((_ x) (list x 'y))))\n";
+
+#[test]
+fn a_million_parentheses_are_an_error() {
+    on_big_stack(|| {
+        for (open, inner, close) in FORMS {
+            let source = nest(100_000, open, inner, close);
+            let errors = compile(&format!("{MACRO}{source}")).expect_err(open);
+            let deep = |error: &Diagnostic| error.message.contains("nested more than 10000 deep");
+            assert!(errors.iter().any(deep), "{open}: {errors:?}");
+        }
+    });
+}
+
+#[test]
+fn what_is_just_allowed_compiles() {
+    on_big_stack(|| {
+        for (open, inner, close) in FORMS {
+            if matches!(*open, "(" | "(m ") {
+                continue;
+            }
+            let source = nest(2_400, open, inner, close);
+            let result = compile(&format!("{MACRO}{source}"));
+            assert!(result.is_ok(), "{open}: {result:?}");
+        }
+    });
+}
+
+#[test]
+fn one_call_nested_to_the_limit_compiles() {
+    on_big_stack(|| {
+        for (open, inner, close) in &FORMS[..5] {
+            let result = compile(&nest(9_990, open, inner, close));
+            assert!(result.is_ok(), "{open}: {result:?}");
+        }
+    });
+}
+
+#[test]
+fn long_forms_are_not_deep() {
+    on_big_stack(|| {
+        let long = format!("(list {})", "1 ".repeat(100_000));
+        assert!(compile(&long).is_ok());
+        let body = format!("(begin {})", "(list 1) ".repeat(100_000));
+        assert!(compile(&body).is_ok());
+        let template = format!("`({})", ",(list) ".repeat(5_000));
+        assert!(compile(&template).is_ok());
+        let quoted = nest(100_000, "(", "", ")");
+        assert!(compile(&format!("'{quoted}")).is_ok());
+        let data = format!("'({})", "a ".repeat(100_000));
+        assert!(compile(&data).is_ok());
+    });
+}
