@@ -85,9 +85,13 @@ const FORMS: &[(&str, &str, &str)] = &[
 const MACRO: &str = "(define-syntax m (syntax-rules () ((_ x) (list x 'y))))\n";
 
 #[test]
-fn a_million_parentheses_are_an_error() {
+fn a_hundred_thousand_levels_are_an_error() {
     on_big_stack(|| {
         for (open, inner, close) in FORMS {
+            if open.starts_with("(begin") {
+                // Spliced, not nested, at the top level.
+                continue;
+            }
             let source = nest(100_000, open, inner, close);
             let errors = compile(&format!("{MACRO}{source}")).expect_err(open);
             let deep = |error: &Diagnostic| error.message.contains("nested more than 10000 deep");
