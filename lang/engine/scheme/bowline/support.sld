@@ -121,16 +121,19 @@
           (lambda (object)
             (guard-k (lambda () (clauses object)))))))
 
-    ;; `reraise` goes back to where the object was raised.
+    ;; `reraise` goes back to where the object was raised. Remembering that place takes memory, so a
+    ;; full heap is raised again from the `guard` instead.
     (define (%with-guard-reraise body clauses)
       (call-with-handler-outside body
         (lambda (guard-k)
           (lambda (object)
-            ((%call/cc
-               (lambda (raise-k)
-                 (define (reraise)
-                   (raise-k (lambda () (raise-continuable object))))
-                 (guard-k (lambda () (clauses object reraise))))))))))
+            (if (and (error-object? object) (eq? (condition-kind object) 'out-of-memory))
+                (guard-k (lambda () (clauses object (lambda () (raise object)))))
+                ((%call/cc
+                   (lambda (raise-k)
+                     (define (reraise)
+                       (raise-k (lambda () (raise-continuable object))))
+                     (guard-k (lambda () (clauses object reraise)))))))))))
 
     ;; Parameters
 
