@@ -59,8 +59,11 @@ fn name(d: &Datum) -> String {
     d.as_symbol().expect("a name").as_str().to_string()
 }
 
+/// Required parameters, and the one for the rest.
+type Formals = (Vec<Datum>, Option<Datum>);
+
 /// The pieces of `(define (f . params) body …)` or `(define f value)`.
-fn definition(items: &[Datum]) -> (String, Option<(Vec<Datum>, Option<Datum>)>) {
+fn definition(items: &[Datum]) -> (String, Option<Formals>) {
     match &items[1].kind {
         DatumKind::List(l) => (name(&l[0]), Some((l[1..].to_vec(), None))),
         DatumKind::Improper(l, rest) => {
