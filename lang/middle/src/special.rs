@@ -1,7 +1,7 @@
 //! The syntactic forms that the expander knows, and the auxiliary keywords.
 //!
-//! inv:middle.special-table — the table below is the only list of them: it makes the enum, the
-//! names in `(bowline primitives)`, and what a message says a form looks like.
+//! The table below is the only list of them: it makes the enum, the names in
+//! `(bowline primitives)`, and what a message says a form looks like.
 
 macro_rules! specials {
     ($($variant:ident $name:literal $shape:literal,)*) => {

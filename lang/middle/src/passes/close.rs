@@ -4,9 +4,10 @@
 //! captured: it gets the next number, and whoever makes the closure supplies it, capturing in turn
 //! what it does not have itself. Lifted procedures get what they need as arguments instead.
 //!
-//! Calls of the unit's own top-level procedures are known calls where the definition has certainly
-//! run (inv:close.defined): the definition stands before the calling form, or no form from the
-//! calling one up to the definition can run anything but definitions of procedures and constants.
+//! inv:close.defined — a call of one of the unit's own top-level procedures is a known call only
+//! where the definition has certainly run: the definition stands before the calling form, or no form
+//! from the calling one up to the definition can run anything but definitions of procedures and
+//! constants.
 
 use std::rc::Rc;
 
@@ -210,25 +211,12 @@ impl Pass<'_> {
                 let then = Box::new(self.expr(*then, tail));
                 Ir::If(test, then, Box::new(self.expr(*other, tail)))
             }
-            Expr::Seq(items) => {
-                let last = items.len().saturating_sub(1);
-                let items = items.into_iter().enumerate();
-                Ir::Seq(
-                    items
-                        .map(|(i, item)| self.expr(item, tail && i == last))
-                        .collect(),
-                )
-            }
+            Expr::Seq(items) => self.sequence(items, tail),
             Expr::Lambda(lambda) => {
                 let (func, captured) = self.function(*lambda, &[], None);
                 Ir::Closure { func, captured }
             }
-            Expr::CaseLambda(clauses, _) => {
-                let clauses = clauses.into_iter().map(|c| self.function(c, &[], None));
-                Ir::CaseLambda {
-                    clauses: clauses.collect(),
-                }
-            }
+            Expr::CaseLambda(clauses, _) => self.case_lambda(clauses),
             Expr::Let { vars, inits, body } => self.lets(vars, inits, *body, tail),
             Expr::Fix {
                 vars,
@@ -258,15 +246,7 @@ impl Pass<'_> {
                 inits,
                 body,
             } => self.turns(label, vars, inits, *body, tail),
-            Expr::Jump(label, args) => Ir::Jump {
-                label: self
-                    .builder
-                    .labels
-                    .get(&label)
-                    .copied()
-                    .unwrap_or(LabelId(u32::MAX)),
-                args: self.all(args),
-            },
+            Expr::Jump(label, args) => self.jump(label, args),
             // The passes before have removed these; a unit that skipped them is refused.
             Expr::SetLocal(_, value, span) => {
                 self.too_large = Some(span);
@@ -276,6 +256,28 @@ impl Pass<'_> {
                 self.too_large = Some(Span::NONE);
                 self.expr(*body, tail)
             }
+        }
+    }
+
+    fn sequence(&mut self, items: Vec<Expr>, tail: bool) -> Ir {
+        let last = items.len().saturating_sub(1);
+        let items = items.into_iter().enumerate();
+        let items = items.map(|(i, item)| self.expr(item, tail && i == last));
+        Ir::Seq(items.collect())
+    }
+
+    fn case_lambda(&mut self, clauses: Vec<Lambda>) -> Ir {
+        let clauses = clauses.into_iter().map(|c| self.function(c, &[], None));
+        Ir::CaseLambda {
+            clauses: clauses.collect(),
+        }
+    }
+
+    fn jump(&mut self, label: VarId, args: Vec<Expr>) -> Ir {
+        let label = self.builder.labels.get(&label).copied();
+        Ir::Jump {
+            label: label.unwrap_or(LabelId(u32::MAX)),
+            args: self.all(args),
         }
     }
 
@@ -374,7 +376,7 @@ impl Pass<'_> {
         self.arities.get(&var) == Some(&count)
     }
 
-    /// inv:close.defined
+    /// Whether a known call of this top-level variable is allowed here (inv:close.defined).
     fn is_defined(&self, id: GlobalId, count: usize) -> bool {
         let top = self.top.by_id.get(&id);
         top.is_some_and(|top| top.params == count && self.form >= top.callable_from)
@@ -389,6 +391,7 @@ impl Pass<'_> {
         };
         let mut args = self.all(args);
         for var in more {
+            // Each has a slot here or can be captured: inv:lift.scope.
             let arg = self.reference(var);
             args.push(arg);
         }

@@ -11,8 +11,7 @@
 //! 5. `lift`: decides for each named procedure whether it needs a closure.
 //! 6. `close`: the rest becomes closed functions with slots.
 //!
-//! inv:passes.depth — the passes recurse on the nesting of core, which the expander bounds
-//! (inv:middle.depth).
+//! The passes recurse on the nesting of core, which the expander bounds (inv:middle.depth).
 //!
 //! Absent on purpose: types, inlining of anything used more than once, and any pass over IR.
 

@@ -225,14 +225,42 @@ impl<'p> Machine<'p> {
                 frame.slots[usize::from(slot.0)] = self.eval(init, frame)?;
                 self.eval(body, frame)?
             }
+            Ir::Closure { func, captured } => {
+                let captured = self.all(captured, frame)?;
+                Value::Closure(Rc::new(vec![self.clause(*func, captured, frame)]))
+            }
+            Ir::CaseLambda { clauses } => {
+                let mut all = Vec::new();
+                for (func, captured) in clauses {
+                    let captured = self.all(captured, frame)?;
+                    all.push(self.clause(*func, captured, frame));
+                }
+                Value::Closure(Rc::new(all))
+            }
+            Ir::CheckBound { value, name, .. } => match self.eval(value, frame)? {
+                Value::Unassigned => return fail(format!("{name} is used before its definition")),
+                value => value,
+            },
+            Ir::Jump { label, args } => {
+                let args = self.all(args, frame)?;
+                return Err(Exit::Jump(*label, args));
+            }
+            Ir::PrimCall { .. } | Ir::Call { .. } | Ir::CallKnown { .. } => self.call(ir, frame)?,
+            Ir::BoxNew(_) | Ir::BoxGet(_) | Ir::BoxSet(..) => self.boxes(ir, frame)?,
+            Ir::Fix { .. } | Ir::Loop { .. } => self.binding(ir, frame)?,
+        })
+    }
+
+    fn call(&mut self, ir: &Ir, frame: &mut Frame<'_>) -> Run {
+        match ir {
             Ir::PrimCall { prim, args, .. } => {
                 let args = self.all(args, frame)?;
-                self.primitive(*prim, args)?
+                self.primitive(*prim, args)
             }
             Ir::Call { f, args, .. } => {
                 let f = self.eval(f, frame)?;
                 let args = self.all(args, frame)?;
-                self.apply(&f, args)?
+                self.apply(&f, args)
             }
             Ir::CallKnown {
                 func,
@@ -248,24 +276,21 @@ impl<'p> Machine<'p> {
                     },
                 };
                 let args = self.all(args, frame)?;
-                self.enter(frame.module, *func, args, captured)?
+                self.enter(frame.module, *func, args, captured)
             }
-            Ir::Closure { func, captured } => {
-                let captured = self.all(captured, frame)?;
-                Value::Closure(Rc::new(vec![self.clause(*func, captured, frame)]))
+            _ => fail("not a call"),
+        }
+    }
+
+    fn boxes(&mut self, ir: &Ir, frame: &mut Frame<'_>) -> Run {
+        match ir {
+            Ir::BoxNew(value) => {
+                let value = self.eval(value, frame)?;
+                Ok(Value::Box(Rc::new(RefCell::new(value))))
             }
-            Ir::CaseLambda { clauses } => {
-                let mut all = Vec::new();
-                for (func, captured) in clauses {
-                    let captured = self.all(captured, frame)?;
-                    all.push(self.clause(*func, captured, frame));
-                }
-                Value::Closure(Rc::new(all))
-            }
-            Ir::BoxNew(value) => Value::Box(Rc::new(RefCell::new(self.eval(value, frame)?))),
             Ir::BoxGet(target) => match self.eval(target, frame)? {
-                Value::Box(value) => value.borrow().clone(),
-                other => return fail(format!("{other} is no box")),
+                Value::Box(value) => Ok(value.borrow().clone()),
+                other => fail(format!("{other} is no box")),
             },
             Ir::BoxSet(target, value) => {
                 let target = self.eval(target, frame)?;
@@ -274,18 +299,10 @@ impl<'p> Machine<'p> {
                     return fail("no box");
                 };
                 *target.borrow_mut() = value;
-                Value::Atom(DatumKind::Unspecified)
+                Ok(Value::Atom(DatumKind::Unspecified))
             }
-            Ir::CheckBound { value, name, .. } => match self.eval(value, frame)? {
-                Value::Unassigned => return fail(format!("{name} is used before its definition")),
-                value => value,
-            },
-            Ir::Jump { label, args } => {
-                let args = self.all(args, frame)?;
-                return Err(Exit::Jump(*label, args));
-            }
-            Ir::Fix { .. } | Ir::Loop { .. } => self.binding(ir, frame)?,
-        })
+            _ => fail("not a box"),
+        }
     }
 
     fn binding(&mut self, ir: &Ir, frame: &mut Frame<'_>) -> Run {
