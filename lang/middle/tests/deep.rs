@@ -34,6 +34,9 @@ fn compile(source: &str) -> Result<usize, Vec<Diagnostic>> {
         primitive("cons", 2, Some(2)),
         primitive("append", 0, None),
         primitive("list->vector", 1, Some(1)),
+        primitive("vector", 0, None),
+        primitive("vector-ref", 2, Some(2)),
+        primitive("call-with-values", 2, Some(2)),
     ];
     let text = format!("(import (bowline primitives))\n{source}");
     let (data, faults) = read_all(SourceId(0), &text);
@@ -137,5 +140,87 @@ fn long_forms_are_not_deep() {
         assert!(compile(&format!("'{quoted}")).is_ok());
         let data = format!("'({})", "a ".repeat(100_000));
         assert!(compile(&data).is_ok());
+    });
+}
+
+/// `count` pieces, each made from its number.
+fn many(count: usize, piece: impl Fn(usize) -> String) -> String {
+    (0..count).map(piece).collect()
+}
+
+/// Forms that bind `count` variables, which core binds one inside the other.
+fn long_forms(count: usize) -> Vec<(&'static str, String)> {
+    let names = many(count, |i| format!("x{i} "));
+    // Neither constants nor quiet, so that every binding stays.
+    let args = "(list) ".repeat(count);
+    let pairs = many(count, |i| format!("(x{i} (list)) "));
+    let defines = many(count, |i| format!("(define x{i} (list)) "));
+    let all = format!("(list {names})");
+    vec![
+        ("let", format!("(let ({pairs}) {all})")),
+        ("named let", format!("(let loop ({pairs}) {all})")),
+        ("let*", format!("(let* ({pairs}) {all})")),
+        ("letrec", format!("(letrec ({pairs}) {all})")),
+        ("letrec*", format!("(letrec* ({pairs}) {all})")),
+        ("define", format!("(let () {defines} {all})")),
+        ("define a procedure", {
+            let procedures = many(count, |i| format!("(define (x{i}) x{i}) "));
+            format!("(lambda () {procedures} {all})")
+        }),
+        ("effects", format!("(let () {args} (define y 1) (list y))")),
+        ("lambda", format!("((lambda ({names}) {all}) {args})")),
+        (
+            "lambda with a name",
+            format!("(let ((f (lambda ({names}) {all}))) (f {args}))"),
+        ),
+        (
+            "define-values",
+            format!("(let () (define-values ({names}) (list)) {all})"),
+        ),
+    ]
+}
+
+#[test]
+fn long_bindings_count_as_nesting() {
+    on_big_stack(|| {
+        for (form, source) in long_forms(20_000) {
+            let errors = compile(&source).expect_err(form);
+            let deep = "forms are nested more than 10000 deep here";
+            assert_eq!(errors[0].message, deep, "{form}");
+            let note = "each variable or clause of a form counts as a form around the next one";
+            assert_eq!(errors[0].notes, [note], "{form}");
+        }
+    });
+}
+
+#[test]
+fn bindings_up_to_the_limit_compile() {
+    on_big_stack(|| {
+        for (form, source) in long_forms(4_900) {
+            let result = compile(&source);
+            assert!(result.is_ok(), "{form}: {result:?}");
+        }
+    });
+}
+
+#[test]
+fn long_bindings_count_wherever_they_are_nested() {
+    on_big_stack(|| {
+        let pairs = many(999, |i| format!("(x{i} (list)) "));
+        let defines = many(1_000, |i| format!("(define x{i} (list)) "));
+        let args = "(list) ".repeat(999);
+        let names = many(1_000, |i| format!("x{i} "));
+        let forms = [
+            // In the body, in the last value, after definitions, in the last argument.
+            (format!("(let ({pairs}) "), ")".to_owned()),
+            (format!("(let ({pairs} (x "), ")) x)".to_owned()),
+            (format!("(let () {defines} "), ")".to_owned()),
+            (format!("((lambda ({names}) x0) {args}"), ")".to_owned()),
+        ];
+        for (open, close) in forms {
+            let result = compile(&nest(4, &open, "1", &close));
+            assert!(result.is_ok(), "{close}: {result:?}");
+            assert!(compile(&nest(12, &open, "1", &close)).is_err(), "{close}");
+        }
     });
 }

@@ -33,8 +33,14 @@ impl Cx<'_> {
             return self.named_let(form, &name);
         }
         let bindings = self.bindings(first, form)?;
+        self.binding(bindings.len(), form.span(), |cx| {
+            cx.let_body(form, &bindings)
+        })
+    }
+
+    fn let_body(&mut self, form: &Form<'_>, bindings: &[(Ident, Stx)]) -> Result<Expr> {
         let mut inits = Vec::with_capacity(bindings.len());
-        for (ident, init) in &bindings {
+        for (ident, init) in bindings {
             inits.push(self.expand_named(init, &ident.name)?);
         }
         let body = &form.parts[1..];
@@ -44,7 +50,7 @@ impl Cx<'_> {
             }
             let scope = cx.ex.scopes.fresh();
             let mut vars = Vec::with_capacity(bindings.len());
-            for (ident, _) in &bindings {
+            for (ident, _) in bindings {
                 vars.push(cx.bind_variable(ident, scope)?);
             }
             let body = cx.scoped(body, scope);
@@ -58,8 +64,20 @@ impl Cx<'_> {
             return form.bad("the bindings are missing");
         };
         let bindings = self.bindings(bindings, form)?;
+        self.binding(bindings.len(), form.span(), |cx| {
+            cx.named_let_body(form, name, &bindings, body)
+        })
+    }
+
+    fn named_let_body(
+        &mut self,
+        form: &Form<'_>,
+        name: &Ident,
+        bindings: &[(Ident, Stx)],
+        body: &[Stx],
+    ) -> Result<Expr> {
         let mut inits = Vec::with_capacity(bindings.len());
-        for (ident, init) in &bindings {
+        for (ident, init) in bindings {
             inits.push(self.expand_named(init, &ident.name)?);
         }
         self.with_locals(|cx| {
@@ -67,7 +85,7 @@ impl Cx<'_> {
             let var = cx.bind_variable(name, outer)?;
             let inner = cx.ex.scopes.fresh();
             let mut params = Vec::with_capacity(bindings.len());
-            for (ident, _) in &bindings {
+            for (ident, _) in bindings {
                 let scopes = cx.ex.scopes.add(ident.scopes, outer);
                 let ident = Ident {
                     scopes,
@@ -105,7 +123,7 @@ impl Cx<'_> {
             return form.bad("the bindings are missing");
         };
         let bindings = self.bindings(first, form)?;
-        self.deeper(bindings.len(), form.span(), |cx| {
+        self.chain(bindings.len(), form.span(), |cx| {
             cx.with_locals(|cx| cx.let_star_body(form, &bindings))
         })
     }
@@ -146,6 +164,12 @@ impl Cx<'_> {
             return form.bad("the bindings are missing");
         };
         let bindings = self.bindings(first, form)?;
+        self.binding(bindings.len(), form.span(), |cx| {
+            cx.letrec_body(form, &bindings)
+        })
+    }
+
+    fn letrec_body(&mut self, form: &Form<'_>, bindings: &[(Ident, Stx)]) -> Result<Expr> {
         let body = &form.parts[1..];
         self.with_locals(|cx| {
             if bindings.is_empty() {
@@ -153,11 +177,11 @@ impl Cx<'_> {
             }
             let scope = cx.ex.scopes.fresh();
             let mut vars = Vec::with_capacity(bindings.len());
-            for (ident, _) in &bindings {
+            for (ident, _) in bindings {
                 vars.push(cx.bind_variable(ident, scope)?);
             }
             let mut inits = Vec::with_capacity(bindings.len());
-            for (ident, init) in &bindings {
+            for (ident, init) in bindings {
                 let init = cx.add_scope(init.clone(), scope);
                 inits.push(cx.expand_named(&init, &ident.name)?);
             }

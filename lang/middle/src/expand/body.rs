@@ -71,6 +71,19 @@ impl Cx<'_> {
         if expressions == items.len() {
             return form.bad("its body does not end with an expression");
         }
+        let vars = items[..expressions].iter().map(Item::vars).sum();
+        self.binding(vars, form.span(), |cx| {
+            cx.defined_body(items, expressions, form)
+        })
+    }
+
+    /// A body whose expressions begin at this index.
+    fn defined_body(
+        &mut self,
+        items: Vec<Item>,
+        expressions: usize,
+        form: &Form<'_>,
+    ) -> Result<Expr> {
         let mut defined = Defined::default();
         let mut body = Vec::with_capacity(items.len() - expressions);
         for (index, item) in items.into_iter().enumerate() {

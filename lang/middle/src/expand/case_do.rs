@@ -33,7 +33,7 @@ impl Cx<'_> {
         };
         let key = self.expand(key)?;
         let var = self.fresh_var(Symbol::new("key"));
-        let body = self.deeper(clauses.len(), form.span(), |cx| {
+        let body = self.chain(clauses.len(), form.span(), |cx| {
             cx.case_clauses(form, clauses, var)
         })?;
         Ok(Expr::bind(var, key, body))

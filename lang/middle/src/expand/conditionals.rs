@@ -11,7 +11,7 @@ use crate::stx::Stx;
 impl Cx<'_> {
     pub(super) fn and(&mut self, form: &Form<'_>) -> Result<Expr> {
         let span = form.span();
-        self.deeper(form.parts.len(), span, |cx| {
+        self.chain(form.parts.len(), span, |cx| {
             let mut tests = cx.expand_all(&form.parts)?;
             let Some(last) = tests.pop() else {
                 return Ok(Expr::boolean(true, span));
@@ -23,7 +23,7 @@ impl Cx<'_> {
 
     pub(super) fn or(&mut self, form: &Form<'_>) -> Result<Expr> {
         let span = form.span();
-        self.deeper(form.parts.len(), span, |cx| {
+        self.chain(form.parts.len(), span, |cx| {
             let mut tests = cx.expand_all(&form.parts)?;
             let Some(last) = tests.pop() else {
                 return Ok(Expr::boolean(false, span));
@@ -71,7 +71,7 @@ impl Cx<'_> {
         clauses: &[Stx],
         otherwise: Expr,
     ) -> Result<Expr> {
-        self.deeper(clauses.len(), form.span(), |cx| {
+        self.chain(clauses.len(), form.span(), |cx| {
             let mut expanded = Vec::with_capacity(clauses.len());
             let mut rest = otherwise;
             for (index, clause) in clauses.iter().enumerate() {

@@ -64,6 +64,17 @@ pub(super) enum Item {
     Expr(Stx),
 }
 
+impl Item {
+    /// How many variables it becomes in a body.
+    pub(super) fn vars(&self) -> usize {
+        match self {
+            Self::Define { .. } | Self::Expr(_) => 1,
+            // All the values, then each of them.
+            Self::Values { places, rest, .. } => 1 + places.len() + usize::from(rest.is_some()),
+        }
+    }
+}
+
 /// A body being searched.
 pub(super) struct Scan {
     /// Whether it is a top level.

@@ -93,7 +93,12 @@ impl Cx<'_> {
             }
             _ => {
                 let f = self.expand(&items[0])?;
-                let args = self.expand_all(&items[1..])?;
+                // The arguments of a procedure that is called at once become a `let`.
+                let vars = match f {
+                    Expr::Lambda(_) | Expr::Local(..) => items.len() - 1,
+                    _ => 0,
+                };
+                let args = self.binding(vars, stx.span(), |cx| cx.expand_all(&items[1..]))?;
                 Ok(Expr::call(f, args, stx.span()))
             }
         }

@@ -96,10 +96,24 @@ impl Cx<'_> {
         name: Option<Symbol>,
     ) -> Result<Lambda> {
         let formals = self.formals(formals, form)?;
+        // Where it is called at once, its parameters become a `let`.
+        let vars = formals.params.len();
+        self.binding(vars, form.span(), |cx| {
+            cx.procedure_body(&formals, body, form, name)
+        })
+    }
+
+    fn procedure_body(
+        &mut self,
+        formals: &Formals,
+        body: &[Stx],
+        form: &Form<'_>,
+        name: Option<Symbol>,
+    ) -> Result<Lambda> {
         self.with_locals(|cx| {
             let empty = formals.params.is_empty() && formals.rest.is_none();
             let scope = cx.ex.scopes.fresh();
-            let bound = cx.bind_formals(&formals, scope)?;
+            let bound = cx.bind_formals(formals, scope)?;
             let body = if empty {
                 cx.expand_body(body.to_vec(), form, false)?
             } else {

@@ -167,11 +167,44 @@ impl<'a> Cx<'a> {
         self.deeper(1, span, body)
     }
 
-    /// Runs `body` `levels` deeper: for forms whose core is nested where the source is not.
+    /// Runs `body` as many levels deeper as expansion took steps.
     fn deeper<T>(
+        &mut self,
+        steps: usize,
+        span: Span,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let note = "expansions count, too: a macro that always expands to its own use never ends";
+        self.levels(steps, span, note, body)
+    }
+
+    /// Runs `body` for a form whose core nests so many parts where the source does not.
+    fn chain<T>(
+        &mut self,
+        parts: usize,
+        span: Span,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let note = "each variable or clause of a form counts as a form around the next one";
+        self.levels(parts, span, note, body)
+    }
+
+    /// Runs `body` for a form that binds so many variables, one inside the other in core. The form
+    /// itself counts for the first.
+    fn binding<T>(
+        &mut self,
+        vars: usize,
+        span: Span,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.chain(vars.saturating_sub(1), span, body)
+    }
+
+    fn levels<T>(
         &mut self,
         levels: usize,
         span: Span,
+        note: &str,
         body: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
         let before = self.depth;
@@ -179,9 +212,7 @@ impl<'a> Cx<'a> {
         if self.depth > NESTING_LIMIT {
             self.depth = before;
             let message = format!("forms are nested more than {NESTING_LIMIT} deep here");
-            return Err(Box::new(Diagnostic::error(message, span).with_note(
-                "expansions count, too: a macro that always expands to its own use never ends",
-            )));
+            return Err(Box::new(Diagnostic::error(message, span).with_note(note)));
         }
         let result = body(self);
         self.depth = before;

@@ -56,7 +56,7 @@ impl Cx<'_> {
     pub(super) fn let_values(&mut self, form: &Form<'_>) -> Result<Expr> {
         let bindings = self.value_bindings(form)?;
         let span = form.span();
-        self.deeper(2 * bindings.len(), span, |cx| {
+        self.chain(2 * bindings.len(), span, |cx| {
             let mut inits = Vec::with_capacity(bindings.len());
             for (_, init) in &bindings {
                 inits.push(cx.expand(init)?);
@@ -80,7 +80,7 @@ impl Cx<'_> {
     pub(super) fn let_star_values(&mut self, form: &Form<'_>) -> Result<Expr> {
         let bindings = self.value_bindings(form)?;
         let span = form.span();
-        self.deeper(2 * bindings.len(), span, |cx| {
+        self.chain(2 * bindings.len(), span, |cx| {
             cx.with_locals(|cx| {
                 let mut scopes: Vec<Scope> = Vec::new();
                 let mut done = Vec::with_capacity(bindings.len());
