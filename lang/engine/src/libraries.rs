@@ -34,6 +34,7 @@ embedded! {
     "scheme/inexact",
     "scheme/lazy",
     "scheme/process-context",
+    "scheme/r5rs",
     "scheme/read",
     "scheme/time",
     "scheme/write",

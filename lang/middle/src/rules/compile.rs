@@ -119,13 +119,13 @@ impl Compiler<'_, '_> {
         let Some(ident) = stx.as_identifier() else {
             return false;
         };
+        // What is among the literals is a literal (R7RS 4.3.2).
+        if self.is_literal(&ident) {
+            return false;
+        }
         match self.custom {
             Some(custom) => same_name(custom, &ident),
-            None => {
-                ident.name == "..."
-                    && !self.is_literal(&ident)
-                    && self.meaning.is_auxiliary(&ident, Special::Ellipsis)
-            }
+            None => ident.name == "..." && self.meaning.is_auxiliary(&ident, Special::Ellipsis),
         }
     }
 
