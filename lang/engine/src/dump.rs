@@ -34,7 +34,10 @@ impl FromStr for Stage {
         let known = Stage::ALL.iter().find(|(known, _)| *known == name);
         known.map(|(_, stage)| *stage).ok_or_else(|| {
             let names: Vec<_> = Stage::ALL.iter().map(|(name, _)| *name).collect();
-            format!("there is no stage \"{name}\": the stages are {}", names.join(", "))
+            format!(
+                "there is no stage \"{name}\": the stages are {}",
+                names.join(", ")
+            )
         })
     }
 }

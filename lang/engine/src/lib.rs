@@ -5,11 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+mod dump;
 mod libraries;
 mod loader;
-mod session;
 mod report;
-mod dump;
+mod session;
 
 pub use dump::Stage;
 pub use session::{Options, Session, StartError};

@@ -26,7 +26,8 @@ impl Loader {
     /// The path of a library below a directory: its name's parts, one folder each. A part that
     /// would lead out of the directory names no library.
     fn path(name: &[String]) -> Option<String> {
-        let plain = |part: &String| !part.is_empty() && part != "." && part != ".." && !part.contains('/');
+        let plain =
+            |part: &String| !part.is_empty() && part != "." && part != ".." && !part.contains('/');
         name.iter().all(plain).then(|| name.join("/"))
     }
 
@@ -86,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_name_cannot_lead_out_of_the_library_folders() {
-        assert_eq!(Loader::path(&name(&["scheme", "base"])).as_deref(), Some("scheme/base"));
+        assert_eq!(
+            Loader::path(&name(&["scheme", "base"])).as_deref(),
+            Some("scheme/base")
+        );
         for parts in [&["..", "etc"][..], &["a/b"], &[""], &["a", "."]] {
             assert_eq!(Loader::path(&name(parts)), None);
         }
@@ -97,9 +101,15 @@ mod tests {
         let file = std::env::temp_dir().join(format!("bowline-utf8-{}", std::process::id()));
         std::fs::write(&file, b"ab\xff").expect("a temporary file can be written");
         let error = Loader::new().read(&file).expect_err("it is not UTF-8");
-        assert!(error.ends_with("it is not UTF-8 text (at byte 2)"), "{error}");
+        assert!(
+            error.ends_with("it is not UTF-8 text (at byte 2)"),
+            "{error}"
+        );
         std::fs::remove_file(&file).expect("and removed");
         let error = Loader::new().read(&file).expect_err("it is gone");
-        assert!(error.starts_with("cannot read ") && error.contains("No such file"), "{error}");
+        assert!(
+            error.starts_with("cannot read ") && error.contains("No such file"),
+            "{error}"
+        );
     }
 }

@@ -187,7 +187,7 @@ impl Session {
     /// cannot be frozen is merely traced more often.
     fn freeze(&mut self) {
         if !self.frozen {
-            self.frozen = self.vm.rt.freeze(&mut |_| ()).is_ok();
+            self.frozen = self.vm.freeze().is_ok();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bowline_gc::{Mutator, RootSource as _};
+use bowline_gc::{FreezeError, Frozen, Mutator};
 use bowline_layout::Value;
 use bowline_middle::ir::Module;
 use bowline_middle::{InlineOp, PrimitiveId};
@@ -220,10 +220,13 @@ impl Vm {
         self.set_root(root, procedure);
     }
 
-    /// Calls `f` with every word outside the heap that holds a value of this engine's code: what a
-    /// boot image has to keep.
-    pub fn each_constant(&self, f: &mut dyn FnMut(&mut Value)) {
-        CellRoots(Arc::clone(&self.constants)).visit(f);
+    /// Moves everything that lives into the boot heap; the memory kept back for a full heap does not
+    /// go along, for it could not be given up there.
+    pub fn freeze(&mut self) -> Result<Frozen, FreezeError> {
+        self.set_root(Root::Ballast, Value::FALSE);
+        let frozen = self.rt.freeze(&mut |_| ());
+        self.take_ballast();
+        frozen
     }
 
     /// The call chain that a condition carries.

@@ -5,6 +5,8 @@ use bowline_gc::{HeapConfig, Mutator, OutOfMemory};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
 
 pub(crate) const CASES: &[Case] = &[
+    case("ballast makes room, 16 MiB", || ballast(16)),
+    case("ballast makes room, 64 MiB", || ballast(64)),
     case("out of memory, 16 MiB, one worker", || rounds(16, 1)),
     case("out of memory, 16 MiB, two workers", || rounds(16, 2)),
     case("out of memory, 32 MiB, one worker", || rounds(32, 1)),
@@ -18,6 +20,11 @@ pub(crate) const CASES: &[Case] = &[
 
 /// Conses objects onto the list at root 0 until there is no room. Returns how many.
 fn fill(m: &mut Mutator, header: Option<Header>) -> i64 {
+    fill_from(m, header, 0)
+}
+
+/// The list grows at stack position `base`.
+fn fill_from(m: &mut Mutator, header: Option<Header>, base: usize) -> i64 {
     for n in 0.. {
         m.poll();
         if let Some(header) = header {
@@ -28,11 +35,11 @@ fn fill(m: &mut Mutator, header: Option<Header>) -> i64 {
         } else {
             m.push(fix(n));
         }
-        let (v, tail) = (m.get(1), m.get(0));
+        let (v, tail) = (m.get(base + 1), m.get(base));
         let p = m.alloc_pair(v, tail);
-        m.truncate(1);
+        m.truncate(base + 1);
         match p {
-            Ok(p) => m.set(0, p),
+            Ok(p) => m.set(base, p),
             Err(OutOfMemory { requested }) => {
                 assert_eq!(requested, 16);
                 return n;
@@ -82,6 +89,29 @@ fn rounds(mib: usize, workers: usize) {
         m.truncate(0);
         let l = list(&mut m, 10_000);
         check_list(l, 10_000);
+    }
+}
+
+/// What a program keeps back for reporting a full heap must be there when it lets go of it.
+fn ballast(mib: usize) {
+    let (_, mut m) = heap_with(HeapConfig {
+        limit: Some(mib << 20),
+        workers: Some(1),
+        ..HeapConfig::default()
+    });
+    for header in [None, Some(Header::new(Shape::Values, TypeId(40), 10))] {
+        let kept = m.alloc(bytevector::header(256 << 10), Tag::Object);
+        m.push(kept.expect("the heap is empty"));
+        m.push(Value::NIL);
+        let n = fill_from(&mut m, header, 1);
+        assert!(n > 0);
+        m.set(0, Value::NIL);
+        for i in 0..1000 {
+            let p = m.alloc_pair(fix(i), m.get(1));
+            assert!(p.is_ok(), "pair {i} after {n} objects");
+            m.set(1, p.expect("it was just looked at"));
+        }
+        m.truncate(0);
     }
 }
 
