@@ -47,7 +47,8 @@ fn compile(source: &str) -> Result<usize, Vec<Diagnostic>> {
     let units = expander.expand_program(&data, &mut NoLoader)?;
     let mut functions = 0;
     for unit in units {
-        passes::lower(&mut unit.clone(), expander.primitives(), Pass::Contify);
+        let lowered = passes::lower(&mut unit.clone(), expander.primitives(), Pass::Contify);
+        lowered.map_err(|error| vec![*error])?;
         let module = passes::compile(unit, expander.primitives(), expander.globals());
         functions += module.map_err(|error| vec![*error])?.functions.len();
     }
@@ -221,6 +222,51 @@ fn long_bindings_count_wherever_they_are_nested() {
             let result = compile(&nest(4, &open, "1", &close));
             assert!(result.is_ok(), "{close}: {result:?}");
             assert!(compile(&nest(12, &open, "1", &close)).is_err(), "{close}");
+        }
+    });
+}
+
+/// Procedures of which each calls the one before, `depth` forms deep inside: so many as nest to
+/// `levels` if they are moved into each other.
+fn moved(levels: usize, depth: usize, call: &str, define: &str) -> String {
+    let procedures = many(levels / depth, |i| {
+        let before = match i {
+            0 => "(list)".to_owned(),
+            _ => call.replace('#', &(i - 1).to_string()),
+        };
+        let body = nest(depth, "(+ 1 ", &before, ")");
+        define.replace('#', &i.to_string()).replace("BODY", &body)
+    });
+    let last = (levels / depth - 1).to_string();
+    format!("(let () {procedures} {})", call.replace('#', &last))
+}
+
+/// Procedures that are called once, and loops.
+const MOVED: [(&str, &str); 2] = [
+    ("(f#)", "(define (f#) BODY)\n"),
+    ("(f# 1)", "(define (f# k) (if (list k) BODY (f# 2)))\n"),
+];
+
+#[test]
+fn procedures_are_not_moved_into_each_other_without_end() {
+    on_big_stack(|| {
+        for (call, define) in MOVED {
+            let errors = compile(&moved(160_000, 4_000, call, define)).expect_err(define);
+            let message = "procedures that are called once are nested too deeply here";
+            assert_eq!(errors[0].message, message);
+            let note = "each is compiled as a part of the one that calls it";
+            assert_eq!(errors[0].notes, [note]);
+            assert!(!errors[0].primary.is_none(), "{define}");
+        }
+    });
+}
+
+#[test]
+fn procedures_moved_just_as_deeply_as_allowed_compile() {
+    on_big_stack(|| {
+        for (call, define) in MOVED {
+            let result = compile(&moved(56_000, 4_000, call, define));
+            assert!(result.is_ok(), "{define}: {result:?}");
         }
     });
 }

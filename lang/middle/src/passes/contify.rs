@@ -7,10 +7,13 @@
 //! Inner procedures are decided before outer ones, so whether a tail call from an inner loop is one
 //! of the outer procedure is known in time.
 
+use bowline_syntax::Diagnostic;
+
+use super::depth::Depth;
 use crate::core::{Expr, Lambda, Unit, VarId};
 
 /// Runs the pass.
-pub(super) fn run(unit: &mut Unit) {
+pub(super) fn run(unit: &mut Unit) -> Result<(), Box<Diagnostic>> {
     let mut survey = Survey { known: Vec::new() };
     survey.known.resize_with(unit.vars.len(), || None);
     for expr in &mut unit.body {
@@ -19,11 +22,13 @@ pub(super) fn run(unit: &mut Unit) {
     let mut loops = Loops {
         known: survey.known,
         waiting: Vec::new(),
+        depth: Depth::new(),
     };
     loops.waiting.resize_with(unit.vars.len(), || None);
     for expr in &mut unit.body {
         loops.walk(expr);
     }
+    loops.depth.finish()
 }
 
 /// Where an expression stands.
@@ -171,6 +176,7 @@ struct Loops {
     known: Vec<Option<Known>>,
     /// Procedures on their way to the call that becomes their loop.
     waiting: Vec<Option<Box<Lambda>>>,
+    depth: Depth,
 }
 
 impl Loops {
@@ -181,6 +187,14 @@ impl Loops {
     }
 
     fn walk(&mut self, expr: &mut Expr) {
+        let levels = self.depth.levels();
+        if self.depth.enter() {
+            self.walk_here(expr);
+        }
+        self.depth.leave_to(levels);
+    }
+
+    fn walk_here(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Fix {
                 vars,
@@ -192,7 +206,8 @@ impl Loops {
                 self.walk(&mut body);
                 *expr = body;
             }
-            Expr::Call { f, args, .. } => {
+            Expr::Call { f, args, span } => {
+                let span = *span;
                 let label = match **f {
                     Expr::Local(var, _) if self.is_loop(var) => Some(var),
                     _ => None,
@@ -208,6 +223,7 @@ impl Loops {
                 *expr = match lambda {
                     None => Expr::Jump(label, args),
                     Some(mut lambda) => {
+                        self.depth.moves_to(span);
                         self.walk(&mut lambda.body);
                         Expr::Loop {
                             label,

@@ -18,6 +18,7 @@
 mod assign;
 mod close;
 mod contify;
+mod depth;
 mod fold;
 mod graph;
 mod letrec;
@@ -43,27 +44,30 @@ pub enum Pass {
     Contify,
 }
 
-/// Runs the passes over core up to and including `last`.
-pub fn lower(unit: &mut Unit, prims: &Primitives, last: Pass) {
+/// Runs the passes over core up to and including `last`. The only error is core too deep to go on
+/// with; the unit is good for nothing then.
+pub fn lower(unit: &mut Unit, prims: &Primitives, last: Pass) -> Result<(), Box<Diagnostic>> {
     letrec::run(unit);
     if last >= Pass::Assign {
         assign::run(unit);
     }
     if last >= Pass::Optimize {
-        optimize::run(unit, prims);
+        optimize::run(unit, prims)?;
     }
     if last >= Pass::Contify {
-        contify::run(unit);
+        contify::run(unit)?;
     }
+    Ok(())
 }
 
-/// Compiles a unit. The only error is a procedure too large for the IR's numbers.
+/// Compiles a unit. The only errors are a procedure too large for the IR's numbers, and procedures
+/// moved into each other too deeply.
 pub fn compile(
     mut unit: Unit,
     prims: &Primitives,
     globals: &Globals,
 ) -> Result<Module, Box<Diagnostic>> {
-    lower(&mut unit, prims, Pass::Contify);
+    lower(&mut unit, prims, Pass::Contify)?;
     let shapes = lift::run(&unit);
     let module = close::run(unit, &shapes, globals)?;
     debug_assert!(

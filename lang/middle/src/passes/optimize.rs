@@ -7,19 +7,21 @@
 //!
 //! Leaves `Let` with one variable each, and no `Let` of a procedure: those become `Fix`.
 
-use bowline_syntax::{Datum, Span};
+use bowline_syntax::{Datum, Diagnostic, Span};
 
+use super::depth::Depth;
 use super::fold::{fold, is_immediate, is_pure, truth};
 use crate::core::{Expr, Lambda, Unit, VarId};
 use crate::prims::{InlineOp, Primitives};
 
 /// Runs the pass.
-pub(super) fn run(unit: &mut Unit, prims: &Primitives) {
+pub(super) fn run(unit: &mut Unit, prims: &Primitives) -> Result<(), Box<Diagnostic>> {
     let mut pass = Pass {
         prims,
         uses: vec![0; unit.vars.len()],
         called: vec![0; unit.vars.len()],
         values: Vec::new(),
+        depth: Depth::new(),
     };
     pass.values.resize_with(unit.vars.len(), || Value::Itself);
     for expr in &mut unit.body {
@@ -28,6 +30,7 @@ pub(super) fn run(unit: &mut Unit, prims: &Primitives) {
     for expr in &mut unit.body {
         pass.walk(expr);
     }
+    pass.depth.finish()
 }
 
 /// What a variable is replaced by.
@@ -44,6 +47,7 @@ struct Pass<'a> {
     uses: Vec<u32>,
     called: Vec<u32>,
     values: Vec<Value>,
+    depth: Depth,
 }
 
 fn take(expr: &mut Expr) -> Expr {
@@ -67,6 +71,14 @@ impl Pass<'_> {
     }
 
     fn walk(&mut self, expr: &mut Expr) {
+        let levels = self.depth.levels();
+        if self.depth.enter() {
+            self.walk_here(expr);
+        }
+        self.depth.leave_to(levels);
+    }
+
+    fn walk_here(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Local(var, span) => {
                 if let Value::Copy(copy) = &self.values[var.0 as usize] {
@@ -104,6 +116,7 @@ impl Pass<'_> {
     }
 
     fn lets(&mut self, vars: Vec<VarId>, inits: Vec<Expr>, mut body: Expr) -> Expr {
+        let levels = self.depth.levels();
         let mut kept = Vec::with_capacity(vars.len());
         for (var, mut init) in vars.into_iter().zip(inits) {
             let at = var.0 as usize;
@@ -123,9 +136,12 @@ impl Pass<'_> {
                 self.values[at] = Value::Copy(init);
             } else if self.uses[at] > 0 || !is_pure(&init, self.prims) {
                 kept.push((var, init));
+                // What follows stands inside.
+                self.depth.enter();
             }
         }
         self.walk(&mut body);
+        self.depth.leave_to(levels);
         // Moved procedures whose call was in code that is gone are gone with it.
         kept.into_iter().rev().fold(body, |body, (var, init)| {
             if self.uses[var.0 as usize] == 0 {
@@ -238,6 +254,7 @@ impl Pass<'_> {
                 && let Value::Moved(lambda) = std::mem::replace(value, Value::Itself)
             {
                 f = Expr::Lambda(lambda);
+                self.depth.moves_to(span);
             }
         }
         match f {

@@ -116,7 +116,7 @@ fn lowered(expander: &Expander, unit: &mut Unit, stage: &str) -> String {
         return compiled(expander, unit);
     }
     if let Some(pass) = pass {
-        passes::lower(unit, prims, pass);
+        passes::lower(unit, prims, pass).expect("not too deep");
     } else {
         // Whatever is asked for: the rest of the pipeline must be content, too.
         compiled(expander, unit);
