@@ -248,7 +248,7 @@ pub(crate) fn set_cell(address: u64, v: Value) {
 
 /// The first word of a headed object.
 ///
-/// `inv:rooted` of the runtime: a value that the machine looks at was read from a scanned place.
+/// A value that the machine looks at was read from a scanned place (`inv:rooted` of the runtime).
 #[inline(always)]
 pub(crate) fn header_bits(v: Value) -> u64 {
     // SAFETY: inv:rooted: `v` points to a live object; its first word is its header.

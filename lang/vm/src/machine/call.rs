@@ -157,6 +157,7 @@ impl Vm {
     /// Calls a primitive with the top `n` words, which are taken off; the result is in `acc`.
     #[inline(always)]
     pub(super) fn primitive(&mut self, mut r: Regs, index: usize, n: usize) -> Regs {
+        // inv:vm.publish; `acc` is no longer wanted.
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let base = self.stack.index(r.sp) - n;

@@ -119,6 +119,7 @@ pub(super) fn is_procedure(_: &mut Vm, r: &mut Regs, _: Insn) {
 #[inline(always)]
 pub(super) fn cons(vm: &mut Vm, r: &mut Regs, _: Insn) {
     let car = r.sp.get(-1);
+    // inv:vm.publish; the heap itself keeps what the pair is made of.
     r.sp.put(0, r.closure);
     vm.stack.publish(r.sp.at(1));
     match vm.rt.heap.alloc_pair(car, r.acc) {
@@ -428,6 +429,7 @@ impl Vm {
     /// `acc` = a procedure that captures the top `n` words, which are taken off.
     #[inline(always)]
     fn make_procedure(&mut self, mut r: Regs, id: TypeId, code: u64, n: usize) -> Regs {
+        // inv:vm.publish; what is captured lies on the stack, below.
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let made = self.rt.heap.alloc(procedure::header(id, n), Tag::Procedure);

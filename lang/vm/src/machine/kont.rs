@@ -72,6 +72,7 @@ impl Vm {
             return Ok(r);
         }
         let (segment, offset) = self.reference();
+        // inv:vm.publish, and the reference, to go back to.
         for (i, v) in [r.closure, r.acc, segment, offset].into_iter().enumerate() {
             r.sp.put(i as isize, v);
         }
@@ -174,6 +175,7 @@ impl Vm {
             r.pc = self.stubs.halt;
             return r;
         }
+        // The frame is copied, not taken: another jump may lead here again (inv:kont.image).
         let end = frame_size(offset) as usize;
         let word = |i: usize| object::field(segment, IMAGE + i);
         let size = frame_size(word(end - 1)) as usize;
@@ -338,7 +340,8 @@ impl Vm {
     }
 
     /// Calls `f` with the return address of each captured frame of the running activation and those
-    /// it returns to, youngest first, until it says stop.
+    /// it returns to, youngest first, until it says stop. The last words of each frame tell its size
+    /// (inv:kont.image).
     pub(super) fn each_captured(&self, floor: Sp, f: &mut dyn FnMut(Pc) -> bool) -> bool {
         let mut segment = floor.get(-3);
         let mut end = frame_size(floor.get(-4)) as usize;
