@@ -93,11 +93,14 @@ impl HeapOptions {
 fn size(text: &str) -> Result<usize, String> {
     let lower = text.to_ascii_lowercase();
     let (digits, shift) = match lower.strip_suffix(['k', 'm', 'g']) {
-        Some(digits) => (digits, match lower.as_bytes()[lower.len() - 1] {
-            b'k' => 10,
-            b'm' => 20,
-            _ => 30,
-        }),
+        Some(digits) => (
+            digits,
+            match lower.as_bytes()[lower.len() - 1] {
+                b'k' => 10,
+                b'm' => 20,
+                _ => 30,
+            },
+        ),
         None => (lower.as_str(), 0),
     };
     digits

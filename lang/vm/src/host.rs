@@ -50,6 +50,6 @@ impl Host for Vm {
     }
 
     fn procedure_name(&self, procedure: Value) -> String {
-        procedure_label(&self.rt, procedure)
+        format!("the {}", procedure_label(&self.rt, procedure))
     }
 }

@@ -159,7 +159,7 @@ pub(crate) fn finish(
         Err(NumError::TooLarge) => Err(Box::new(Fault::OutOfMemory)),
         Err(NumError::NotExact(x)) => {
             let v = rt.make_flonum(x)?;
-            Fault::bad(who, "no exact number is equal to it", vec![v])
+            Fault::bad(who, "no exact number is equal to", vec![v])
         }
         Err(NumError::NotInteger(n)) => {
             let v = rt.make_number(&n)?;

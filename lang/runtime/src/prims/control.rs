@@ -3,7 +3,7 @@
 use crate::primitive::{ControlOp, Primitive, control};
 
 pub(super) const TABLE: &[Primitive] = &[
-    control("apply", 1, None, ControlOp::Apply),
+    control("apply", 2, None, ControlOp::Apply),
     control("%call/cc", 1, Some(1), ControlOp::CallCc),
     control("values", 0, None, ControlOp::Values),
     control("call-with-values", 2, Some(2), ControlOp::CallWithValues),
