@@ -17,7 +17,7 @@ use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 
 use crate::compile::{CompileError, PrimitiveFacts};
-use crate::machine::{Activation, Outcome, Pending, Start, Stubs};
+use crate::machine::{Activation, Outcome, Pending, Regs, Start, Stubs};
 use crate::raw::{Limit, Pc, Sp, Stack};
 use crate::space::{CodeSpace, TraceFrame};
 
@@ -94,6 +94,8 @@ pub struct Vm {
     /// names it, so that `eq?` knows them.
     pub(crate) primitive_cells: HashMap<PrimitiveId, u64>,
     pub(crate) stubs: Stubs,
+    /// The registers on their way into or out of the loop.
+    pub(crate) regs: Regs,
     /// Where the running activation's first frame is.
     pub(crate) floor: Sp,
     /// The frame of the foreign procedure that was called last.
@@ -159,6 +161,13 @@ impl Vm {
             constants,
             primitive_cells: HashMap::new(),
             stubs,
+            regs: Regs {
+                pc: stubs.halt,
+                sp: base,
+                fp: base,
+                acc: Value::UNSPECIFIED,
+                closure: Value::FALSE,
+            },
             floor: base.at(ROOTS as isize),
             caller_fp: base,
             activations: Vec::new(),

@@ -114,7 +114,8 @@ impl Vm {
             caller_fp: self.caller_fp,
         });
         self.outcome = Outcome::Returned;
-        let value = execute(self, r);
+        self.regs = r;
+        let value = execute(self);
         self.activations.pop();
         self.floor = outer;
         self.overdraft = false;

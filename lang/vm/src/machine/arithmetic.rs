@@ -6,8 +6,8 @@
 use bowline_layout::Value;
 use bowline_middle::InlineOp;
 
-use super::Regs;
 use super::data::{bits, slot, slot_a};
+use super::{Regs, slow};
 use crate::opcode::Insn;
 use crate::vm::Vm;
 
@@ -68,7 +68,7 @@ macro_rules! of_stack {
                     r.drop(1);
                     r.acc = v;
                 }
-                None => *r = vm.inline_with_acc(*r, InlineOp::$op, 2),
+                None => slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 2)),
             }
         }
     )*};
@@ -91,7 +91,7 @@ macro_rules! of_operands {
             let (a, b) = ($left(r, i), $right(r, i));
             match $fast(a, b) {
                 Some(v) => r.acc = v,
-                None => *r = vm.inline_of_two(*r, InlineOp::$op, a, b),
+                None => slow(vm, r, move |vm, r| vm.inline_of_two(r, InlineOp::$op, a, b)),
             }
         }
     )*};
@@ -121,7 +121,9 @@ pub(super) fn push_add_small(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let (a, b) = (slot_a(r, i), bits(i));
     match sum(a, b) {
         Some(v) => r.push(v),
-        None => *r = vm.inline_and_push(*r, InlineOp::Add, a, b),
+        None => slow(vm, r, move |vm, r| {
+            vm.inline_and_push(r, InlineOp::Add, a, b)
+        }),
     }
 }
 
@@ -130,7 +132,9 @@ pub(super) fn push_sub_small(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let (a, b) = (slot_a(r, i), bits(i));
     match difference(a, b) {
         Some(v) => r.push(v),
-        None => *r = vm.inline_and_push(*r, InlineOp::Sub, a, b),
+        None => slow(vm, r, move |vm, r| {
+            vm.inline_and_push(r, InlineOp::Sub, a, b)
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use bowline_middle::InlineOp;
 use bowline_runtime::{Args, Fault, kinds, object};
 
 use super::data::slot;
-use super::{FRAME, Regs};
+use super::{FRAME, Regs, slow};
 use crate::opcode::Insn;
 use crate::raw;
 use crate::vm::Vm;
@@ -26,7 +26,7 @@ fn call_value(vm: &mut Vm, r: &mut Regs, f: Value, n: usize) {
         r.fp = r.sp.at(-(n as isize));
         r.enter(f);
     } else {
-        *r = vm.not_procedure(*r, f, n);
+        slow(vm, r, move |vm, r| vm.not_procedure(r, f, n));
     }
 }
 
@@ -43,7 +43,7 @@ fn tail_call_value(vm: &mut Vm, r: &mut Regs, f: Value, n: usize) {
         slide(r, n);
         r.enter(f);
     } else {
-        *r = vm.not_procedure(*r, f, n);
+        slow(vm, r, move |vm, r| vm.not_procedure(r, f, n));
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn call_global(vm: &mut Vm, r: &mut Regs, i: Insn) {
         r.fp = r.sp.at(-(i.a() as isize));
         r.enter(f);
     } else {
-        *r = vm.bad_global(*r, f, i);
+        slow(vm, r, move |vm, r| vm.bad_global(r, f, i));
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn tail_call_global(vm: &mut Vm, r: &mut Regs, i: Insn) {
         slide(r, i.a());
         r.enter(f);
     } else {
-        *r = vm.bad_global(*r, f, i);
+        slow(vm, r, move |vm, r| vm.bad_global(r, f, i));
     }
 }
 
@@ -127,35 +127,46 @@ pub(super) fn enter(vm: &mut Vm, r: &mut Regs, i: Insn) {
     if r.sp == r.fp.at(i.a() as isize) && fits {
         r.pc = r.pc.offset(1);
     } else {
-        *r = vm.enter_slow(*r, i);
+        slow(vm, r, move |vm, r| vm.enter_slow(r, i));
     }
 }
 
 #[inline(always)]
 pub(super) fn enter_rest(vm: &mut Vm, r: &mut Regs, i: Insn) {
-    *r = vm.collect_rest(*r, i);
+    slow(vm, r, move |vm, r| vm.collect_rest(r, i));
 }
 
 #[inline(always)]
 pub(super) fn poll(vm: &mut Vm, r: &mut Regs, _: Insn) {
     if r.sp.addr() > vm.limit.get() {
-        *r = vm.room(*r, 0);
+        slow(vm, r, move |vm, r| vm.room(r, 0));
     }
 }
 
 #[inline(always)]
 pub(super) fn room(vm: &mut Vm, r: &mut Regs, i: Insn) {
-    *r = vm.room(*r, i.b() as usize);
+    slow(vm, r, move |vm, r| vm.room(r, i.b() as usize));
 }
 
 #[inline(always)]
 pub(super) fn prim(vm: &mut Vm, r: &mut Regs, i: Insn) {
-    *r = vm.primitive(*r, i.b() as usize, i.a());
+    let n = i.a();
+    r.sp.put(0, r.closure);
+    vm.stack.publish(r.sp.at(1));
+    let base = vm.stack.index(r.sp) - n;
+    let result = (vm.functions[i.b() as usize])(&mut vm.rt, Args { base, len: n });
+    r.closure = r.sp.get(0);
+    match result {
+        Ok(v) => {
+            r.drop(n);
+            r.acc = v;
+        }
+        Err(fault) => slow(vm, r, move |vm, r| vm.primitive_failed(r, n, fault)),
+    }
 }
 
 impl Vm {
     /// Calls a primitive with the top `n` words, which are taken off; the result is in `acc`.
-    #[inline(always)]
     pub(super) fn primitive(&mut self, mut r: Regs, index: usize, n: usize) -> Regs {
         // inv:vm.publish; `acc` is no longer wanted.
         r.sp.put(0, r.closure);

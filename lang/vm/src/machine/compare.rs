@@ -3,9 +3,9 @@
 use bowline_layout::Value;
 use bowline_middle::InlineOp;
 
-use super::Regs;
 use super::arithmetic::fixnums;
 use super::data::{slot_a, take_jump};
+use super::{Regs, slow};
 use crate::opcode::Insn;
 use crate::vm::Vm;
 
@@ -30,7 +30,7 @@ macro_rules! comparisons {
                 r.drop(1);
                 r.acc = Value::bool((a.bits() as i64) $relation (b.bits() as i64));
             } else {
-                *r = vm.inline_with_acc(*r, InlineOp::$op, 2);
+                slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 2));
             }
         }
 
@@ -44,7 +44,7 @@ macro_rules! comparisons {
                 }
             } else {
                 r.drop(1);
-                *r = vm.unless_slow(*r, i, InlineOp::$op, a, b);
+                slow(vm, r, move |vm, r| vm.unless_slow(r, i, InlineOp::$op, a, b));
             }
         }
 
@@ -56,7 +56,7 @@ macro_rules! comparisons {
                     take_jump(r, i);
                 }
             } else {
-                *r = vm.unless_slow(*r, i, InlineOp::$op, a, b);
+                slow(vm, r, move |vm, r| vm.unless_slow(r, i, InlineOp::$op, a, b));
             }
         }
 
@@ -68,7 +68,7 @@ macro_rules! comparisons {
                     take_jump(r, i);
                 }
             } else {
-                *r = vm.unless_slow(*r, i, InlineOp::$op, a, b);
+                slow(vm, r, move |vm, r| vm.unless_slow(r, i, InlineOp::$op, a, b));
             }
         }
     )*};
@@ -87,14 +87,16 @@ pub(super) fn is_zero(vm: &mut Vm, r: &mut Regs, _: Insn) {
     if r.acc.is_fixnum() {
         r.acc = Value::bool(r.acc.bits() == 0);
     } else {
-        *r = vm.inline_with_acc(*r, InlineOp::IsZero, 1);
+        slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::IsZero, 1)
+        });
     }
 }
 
 #[inline(always)]
 fn unless_zero_value(vm: &mut Vm, r: &mut Regs, i: Insn, v: Value) {
     if !v.is_fixnum() {
-        *r = vm.unless_zero_slow(*r, i, v);
+        slow(vm, r, move |vm, r| vm.unless_zero_slow(r, i, v));
     } else if v.bits() != 0 {
         take_jump(r, i);
     }

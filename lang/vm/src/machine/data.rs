@@ -5,7 +5,7 @@ use bowline_layout::procedure::CAPTURED;
 use bowline_runtime::Fault;
 use bowline_runtime::object;
 
-use super::Regs;
+use super::{Regs, slow};
 use crate::opcode::Insn;
 use crate::raw;
 use crate::vm::Vm;
@@ -86,7 +86,7 @@ pub(super) fn push_captured(_: &mut Vm, r: &mut Regs, i: Insn) {
 pub(super) fn global(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let v = raw::cell(r.word());
     if v == Value::UNBOUND {
-        *r = vm.unbound(*r, i);
+        slow(vm, r, move |vm, r| vm.unbound(r, i));
     } else {
         r.acc = v;
     }
@@ -96,7 +96,7 @@ pub(super) fn global(vm: &mut Vm, r: &mut Regs, i: Insn) {
 pub(super) fn push_global(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let v = raw::cell(r.word());
     if v == Value::UNBOUND {
-        *r = vm.unbound(*r, i);
+        slow(vm, r, move |vm, r| vm.unbound(r, i));
     } else {
         r.push(v);
     }
@@ -106,7 +106,7 @@ pub(super) fn push_global(vm: &mut Vm, r: &mut Regs, i: Insn) {
 pub(super) fn set_global(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let address = r.word();
     if raw::cell(address) == Value::UNBOUND {
-        *r = vm.unbound(*r, i);
+        slow(vm, r, move |vm, r| vm.unbound(r, i));
     } else {
         raw::set_cell(address, r.acc);
     }
@@ -161,7 +161,7 @@ pub(super) fn loop_back(vm: &mut Vm, r: &mut Regs, i: Insn) {
     r.sp = to.at(n as isize);
     take_jump(r, i);
     if r.sp.addr() > vm.limit.get() {
-        *r = vm.room(*r, 0);
+        slow(vm, r, move |vm, r| vm.room(r, 0));
     }
 }
 
@@ -172,7 +172,7 @@ pub(super) fn loop_back_acc(vm: &mut Vm, r: &mut Regs, i: Insn) {
     r.sp = to.at(1);
     take_jump(r, i);
     if r.sp.addr() > vm.limit.get() {
-        *r = vm.room(*r, 0);
+        slow(vm, r, move |vm, r| vm.room(r, 0));
     }
 }
 
@@ -180,7 +180,9 @@ pub(super) fn loop_back_acc(vm: &mut Vm, r: &mut Regs, i: Insn) {
 pub(super) fn check_bound(vm: &mut Vm, r: &mut Regs, _: Insn) {
     let name = r.word();
     if r.acc == Value::UNBOUND {
-        *r = vm.uninitialised(*r, Value::from_bits(name));
+        slow(vm, r, move |vm, r| {
+            vm.uninitialised(r, Value::from_bits(name))
+        });
     }
 }
 

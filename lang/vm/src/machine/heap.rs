@@ -5,8 +5,8 @@ use bowline_layout::{Flags, Header, Shape, Tag, TypeId, Value, procedure, string
 use bowline_middle::InlineOp;
 use bowline_runtime::{kinds, object};
 
-use super::Regs;
 use super::data::{slot, slot_a, take_jump};
+use super::{Regs, slow};
 use crate::opcode::Insn;
 use crate::raw;
 use crate::vm::Vm;
@@ -130,7 +130,7 @@ pub(super) fn cons(vm: &mut Vm, r: &mut Regs, _: Insn) {
         }
         Err(e) => {
             r.closure = r.sp.get(0);
-            *r = vm.fault(*r, e.into());
+            slow(vm, r, move |vm, r| vm.fault(r, e.into()));
         }
     }
 }
@@ -143,7 +143,7 @@ macro_rules! pair_fields {
             if r.acc.is_pair() {
                 r.acc = object::$field(r.acc);
             } else {
-                *r = vm.inline_with_acc(*r, InlineOp::$op, 1);
+                slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 1));
             }
         }
 
@@ -154,7 +154,7 @@ macro_rules! pair_fields {
                 r.acc = object::$field(v);
             } else {
                 r.acc = v;
-                *r = vm.inline_with_acc(*r, InlineOp::$op, 1);
+                slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 1));
             }
         }
 
@@ -166,7 +166,7 @@ macro_rules! pair_fields {
             } else {
                 // Never a pair, so this fails, and nothing is to be pushed.
                 r.acc = v;
-                *r = vm.inline_with_acc(*r, InlineOp::$op, 1);
+                slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 1));
             }
         }
     )*};
@@ -189,7 +189,7 @@ macro_rules! second_fields {
                     return;
                 }
             }
-            *r = vm.inline_with_acc(*r, InlineOp::$op, 1);
+            slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 1));
         }
     )*};
 }
@@ -210,7 +210,7 @@ macro_rules! pair_stores {
                 r.drop(1);
                 r.acc = Value::UNSPECIFIED;
             } else {
-                *r = vm.inline_with_acc(*r, InlineOp::$op, 2);
+                slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 2));
             }
         }
     )*};
@@ -230,7 +230,9 @@ pub(super) fn vector_ref(vm: &mut Vm, r: &mut Regs, _: Insn) {
             r.drop(1);
             r.acc = object::field(vector, 1 + index);
         }
-        None => *r = vm.inline_with_acc(*r, InlineOp::VectorRef, 2),
+        None => slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::VectorRef, 2)
+        }),
     }
 }
 
@@ -246,7 +248,9 @@ pub(super) fn vector_set(vm: &mut Vm, r: &mut Regs, _: Insn) {
             r.drop(2);
             r.acc = Value::UNSPECIFIED;
         }
-        None => *r = vm.inline_with_acc(*r, InlineOp::VectorSet, 3),
+        None => slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::VectorSet, 3)
+        }),
     }
 }
 
@@ -254,7 +258,9 @@ pub(super) fn vector_set(vm: &mut Vm, r: &mut Regs, _: Insn) {
 pub(super) fn vector_length(vm: &mut Vm, r: &mut Regs, _: Insn) {
     match header_of(r.acc, kinds::VECTOR) {
         Some(h) => r.acc = Value::fixnum(h.length() as i64),
-        None => *r = vm.inline_with_acc(*r, InlineOp::VectorLength, 1),
+        None => slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::VectorLength, 1)
+        }),
     }
 }
 
@@ -267,7 +273,9 @@ pub(super) fn bytevector_ref(vm: &mut Vm, r: &mut Regs, _: Insn) {
             r.drop(1);
             r.acc = Value::fixnum(object::bytes(&vm.rt.heap, v, index, 1)[0].into());
         }
-        None => *r = vm.inline_with_acc(*r, InlineOp::BytevectorRef, 2),
+        None => slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::BytevectorRef, 2)
+        }),
     }
 }
 
@@ -284,7 +292,9 @@ pub(super) fn string_ref(vm: &mut Vm, r: &mut Regs, _: Insn) {
             return;
         }
     }
-    *r = vm.inline_with_acc(*r, InlineOp::StringRef, 2);
+    slow(vm, r, move |vm, r| {
+        vm.inline_with_acc(r, InlineOp::StringRef, 2)
+    });
 }
 
 #[inline(always)]
@@ -293,7 +303,9 @@ pub(super) fn string_length(vm: &mut Vm, r: &mut Regs, _: Insn) {
         let (_, chars) = string::unpack(object::raw(r.acc, string::LENGTHS));
         r.acc = Value::fixnum(chars as i64);
     } else {
-        *r = vm.inline_with_acc(*r, InlineOp::StringLength, 1);
+        slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::StringLength, 1)
+        });
     }
 }
 
@@ -307,7 +319,7 @@ macro_rules! characters {
                 r.drop(1);
                 r.acc = Value::bool(left.bits() $relation r.acc.bits());
             } else {
-                *r = vm.inline_with_acc(*r, InlineOp::$op, 2);
+                slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 2));
             }
         }
     )*};
@@ -323,7 +335,9 @@ pub(super) fn char_to_integer(vm: &mut Vm, r: &mut Regs, _: Insn) {
     if r.acc.is_char() {
         r.acc = Value::fixnum((r.acc.bits() >> 8) as i64);
     } else {
-        *r = vm.inline_with_acc(*r, InlineOp::CharToInteger, 1);
+        slow(vm, r, move |vm, r| {
+            vm.inline_with_acc(r, InlineOp::CharToInteger, 1)
+        });
     }
 }
 
@@ -349,7 +363,9 @@ pub(super) fn record_ref(vm: &mut Vm, r: &mut Regs, i: Insn) {
             return;
         }
     }
-    *r = vm.primitive_slow(*r, i.b() as usize, i.a());
+    slow(vm, r, move |vm, r| {
+        vm.primitive_slow(r, i.b() as usize, i.a())
+    });
 }
 
 #[inline(always)]
@@ -364,7 +380,9 @@ pub(super) fn record_set(vm: &mut Vm, r: &mut Regs, i: Insn) {
             return;
         }
     }
-    *r = vm.primitive_slow(*r, i.b() as usize, i.a());
+    slow(vm, r, move |vm, r| {
+        vm.primitive_slow(r, i.b() as usize, i.a())
+    });
 }
 
 #[inline(always)]
@@ -380,7 +398,7 @@ pub(super) fn box_new(vm: &mut Vm, r: &mut Regs, _: Insn) {
             object::init(object, 1, r.sp.get(0));
             r.acc = object;
         }
-        Err(e) => *r = vm.fault(*r, e.into()),
+        Err(e) => slow(vm, r, move |vm, r| vm.fault(r, e.into())),
     }
 }
 
@@ -409,13 +427,13 @@ pub(super) fn box_set(vm: &mut Vm, r: &mut Regs, _: Insn) {
 #[inline(always)]
 pub(super) fn closure(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let code = r.pc.offset(i.b() as isize).bits();
-    *r = vm.make_procedure(*r, kinds::CLOSURE, code, i.a());
+    make_procedure(vm, r, kinds::CLOSURE, code, i.a());
 }
 
 #[inline(always)]
 pub(super) fn case_lambda(vm: &mut Vm, r: &mut Regs, i: Insn) {
     let code = vm.rt.stubs.case_lambda;
-    *r = vm.make_procedure(*r, kinds::CASE_LAMBDA, code, i.a());
+    make_procedure(vm, r, kinds::CASE_LAMBDA, code, i.a());
 }
 
 #[inline(always)]
@@ -425,25 +443,23 @@ pub(super) fn patch(vm: &mut Vm, r: &mut Regs, i: Insn) {
     object::store(&mut vm.rt.heap, closure, word, r.acc);
 }
 
-impl Vm {
-    /// `acc` = a procedure that captures the top `n` words, which are taken off.
-    #[inline(always)]
-    fn make_procedure(&mut self, mut r: Regs, id: TypeId, code: u64, n: usize) -> Regs {
-        // inv:vm.publish; what is captured lies on the stack, below.
-        r.sp.put(0, r.closure);
-        self.stack.publish(r.sp.at(1));
-        let made = self.rt.heap.alloc(procedure::header(id, n), Tag::Procedure);
-        r.closure = r.sp.get(0);
-        let object = match made {
-            Ok(object) => object,
-            Err(e) => return self.fault(r, e.into()),
-        };
-        object::set_raw(object, procedure::CODE, code);
-        r.drop(n);
-        for i in 0..n {
-            object::init(object, procedure::CAPTURED + i, r.sp.get(i as isize));
+/// `acc` = a procedure that captures the top `n` words, which are taken off.
+#[inline(always)]
+fn make_procedure(vm: &mut Vm, r: &mut Regs, id: TypeId, code: u64, n: usize) {
+    // inv:vm.publish; what is captured lies on the stack, below.
+    r.sp.put(0, r.closure);
+    vm.stack.publish(r.sp.at(1));
+    let made = vm.rt.heap.alloc(procedure::header(id, n), Tag::Procedure);
+    r.closure = r.sp.get(0);
+    match made {
+        Ok(object) => {
+            object::set_raw(object, procedure::CODE, code);
+            r.drop(n);
+            for i in 0..n {
+                object::init(object, procedure::CAPTURED + i, r.sp.get(i as isize));
+            }
+            r.acc = object;
         }
-        r.acc = object;
-        r
+        Err(e) => slow(vm, r, move |vm, r| vm.fault(r, e.into())),
     }
 }

@@ -15,8 +15,11 @@
 //! read back.
 //!
 //! Handlers are inlined into the loop; whatever is rare is a method of [`Vm`] that takes the
-//! registers by value and returns them, so that they stay in machine registers otherwise. Such a
-//! method never fails: a fault becomes a call of the raise hook, or the end of the run.
+//! registers by value and returns them. Such a method never fails: a fault becomes a call of the
+//! raise hook, or the end of the run.
+//!
+//! inv:vm.registers — inside the loop the address of the registers is never taken, so that the
+//! compiler keeps them in machine registers: they go out and come back through [`slow`] only.
 //!
 //! Absent on purpose: recursion. No Scheme procedure is ever called through a Rust frame, but by C.
 
@@ -144,6 +147,20 @@ pub(crate) fn code_of(f: Value) -> Pc {
     Pc::from_bits(object::raw(f, procedure::CODE))
 }
 
+/// Hands the registers to something that is not inlined into the loop, through `Vm::regs`
+/// (inv:vm.registers).
+#[inline(always)]
+fn slow(vm: &mut Vm, r: &mut Regs, f: impl FnOnce(&mut Vm, Regs) -> Regs) {
+    vm.regs = *r;
+    outside(vm, f);
+    *r = vm.regs;
+}
+
+#[inline(never)]
+fn outside(vm: &mut Vm, f: impl FnOnce(&mut Vm, Regs) -> Regs) {
+    vm.regs = f(vm, vm.regs);
+}
+
 /// The numbers of the operations, as patterns.
 #[allow(non_upper_case_globals, reason = "named as the operations are")]
 mod code {
@@ -159,8 +176,9 @@ mod code {
 
 macro_rules! dispatch {
     ($($(#[doc = $doc:literal])* $op:ident $name:ident $operands:ident)*) => {
-        /// Runs until `Halt`.
-        pub(crate) fn execute(vm: &mut Vm, mut r: Regs) -> Value {
+        /// Runs from `Vm::regs` until `Halt`.
+        pub(crate) fn execute(vm: &mut Vm) -> Value {
+            let mut r = vm.regs;
             loop {
                 let i = r.pc.fetch();
                 r.pc = r.pc.offset(1);

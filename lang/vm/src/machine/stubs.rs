@@ -4,7 +4,7 @@
 use bowline_layout::{Value, procedure};
 use bowline_runtime::{PrimKind, StubCodes, object};
 
-use super::Regs;
+use super::{Regs, slow};
 use crate::opcode::{Insn, Op};
 use crate::raw::Pc;
 use crate::space::{CodeSpace, LinkedUnit};
@@ -69,37 +69,37 @@ pub(super) fn halt(_: &mut Vm, _: &mut Regs, _: Insn) {}
 
 #[inline(always)]
 pub(super) fn prim_stub(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.primitive_called(*r);
+    slow(vm, r, move |vm, r| vm.primitive_called(r));
 }
 
 #[inline(always)]
 pub(super) fn case_stub(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.choose_clause(*r);
+    slow(vm, r, move |vm, r| vm.choose_clause(r));
 }
 
 #[inline(always)]
 pub(super) fn parameter_stub(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.parameter_called(*r);
+    slow(vm, r, move |vm, r| vm.parameter_called(r));
 }
 
 #[inline(always)]
 pub(super) fn kont_stub(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.kont_called(*r);
+    slow(vm, r, move |vm, r| vm.kont_called(r));
 }
 
 #[inline(always)]
 pub(super) fn foreign_stub(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.foreign_call(*r);
+    slow(vm, r, move |vm, r| vm.foreign_call(r));
 }
 
 #[inline(always)]
 pub(super) fn foreign_check(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.foreign_checked(*r);
+    slow(vm, r, move |vm, r| vm.foreign_checked(r));
 }
 
 #[inline(always)]
 pub(super) fn underflow(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.underflow(*r);
+    slow(vm, r, move |vm, r| vm.underflow(r));
 }
 
 #[inline(always)]
@@ -110,7 +110,7 @@ pub(super) fn restore_dyn(vm: &mut Vm, r: &mut Regs, _: Insn) {
 
 #[inline(always)]
 pub(super) fn receive(vm: &mut Vm, r: &mut Regs, _: Insn) {
-    *r = vm.receive_values(*r);
+    slow(vm, r, move |vm, r| vm.receive_values(r));
 }
 
 impl Vm {
