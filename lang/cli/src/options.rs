@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Scheme that calls C while its collector moves objects.
 #[derive(Parser, Debug)]
-#[command(name = "bowline", version, about, arg_required_else_help = true)]
+#[command(name = "bowline", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
