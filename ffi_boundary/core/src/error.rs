@@ -48,6 +48,8 @@ impl fmt::Display for Place {
 /// An error of the boundary.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FfiError {
+    /// A library with an empty name; to `dlopen` that would be the process.
+    NamelessLibrary,
     /// A library could not be loaded.
     UnknownLibrary {
         /// As it was asked for.
@@ -161,7 +163,7 @@ pub enum FfiError {
         /// How many arguments C passes.
         count: usize,
     },
-    /// Foreign calls and callbacks are nested so deeply that the C stack is nearly full.
+    /// Foreign calls and callbacks are nested so deeply that the stack is nearly full.
     TooDeep {
         /// The function that was not called.
         function: String,
@@ -188,6 +190,9 @@ pub enum FfiError {
 impl fmt::Display for FfiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            FfiError::NamelessLibrary => {
+                f.write_str("the name of a library is empty; #f stands for the process itself")
+            }
             FfiError::UnknownLibrary { library, reason } => {
                 write!(f, "cannot load the library `{library}`: {reason}")
             }
@@ -203,7 +208,7 @@ impl fmt::Display for FfiError {
             ),
             FfiError::TooDeep { function } => write!(
                 f,
-                "`{function}` was not called: foreign calls are nested so deeply that the C stack is nearly full"
+                "`{function}` was not called: foreign calls are nested so deeply that the stack is nearly full"
             ),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
             FfiError::Arity { .. }
@@ -427,7 +432,7 @@ mod tests {
                 FfiError::TooDeep {
                     function: "qsort".into(),
                 },
-                "`qsort` was not called: foreign calls are nested so deeply that the C stack is nearly full",
+                "`qsort` was not called: foreign calls are nested so deeply that the stack is nearly full",
             ),
             (
                 FfiError::NullPointer {

@@ -33,8 +33,9 @@ fn start(heap: &HeapOptions, file: &Path, arguments: &[String]) -> Result<Sessio
 }
 
 fn run(options: &RunOptions) -> Result<i32, String> {
-    let mut session = start(&options.heap, &options.file, &options.arguments)?;
-    Ok(session.run_file(&options.file))
+    let (file, arguments) = options.program();
+    let mut session = start(&options.heap, &file, arguments)?;
+    Ok(session.run_file(&file))
 }
 
 fn dump(options: &DumpOptions) -> Result<i32, String> {

@@ -28,11 +28,21 @@ pub(crate) enum Command {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) heap: HeapOptions,
-    /// The program.
-    pub(crate) file: PathBuf,
-    /// What the program sees as its command line.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) arguments: Vec<String>,
+    /// The program, then what it sees as its command line.
+    // One argument, so that whatever follows the file is the program's, options of ours too.
+    #[arg(required = true, trailing_var_arg = true, value_names = ["FILE", "ARGS"])]
+    program: Vec<String>,
+}
+
+impl RunOptions {
+    /// The program's file and its arguments.
+    pub(crate) fn program(&self) -> (PathBuf, &[String]) {
+        let (file, arguments) = self
+            .program
+            .split_first()
+            .map_or(("", &[][..]), |(f, a)| (f, a));
+        (PathBuf::from(file), arguments)
+    }
 }
 
 /// Options of `dump`.
@@ -139,6 +149,14 @@ mod tests {
             panic!("it says run");
         };
         assert_eq!(run.heap.heap, Some(64 << 20));
-        assert_eq!(run.arguments, ["--heap=1", "-x"]);
+        let (file, arguments) = run.program();
+        assert_eq!(file, PathBuf::from("a.scm"));
+        assert_eq!(arguments, ["--heap=1", "-x"]);
+        for bad in [
+            &["bowline", "run"][..],
+            &["bowline", "run", "--bogus", "a.scm"],
+        ] {
+            assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
+        }
     }
 }

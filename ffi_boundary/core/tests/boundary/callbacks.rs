@@ -384,7 +384,7 @@ fn endless_recursion() {
     assert_eq!(
         left,
         Err(Leave::Call(
-            "`down` was not called: foreign calls are nested so deeply that the C stack is nearly full"
+            "`down` was not called: foreign calls are nested so deeply that the stack is nearly full"
                 .into()
         ))
     );

@@ -1,11 +1,15 @@
 //! Foreign procedures: the call, its error predicate, and pending exits.
 
-use bowline_ffi::CallError;
+use bowline_ffi::{CallError, FfiError};
 use bowline_layout::Value;
 use bowline_runtime::{FUNCTION_NAME, FUNCTION_PREDICATE, Fault, object};
 
 use super::{Outcome, Pending, Regs};
 use crate::vm::{Root, Vm};
+
+/// Words of stack that a foreign call must leave for what its callbacks do, and for the report
+/// when a further call within them is refused.
+const NESTED: usize = 8192;
 
 impl Vm {
     /// How many arguments a foreign procedure takes.
@@ -26,6 +30,12 @@ impl Vm {
         let Some(function) = self.rt.foreign.function(r.closure) else {
             return self.control_fault(r, "a foreign procedure that is not known", r.closure);
         };
+        // What is left below belongs to the activations that callbacks came from, and only they
+        // can move it.
+        if !self.has_room(r.sp, NESTED) {
+            let function = function.name.clone();
+            return self.fault(r, Box::new(Fault::Ffi(FfiError::TooDeep { function })));
+        }
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let outer = std::mem::replace(&mut self.caller_fp, r.fp);

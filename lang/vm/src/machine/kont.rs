@@ -327,7 +327,7 @@ impl Vm {
         }
     }
 
-    fn has_room(&self, sp: Sp, extra: usize) -> bool {
+    pub(super) fn has_room(&self, sp: Sp, extra: usize) -> bool {
         sp.at(extra as isize).addr() <= self.stack.real_limit()
     }
 
