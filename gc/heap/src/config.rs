@@ -13,6 +13,9 @@ const MIB: usize = 1 << 20;
 pub(crate) const SMALLEST_LIMIT: usize = 8 * MIB;
 /// The largest hard limit: what one MMTk space can address.
 pub(crate) const LARGEST_LIMIT: usize = 1 << 40;
+/// The most collector threads. Each costs a stack and a start, and even large machines gain nothing
+/// from more.
+const MOST_WORKERS: usize = 64;
 /// The smallest root stack.
 const SMALLEST_STACK: usize = 16 << 10;
 /// MMTk reserves this much address space when it starts, and some more for the heap itself.
@@ -177,6 +180,17 @@ impl HeapConfig {
         if self.workers == Some(0) {
             return refuse("the collector needs at least one thread".into());
         }
+        if let Some(workers) = self.workers.filter(|n| *n > MOST_WORKERS) {
+            return refuse(format!(
+                "{workers} collector threads are more than the most, {MOST_WORKERS}"
+            ));
+        }
+        if self.nursery > LARGEST_LIMIT {
+            return refuse(format!(
+                "a nursery of {} bytes is above the most, 1 TiB",
+                self.nursery
+            ));
+        }
         if self.growth_percent < 110 {
             return refuse(format!(
                 "a growth of {} % leaves no room to allocate: at least 110",
@@ -274,6 +288,14 @@ mod tests {
         assert!(refused(|c| c.limit = Some(1 << 20)).contains("below the least, 8 MiB"));
         assert!(refused(|c| c.limit = Some(usize::MAX)).contains("above the most, 1 TiB"));
         assert!(refused(|c| c.workers = Some(0)).contains("at least one thread"));
+        assert_eq!(
+            refused(|c| c.workers = Some(65)),
+            "65 collector threads are more than the most, 64"
+        );
+        assert_eq!(
+            refused(|c| c.nursery = (1 << 40) + 1),
+            "a nursery of 1099511627777 bytes is above the most, 1 TiB"
+        );
         assert!(refused(|c| c.growth_percent = 100).contains("at least 110"));
         assert!(refused(|c| c.root_stack = 8).contains("below the least, 16 KiB"));
         assert_eq!(HeapConfig::default().check(), Ok(()));
