@@ -29,6 +29,9 @@ impl Library {
     ///
     /// Constructors of the library run here.
     pub fn open(name: Option<&str>) -> Result<Arc<Library>, FfiError> {
+        if name == Some("") {
+            return Err(FfiError::NamelessLibrary);
+        }
         let c_name = name.map(c_string).transpose()?;
         let pointer = c_name.as_ref().map_or(std::ptr::null(), |n| n.as_ptr());
         // SAFETY: the name is null or ends with a NUL and lives through the call.
@@ -118,6 +121,15 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("No such file"), "{text}");
+    }
+
+    #[test]
+    fn a_library_without_a_name() {
+        let error = Library::open(Some("")).expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "the name of a library is empty; #f stands for the process itself"
+        );
     }
 
     #[test]
