@@ -29,7 +29,7 @@ impl Compiler<'_> {
     ) -> Result<(), CompileError> {
         let early = self.early(Some(f))?;
         let back = self.begin(tail)?;
-        self.arguments(args)?;
+        self.arguments(args, span)?;
         let n = args.len() as u16;
         if let Ir::Global(id, _) = f {
             let op = if tail {
@@ -62,7 +62,7 @@ impl Compiler<'_> {
         }
         let early = self.early(closure)?;
         let back = self.begin(tail)?;
-        self.arguments(args)?;
+        self.arguments(args, span)?;
         let op = match (closure, tail) {
             (None, false) => Op::CallKnown,
             (None, true) => Op::TailCallKnown,
@@ -110,9 +110,9 @@ impl Compiler<'_> {
         Ok(Some(back))
     }
 
-    fn arguments(&mut self, args: &[Ir]) -> Result<(), CompileError> {
+    fn arguments(&mut self, args: &[Ir], span: Span) -> Result<(), CompileError> {
         for arg in args {
-            self.expr(arg, Want::Push)?;
+            self.expr(arg, Want::Push).map_err(|error| error.at(span))?;
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Compiler<'_> {
         {
             return Ok(());
         }
-        self.arguments(args)?;
+        self.arguments(args, span)?;
         self.op_ab(Op::Prim, args.len() as u32, prim.0.into());
         self.code.span(span);
         self.depth -= args.len() as u32;

@@ -63,7 +63,7 @@ pub(crate) struct Unit {
 pub enum CompileError {
     /// A function needs a frame of more words than an operand can say.
     FrameTooLarge {
-        /// Where the function was written.
+        /// Where the function was written; for the top level, the call that needs the room.
         span: Span,
     },
     /// The module breaks one of the invariants that its verifier checks.
@@ -96,6 +96,18 @@ impl fmt::Display for CompileError {
 }
 
 impl std::error::Error for CompileError {}
+
+impl CompileError {
+    /// The same with this place, if it has none yet.
+    fn at(self, place: Span) -> CompileError {
+        match self {
+            CompileError::FrameTooLarge { span } if span.is_none() => {
+                CompileError::FrameTooLarge { span: place }
+            }
+            other => other,
+        }
+    }
+}
 
 /// What the compiler knows of each primitive.
 #[derive(Clone, Copy)]
@@ -241,6 +253,12 @@ impl<'a> Compiler<'a> {
         self.op(Op::Poll);
         if let Some(depth) = room {
             self.op_b(Op::Room, depth as i32);
+        }
+        // The top level makes no tail calls: its frame stays, so that a report can always name the
+        // form that is running. Nothing grows by it, for a unit's entry runs once.
+        if function.id == self.module.entry {
+            self.expr(&function.body, Want::Acc)?;
+            return self.deliver(Want::Tail);
         }
         self.expr(&function.body, Want::Tail)
     }

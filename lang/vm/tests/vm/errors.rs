@@ -335,4 +335,9 @@ fn malformed() {
         matches!(error, Some(CompileError::FrameTooLarge { .. })),
         "{error:?}"
     );
+    // The top level was not written as one thing: the call has the place.
+    let module = w.module(&format!("(list {})", many.join(" ")));
+    assert!(
+        matches!(w.vm.load(&module).err(), Some(CompileError::FrameTooLarge { span }) if !span.is_none())
+    );
 }
