@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bowline_layout::Value;
 
 use crate::fault::{Fault, Result};
+use crate::num::is_exact_integer;
 use crate::object;
 use crate::port::errno_of;
 use crate::primitive::{Primitive, row};
@@ -103,14 +104,16 @@ pub(super) fn list_of(
     Ok(rt.pop())
 }
 
-/// R7RS: nothing or `#t` is success, `#f` is failure, an integer is the status.
+/// R7RS: nothing or `#t` is success, `#f` is failure, an integer is the status. The system keeps eight
+/// bits of it; a number that does not fit is refused, lest a failure look like a success.
 fn status(rt: &Rt, a: Args) -> Result<i32> {
     match rt.opt(a, 0) {
         None | Some(Value::TRUE) => Ok(0),
         Some(Value::FALSE) => Ok(1),
-        Some(v) => match v.as_fixnum() {
-            Some(n) => Ok((n & 0xff) as i32),
-            None => Fault::wrong_type("exit", 1, "an exit status", v),
+        Some(v) => match v.as_fixnum().map(u8::try_from) {
+            Some(Ok(n)) => Ok(n.into()),
+            None if !is_exact_integer(v) => Fault::wrong_type("exit", 1, "an exit status", v),
+            _ => Fault::range("exit", "exit status", v, 0, 255),
         },
     }
 }
