@@ -216,8 +216,12 @@ impl Rt {
                 max,
             } => {
                 let name = printer::procedure_label(self, procedure);
-                let takes = arity_text(min, max);
+                let takes = arity_text(min, max, "argument");
                 let message = format!("{name} takes {takes}, but was called with {got}");
+                Draft::nobody(k.arity, message, Extra::None)
+            }
+            Fault::Values { got, min, max } => {
+                let message = format!("expected {}, but got {got}", arity_text(min, max, "value"));
                 Draft::nobody(k.arity, message, Extra::None)
             }
             Fault::NotProcedure { .. } => {
@@ -341,13 +345,13 @@ impl Rt {
 }
 
 /// "2 arguments", "at least 1 argument", "1 to 3 arguments".
-pub(crate) fn arity_text(min: usize, max: Option<usize>) -> String {
-    let plural = |n: usize| if n == 1 { "argument" } else { "arguments" };
+pub(crate) fn arity_text(min: usize, max: Option<usize>, what: &str) -> String {
+    let ending = |n: usize| if n == 1 { "" } else { "s" };
     match max {
-        Some(0) => "no arguments".into(),
-        Some(max) if max == min => format!("{min} {}", plural(min)),
-        Some(max) => format!("{min} to {max} arguments"),
-        None => format!("at least {min} {}", plural(min)),
+        Some(0) => format!("no {what}s"),
+        Some(max) if max == min => format!("{min} {what}{}", ending(min)),
+        Some(max) => format!("{min} to {max} {what}s"),
+        None => format!("at least {min} {what}{}", ending(min)),
     }
 }
 

@@ -83,6 +83,15 @@ pub enum Fault {
         /// How many it takes, if there is a limit.
         max: Option<usize>,
     },
+    /// A form or a nameless procedure received the wrong number of values.
+    Values {
+        /// How many it got.
+        got: usize,
+        /// How few it expects.
+        min: usize,
+        /// How many it expects, if there is a limit.
+        max: Option<usize>,
+    },
     /// Something was called that is no procedure.
     NotProcedure {
         /// What was called.

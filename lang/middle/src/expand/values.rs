@@ -12,6 +12,19 @@ use crate::core::{Expr, Lambda};
 use crate::scope::Scope;
 use crate::stx::{Ident, Stx};
 
+/// Whether an expression certainly gives one value.
+fn is_single(init: &Expr) -> bool {
+    matches!(
+        init,
+        Expr::Const(_)
+            | Expr::Local(..)
+            | Expr::Global(..)
+            | Expr::Primitive(..)
+            | Expr::Lambda(_)
+            | Expr::CaseLambda(..)
+    )
+}
+
 impl Cx<'_> {
     fn value_bindings(&mut self, form: &Form<'_>) -> Result<Vec<(Formals, Stx)>> {
         let Some(first) = form.parts.first() else {
@@ -39,7 +52,9 @@ impl Cx<'_> {
         body: Expr,
         span: Span,
     ) -> Result<Expr> {
-        if let ([var], None) = (&bound.params[..], bound.rest) {
+        if let ([var], None) = (&bound.params[..], bound.rest)
+            && is_single(&init)
+        {
             return Ok(Expr::bind(*var, init, body));
         }
         let consumer = Expr::Lambda(Box::new(Lambda {

@@ -42,6 +42,13 @@ fn calls(rt: &mut Rt) {
         "not-procedure",
         "called an object that is not a procedure: (1)",
     );
+    for (min, max, text) in [
+        (2, Some(2), "expected 2 values, but got 1"),
+        (0, Some(0), "expected no values, but got 1"),
+        (3, None, "expected at least 3 values, but got 1"),
+    ] {
+        check(rt, Fault::Values { got: 1, min, max }, "arity", text);
+    }
     let cons = rt.primitives.iter().position(|p| p.name == "cons");
     let index = cons.expect("cons") as u16;
     for (min, max, takes) in [

@@ -108,6 +108,9 @@ impl Vm {
 
     /// Where the producer returns to: its values become the arguments of the consumer.
     pub(super) fn receive_values(&mut self, mut r: Regs) -> Regs {
+        if let Some(fault) = self.wrong_number_of_values(r.fp.get(1), r.acc) {
+            return self.fault(r, fault);
+        }
         if !object::is(r.acc, kinds::MULTIPLE_VALUES) {
             let consumer = r.fp.get(1);
             r.fp.put(0, r.acc);
@@ -131,6 +134,22 @@ impl Vm {
         r.sp = r.fp.at(n as isize);
         r.enter(consumer);
         r
+    }
+
+    /// What is wrong when a procedure without a name, which a form that binds values becomes, does
+    /// not take these. One with a name says so itself when it is called.
+    fn wrong_number_of_values(&self, consumer: Value, values: Value) -> Option<Box<Fault>> {
+        if object::type_id(consumer) != Some(kinds::CLOSURE) {
+            return None;
+        }
+        let got = match object::is(values, kinds::MULTIPLE_VALUES) {
+            true => object::length(values),
+            false => 1,
+        };
+        let (min, max) = self.arity_of(consumer);
+        let fits = got >= min && max.is_none_or(|max| got <= max);
+        (!fits && self.rt.procedure_name(consumer).is_none())
+            .then(|| Box::new(Fault::Values { got, min, max }))
     }
 
     /// `(%with-dyn d thunk)`: the frame keeps the state to go back to.
