@@ -15,7 +15,7 @@ use bowline_middle::ir::Module;
 use bowline_middle::{Expander, InlineOp, PrimitiveInfo, passes};
 use bowline_runtime::{PrimKind, Rt};
 use bowline_syntax::{Datum, Diagnostic, SourceId, render};
-use bowline_vm::{Entry, Exit, Vm};
+use bowline_vm::{CompileError, Entry, Exit, Vm};
 
 use crate::libraries;
 use crate::loader::Loader;
@@ -103,8 +103,18 @@ impl Session {
             Ok(()) => 0,
             Err(Stop(status)) => status,
         };
-        self.vm.rt.flush_ports();
-        status
+        match self.flush() {
+            Err(Stop(failed)) if status == 0 => failed,
+            _ => status,
+        }
+    }
+
+    /// Writes out what the program printed. Text that is lost is a failure, and is told.
+    fn flush(&mut self) -> Result<(), Stop> {
+        self.vm.rt.flush_ports().map_err(|lost| {
+            tell(&format!("bowline: {lost}\n"));
+            Stop(FAILED)
+        })
     }
 
     fn try_run(&mut self, file: &Path) -> Result<(), Stop> {
@@ -155,7 +165,7 @@ impl Session {
             Err(Exit::Quit(status)) => Err(Stop(status)),
             Err(Exit::Uncaught { condition, trace }) => {
                 // What the program printed comes before what is said about its end.
-                self.vm.rt.flush_ports();
+                let _ = self.flush();
                 let diagnostic = report::uncaught(&self.vm, &self.loader.sources, condition, trace);
                 Err(self.refuse(&[diagnostic]))
             }
@@ -170,9 +180,14 @@ impl Session {
 
     /// Makes a module's code ready to run.
     pub(crate) fn load(&mut self, module: &Module) -> Result<Entry, Stop> {
-        self.vm.load(module).map_err(|error| {
-            tell(&format!("bowline: {error}\n"));
-            Stop(FAILED)
+        self.vm.load(module).map_err(|error| match error {
+            CompileError::FrameTooLarge { span } => {
+                self.refuse(&[Diagnostic::error(error.to_string(), span)])
+            }
+            _ => {
+                tell(&format!("bowline: {error}\n"));
+                Stop(FAILED)
+            }
         })
     }
 

@@ -13,6 +13,7 @@
 mod input;
 mod output;
 
+use std::fmt;
 use std::sync::Arc;
 
 use bowline_gc::Heap;
@@ -103,16 +104,40 @@ impl PortTable {
         Some(i)
     }
 
-    /// Flushes every output port: for the end of the program.
-    pub fn flush_all(&mut self) {
+    /// Flushes every output port, each whether or not another fails; gives the first failure.
+    fn flush_all(&mut self) -> std::result::Result<(), LostOutput> {
+        let mut result = Ok(());
         for port in &mut self.entries {
             if let Port::Output(out) = port {
-                // The program is over; there is nobody to tell.
-                let _ = out.flush();
+                let to = out.destination();
+                let flushed = out.flush().map_err(|error| LostOutput {
+                    to,
+                    errno: errno_of(&error),
+                });
+                result = result.and(flushed);
             }
         }
+        result
     }
 }
+
+/// Output that a port had taken and the system refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LostOutput {
+    /// What it was for.
+    pub to: &'static str,
+    /// The system's error number.
+    pub errno: i32,
+}
+
+impl fmt::Display for LostOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = crate::errno::text(self.errno);
+        write!(f, "cannot write to {}: {reason}", self.to)
+    }
+}
+
+impl std::error::Error for LostOutput {}
 
 /// Whether `v` is a port.
 #[inline]
@@ -180,8 +205,8 @@ impl Rt {
     }
 
     /// Flushes every output port: for the end of the program, and before anything that may end it.
-    pub fn flush_ports(&mut self) {
-        self.ports.flush_all();
+    pub fn flush_ports(&mut self) -> std::result::Result<(), LostOutput> {
+        self.ports.flush_all()
     }
 
     /// Whether a port is open.

@@ -66,6 +66,16 @@ impl Output {
         }
     }
 
+    /// Where it goes, for messages.
+    pub(super) fn destination(&self) -> &'static str {
+        match self.sink {
+            Sink::Memory => "memory",
+            Sink::File(_) => "a file that the program left open",
+            Sink::Stdout => "standard output",
+            Sink::Stderr => "standard error",
+        }
+    }
+
     /// What a memory port has got so far.
     pub(super) fn memory(&self) -> &[u8] {
         &self.buffer

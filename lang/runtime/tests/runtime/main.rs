@@ -63,7 +63,7 @@ fn run_file(text: &str, config: HeapConfig) {
             ));
         }
     }
-    session.rt.flush_ports();
+    assert_eq!(session.rt.flush_ports(), Ok(()));
     let stats = session.rt.heap().stats();
     assert!(!zealous || stats.collections > 10 && stats.moved_objects > 10);
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));

@@ -1,0 +1,99 @@
+//! What the command does around a program: its output, its status, its options.
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use bowline_tests::process;
+
+/// A program in a file of its own, gone afterwards.
+struct Program(PathBuf);
+
+impl Program {
+    fn new(name: &str, body: &str) -> Program {
+        let file = format!("bowline-command-{}-{name}.scm", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        let imports =
+            "(import (scheme base) (scheme write) (scheme file) (scheme process-context))";
+        std::fs::write(&path, format!("{imports}\n{body}\n")).expect("a temporary file");
+        Program(path)
+    }
+
+    fn run(&self, flags: &[&str], stdout: Stdio) -> Output {
+        let binary = process::product("bowline").expect("built before the tests");
+        let mut command = Command::new(binary);
+        command.arg("run").args(flags).arg(&self.0).stdout(stdout);
+        command.output().expect("the command starts")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // What is left in the system's temporary folder harms nobody.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn full_device() -> File {
+    let device = OpenOptions::new().write(true).open("/dev/full");
+    device.expect("Linux has /dev/full")
+}
+
+const LOST: &str = "bowline: cannot write to standard output: No space left on device\n";
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn output_that_is_lost_at_the_end_is_a_failure() {
+    for (name, body, status) in [
+        ("end", "(display 1)", 1),
+        ("exit", "(display 1) (exit 0)", 1),
+        ("failed", "(display 1) (exit 7)", 7),
+    ] {
+        let output = Program::new(name, body).run(&[], full_device().into());
+        assert_eq!(output.status.code(), Some(status), "{body}");
+        assert_eq!(told(&output), LOST, "{body}");
+    }
+}
+
+#[test]
+fn output_that_is_lost_before_an_error_is_told_too() {
+    let output = Program::new("error", "(display 1)\n(car 5)").run(&[], full_device().into());
+    assert_eq!(output.status.code(), Some(1));
+    let told = told(&output);
+    assert!(told.starts_with(LOST), "{told}");
+    assert!(told.contains(".scm:3:1: error: car: argument 1"), "{told}");
+}
+
+#[test]
+fn a_file_left_open_is_written_or_its_loss_told() {
+    let body = "(write 1 (open-output-file \"/dev/full\"))";
+    let output = Program::new("file", body).run(&[], Stdio::null());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        told(&output),
+        "bowline: cannot write to a file that the program left open: No space left on device\n"
+    );
+}
+
+#[test]
+fn heaps_that_cannot_be_are_refused() {
+    let program = Program::new("heap", "(display 1)");
+    for (flag, message) in [
+        (
+            "--workers=100000",
+            "bowline: 100000 collector threads are more than the most, 64\n",
+        ),
+        (
+            "--nursery=99999g",
+            "bowline: a nursery of 107373108658176 bytes is above the most, 1 TiB\n",
+        ),
+    ] {
+        let output = program.run(&[flag], Stdio::piped());
+        assert_eq!(output.status.code(), Some(2), "{flag}");
+        assert_eq!(told(&output), message);
+        assert!(output.stdout.is_empty());
+    }
+}
