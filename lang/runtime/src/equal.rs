@@ -4,7 +4,7 @@
 //! (union-find), and two things in one class are taken to be equal; a difference shows elsewhere.
 //! Nothing is allocated in the heap, so addresses are good keys.
 
-use bowline_layout::Value;
+use bowline_layout::{Value, foreign_pointer};
 
 use crate::addresses::WordMap;
 use crate::kinds;
@@ -74,6 +74,9 @@ fn equal_objects(
     }
     match kind {
         kinds::STRING => strings::counts(a) == strings::counts(b) && rt.text(a) == rt.text(b),
+        kinds::FOREIGN_POINTER => {
+            object::raw(a, foreign_pointer::POINTER) == object::raw(b, foreign_pointer::POINTER)
+        }
         kinds::BYTEVECTOR => rt.bytevector(a) == rt.bytevector(b),
         kinds::VECTOR => {
             let n = object::length(a);

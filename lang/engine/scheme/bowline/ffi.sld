@@ -62,6 +62,8 @@
             (dynamic-wind
               (lambda ()
                 (if left? (error "with-pinned: the body was left and cannot be entered again"))
+                (if (not (or (bytevector? object) (string? object)))
+                    (error "with-pinned: only a bytevector or a string can be lent, not" object))
                 (pin! object))
               (lambda ()
                 (call-with-pinned

@@ -142,10 +142,13 @@ pub fn expt(base: &Number, exponent: &Number) -> Result<Number, NumError> {
     }
 }
 
+/// By one correctly rounded function: repeated multiplication would add up its errors.
 fn power_real(base: f64, exponent: i64) -> f64 {
-    match i32::try_from(exponent) {
-        Ok(e) => base.powi(e),
-        Err(_) => base.powf(exponent as f64),
+    let power = base.abs().powf(exponent as f64);
+    if base.is_sign_negative() && exponent % 2 != 0 {
+        -power
+    } else {
+        power
     }
 }
 
