@@ -1,5 +1,7 @@
 //! Core as text (`dump --stage=core`): variables are `name.number`.
 
+use std::cell::Cell;
+
 use bowline_syntax::{Datum, Span};
 
 use crate::core::{Expr, Lambda, Unit, VarId};
@@ -13,6 +15,7 @@ pub fn print(unit: &Unit, prims: &Primitives, globals: &Globals) -> String {
         unit,
         prims,
         globals,
+        next_label: Cell::new(0),
     };
     let mut text = String::new();
     for form in &unit.body {
@@ -26,6 +29,7 @@ struct Printer<'a> {
     unit: &'a Unit,
     prims: &'a Primitives,
     globals: &'a Globals,
+    next_label: Cell<u32>,
 }
 
 fn symbol(name: &str) -> Doc {
@@ -85,7 +89,7 @@ impl Printer<'_> {
 
     fn expr(&self, expr: &Expr) -> Doc {
         match expr {
-            Expr::Const(datum) => constant(datum),
+            Expr::Const(datum) => constant(datum, &self.next_label),
             Expr::Local(var, _) => self.var(*var),
             Expr::Global(id, _) => self.global(*id),
             Expr::Primitive(id, _) => symbol(&format!("%{}", self.prims.name(*id))),

@@ -11,7 +11,7 @@
 
 use std::rc::Rc;
 
-use bowline_syntax::{Datum, DatumKind, Span, Symbol};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol, check_unquoted};
 
 use crate::scope::{Scope, ScopeSet, Scopes};
 
@@ -233,6 +233,16 @@ impl Stx {
             Node::Improper(items, tail, span) => {
                 Datum::list_with_tail(strip(items), tail.to_datum(), *span)
             }
+        }
+    }
+
+    /// The bare data, scopes forgotten, of what is not quoted: it must not contain itself
+    /// (inv:syntax.cycle).
+    pub(crate) fn to_acyclic(&self) -> Result<Datum, Box<Diagnostic>> {
+        let datum = self.to_datum();
+        match check_unquoted(&datum) {
+            Some(error) => Err(Box::new(error)),
+            None => Ok(datum),
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) enum Fault {
     LabelTwice(u32, Span),
     /// `#N#` inside what it stands for; the place of `#N=`.
     Cycle(u32, Span),
+    /// `#N#` in another literal than the circular datum it stands for.
+    CycleElsewhere(u32),
     /// `#N=#N#`.
     LabelOfItself(u32),
     /// Labels that would multiply the data beyond this many parts.
@@ -190,6 +192,9 @@ impl Fault {
             Self::UnknownLabel(n) => format!("no datum is labelled `#{n}=`"),
             Self::LabelTwice(n, _) => format!("the datum label `#{n}=` is defined twice"),
             Self::Cycle(n, _) => format!("`#{n}#` makes this datum contain itself"),
+            Self::CycleElsewhere(n) => {
+                format!("`#{n}#` stands for a circular datum that is not in the same literal")
+            }
             Self::LabelOfItself(n) => format!("`#{n}=#{n}#` labels nothing"),
             Self::LabelsMultiply(limit) => {
                 format!("datum labels repeat more than {limit} parts in one datum")
@@ -236,10 +241,9 @@ impl Fault {
             }
             Self::Bracket('[' | '{') => "write `(`".into(),
             Self::Bracket(_) => "write `)`".into(),
-            Self::Cycle(..) => {
-                "a program may use labels for sharing, not for cycles: build them with set-cdr! \
-                 or vector-set!"
-                    .into()
+            Self::Cycle(..) => "a datum that contains itself must be quoted: '#0=(a . #0#)".into(),
+            Self::CycleElsewhere(_) => {
+                "bind a variable to the whole literal and take what is wanted out of it".into()
             }
             _ => return None,
         })

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod character;
+mod cycle;
 mod datum;
 mod diagnostic;
 mod fault;
@@ -23,10 +24,11 @@ mod span;
 mod symbol;
 
 pub use character::{character_name, fold_case, is_plain_identifier, named_character};
+pub use cycle::{check_literal, check_unquoted};
 pub use datum::{Datum, DatumKind};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use number::{IBig, Number, NumberError, RBig, UBig, real_to_string};
-pub use printer::{display, write, write_character, write_string, write_symbol};
+pub use printer::{display, write, write_apart, write_character, write_string, write_symbol};
 pub use reader::{ReadError, Reader, read_all};
 pub use source_text::decode;
 pub use span::{Location, SourceId, SourceMap, Span};

@@ -6,6 +6,8 @@
 //! Absent on purpose: line breaking, and anything about heap values, which have a printer of their
 //! own in `lang/runtime`; the rules for single characters, strings and symbols are shared with it.
 
+use std::collections::HashMap;
+
 use crate::character::{character_name, is_plain_identifier, is_visible};
 use crate::datum::{Datum, DatumKind};
 
@@ -28,6 +30,27 @@ enum Task<'a> {
 }
 
 fn print(datum: &Datum, quoted: bool) -> String {
+    print_with(datum, quoted, &mut |label, _| label)
+}
+
+/// What `write` prints, with labels numbered from `next` on, so that texts which are read as one
+/// datum do not define a label twice. `next` becomes the first free one.
+pub fn write_apart(datum: &Datum, next: &mut u32) -> String {
+    let mut names = HashMap::new();
+    print_with(datum, true, &mut |label, defined| {
+        if !defined {
+            return names.get(&label).copied().unwrap_or(label);
+        }
+        names.insert(label, *next);
+        *next += 1;
+        *next - 1
+    })
+}
+
+/// What a label is called in the text; whether it is defined there.
+type Name<'a> = &'a mut dyn FnMut(u32, bool) -> u32;
+
+fn print_with(datum: &Datum, quoted: bool, name: Name<'_>) -> String {
     let mut out = String::new();
     let mut tasks = vec![Task::Datum(datum)];
     while let Some(task) = tasks.pop() {
@@ -41,14 +64,20 @@ fn print(datum: &Datum, quoted: bool) -> String {
                 tasks.push(Task::Items(rest, false));
                 tasks.push(Task::Datum(item));
             }
-            Task::Datum(datum) => begin(datum, quoted, &mut out, &mut tasks),
+            Task::Datum(datum) => begin(datum, quoted, name, &mut out, &mut tasks),
         }
     }
     out
 }
 
 /// Prints an atom, or the opening of a compound whose rest goes onto `tasks`.
-fn begin<'a>(datum: &'a Datum, quoted: bool, out: &mut String, tasks: &mut Vec<Task<'a>>) {
+fn begin<'a>(
+    datum: &'a Datum,
+    quoted: bool,
+    name: Name<'_>,
+    out: &mut String,
+    tasks: &mut Vec<Task<'a>>,
+) {
     match &datum.kind {
         DatumKind::List(items) => {
             if let Some((prefix, quoted_datum)) = abbreviation(items) {
@@ -73,9 +102,10 @@ fn begin<'a>(datum: &'a Datum, quoted: bool, out: &mut String, tasks: &mut Vec<T
             tasks.push(Task::Items(items, true));
         }
         DatumKind::Labelled(label, inner) => {
-            out.push_str(&format!("#{label}="));
+            out.push_str(&format!("#{}=", name(*label, true)));
             tasks.push(Task::Datum(inner));
         }
+        DatumKind::Reference(label) => out.push_str(&format!("#{}#", name(*label, false))),
         atom => write_atom(atom, quoted, out),
     }
 }
@@ -95,14 +125,14 @@ fn write_atom(atom: &DatumKind, quoted: bool, out: &mut String) {
             let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
             out.push_str(&format!("#u8({})", bytes.join(" ")));
         }
-        DatumKind::Reference(label) => out.push_str(&format!("#{label}#")),
         DatumKind::Eof => out.push_str("#!eof"),
         DatumKind::Unspecified => out.push_str("#!unspecified"),
         DatumKind::Default => out.push_str("#!default"),
         DatumKind::List(_)
         | DatumKind::Vector(_)
         | DatumKind::Improper(..)
-        | DatumKind::Labelled(..) => {}
+        | DatumKind::Labelled(..)
+        | DatumKind::Reference(_) => {}
     }
 }
 

@@ -83,9 +83,9 @@ pub struct Reader<'a> {
     keep_cycles: bool,
 }
 
-/// Everything in a text: the data without errors, and the errors.
+/// Everything in a text: the data without errors, cycles kept, and the errors.
 pub fn read_all(source: SourceId, text: &str) -> (Vec<Datum>, Vec<Diagnostic>) {
-    Reader::new(source, text).read_to_end()
+    Reader::new(source, text).keep_cycles().read_to_end()
 }
 
 impl<'a> Reader<'a> {

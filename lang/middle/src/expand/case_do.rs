@@ -66,7 +66,7 @@ impl Cx<'_> {
             if is_else {
                 rest = body;
             } else {
-                let data: Vec<Datum> = data.iter().map(Stx::to_datum).collect();
+                let data = data.iter().map(Stx::to_acyclic).collect::<Result<_>>()?;
                 expanded.push((self.case_test(data, var, clause.span())?, body));
             }
         }

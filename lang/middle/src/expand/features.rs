@@ -119,7 +119,10 @@ impl Cx<'_> {
         }
         self.including.insert(id, depth);
         let fold = form.special == Special::IncludeCi;
-        let (data, faults) = Reader::new(id, &text).fold_case(fold).read_to_end();
+        let (data, faults) = Reader::new(id, &text)
+            .fold_case(fold)
+            .keep_cycles()
+            .read_to_end();
         self.errors.extend(faults);
         Ok(data)
     }

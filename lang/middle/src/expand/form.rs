@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bowline_syntax::{Diagnostic, Symbol};
+use bowline_syntax::{Diagnostic, Symbol, check_literal};
 
 use super::{Cx, Result, bad_form, error};
 use crate::core::Expr;
@@ -47,7 +47,7 @@ impl Cx<'_> {
     pub(super) fn expand(&mut self, stx: &Stx) -> Result<Expr> {
         let hint = self.name_hint.take();
         match stx.view(&mut self.ex.scopes) {
-            View::Atom | View::Vector(_) => Ok(Expr::Const(stx.to_datum())),
+            View::Atom | View::Vector(_) => Ok(Expr::Const(stx.to_acyclic()?)),
             View::Identifier => match stx.as_identifier() {
                 Some(ident) => self.reference(&ident),
                 None => Ok(Expr::Const(stx.to_datum())),
@@ -211,7 +211,11 @@ impl Cx<'_> {
         let [datum] = &form.parts[..] else {
             return form.bad("it takes one datum");
         };
-        Ok(Expr::Const(datum.to_datum()))
+        let datum = datum.to_datum();
+        match check_literal(&datum) {
+            Some(error) => Err(Box::new(error)),
+            None => Ok(Expr::Const(datum)),
+        }
     }
 
     fn conditional(&mut self, form: &Form<'_>) -> Result<Expr> {

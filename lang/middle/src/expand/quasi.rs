@@ -56,7 +56,7 @@ impl Cx<'_> {
 
     fn quasi(&mut self, stx: &Stx, level: u32, span: Span) -> Result<Part> {
         match stx.view(&mut self.ex.scopes) {
-            View::Identifier | View::Atom => Ok(Part::Constant(stx.to_datum())),
+            View::Identifier | View::Atom => Ok(Part::Constant(stx.to_acyclic()?)),
             View::List(items) => self.nested(stx.span(), |cx| match cx.quasi_operator(&items) {
                 Some(special) => cx.quasi_keyword(special, stx, &items, level, span),
                 None => cx.quasi_list(stx, &items, None, level, span),

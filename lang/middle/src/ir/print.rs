@@ -3,7 +3,9 @@
 //! Slots are `s0`, captured values `c0`, functions `f0`, loops `L0`, top-level variables
 //! `name.number`. A chain of `Let` prints as one `let*`. Spans are not printed.
 
-use bowline_syntax::{Datum, DatumKind, Span};
+use std::cell::Cell;
+
+use bowline_syntax::{Datum, DatumKind, Span, write_apart};
 
 use super::{FuncId, Function, Ir, Module, Slot};
 use crate::pretty::Doc;
@@ -15,6 +17,7 @@ pub fn print(module: &Module, prims: &Primitives, globals: &Globals) -> String {
         module,
         prims,
         globals,
+        next_label: Cell::new(0),
     };
     let mut parts = vec![Doc::form("entry", 1, [func(module.entry)])];
     let names = module.globals.iter().map(|&(id, _)| printer.global(id));
@@ -33,6 +36,7 @@ struct Printer<'a> {
     module: &'a Module,
     prims: &'a Primitives,
     globals: &'a Globals,
+    next_label: Cell<u32>,
 }
 
 fn func(id: FuncId) -> Doc {
@@ -53,14 +57,20 @@ fn symbol(name: &str) -> String {
 }
 
 /// A constant: quoted unless it stands for itself.
-pub(crate) fn constant(datum: &Datum) -> Doc {
+/// `next_label` is the first number that no label in the text has yet.
+pub(crate) fn constant(datum: &Datum, next_label: &Cell<u32>) -> Doc {
     match &datum.kind {
         DatumKind::Symbol(_)
         | DatumKind::List(_)
         | DatumKind::Improper(..)
         | DatumKind::Vector(_)
         | DatumKind::Labelled(..)
-        | DatumKind::Reference(_) => Doc::form("quote", 1, [Doc::word(datum.to_string())]),
+        | DatumKind::Reference(_) => {
+            let mut next = next_label.get();
+            let text = write_apart(datum, &mut next);
+            next_label.set(next);
+            Doc::form("quote", 1, [Doc::word(text)])
+        }
         _ => Doc::word(datum.to_string()),
     }
 }
@@ -115,7 +125,7 @@ impl Printer<'_> {
 
     fn ir(&self, ir: &Ir) -> Doc {
         match ir {
-            Ir::Const(datum) => constant(datum),
+            Ir::Const(datum) => constant(datum, &self.next_label),
             Ir::Local(s) => slot(*s),
             Ir::Captured(index) => Doc::word(format!("c{index}")),
             Ir::Global(id, _) => Doc::form("global", 1, [self.global(*id)]),

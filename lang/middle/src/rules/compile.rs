@@ -157,7 +157,7 @@ impl Compiler<'_, '_> {
             View::Vector(items) => Ok(Pattern::Vector(Box::new(
                 self.nested(&items, None, ellipses, depth)?,
             ))),
-            View::Atom => Ok(Pattern::Datum(stx.to_datum())),
+            View::Atom => Ok(Pattern::Datum(stx.to_acyclic()?)),
         }
     }
 
@@ -253,7 +253,7 @@ impl Compiler<'_, '_> {
                 Ok(Template::Improper(items, Box::new(tail)))
             }
             View::Vector(items) => Ok(Template::Vector(self.elements(&items, ellipses, depth)?)),
-            View::Atom => Ok(Template::Atom(stx.to_datum())),
+            View::Atom => Ok(Template::Atom(stx.to_acyclic()?)),
         }
     }
 

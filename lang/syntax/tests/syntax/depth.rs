@@ -2,7 +2,9 @@
 
 use std::thread;
 
-use bowline_syntax::{Datum, Reader, Span, display, read_all, write};
+use bowline_syntax::{
+    Datum, Reader, Span, check_literal, check_unquoted, display, read_all, write, write_apart,
+};
 
 use crate::SOURCE;
 
@@ -97,6 +99,11 @@ fn labels_and_comments() {
         let datum = datum.expect("a datum").expect("no error");
         assert!(datum == datum.clone());
         assert!(write(&datum).starts_with("#0=(#0# #1=(#1# "));
+        let mut next = 7;
+        assert!(write_apart(&datum, &mut next).starts_with("#7=(#7# #8=(#8# "));
+        assert_eq!(next as usize, 7 + DEPTH / 4);
+        assert_eq!(check_literal(&datum), None);
+        assert!(check_unquoted(&datum).is_some());
     });
 }
 
