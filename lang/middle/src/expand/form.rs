@@ -91,7 +91,12 @@ impl Cx<'_> {
                 self.name_hint = hint;
                 self.expand(&expanded)
             }
-            _ => {
+            other => {
+                if other.is_none()
+                    && let Some(special) = self.header_word(stx)
+                {
+                    return Err(self.misplaced(special, stx.span()));
+                }
                 let f = self.expand(&items[0])?;
                 // The arguments of a procedure that is called at once become a `let`.
                 let vars = match f {
@@ -196,10 +201,9 @@ impl Cx<'_> {
                     "definitions may stand at the top level and in the body of a procedure or `let`",
                 )))
             }
-            Special::Import | Special::DefineLibrary => Err(error(
-                format!("`{}` may stand at the top level only", form.special.name()),
-                form.span(),
-            )),
+            Special::Import | Special::DefineLibrary => {
+                Err(self.misplaced(form.special, form.span()))
+            }
             special => Err(error(
                 format!("`{}` has no meaning here", special.name()),
                 form.span(),

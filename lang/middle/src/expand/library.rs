@@ -62,7 +62,7 @@ impl Cx<'_> {
     }
 
     /// The parts of a canonical name, for the loader.
-    fn name_parts(name: &str) -> Vec<String> {
+    pub(super) fn name_parts(name: &str) -> Vec<String> {
         let inner = name.trim_start_matches('(').trim_end_matches(')');
         inner.split(' ').map(str::to_owned).collect()
     }

@@ -254,11 +254,28 @@ impl Expander {
 
 impl Cx<'_> {
     /// `import` or `define-library` at the head of a form, by binding or, unbound, by name.
-    fn header_word(&mut self, stx: &Stx) -> Option<Special> {
+    pub(super) fn header_word(&mut self, stx: &Stx) -> Option<Special> {
         let head = stx.head(&mut self.ex.scopes)?;
         [Special::Import, Special::DefineLibrary]
             .into_iter()
             .find(|&special| self.is_auxiliary(&head, special))
+    }
+
+    /// The error that such a form stands where none may.
+    pub(super) fn misplaced(&self, special: Special, span: Span) -> Box<Diagnostic> {
+        let name = special.name();
+        let message = match self.unit.kind {
+            TopKind::Program => format!("`{name}` must stand at the beginning of the program"),
+            TopKind::Prompt => format!("`{name}` may stand at the top level only"),
+            TopKind::Library => format!("`{name}` cannot stand in the body of a library"),
+        };
+        let error = Diagnostic::error(message, span);
+        Box::new(match (self.unit.kind, special) {
+            (TopKind::Program, Special::DefineLibrary) => {
+                error.with_note("libraries come first, then the imports, then everything else")
+            }
+            _ => error,
+        })
     }
 
     /// Takes the libraries and imports at the beginning of a program; gives the rest.

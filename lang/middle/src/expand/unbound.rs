@@ -1,7 +1,11 @@
 //! Identifiers without a binding.
 
-use bowline_syntax::Diagnostic;
+use std::collections::BTreeSet;
 
+use bowline_syntax::{Datum, Diagnostic, Symbol, read_all};
+
+use super::library::Library;
+use super::session::PRIMITIVES;
 use super::suggest::nearest;
 use super::{Cx, TopKind};
 use crate::core::Expr;
@@ -10,6 +14,14 @@ use crate::stx::Ident;
 
 /// After this many errors no more is looked for what may have been meant.
 const SUGGESTED: usize = 20;
+
+/// Libraries that the public ones stand on, and that no program is told to import.
+const INTERNAL: &[&str] = &[
+    PRIMITIVES,
+    "(bowline core)",
+    "(bowline ports)",
+    "(bowline support)",
+];
 
 impl Cx<'_> {
     /// At a prompt a variable that may be defined later; an error, already reported, elsewhere.
@@ -36,24 +48,8 @@ impl Cx<'_> {
         Expr::unspecified(ident.span)
     }
 
-    fn unbound_notes(&self, ident: &Ident) -> Vec<String> {
-        let mut exporters: Vec<&str> = Vec::new();
-        for name in &self.ex.library_names {
-            let exports = self
-                .ex
-                .libraries
-                .get(name)
-                .and_then(|library| library.exports());
-            if exports.is_some_and(|exports| exports.contains_key(&ident.name)) {
-                exporters.push(name);
-            }
-        }
-        // What the other libraries stand on is of no use to a program that has not imported it.
-        if exporters.len() > 1 {
-            exporters.retain(|name| *name != super::session::PRIMITIVES);
-        }
-        let standard = exporters.iter().find(|name| name.starts_with("(scheme "));
-        if let Some(library) = standard.or(exporters.first()) {
+    fn unbound_notes(&mut self, ident: &Ident) -> Vec<String> {
+        if let Some(library) = self.exporter(&ident.name) {
             return vec![format!("{library} exports it: add (import {library})")];
         }
         let module = self.ex.env.module(self.unit.module);
@@ -63,4 +59,56 @@ impl Cx<'_> {
             None => Vec::new(),
         }
     }
+
+    /// The public library to import for a name: a standard one if there is one, and that of the
+    /// older standard, which repeats the others' names, only if no other has it.
+    fn exporter(&mut self, name: &Symbol) -> Option<String> {
+        let mut known = self.loader.known_libraries();
+        known.extend(self.ex.libraries.keys().map(|library| library.to_string()));
+        let rank = |library: String| {
+            let standard = library.starts_with("(scheme ");
+            (!standard, library == "(scheme r5rs)", library)
+        };
+        let public = known
+            .into_iter()
+            .filter(|library| !INTERNAL.contains(&library.as_str()));
+        let ranked: BTreeSet<_> = public.map(rank).collect();
+        let mut libraries = ranked.into_iter().map(|(_, _, library)| library);
+        libraries.find(|library| self.does_export(library, name))
+    }
+
+    /// Whether a library exports a name, as far as that can be told without expanding it.
+    fn does_export(&mut self, library: &str, name: &Symbol) -> bool {
+        match self.ex.libraries.get(library) {
+            Some(Library::Ready(exports)) => exports.contains_key(name),
+            Some(Library::Declared { form, .. }) => lists(form, library, name),
+            Some(Library::Loading) => false,
+            None => {
+                let source = self.loader.library(&Self::name_parts(library));
+                source.is_some_and(|(id, text)| {
+                    let (forms, _) = read_all(id, &text);
+                    forms.iter().any(|form| lists(form, library, name))
+                })
+            }
+        }
+    }
+}
+
+/// Whether a form is the definition of this library and has the name in an `export`.
+fn lists(form: &Datum, library: &str, name: &Symbol) -> bool {
+    let Some([head, defined, declarations @ ..]) = form.as_list() else {
+        return false;
+    };
+    let exports = |spec: &Datum| match spec.as_list() {
+        Some([_, _, outside]) => outside.as_symbol() == Some(name),
+        _ => spec.as_symbol() == Some(name),
+    };
+    head.is_symbol("define-library")
+        && defined.to_string() == library
+        && declarations
+            .iter()
+            .any(|declaration| match declaration.as_list() {
+                Some([word, specs @ ..]) => word.is_symbol("export") && specs.iter().any(exports),
+                _ => false,
+            })
 }
