@@ -1,10 +1,10 @@
 //! What the command does around a program: its output, its status, its options.
+//!
+//! These tests also make `cargo test` build the command that the whole-system tests run.
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-
-use bowline_tests::process;
 
 /// A program in a file of its own, gone afterwards.
 struct Program(PathBuf);
@@ -20,8 +20,7 @@ impl Program {
     }
 
     fn run(&self, flags: &[&str], stdout: Stdio) -> Output {
-        let binary = process::product("bowline").expect("built before the tests");
-        let mut command = Command::new(binary);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bowline"));
         command.arg("run").args(flags).arg(&self.0).stdout(stdout);
         command.output().expect("the command starts")
     }
