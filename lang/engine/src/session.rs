@@ -118,7 +118,11 @@ impl Session {
     }
 
     fn try_run(&mut self, file: &Path) -> Result<(), Stop> {
-        for unit in self.expand_file(file)? {
+        let mut units = self.expand_file(file)?;
+        // The standard library uses nothing of the program's, so it may all go first
+        // (inv:engine.boot); otherwise the order stays.
+        units.sort_by_key(|unit| !self.is_standard(unit));
+        for unit in units {
             self.run_unit(unit)?;
         }
         Ok(())
