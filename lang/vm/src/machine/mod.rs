@@ -36,6 +36,8 @@ mod kont;
 mod stubs;
 mod trace;
 
+use std::hint::black_box;
+
 use bowline_layout::{Value, procedure};
 use bowline_runtime::object;
 
@@ -156,9 +158,16 @@ fn slow(vm: &mut Vm, r: &mut Regs, f: impl FnOnce(&mut Vm, Regs) -> Regs) {
     *r = vm.regs;
 }
 
+/// The registers go back one by one: a wide copy of words that were just stored one by one stalls
+/// until they have reached the cache.
 #[inline(never)]
 fn outside(vm: &mut Vm, f: impl FnOnce(&mut Vm, Regs) -> Regs) {
-    vm.regs = f(vm, vm.regs);
+    let r = f(vm, vm.regs);
+    vm.regs.pc = black_box(r.pc);
+    vm.regs.sp = black_box(r.sp);
+    vm.regs.fp = black_box(r.fp);
+    vm.regs.acc = black_box(r.acc);
+    vm.regs.closure = black_box(r.closure);
 }
 
 /// The numbers of the operations, as patterns.
