@@ -1,0 +1,2 @@
+//! The exported malloc family over the static region.
+#![no_std]

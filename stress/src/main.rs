@@ -1,0 +1,3 @@
+//! The torture suite.
+
+fn main() {}
