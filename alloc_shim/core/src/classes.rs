@@ -1,0 +1,190 @@
+//! Size classes: which blocks there are, and how many of them a page holds.
+//!
+//! Up to 1 KiB a class every 16 bytes, above that eight classes to each doubling, so that a block is at most an eighth
+//! larger than what was asked for. The largest is 64 KiB; beyond it a request gets a span of its own ([`crate::large`]).
+//!
+//! ```text
+//! bin   0      1   2   …  64     65    66   …   72    73   …   112
+//! size  none  16  32  …  1024  1152  1280  …  2048  2304  …  65536
+//! ```
+//!
+//! `inv:class.align` Every size is a multiple of 16, and a page begins where a slice begins; so a block is aligned to
+//! the largest power of two that divides its size, and every power of two from 16 to 64 KiB is a size.
+//!
+//! `inv:class.exact` `offset * reciprocal` wraps to less than `reciprocal` exactly when the size divides the offset, and
+//! its upper word is the quotient, for offsets and sizes below 2³² (Lemire, Kaser, Kurz: Faster remainder by direct
+//! computation, 2019).
+//!
+//! A page is as few slices as waste little at its end. Absent: a class for zero bytes; `malloc(0)` gets the smallest.
+
+use crate::region::SLICE;
+
+/// The alignment of every block, and the step of the small classes.
+pub const GRAIN: usize = 16;
+/// The largest size whose class is found by one shift.
+pub const SMALL: usize = 1024;
+/// The largest size that has a class.
+pub const LARGEST: usize = 64 << 10;
+/// Number of bins, the unused bin 0 counted.
+pub const BINS: usize = SMALL_BINS + 8 * 6;
+
+const SMALL_BINS: usize = SMALL / GRAIN + 1;
+const MOST_SLICES: usize = 8;
+
+/// What is fixed for the pages of one class.
+#[derive(Clone, Copy, Debug)]
+pub struct SizeClass {
+    /// Bytes of a block.
+    pub size: u32,
+    /// Slices of a page.
+    pub slices: u32,
+    /// Bytes of a page that blocks take up: a whole number of blocks.
+    pub extent: u32,
+    /// ⌈2⁶⁴ / size⌉.
+    pub reciprocal: u64,
+}
+
+/// Table of the classes by bin.
+pub static CLASSES: [SizeClass; BINS] = table();
+
+const fn table() -> [SizeClass; BINS] {
+    let mut table = [SizeClass {
+        size: 0,
+        slices: 0,
+        extent: 0,
+        reciprocal: 0,
+    }; BINS];
+    let mut bin = 1;
+    while bin < BINS {
+        let size = size_of(bin);
+        let slices = slices_for(size);
+        table[bin] = SizeClass {
+            size: size as u32,
+            slices: slices as u32,
+            extent: (slices * SLICE / size * size) as u32,
+            reciprocal: u64::MAX / size as u64 + 1,
+        };
+        bin += 1;
+    }
+    table
+}
+
+const fn size_of(bin: usize) -> usize {
+    if bin < SMALL_BINS {
+        return bin * GRAIN;
+    }
+    let step = bin - SMALL_BINS;
+    let doubling = SMALL << (step / 8);
+    doubling + doubling / 8 * (step % 8 + 1)
+}
+
+/// The fewest slices that hold four blocks and waste at most a sixteenth; where none does, the ones that waste least.
+const fn slices_for(size: usize) -> usize {
+    let (mut best, mut least) = (MOST_SLICES, usize::MAX);
+    let mut slices = 1;
+    while slices <= MOST_SLICES {
+        let bytes = slices * SLICE;
+        // In thousandths of the page, so that pages of different lengths compare.
+        let waste = bytes % size * 1000 / bytes;
+        if bytes / size >= 4 {
+            if waste * 16 <= 1000 {
+                return slices;
+            }
+            if waste < least {
+                (best, least) = (slices, waste);
+            }
+        }
+        slices += 1;
+    }
+    best
+}
+
+/// The bin for `bytes`, which must be at most [`LARGEST`]. For none it is bin 0, which has no blocks: whoever allocates
+/// takes bin 1 then.
+#[inline(always)]
+pub const fn bin_of(bytes: usize) -> usize {
+    debug_assert!(bytes <= LARGEST);
+    if bytes <= SMALL {
+        return bytes.div_ceil(GRAIN);
+    }
+    let top = (bytes - 1).ilog2();
+    let eighth = (bytes - 1) >> (top - 3) & 7;
+    SMALL_BINS + (top - SMALL.ilog2()) as usize * 8 + eighth
+}
+
+/// The smallest bin whose blocks hold `bytes` and begin at multiples of `align`, a power of two; `None` when only a span
+/// of its own will do.
+pub fn bin_aligned(bytes: usize, align: usize) -> Option<usize> {
+    let bytes = bytes.max(1).checked_next_multiple_of(align)?;
+    if bytes > LARGEST {
+        return None;
+    }
+    let mut bin = bin_of(bytes);
+    while CLASSES[bin].size as usize % align != 0 {
+        bin += 1;
+    }
+    Some(bin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bin_of_every_size_is_the_smallest_that_holds_it() {
+        for bytes in 1..=LARGEST {
+            let bin = bin_of(bytes);
+            assert!(CLASSES[bin].size as usize >= bytes, "{bytes}");
+            assert!((CLASSES[bin - 1].size as usize) < bytes, "{bytes}");
+        }
+        assert_eq!(bin_of(0), 0);
+        assert_eq!(bin_of(LARGEST), BINS - 1);
+    }
+
+    #[test]
+    fn a_block_is_at_most_an_eighth_larger_than_asked() {
+        for bytes in 129..=LARGEST {
+            let size = CLASSES[bin_of(bytes)].size as usize;
+            assert!((size - bytes) * 8 <= bytes, "{bytes} in {size}");
+        }
+    }
+
+    #[test]
+    fn pages_hold_whole_blocks_and_waste_little() {
+        for class in &CLASSES[1..] {
+            let bytes = class.slices as usize * SLICE;
+            assert_eq!(class.extent % class.size, 0);
+            assert!(class.extent as usize <= bytes);
+            assert!((bytes - class.extent as usize) * 14 <= bytes, "{class:?}");
+            assert!(class.extent / class.size >= 4, "{class:?}");
+            assert_eq!(class.size as usize % GRAIN, 0);
+        }
+    }
+
+    #[test]
+    fn the_reciprocal_tells_block_starts_from_all_other_offsets() {
+        for class in &CLASSES[1..] {
+            for offset in 0..class.slices as u64 * SLICE as u64 {
+                let wide = u128::from(offset) * u128::from(class.reciprocal);
+                let starts = (wide as u64) < class.reciprocal;
+                assert_eq!(starts, offset % u64::from(class.size) == 0);
+                assert_eq!((wide >> 64) as u64, offset / u64::from(class.size));
+            }
+        }
+    }
+
+    #[test]
+    fn aligned_blocks_come_from_classes_whose_size_the_alignment_divides() {
+        for shift in 4..=16 {
+            let align = 1 << shift;
+            for bytes in (0..=LARGEST).step_by(7).chain([LARGEST]) {
+                let bin = bin_aligned(bytes, align).expect("at most 64 KiB");
+                assert_eq!(CLASSES[bin].size as usize % align, 0);
+                assert!(CLASSES[bin].size as usize >= bytes);
+            }
+            assert_eq!(bin_aligned(LARGEST + 1, align), None);
+        }
+        assert_eq!(bin_aligned(usize::MAX, 32), None);
+        assert_eq!(bin_aligned(1, 128 << 10), None);
+    }
+}

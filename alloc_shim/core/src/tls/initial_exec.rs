@@ -1,0 +1,81 @@
+//! The two words of the product, at a fixed distance from the thread pointer.
+//!
+//! `inv:tls.image` The words stand in the thread-local image of this module, which the loader copies for every thread
+//! before any code of that thread runs: first the address of EMPTY (a relocation), then null. The offset that the
+//! linker puts into the global offset table, or straight into the instruction in an executable, is theirs.
+
+use super::Words;
+use crate::heap::{EMPTY, Heap};
+use crate::pal::Unix;
+use core::arch::{asm, global_asm};
+
+// Hidden, for several copies of this library in one process must not share the words.
+global_asm!(
+    ".pushsection .tdata.bowline_alloc_words,\"awT\",@progbits",
+    ".hidden bowline_alloc_words",
+    ".globl bowline_alloc_words",
+    ".type bowline_alloc_words,@object",
+    ".size bowline_alloc_words,16",
+    ".p2align 4",
+    "bowline_alloc_words:",
+    ".quad {empty}",
+    ".quad 0",
+    ".popsection",
+    empty = sym EMPTY,
+);
+
+impl Words for Unix {
+    /// Distance from the thread pointer.
+    type Slot = usize;
+
+    #[inline(always)]
+    fn slot(&self) -> usize {
+        let slot;
+        // SAFETY: inv:tls.image: loads a constant of this module.
+        unsafe {
+            asm!("mov {slot}, qword ptr [rip + bowline_alloc_words@gottpoff]",
+                 slot = out(reg) slot, options(pure, nomem, nostack, preserves_flags));
+        }
+        slot
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: usize) -> *const Heap {
+        let heap;
+        // SAFETY: inv:tls.image: loads the thread's first word.
+        unsafe {
+            asm!("mov {heap}, qword ptr fs:[{slot}]",
+                 slot = in(reg) slot, heap = lateout(reg) heap, options(nostack, preserves_flags));
+        }
+        heap
+    }
+
+    #[inline(always)]
+    fn set(&self, slot: usize, heap: *const Heap) {
+        // SAFETY: inv:tls.image: stores the thread's first word.
+        unsafe {
+            asm!("mov qword ptr fs:[{slot}], {heap}",
+                 slot = in(reg) slot, heap = in(reg) heap, options(nostack, preserves_flags));
+        }
+    }
+
+    #[inline]
+    fn own(&self, slot: usize) -> *const Heap {
+        let heap;
+        // SAFETY: inv:tls.image: loads the thread's second word.
+        unsafe {
+            asm!("mov {heap}, qword ptr fs:[{slot} + 8]",
+                 slot = in(reg) slot, heap = lateout(reg) heap, options(nostack, preserves_flags));
+        }
+        heap
+    }
+
+    #[inline]
+    fn set_own(&self, slot: usize, heap: *const Heap) {
+        // SAFETY: inv:tls.image: stores the thread's second word.
+        unsafe {
+            asm!("mov qword ptr fs:[{slot} + 8], {heap}",
+                 slot = in(reg) slot, heap = in(reg) heap, options(nostack, preserves_flags));
+        }
+    }
+}
