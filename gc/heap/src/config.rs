@@ -70,6 +70,10 @@ pub enum Zeal {
     Allocation(u64),
     /// At every Nth crossing of the boundary to C.
     Crossing(u64),
+    /// At every Nth time that C's `malloc`, in foreign code, needs new memory from the region: a page
+    /// for blocks of one size, or a large block. Inside that `malloc`, which waits for the collection.
+    /// Blocks that were freed before and are handed out again do not count.
+    Malloc(u64),
 }
 
 impl FromStr for Zeal {
@@ -78,7 +82,8 @@ impl FromStr for Zeal {
     fn from_str(text: &str) -> Result<Self, HeapError> {
         let bad = || {
             HeapError::BadConfig(format!(
-                "zeal is \"off\", \"alloc:N\" or \"crossing:N\" with N at least 1, not \"{text}\""
+                "zeal is \"off\", \"alloc:N\", \"crossing:N\" or \"malloc:N\" with N at least 1, not \
+                 \"{text}\""
             ))
         };
         if text == "off" {
@@ -89,6 +94,7 @@ impl FromStr for Zeal {
         match kind {
             "alloc" => Ok(Zeal::Allocation(n)),
             "crossing" => Ok(Zeal::Crossing(n)),
+            "malloc" => Ok(Zeal::Malloc(n)),
             _ => Err(bad()),
         }
     }
@@ -99,8 +105,8 @@ impl FromStr for Zeal {
 pub struct HeapConfig {
     /// The plan.
     pub plan: Plan,
-    /// The most live bytes that the heap may hold; `None` stands for three quarters of the
-    /// machine's memory.
+    /// The most bytes that may live in the heap and in C's memory together; `None` stands for three
+    /// quarters of the machine's memory.
     pub limit: Option<usize>,
     /// The size below which the heap is never collected as a whole.
     pub min_heap: usize,
@@ -269,7 +275,8 @@ mod tests {
         assert_eq!("off".parse::<Zeal>(), Ok(Zeal::Off));
         assert_eq!("alloc:7".parse::<Zeal>(), Ok(Zeal::Allocation(7)));
         assert_eq!("crossing:1".parse::<Zeal>(), Ok(Zeal::Crossing(1)));
-        for bad in ["", "alloc", "alloc:0", "alloc:x", "malloc:1"] {
+        assert_eq!("malloc:3".parse::<Zeal>(), Ok(Zeal::Malloc(3)));
+        for bad in ["", "alloc", "alloc:0", "alloc:x", "free:1"] {
             let message = bad.parse::<Zeal>().unwrap_err().to_string();
             assert!(
                 message.starts_with("zeal is \"off\", \"alloc:N\""),

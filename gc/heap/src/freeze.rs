@@ -13,6 +13,7 @@ use crate::binding::{WordSlot, each_reference, is_weak, reference};
 use crate::heap::{Heap, engine};
 use crate::mutator::Mutator;
 use crate::pins::AddrMap;
+use crate::sync::lock;
 use crate::verify::{self, When};
 use bowline_layout::{Addr, Flags, Header, Value, WORD};
 use std::fmt;
@@ -95,6 +96,9 @@ impl Heap {
         copier.roots(m, roots);
         copier.run();
         self.each_weak_word(&mut |v| *v = copier.settle(*v));
+        let died = lock(&self.owners).settle_by(&mut |v| copier.settle(v));
+        self.pressure.died(died);
+        self.give_back();
         if self.config.verifies() {
             verify::walk(self, &threads, When::Before);
         }

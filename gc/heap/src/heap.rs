@@ -9,15 +9,17 @@ use crate::binding::{self, Bowline, ObjectWords};
 use crate::boot::Boot;
 use crate::config::{HeapConfig, HeapError, Plan, Zeal};
 use crate::mutator::Mutator;
+use crate::owners::Owners;
 use crate::pins::{AddrMap, Pins};
+use crate::pressure::Pressure;
 use crate::roots::{Global, Globals, RootSource, Sources};
 use crate::stack::RootStack;
 use crate::stats::{Counters, GcStats, Started};
 use crate::sync::lock;
 use crate::sys::{self, Access};
-use crate::thread::{ThreadBlock, WorkerBlock, requester};
+use crate::thread::{ThreadBlock, WorkerBlock, quietly, requester};
 use crate::verify::{self, When};
-use crate::weak::Weak;
+use crate::weak::{View, Weak};
 use crate::world::World;
 use crate::zeal::{self, Log};
 use bowline_layout::{Addr, Value};
@@ -25,6 +27,7 @@ use mmtk::util::alloc::{AllocatorInfo, BumpPointer};
 use mmtk::vm::ObjectModel;
 use mmtk::{AllocationSemantics, BarrierSelector, MMTK, MMTKBuilder};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
@@ -62,9 +65,13 @@ pub struct Heap {
     pub(crate) world: World,
     pub(crate) boot: Boot,
     pub(crate) pins: Pins,
+    pub(crate) pressure: Pressure,
+    pub(crate) owners: Mutex<Owners>,
     globals: Globals,
     sources: Sources,
     weak: Mutex<Weak>,
+    /// Finalizers that wait to be run.
+    finalizers: AtomicUsize,
     workers: Mutex<Vec<&'static WorkerBlock>>,
     counters: Counters,
     started: Mutex<Option<Started>>,
@@ -83,9 +90,12 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
         world: World::new(),
         boot: Boot::new()?,
         pins: Pins::default(),
+        pressure: Pressure::new(&config),
+        owners: Mutex::default(),
         globals: Globals::default(),
         sources: Sources::default(),
         weak: Mutex::default(),
+        finalizers: AtomicUsize::new(0),
         workers: Mutex::default(),
         counters: Counters::default(),
         started: Mutex::default(),
@@ -103,6 +113,7 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
     }
     binding::abort_on_collector_panic();
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
+    heap.pressure.watch();
     Ok(heap)
 }
 
@@ -191,9 +202,12 @@ impl Heap {
             .unwrap_or_else(|e| sys::die(format_args!("{e}")));
         let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack)));
         let engine = engine();
-        self.world.attach(block, || {
-            let context = mmtk::memory_manager::bind_mutator(engine.mmtk, block.tls());
-            block.mmtk.set(Box::into_raw(context));
+        quietly(|| {
+            self.world.attach(block, || {
+                let context = mmtk::memory_manager::bind_mutator(engine.mmtk, block.tls());
+                block.mmtk.set(Box::into_raw(context));
+            });
+            block.enter_thread();
         });
         let bump = if self.config.zeal == Zeal::Off {
             let context: *mut u8 = block.mmtk.get().cast();
@@ -206,11 +220,14 @@ impl Heap {
     }
 
     pub(crate) fn detach(&self, block: &'static ThreadBlock, context: *mut mmtk::Mutator<Bowline>) {
-        self.world.detach(block, || {
-            self.log.absorb(block);
-            // SAFETY: made at attach, freed after this, and the world is locked.
-            let context = unsafe { &mut *context };
-            mmtk::memory_manager::destroy_mutator(context);
+        quietly(|| {
+            self.world.detach(block, || {
+                self.log.absorb(block);
+                // SAFETY: made at attach, freed after this, and the world is locked.
+                let context = unsafe { &mut *context };
+                mmtk::memory_manager::destroy_mutator(context);
+            });
+            block.leave_thread();
         });
     }
 
@@ -229,13 +246,18 @@ impl Heap {
     /// Asks for a collection and does not wait for it; nothing happens if one is under way. Any thread
     /// may call this, attached or not.
     pub fn request_collection(&self) {
+        quietly(|| self.request(false));
+    }
+
+    /// Asks for a collection and does not wait for it. Returns false if one is under way.
+    pub(crate) fn request(&self, full: bool) -> bool {
         // inv:zeal.log wants every collection full.
-        let full = self.config.zeal != Zeal::Off;
+        let full = full || self.config.zeal != Zeal::Off;
         // MMTk takes no request while the world is stopped.
         self.world.unless_stopped(|| {
             let mmtk = engine().mmtk;
             mmtk.handle_user_collection_request(requester(), true, full);
-        });
+        })
     }
 
     // Roots.
@@ -296,13 +318,35 @@ impl Heap {
         trace: &mut dyn FnMut(Value) -> Value,
     ) -> bool {
         let minor = is_minor();
-        self.with_weak(|weak| weak.round(minor, found, &self.sources, trace))
+        let again = self.with_weak(|weak| weak.round(minor, found, &self.sources, trace));
+        if !again {
+            let died = lock(&self.owners).settle(View { minor });
+            self.pressure.died(died);
+            let (waiting, bytes) = self.with_weak(Weak::take_made_ready);
+            self.pressure.made_ready(bytes);
+            self.finalizers.store(waiting, Ordering::Relaxed);
+        }
+        again
+    }
+
+    /// Whether finalizers wait to be run: see [`Mutator::next_finalizable`]. A load.
+    #[inline(always)]
+    pub fn finalizable(&self) -> bool {
+        self.finalizers.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn finalizers_left(&self, count: usize) {
+        self.finalizers.store(count, Ordering::Relaxed);
     }
 
     // Collections.
 
     pub(crate) fn add_worker(&self, worker: &'static WorkerBlock) {
-        lock(&self.workers).push(worker);
+        let mut workers = lock(&self.workers);
+        workers.push(worker);
+        if workers.len() == self.config.effective_workers() {
+            self.pressure.arm();
+        }
     }
 
     /// Notes a collection that starts; the world is stopped.
@@ -338,6 +382,11 @@ impl Heap {
         if self.config.verifies() {
             self.check(moved);
         }
+        self.pressure.count_collection();
+        // Somebody who goes on now gives the dead owners' memory back; see `owners`.
+        if self.pressure.nobody_waits() && !self.world.anyone_stopped() {
+            self.give_back();
+        }
     }
 
     /// Walks the heap after a collection that has moved `moved` objects.
@@ -360,14 +409,21 @@ impl Heap {
         self.counters.collections()
     }
 
+    /// How many full collections there were.
+    pub(crate) fn majors(&self) -> u64 {
+        self.counters.majors()
+    }
+
     /// The heap's figures. `pinned_bytes_now` covers the counted pins: see [`Mutator::stats`]. The
     /// calling thread is Managed.
     pub fn stats(&self) -> GcStats {
-        GcStats {
+        let mut stats = GcStats {
             pinned_bytes_now: self.pins.bytes(),
             heap_bytes: mmtk::memory_manager::used_bytes(engine().mmtk) as u64,
             ..self.counters.snapshot()
-        }
+        };
+        self.pressure.fill(&mut stats);
+        stats
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
 //! when), `stack`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
-//! thread's door to it), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told), `verify`
+//! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told), `verify`
 //! and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys` (locks and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
@@ -15,11 +15,15 @@ pub mod access;
 mod alloc;
 mod binding;
 mod boot;
+mod c_memory;
 mod config;
+mod foreign;
 mod freeze;
 mod heap;
 mod mutator;
+mod owners;
 mod pins;
+mod pressure;
 mod roots;
 mod stack;
 mod stats;
@@ -36,6 +40,7 @@ pub use config::{HeapConfig, HeapError, Plan, Zeal};
 pub use freeze::{FreezeError, Frozen, MoreRoots};
 pub use heap::{Heap, start};
 pub use mutator::{Collect, Mutator};
+pub use owners::{Owner, OwnerLabel};
 pub use pins::PinError;
 pub use roots::{Global, RootSource};
 pub use stack::RootStack;

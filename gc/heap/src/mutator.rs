@@ -46,7 +46,7 @@ pub struct Mutator {
 impl Mutator {
     pub(crate) fn new(heap: &'static Heap, block: &'static ThreadBlock, bump: Bump) -> Box<Self> {
         let zeal_left = match heap.config.zeal {
-            Zeal::Off => u64::MAX,
+            Zeal::Off | Zeal::Malloc(_) => u64::MAX,
             Zeal::Allocation(n) | Zeal::Crossing(n) => n,
         };
         Box::new(Mutator {
@@ -180,8 +180,15 @@ impl Mutator {
     #[inline(always)]
     pub fn poll(&mut self) {
         if self.block.stack.poll_wanted() {
-            self.heap.world.safepoint(self.block);
+            self.poll_slow();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_slow(&mut self) {
+        self.heap.world.safepoint(self.block);
+        self.after_poll();
     }
 
     /// Collects.
@@ -199,6 +206,7 @@ impl Mutator {
         engine()
             .mmtk
             .handle_user_collection_request(self.block.tls(), true, full);
+        self.heap.give_back();
     }
 
     // The boundary.
@@ -212,7 +220,9 @@ impl Mutator {
     /// Native → Managed: waits while the world is stopped.
     #[inline(always)]
     pub fn leave_native(&mut self) {
-        self.heap.world.leave_native(self.block);
+        if self.heap.world.leave_native(self.block) {
+            self.heap.give_back();
+        }
     }
 
     /// Counts a crossing of the boundary, and collects if the zeal says so. Called while Managed.

@@ -24,8 +24,22 @@ pub struct GcStats {
     pub pinned_bytes_now: u64,
     /// Bytes of the heap in use, free lines in used blocks included.
     pub heap_bytes: u64,
-    /// Bytes of C memory in use.
+    /// Bytes of C memory in use: `client_bytes` by its older name.
     pub static_bytes: u64,
+    /// Bytes of C memory in use, as the region counts them; 0 if degraded.
+    pub client_bytes: u64,
+    /// Bytes that the runtime itself uses in the region; 0 if degraded.
+    pub runtime_bytes: u64,
+    /// Bytes outside the region that were declared: by finalizers, and by owners if degraded.
+    pub declared_bytes: u64,
+    /// Whether `malloc` is somebody else's, so that only declared bytes count.
+    pub degraded: bool,
+    /// Collections that C's memory was the reason for.
+    pub pressure_collections: u64,
+    /// How often C's `malloc` waited for a collection because the limit was near.
+    pub pressure_waits: u64,
+    /// How often C's `malloc` was refused memory because of the limit.
+    pub pressure_refusals: u64,
     /// The longest pause, from the request to stop until the threads go on.
     pub max_pause_ns: u64,
     /// The sum of all pauses.
@@ -69,6 +83,11 @@ impl Counters {
         self.max_pause_ns.fetch_max(pause, Ordering::Relaxed);
         self.total_pause_ns.fetch_add(pause, Ordering::Relaxed);
         moved.0 - before
+    }
+
+    /// How many full collections there were.
+    pub(crate) fn majors(&self) -> u64 {
+        self.major.load(Ordering::Relaxed)
     }
 
     /// How many collections of either kind there were.

@@ -5,6 +5,9 @@
 //! while Managed, the collector reads it while the thread is not (`inv:world.exclusive`, see
 //! `world`). The block's address is also the opaque thread pointer that MMTk hands around, and its
 //! first word says whose it is.
+//!
+//! A thread also knows itself, by thread-local words without destructors: C's `malloc` runs code of
+//! ours on any thread, which must learn where it is without a lock.
 
 use crate::binding::Bowline;
 use crate::stack::RootStack;
@@ -74,6 +77,8 @@ pub(crate) struct ThreadBlock {
     state: AtomicU8,
     pub(crate) stack: RootStack,
     calls: Cell<*const CallFrame<'static>>,
+    /// The block that the thread had before.
+    outer: Cell<*const ThreadBlock>,
     pub(crate) mmtk: Cell<*mut mmtk::Mutator<Bowline>>,
     /// Under zeal: the address and size of each object that was allocated since the last collection.
     log: UnsafeCell<Vec<(Addr, usize)>>,
@@ -91,6 +96,7 @@ impl ThreadBlock {
             state: AtomicU8::new(State::Native as u8),
             stack,
             calls: Cell::new(std::ptr::null()),
+            outer: Cell::new(std::ptr::null()),
             mmtk: Cell::new(std::ptr::null_mut()),
             log: UnsafeCell::new(Vec::new()),
         }
@@ -109,6 +115,10 @@ impl ThreadBlock {
     #[inline(always)]
     pub(crate) fn is_managed(&self) -> bool {
         self.state.load(Ordering::SeqCst) == State::Managed as u8
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == State::Stopped as u8
     }
 
     pub(crate) fn tls(&self) -> VMMutatorThread {
@@ -169,6 +179,71 @@ impl ThreadBlock {
         let p: *const ThreadBlock = tls.0.0.to_address().to_ptr();
         // SAFETY: MMTk hands back what `tls` gave it, and forgets it before the block is freed.
         unsafe { &*p }
+    }
+}
+
+thread_local! {
+    /// The innermost block of this thread.
+    static HERE: Cell<*const ThreadBlock> = const { Cell::new(std::ptr::null()) };
+    /// How deep this thread is in code that must not be asked about memory.
+    static QUIET: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Where the calling thread is.
+pub(crate) enum Whereabouts {
+    /// In the collector, or in code of this crate's that may hold its locks.
+    Inside,
+    /// Managed.
+    Managed(&'static ThreadBlock),
+    /// In foreign code: Native, or never attached.
+    Outside,
+}
+
+/// Where the calling thread is.
+pub(crate) fn whereabouts() -> Whereabouts {
+    if QUIET.get() > 0 || WORKER.get().is_some() {
+        return Whereabouts::Inside;
+    }
+    let mut at = HERE.get();
+    // SAFETY: a block is in the list of its thread from attach to detach.
+    while let Some(block) = unsafe { at.as_ref() } {
+        match block.state.load(Ordering::Relaxed) {
+            n if n == State::Managed as u8 => return Whereabouts::Managed(block),
+            n if n == State::Stopped as u8 => return Whereabouts::Inside,
+            _ => at = block.outer.get(),
+        }
+    }
+    Whereabouts::Outside
+}
+
+/// Runs `f`, in which C's `malloc` does not ask this thread about memory.
+pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> R {
+    QUIET.set(QUIET.get() + 1);
+    let result = f();
+    QUIET.set(QUIET.get() - 1);
+    result
+}
+
+impl ThreadBlock {
+    /// The calling thread has this block now.
+    pub(crate) fn enter_thread(&'static self) {
+        self.outer.set(HERE.replace(self));
+    }
+
+    /// The calling thread has this block no more.
+    pub(crate) fn leave_thread(&self) {
+        if std::ptr::eq(HERE.get(), self) {
+            HERE.set(self.outer.get());
+            return;
+        }
+        let mut at = HERE.get();
+        // SAFETY: a block is in the list of its thread from attach to detach.
+        while let Some(block) = unsafe { at.as_ref() } {
+            if std::ptr::eq(block.outer.get(), self) {
+                block.outer.set(self.outer.get());
+            }
+            at = block.outer.get();
+        }
     }
 }
 

@@ -8,6 +8,10 @@
 //! and object live, the representative does. When the object is found dead and the guardian is not, the
 //! representative is kept and queued. When the guardian dies its entries die with it.
 //!
+//! Finalizers are entries of a guardian that always lives, [`FINALIZERS`]. The representative is the
+//! finalizer, and the object comes back with it. An object's finalizers are queued oldest first, and so
+//! are those of all objects that are found dead in one collection.
+//!
 //! A collection runs [`Weak::round`] again and again, tracing in between, until nothing more is
 //! reached:
 //!
@@ -20,14 +24,43 @@
 
 use crate::access;
 use crate::binding::{WordSlot, is_reached, now_at, reference};
+use crate::owners::OwnerLabel;
 use crate::roots::Sources;
 use bowline_layout::{Addr, Header, Shape, Value, weak_pair};
 use std::collections::VecDeque;
+
+/// The guardian whose representatives are finalizers: no object, so it never dies.
+pub(crate) const FINALIZERS: Value = Value::TRUE;
+
+/// What a finalizer stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Charge {
+    /// Bytes that it is expected to give back.
+    pub(crate) bytes: usize,
+    /// Whether they were declared, because the region does not count them.
+    pub(crate) declared: bool,
+    pub(crate) label: OwnerLabel,
+}
+
+/// A dead object's finalizer, and the object.
+pub(crate) struct Finalizer {
+    pub(crate) object: Value,
+    pub(crate) finalizer: Value,
+    pub(crate) charge: Charge,
+}
 
 struct Entry {
     guardian: Value,
     object: Value,
     representative: Value,
+    charge: Charge,
+}
+
+impl Entry {
+    /// Whether the object comes back.
+    fn resurrects(&self) -> bool {
+        self.guardian == FINALIZERS
+    }
 }
 
 /// The weak things of the process.
@@ -42,12 +75,16 @@ pub(crate) struct Weak {
     old: Vec<Entry>,
     /// Representatives that wait to be asked for, by guardian.
     ready: Vec<(Value, VecDeque<Value>)>,
+    /// Finalizers that wait to be run.
+    finalizers: VecDeque<Finalizer>,
+    /// Bytes of those that this collection has added.
+    made_ready: usize,
 }
 
 /// One collection's view: liveness depends on its kind.
 #[derive(Clone, Copy)]
-struct View {
-    minor: bool,
+pub(crate) struct View {
+    pub(crate) minor: bool,
 }
 
 impl View {
@@ -57,7 +94,7 @@ impl View {
     }
 
     /// `v` where its object is now, or broken.
-    fn settle(self, v: Value) -> Value {
+    pub(crate) fn settle(self, v: Value) -> Value {
         match reference(v) {
             None => v,
             Some(object) if is_reached(object, self.minor) => v.retarget(now_at(object)),
@@ -78,7 +115,29 @@ impl Weak {
             guardian,
             object,
             representative,
+            charge: Charge::default(),
         });
+    }
+
+    /// Adds a finalizer to an object.
+    pub(crate) fn finalize(&mut self, object: Value, finalizer: Value, charge: Charge) {
+        self.young.push(Entry {
+            guardian: FINALIZERS,
+            object,
+            representative: finalizer,
+            charge,
+        });
+    }
+
+    /// The oldest finalizer that waits to be run, with how many wait after it.
+    pub(crate) fn next_finalizer(&mut self) -> Option<(Finalizer, usize)> {
+        let next = self.finalizers.pop_front()?;
+        Some((next, self.finalizers.len()))
+    }
+
+    /// How many finalizers wait, and the bytes of those that this collection has added.
+    pub(crate) fn take_made_ready(&mut self) -> (usize, usize) {
+        (self.finalizers.len(), std::mem::take(&mut self.made_ready))
     }
 
     /// The next representative that waits at `guardian`.
@@ -101,6 +160,10 @@ impl Weak {
         for (guardian, queue) in &mut self.ready {
             f(crate::roots::word_of(guardian));
             queue.iter_mut().for_each(|v| f(crate::roots::word_of(v)));
+        }
+        for waiting in &mut self.finalizers {
+            f(crate::roots::word_of(&mut waiting.object));
+            f(crate::roots::word_of(&mut waiting.finalizer));
         }
     }
 
@@ -161,17 +224,31 @@ impl Weak {
                 queue.iter_mut().for_each(&mut keep);
             }
         }
+        for waiting in &mut self.finalizers {
+            keep(&mut waiting.object);
+            keep(&mut waiting.finalizer);
+        }
         reached
     }
 
     /// Step 2. Returns whether anything was resurrected.
     fn resurrect(&mut self, view: View, trace: &mut dyn FnMut(Value) -> Value) -> bool {
         let dead = |e: &mut Entry| view.lives(e.guardian) && !view.lives(e.object);
-        let mut finished: Vec<Entry> = self.young.extract_if(.., dead).collect();
+        let mut finished: Vec<Entry> = Vec::new();
         if !view.minor {
             finished.extend(self.old.extract_if(.., dead));
         }
+        finished.extend(self.young.extract_if(.., dead));
         for entry in &finished {
+            if entry.resurrects() {
+                self.made_ready += entry.charge.bytes;
+                self.finalizers.push_back(Finalizer {
+                    object: trace(entry.object),
+                    finalizer: trace(entry.representative),
+                    charge: entry.charge,
+                });
+                continue;
+            }
             let guardian = view.settle(entry.guardian);
             let representative = trace(entry.representative);
             // A queue's guardian may be noted at its old place in this collection still.
@@ -207,6 +284,7 @@ impl Weak {
             guardian: view.settle(e.guardian),
             object: view.settle(e.object),
             representative: view.settle(e.representative),
+            charge: e.charge,
         }));
         self.ready.retain_mut(|(guardian, _)| {
             *guardian = view.settle(*guardian);

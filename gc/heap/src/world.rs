@@ -27,6 +27,7 @@
 use crate::thread::{State, ThreadBlock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Instant;
 
 struct Inner {
     mutators: Vec<&'static ThreadBlock>,
@@ -141,14 +142,16 @@ impl World {
         self.left.notify_all();
     }
 
-    /// Native → Managed, after any collection under way.
+    /// Native → Managed, after any collection under way. Returns whether there was one.
     #[inline(always)]
-    pub(crate) fn leave_native(&self, block: &ThreadBlock) {
+    pub(crate) fn leave_native(&self, block: &ThreadBlock) -> bool {
         block.swap_state(State::Managed);
         // inv:world.dekker
-        if self.stopping.load(Ordering::SeqCst) {
+        let stopping = self.stopping.load(Ordering::SeqCst);
+        if stopping {
             self.safepoint(block);
         }
+        stopping
     }
 
     /// Stops the world and returns the threads in it.
@@ -164,22 +167,56 @@ impl World {
         inner.mutators.clone()
     }
 
-    /// Lets the world go on.
-    pub(crate) fn resume(&self) {
+    /// Lets the world go on. With `polls` every thread polls once more soon, because there is something
+    /// to be done at a safe point of the language's.
+    pub(crate) fn resume(&self, polls: bool) {
         let mut inner = self.lock();
-        inner.mutators.iter().for_each(|b| b.stack.clear_poll());
+        inner.mutators.iter().for_each(|b| match polls {
+            true => b.stack.want_poll(),
+            false => b.stack.clear_poll(),
+        });
         self.stopping.store(false, Ordering::SeqCst);
         inner.stopped = false;
         inner.epoch += 1;
         self.resumed.notify_all();
     }
 
-    /// Runs `f`, which must not wait for a thread, unless the world is stopped.
-    pub(crate) fn unless_stopped(&self, f: impl FnOnce()) {
+    /// Runs `f`, which must not wait for a thread, unless the world is stopped. Returns whether it ran.
+    pub(crate) fn unless_stopped(&self, f: impl FnOnce()) -> bool {
         let inner = self.lock();
         if !inner.stopped {
             f();
         }
+        !inner.stopped
+    }
+
+    /// Asks for a collection by `ask`, which must not wait for a thread, and waits for its end. The
+    /// calling thread is not Managed. Returns false if the world has not stopped by `deadline`.
+    pub(crate) fn wait_from_outside(&self, deadline: Instant, ask: impl FnOnce()) -> bool {
+        let mut inner = self.lock();
+        while inner.stopped {
+            inner = self.wait(&self.resumed, inner);
+        }
+        ask();
+        let epoch = inner.epoch;
+        while inner.epoch == epoch {
+            if inner.stopped {
+                inner = self.wait(&self.resumed, inner);
+                continue;
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return false;
+            }
+            let waited = self.resumed.wait_timeout(inner, deadline - now);
+            inner = waited.unwrap_or_else(|e| e.into_inner()).0;
+        }
+        true
+    }
+
+    /// Whether a thread waits for the world to go on.
+    pub(crate) fn anyone_stopped(&self) -> bool {
+        self.lock().mutators.iter().any(|b| b.is_stopped())
     }
 
     /// The threads in the world.

@@ -34,7 +34,7 @@ impl Collection<Bowline> for Stops {
 
     fn resume_mutators(_tls: VMWorkerThread) {
         heap().collection_ends();
-        heap().world.resume();
+        heap().world.resume(heap().finalizable());
     }
 
     fn block_for_gc(tls: VMMutatorThread) {
@@ -63,6 +63,10 @@ impl Collection<Bowline> for Stops {
         if let AllocationError::MmapOutOfMemory = error {
             sys::die(format_args!("the system refused memory for the heap"));
         }
+    }
+
+    fn vm_live_bytes() -> usize {
+        heap().pressure.lasting()
     }
 
     fn create_gc_trigger() -> Box<dyn GCTriggerPolicy<Bowline>> {

@@ -1,12 +1,11 @@
-//! When to collect.
+//! When to collect, as MMTk asks it.
 //!
 //! MMTk sizes its spaces by the policy's *maximum*, and a nursery collection near a full space can
-//! overrun it; so the maximum that we report is virtual, and what really limits the heap is a size of
-//! our own:
+//! overrun it; so the maximum that we report is virtual, and what really limits the heap is the size in
+//! `pressure`, against which the heap's pages and C's bytes count together:
 //!
-//! * after a full collection it becomes `live × growth + nursery`, at least the minimum and at most
-//!   the hard limit;
-//! * when it is reached, the next collection is a full one, for a minor one first would be wasted;
+//! * when it is reached and the death of young owners would not help, the next collection is a full
+//!   one, for a minor one first would be wasted;
 //! * while a full collection ends it is the hard limit, so that MMTk's own question "must the next one
 //!   be full too?" is judged by what is really left.
 //!
@@ -15,51 +14,45 @@
 
 use super::Bowline;
 use crate::config::{HeapConfig, Zeal};
+use crate::heap::heap;
+use crate::pressure::Pressure;
 use mmtk::util::heap::{GCTriggerPolicy, SpaceStats};
 use mmtk::{MMTK, Plan};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const LOG_PAGE: usize = 12;
-/// What MMTk sizes its spaces by; more costs start-up time.
+/// What MMTk sizes its spaces by, in bytes; more costs start-up time.
 const VIRTUAL_MAXIMUM: usize = 64 << 30;
 
 /// Bytes as pages, rounded up.
-fn page_limit(bytes: usize) -> usize {
+fn pages(bytes: usize) -> usize {
     bytes.div_ceil(1 << LOG_PAGE)
 }
 
 /// The policy.
 pub(super) struct Trigger {
-    /// The hard limit, in pages.
-    limit: usize,
     virtual_maximum: usize,
-    min_heap: usize,
-    nursery: usize,
-    growth_percent: usize,
     move_everything: bool,
     /// Zeal wants no minor collections (`inv:zeal.log`).
     always_full: bool,
-    /// The size at which to collect, in pages.
-    size: AtomicUsize,
-    pending: AtomicUsize,
 }
 
 impl Trigger {
     pub(super) fn new(config: &HeapConfig) -> Self {
-        let limit = page_limit(config.hard_limit());
-        let min_heap = page_limit(config.min_heap).min(limit);
         Trigger {
-            limit,
-            virtual_maximum: page_limit(VIRTUAL_MAXIMUM).max(limit),
-            min_heap,
-            nursery: page_limit(config.effective_nursery()),
-            growth_percent: config.growth_percent,
+            virtual_maximum: pages(VIRTUAL_MAXIMUM.max(config.hard_limit())),
             move_everything: config.moves_everything(),
             always_full: config.zeal != Zeal::Off,
-            size: AtomicUsize::new(min_heap),
-            pending: AtomicUsize::new(0),
         }
     }
+}
+
+fn pressure() -> &'static Pressure {
+    &heap().pressure
+}
+
+/// The heap's own pages, as bytes.
+fn heap_bytes(plan: &dyn Plan<VM = Bowline>) -> usize {
+    (plan.get_used_pages() + plan.get_collection_reserved_pages()) << LOG_PAGE
 }
 
 fn is_full(mmtk: &MMTK<Bowline>) -> bool {
@@ -70,7 +63,7 @@ fn is_full(mmtk: &MMTK<Bowline>) -> bool {
 
 impl GCTriggerPolicy<Bowline> for Trigger {
     fn on_pending_allocation(&self, pages: usize) {
-        self.pending.fetch_add(pages, Ordering::Relaxed);
+        pressure().want(pages << LOG_PAGE);
     }
 
     fn is_gc_required(
@@ -79,9 +72,10 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         space: Option<SpaceStats<Bowline>>,
         plan: &dyn Plan<VM = Bowline>,
     ) -> bool {
-        let required = plan.collection_required(space_full, space);
+        // The plan asks `is_heap_full`.
+        let required = plan.collection_required(space_full, space) || pressure().is_young_full();
         if required
-            && (self.always_full || self.is_heap_full(plan))
+            && (pressure().choose() || self.always_full)
             && let Some(generational) = plan.generational()
         {
             generational.force_full_heap_collection();
@@ -90,31 +84,24 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     }
 
     fn is_heap_full(&self, plan: &dyn Plan<VM = Bowline>) -> bool {
-        plan.get_reserved_pages() > self.size.load(Ordering::Relaxed)
+        pressure().poll(heap_bytes(plan))
     }
 
     fn on_gc_release(&self, mmtk: &'static MMTK<Bowline>) {
         if is_full(mmtk) {
-            self.size.store(self.limit, Ordering::Relaxed);
+            pressure().full_ends();
         }
     }
 
     fn on_gc_end(&self, mmtk: &'static MMTK<Bowline>) {
-        let pending = self.pending.swap(0, Ordering::Relaxed);
-        if !is_full(mmtk) {
-            return;
-        }
-        let live = mmtk.get_plan().get_reserved_pages() + pending;
-        let wanted = live.saturating_mul(self.growth_percent) / 100 + self.nursery;
-        self.size
-            .store(wanted.max(self.min_heap).min(self.limit), Ordering::Relaxed);
+        pressure().ended(heap_bytes(mmtk.get_plan()), is_full(mmtk));
     }
 
     fn get_current_heap_size_in_pages(&self) -> usize {
         if self.move_everything {
             self.virtual_maximum
         } else {
-            self.size.load(Ordering::Relaxed)
+            pages(pressure().size())
         }
     }
 
@@ -123,6 +110,6 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     }
 
     fn can_heap_size_grow(&self) -> bool {
-        self.size.load(Ordering::Relaxed) < self.limit
+        pressure().can_grow()
     }
 }

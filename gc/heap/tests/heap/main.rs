@@ -5,6 +5,7 @@ mod boundary;
 mod checks;
 mod freeze;
 mod objects;
+mod owners;
 mod pressure;
 mod support;
 mod threads;
@@ -22,6 +23,7 @@ fn cases() -> Vec<Case> {
         boundary::CASES,
         weak::CASES,
         pressure::CASES,
+        owners::CASES,
         threads::CASES,
         checks::CASES,
         freeze::CASES,

@@ -1,0 +1,119 @@
+//! C's memory, as the heap sees it.
+//!
+//! Where the process's `malloc` is Bowline's, the region's table tells how many bytes C uses and takes a
+//! hook that runs inside C's `malloc`. Where it is somebody else's the heap is *degraded*: it sees only
+//! what is declared to it, and memory that dies with an owner comes from that other `malloc`.
+//!
+//! Absent on purpose: any link to the allocator's own functions. Which copy of it serves the process is
+//! decided when the process starts; the table leads to that one.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use table::{PressureHook, RegionTable};
+
+/// The account of C's own memory.
+const CLIENT: u32 = 0;
+/// The account of the runtime's.
+const RUNTIME: u32 = 1;
+/// What `malloc` aligns to.
+const ALIGN: usize = 16;
+
+/// The door to C's memory.
+pub(crate) struct CMemory {
+    table: Option<&'static RegionTable>,
+}
+
+impl CMemory {
+    /// The door of this process.
+    pub(crate) fn find() -> Self {
+        CMemory {
+            table: table::current(),
+        }
+    }
+
+    /// Whether nobody counts C's bytes.
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.table.is_none()
+    }
+
+    /// The bytes that C uses.
+    #[inline]
+    pub(crate) fn client_bytes(&self) -> usize {
+        self.table.map_or(0, |t| (t.live_bytes)(CLIENT))
+    }
+
+    /// The bytes that the runtime uses for itself.
+    pub(crate) fn runtime_bytes(&self) -> usize {
+        self.table.map_or(0, |t| (t.live_bytes)(RUNTIME))
+    }
+
+    /// Whether the bytes at `p` are counted by the region.
+    pub(crate) fn counts(&self, p: usize) -> bool {
+        let p = std::ptr::without_provenance(p);
+        self.table.is_some_and(|t| (t.contains)(p))
+    }
+
+    /// Runs `hook` inside C's `malloc` whenever C's bytes would pass the mark.
+    pub(crate) fn watch(&self, hook: PressureHook) {
+        if let Some(table) = self.table {
+            (table.set_pressure)(Some(hook));
+        }
+    }
+
+    /// Sets the mark.
+    pub(crate) fn set_mark(&self, bytes: usize) {
+        if let Some(table) = self.table {
+            (table.set_mark)(bytes);
+        }
+    }
+
+    /// `bytes` of C memory, if there are. They are zero if `zeroed`.
+    pub(crate) fn alloc(&self, bytes: usize, zeroed: bool) -> Option<NonNull<c_void>> {
+        let p = match self.table {
+            Some(table) => {
+                let alloc = if zeroed {
+                    table.alloc_zeroed
+                } else {
+                    table.alloc
+                };
+                alloc(bytes, ALIGN, CLIENT)
+            }
+            // SAFETY: calloc takes any sizes.
+            None if zeroed => unsafe { libc::calloc(1, bytes) },
+            // SAFETY: malloc takes any size.
+            None => unsafe { libc::malloc(bytes) },
+        };
+        NonNull::new(p)
+    }
+
+    /// Gives back what [`CMemory::alloc`] gave.
+    ///
+    /// # Safety
+    /// `p` came from there, was not given back, and nobody uses it.
+    pub(crate) unsafe fn free(&self, p: NonNull<c_void>) {
+        match self.table {
+            // SAFETY: the caller's.
+            Some(table) => unsafe { (table.free)(p.as_ptr()) },
+            // SAFETY: the caller's.
+            None => unsafe { libc::free(p.as_ptr()) },
+        }
+    }
+}
+
+mod table {
+    #![allow(missing_docs, reason = "stub")]
+    use std::ffi::c_void;
+    pub(crate) type PressureHook = extern "C" fn(bytes: usize) -> u32;
+    pub(crate) struct RegionTable {
+        pub(crate) contains: extern "C" fn(*const c_void) -> bool,
+        pub(crate) live_bytes: extern "C" fn(class: u32) -> usize,
+        pub(crate) set_pressure: extern "C" fn(Option<PressureHook>),
+        pub(crate) set_mark: extern "C" fn(usize),
+        pub(crate) alloc: extern "C" fn(usize, usize, u32) -> *mut c_void,
+        pub(crate) alloc_zeroed: extern "C" fn(usize, usize, u32) -> *mut c_void,
+        pub(crate) free: unsafe extern "C" fn(*mut c_void),
+    }
+    pub(crate) fn current() -> Option<&'static RegionTable> {
+        None
+    }
+}

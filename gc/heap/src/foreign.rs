@@ -1,0 +1,159 @@
+//! Foreign pointers that own memory, and finalizers.
+//!
+//! The memory of an owner lives as long as the object does, so an address taken
+//! from it is good for as long as the object is reachable. Whoever derives another pointer from one
+//! keeps the owner reachable from it.
+//!
+//! A *finalizer* is any value, attached to a foreign pointer. When the pointer is found dead both wait
+//! for [`Mutator::next_finalizable`], oldest first; the runtime calls it at a safe point, outside every
+//! collection and foreign call, and does with them what its language says. The pointer is an ordinary
+//! object again then, and may be kept or be given another finalizer. A finalizer that refers to its own
+//! pointer does not keep it alive.
+//!
+//! At the end of the process nothing is given back and no finalizer runs: the system takes the memory.
+//! After a fork both processes have each finalizer, as they have all other memory.
+
+use crate::access;
+use crate::alloc::OutOfMemory;
+use crate::heap::Heap;
+use crate::mutator::{Collect, Mutator};
+use crate::owners::{Owner, OwnerLabel};
+use crate::sync::lock;
+use crate::thread::quietly;
+use crate::weak::Charge;
+use bowline_layout::{Tag, Value, foreign_pointer};
+
+impl Mutator {
+    /// A foreign pointer to `bytes` of fresh C memory, which are given back when the collector finds it
+    /// dead. They are zero if `zeroed`, and aligned like `malloc`'s. No bytes are a valid, unique
+    /// pointer too. For `Err` see [`Mutator::poll_pressure`].
+    pub fn foreign_memory(
+        &mut self,
+        bytes: usize,
+        zeroed: bool,
+        label: OwnerLabel,
+    ) -> Result<Value, OutOfMemory> {
+        self.poll_pressure(bytes)?;
+        let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;
+        let heap = self.heap();
+        let size = bytes.max(1);
+        let Some(memory) = heap.pressure.memory.alloc(size, zeroed) else {
+            return self.foreign_memory_anew(bytes, zeroed, label);
+        };
+        self.own(owner, memory, bytes, label);
+        Ok(owner)
+    }
+
+    fn own(
+        &mut self,
+        owner: Value,
+        memory: std::ptr::NonNull<std::ffi::c_void>,
+        bytes: usize,
+        label: OwnerLabel,
+    ) {
+        let address = memory.as_ptr().expose_provenance();
+        // SAFETY: the object is fresh.
+        unsafe { access::set_word(owner, foreign_pointer::POINTER, address as u64) };
+        // SAFETY: the object is fresh.
+        unsafe { access::set_word(owner, foreign_pointer::BYTES, bytes as u64) };
+        // SAFETY: the object is fresh.
+        unsafe { access::init(owner, foreign_pointer::FINALIZER, Value::FALSE) };
+        let heap = self.heap();
+        let charged = bytes.max(1);
+        heap.pressure
+            .owner_made(charged, heap.pressure.memory.counts(address));
+        lock(&heap.owners).add(owner, memory, charged, label);
+    }
+
+    /// The system had no memory: what dead owners hold may do.
+    #[cold]
+    fn foreign_memory_anew(
+        &mut self,
+        bytes: usize,
+        zeroed: bool,
+        label: OwnerLabel,
+    ) -> Result<Value, OutOfMemory> {
+        self.collect(Collect::Full);
+        let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;
+        let memory = self.heap().pressure.memory.alloc(bytes.max(1), zeroed);
+        let memory = memory.ok_or(OutOfMemory { requested: bytes })?;
+        self.own(owner, memory, bytes, label);
+        Ok(owner)
+    }
+
+    /// Attaches `finalizer` to the foreign pointer `pointer`; `bytes` is what it stands for: how much
+    /// memory will be free when the finalizer has run. If the region does not count them already they
+    /// count as declared until the finalizer is taken.
+    pub fn attach_finalizer(
+        &mut self,
+        pointer: Value,
+        finalizer: Value,
+        bytes: usize,
+        label: OwnerLabel,
+    ) {
+        let heap = self.heap();
+        let pressure = &heap.pressure;
+        // SAFETY: the caller's foreign pointer is live.
+        let address = unsafe { access::word(pointer, foreign_pointer::POINTER) };
+        let declared = !pressure.memory.counts(address as usize);
+        lock(&heap.owners).charge(label, bytes);
+        heap.with_weak(|weak| {
+            let charge = Charge {
+                bytes,
+                declared,
+                label,
+            };
+            weak.finalize(pointer, finalizer, charge);
+        });
+        pressure.owner_made(bytes, !declared);
+        if declared {
+            self.want_poll_if_over();
+        }
+    }
+
+    /// The oldest finalizer whose pointer has died, and the pointer. The runtime asks at safe points
+    /// when [`Heap::finalizable`] says that there is one.
+    pub fn next_finalizable(&mut self) -> Option<(Value, Value)> {
+        let heap = self.heap();
+        let (next, left) = heap.with_weak(|weak| weak.next_finalizer())?;
+        heap.finalizers_left(left);
+        let charge = next.charge;
+        lock(&heap.owners).discharge(charge.label, charge.bytes);
+        heap.pressure.taken(charge.bytes);
+        if charge.declared {
+            heap.pressure.undeclare(charge.bytes);
+        }
+        Some((next.object, next.finalizer))
+    }
+}
+
+impl Heap {
+    /// The label of this name: what owns C memory, and where it was made. The same name gives the same
+    /// label. Names are kept for ever.
+    pub fn owner_label(&self, name: &str) -> OwnerLabel {
+        quietly(|| lock(&self.owners).label(name))
+    }
+
+    /// The labels that hold the most C memory, at most `top` of them, by owners and by finalizers: what
+    /// lives, or has died unnoticed.
+    pub fn owners(&self, top: usize) -> Vec<Owner> {
+        quietly(|| lock(&self.owners).table(top))
+    }
+
+    /// Gives the memory of dead owners back.
+    #[inline]
+    pub(crate) fn give_back(&self) {
+        if self.pressure.has_dead() {
+            self.give_back_now();
+        }
+    }
+
+    #[cold]
+    fn give_back_now(&self) {
+        let dead = lock(&self.owners).take_dead();
+        let bytes = dead.iter().map(|d| d.bytes).sum();
+        dead.into_iter()
+            .for_each(|d| d.give_back(&self.pressure.memory));
+        self.pressure.gave_back(bytes);
+    }
+}

@@ -1,0 +1,185 @@
+//! C memory that dies with an object of the heap.
+//!
+//! An *owner* is a foreign pointer whose C memory is given back when the collector finds it dead. No
+//! finalizer runs: a dead owner costs its `free` and nothing else, and in a minor collection old owners
+//! cost nothing at all.
+//!
+//! ```text
+//!   add ──▶ young ──(survives any collection)──▶ old
+//!             │ dies in any                       │ dies in a full one
+//!             └───────────────▶ dead ◀────────────┘
+//!                                │ given back
+//! ```
+//!
+//! `inv:owners.dead` What is in `dead` belongs to nobody: its owner was not reached when everything
+//! that can be reached, resurrected objects included, had been. Each entry leaves the list once.
+//!
+//! Dead memory is given back by the first thread that goes on after the collection, not by the
+//! collector: most of it was allocated by that thread, to which a `free` is cheap, and pauses do not
+//! pay for it. If no thread waits for the end of the collection the collector does it.
+//!
+//! Absent on purpose: an order among the dead. Memory without a finalizer needs none.
+
+use crate::c_memory::CMemory;
+use crate::weak::View;
+use bowline_layout::Value;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+/// What owns C memory and where it was made, as the language says it: [`crate::Heap::owner_label`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct OwnerLabel(u32);
+
+/// A line of the table of owners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Owner {
+    /// What they are and where they were made.
+    pub label: String,
+    /// The bytes of C memory that they hold.
+    pub bytes: usize,
+    /// How many live, or have died unnoticed.
+    pub count: usize,
+}
+
+/// C memory that a dead owner left.
+pub(crate) struct Dead {
+    memory: NonNull<c_void>,
+    pub(crate) bytes: usize,
+}
+
+// SAFETY: C memory belongs to no thread.
+unsafe impl Send for Dead {}
+
+impl Dead {
+    /// Gives the memory back.
+    pub(crate) fn give_back(self, memory: &CMemory) {
+        // SAFETY: inv:owners.dead.
+        unsafe { memory.free(self.memory) };
+    }
+}
+
+struct Owned {
+    owner: Value,
+    memory: Dead,
+    label: OwnerLabel,
+}
+
+#[derive(Default)]
+struct Line {
+    name: String,
+    bytes: usize,
+    count: usize,
+}
+
+/// The owners of the process.
+#[derive(Default)]
+pub(crate) struct Owners {
+    young: Vec<Owned>,
+    old: Vec<Owned>,
+    dead: Vec<Dead>,
+    lines: Vec<Line>,
+    labels: HashMap<String, OwnerLabel>,
+}
+
+impl Owners {
+    /// The label of this name.
+    pub(crate) fn label(&mut self, name: &str) -> OwnerLabel {
+        if let Some(label) = self.labels.get(name) {
+            return *label;
+        }
+        let label = OwnerLabel(self.lines.len() as u32);
+        self.lines.push(Line {
+            name: name.into(),
+            ..Line::default()
+        });
+        self.labels.insert(name.into(), label);
+        label
+    }
+
+    /// Adds an owner of `bytes` at `memory`, which [`CMemory::alloc`] gave for it alone.
+    pub(crate) fn add(
+        &mut self,
+        owner: Value,
+        memory: NonNull<c_void>,
+        bytes: usize,
+        label: OwnerLabel,
+    ) {
+        self.charge(label, bytes);
+        self.young.push(Owned {
+            owner,
+            memory: Dead { memory, bytes },
+            label,
+        });
+    }
+
+    /// Counts something with this label.
+    pub(crate) fn charge(&mut self, label: OwnerLabel, bytes: usize) {
+        if let Some(line) = self.lines.get_mut(label.0 as usize) {
+            line.bytes += bytes;
+            line.count += 1;
+        }
+    }
+
+    /// Takes [`Owners::charge`] back.
+    pub(crate) fn discharge(&mut self, label: OwnerLabel, bytes: usize) {
+        if let Some(line) = self.lines.get_mut(label.0 as usize) {
+            line.bytes -= bytes;
+            line.count -= 1;
+        }
+    }
+
+    /// Sorts the dead from the living at the end of a collection, when nothing more is reached. Returns
+    /// the bytes that died.
+    pub(crate) fn settle(&mut self, view: View) -> usize {
+        self.sort(!view.minor, &mut |v| view.settle(v))
+    }
+
+    /// [`Owners::settle`] for a collection of another kind: `place` says where an owner is now, or that
+    /// it is broken.
+    pub(crate) fn settle_by(&mut self, place: &mut dyn FnMut(Value) -> Value) -> usize {
+        self.sort(true, place)
+    }
+
+    fn sort(&mut self, old_too: bool, place: &mut dyn FnMut(Value) -> Value) -> usize {
+        let mut died = 0;
+        let mut old = std::mem::take(&mut self.old);
+        let mut young = std::mem::take(&mut self.young);
+        let mut lives = |this: &mut Self, owned: &mut Owned| {
+            owned.owner = place(owned.owner);
+            if owned.owner != Value::BROKEN {
+                return true;
+            }
+            died += owned.memory.bytes;
+            this.discharge(owned.label, owned.memory.bytes);
+            let Dead { memory, bytes } = owned.memory;
+            this.dead.push(Dead { memory, bytes });
+            false
+        };
+        if old_too {
+            old.retain_mut(|owned| lives(self, owned));
+        }
+        young.retain_mut(|owned| lives(self, owned));
+        old.append(&mut young);
+        self.old = old;
+        self.young = young;
+        died
+    }
+
+    /// Takes the dead away (`inv:owners.dead`).
+    pub(crate) fn take_dead(&mut self) -> Vec<Dead> {
+        std::mem::take(&mut self.dead)
+    }
+
+    /// The labels that hold the most bytes, at most `top` of them.
+    pub(crate) fn table(&self, top: usize) -> Vec<Owner> {
+        let mut lines: Vec<&Line> = self.lines.iter().filter(|l| l.count > 0).collect();
+        lines.sort_by(|a, b| (b.bytes, b.count, &a.name).cmp(&(a.bytes, a.count, &b.name)));
+        let owner = |line: &Line| Owner {
+            label: line.name.clone(),
+            bytes: line.bytes,
+            count: line.count,
+        };
+        lines.into_iter().take(top).map(owner).collect()
+    }
+}

@@ -1,0 +1,298 @@
+//! C memory that dies with an object, finalizers, and what declared bytes do.
+
+use crate::support::*;
+use bowline_gc::{Collect, HeapConfig, Mutator, Owner, OwnerLabel, access};
+use bowline_layout::{Tag, Value, foreign_pointer};
+
+pub(crate) const CASES: &[Case] = &[
+    case("owned memory dies with its owner", memory_dies),
+    case("owners move and keep their memory", owners_move),
+    case("no bytes are a pointer too", no_bytes),
+    case("dropped owners need minor collections only", dropped_owners),
+    case("owners beyond the limit are refused", beyond_the_limit),
+    case("finalizers wait, oldest first", finalizers_wait),
+    case("a finalizer may refer to its pointer", finalizer_refers),
+    case("a finalized pointer comes back whole", comes_back),
+    case("declared bytes start collections", declared_bytes),
+    case("the table of owners is sorted", table_of_owners),
+    case("owners and finalizers freeze", owners_freeze),
+];
+
+const MIB: usize = 1 << 20;
+
+fn small_heap(limit: usize) -> (&'static bowline_gc::Heap, Box<Mutator>) {
+    heap_with(HeapConfig {
+        limit: Some(limit),
+        ..HeapConfig::default()
+    })
+}
+
+fn owner(m: &mut Mutator, bytes: usize) -> Value {
+    let label = m.heap().owner_label("a test");
+    m.foreign_memory(bytes, true, label).expect("room")
+}
+
+fn pointer(m: &mut Mutator, address: u64) -> Value {
+    let v = m.alloc(foreign_pointer::HEADER, Tag::Object).expect("room");
+    // SAFETY: the object is fresh.
+    unsafe { access::set_word(v, foreign_pointer::POINTER, address) };
+    v
+}
+
+fn memory<'a>(v: Value, bytes: usize) -> &'a mut [u8] {
+    // SAFETY: the trials pass live owners.
+    let p = unsafe { access::word(v, foreign_pointer::POINTER) };
+    let p: *mut u8 = std::ptr::with_exposed_provenance_mut(p as usize);
+    assert!(!p.is_null() && p.addr().is_multiple_of(16));
+    // SAFETY: the trials pass what they asked for.
+    unsafe { std::slice::from_raw_parts_mut(p, bytes) }
+}
+
+fn held(heap: &bowline_gc::Heap) -> (usize, usize) {
+    let owners = heap.owners(10);
+    (
+        owners.iter().map(|o| o.count).sum(),
+        owners.iter().map(|o| o.bytes).sum(),
+    )
+}
+
+fn memory_dies() {
+    let (heap, mut m) = heap();
+    let outside = |m: &Mutator| m.stats().declared_bytes + m.stats().client_bytes;
+    let before = outside(&m);
+    for kind in [Collect::Minor, Collect::Full] {
+        for i in 0..1000 {
+            let v = owner(&mut m, 10_000);
+            memory(v, 10_000).fill(i as u8);
+            if i % 10 == 0 {
+                m.push(v);
+            }
+        }
+        assert_eq!(held(heap), (1000, 10_000_000));
+        m.collect(kind);
+        assert_eq!(held(heap), (100, 1_000_000));
+        for i in 0..m.len() {
+            assert!(
+                memory(m.get(i), 10_000)
+                    .iter()
+                    .all(|b| *b == (i * 10) as u8)
+            );
+        }
+        m.collect(Collect::Minor);
+        assert_eq!(held(heap), (100, 1_000_000));
+        m.truncate(0);
+        m.collect(Collect::Minor);
+        assert_eq!(
+            held(heap),
+            (100, 1_000_000),
+            "the old die in full ones only"
+        );
+        m.collect(Collect::Full);
+        assert_eq!(held(heap), (0, 0));
+    }
+    let left = outside(&m).saturating_sub(before);
+    assert!(left < MIB as u64, "{left} bytes were not given back");
+}
+
+fn owners_move() {
+    let (_, mut m) = heap_with(HeapConfig {
+        plan: bowline_gc::Plan::CompactTest,
+        verify: true,
+        ..HeapConfig::default()
+    });
+    let v = owner(&mut m, 100);
+    memory(v, 100).fill(7);
+    m.push(v);
+    for kind in [Collect::Minor, Collect::Full, Collect::Full] {
+        m.collect(kind);
+        assert!(memory(m.get(0), 100).iter().all(|b| *b == 7));
+    }
+    assert_ne!(m.get(0), v);
+    // SAFETY: a live owner.
+    let bytes = unsafe { access::word(m.get(0), foreign_pointer::BYTES) };
+    assert_eq!(bytes, 100);
+}
+
+fn no_bytes() {
+    let (heap, mut m) = heap();
+    let (a, b) = (owner(&mut m, 0), owner(&mut m, 0));
+    assert_ne!(memory(a, 0).as_ptr(), memory(b, 0).as_ptr());
+    m.collect(Collect::Full);
+    assert_eq!(held(heap), (0, 0));
+}
+
+/// 2 GiB in pieces of 1 MiB under a limit of 64: whoever drops them at once pays minor collections.
+fn dropped_owners() {
+    let (heap, mut m) = small_heap(64 * MIB);
+    for i in 0..2048 {
+        let v = owner(&mut m, MIB);
+        memory(v, MIB)[i] = 1;
+    }
+    let s = m.stats();
+    assert!(s.minor >= 2048 / 64, "{s:?}");
+    assert!(s.major <= 2, "{s:?}");
+    assert!(s.pressure_collections >= 2048 / 64, "{s:?}");
+    assert!(held(heap).1 <= 64 * MIB);
+}
+
+fn beyond_the_limit() {
+    let (heap, mut m) = small_heap(64 * MIB);
+    let label = heap.owner_label("big");
+    for round in 0..20 {
+        let before = m.stats().collections;
+        let e = m.foreign_memory(65 * MIB, false, label).unwrap_err();
+        assert_eq!(e.to_string(), "out of memory: no room for 68157440 bytes");
+        assert_eq!(m.stats().collections, before, "it can never fit");
+        let mut n = 0;
+        let e = loop {
+            match m.foreign_memory(MIB, false, label) {
+                Ok(v) => m.push(v),
+                Err(e) => break e,
+            }
+            n += 1;
+        };
+        assert_eq!(e.requested, MIB);
+        assert!((40..64).contains(&n), "round {round}: {n} pieces fitted");
+        m.truncate(0);
+        let l = list(&mut m, 10_000);
+        check_list(l, 10_000);
+    }
+}
+
+/// The fixnums of the finalizers that wait.
+fn finished(m: &mut Mutator) -> Vec<i64> {
+    std::iter::from_fn(|| m.next_finalizable())
+        .map(|(_, f)| f.as_fixnum().expect("a number"))
+        .collect()
+}
+
+fn finalizers_wait() {
+    let (heap, mut m) = heap();
+    let label = OwnerLabel::default();
+    for i in 0..10 {
+        if i == 5 {
+            m.collect(Collect::Full);
+        }
+        let v = pointer(&mut m, 0x1000);
+        m.push(v);
+        m.attach_finalizer(v, fix(i), 10, label);
+        m.attach_finalizer(v, fix(i + 100), 10, label);
+    }
+    m.collect(Collect::Full);
+    assert!(!heap.finalizable());
+    assert_eq!(m.stats().declared_bytes, 200);
+    m.truncate(9);
+    m.collect(Collect::Full);
+    assert!(heap.finalizable());
+    assert_eq!(m.stats().declared_bytes, 200, "until it is taken");
+    m.collect(Collect::Full);
+    assert_eq!(finished(&mut m), [9, 109]);
+    assert_eq!(m.stats().declared_bytes, 180);
+    assert!(!heap.finalizable());
+    m.truncate(0);
+    let young = pointer(&mut m, 0x1000);
+    m.attach_finalizer(young, fix(50), 0, label);
+    m.collect(Collect::Minor);
+    assert_eq!(finished(&mut m), [50], "the others are old");
+    let young = pointer(&mut m, 0x1000);
+    m.attach_finalizer(young, fix(51), 0, label);
+    m.collect(Collect::Full);
+    let wanted = (0..9).flat_map(|i| [i, i + 100]);
+    // A full collection begins with a minor one, which found the young one dead.
+    let wanted: Vec<i64> = [51].into_iter().chain(wanted).collect();
+    assert_eq!(finished(&mut m), wanted);
+    m.collect(Collect::Full);
+    assert_eq!(finished(&mut m), []);
+    assert_eq!(m.stats().declared_bytes, 0);
+}
+
+fn finalizer_refers() {
+    let (_, mut m) = heap();
+    let v = pointer(&mut m, 0x1230);
+    let p = pair(&mut m, v, fix(8));
+    let v = at(p, 0);
+    m.attach_finalizer(v, p, 0, OwnerLabel::default());
+    m.collect(Collect::Full);
+    let (v, p) = m.next_finalizable().expect("it is dead");
+    assert_eq!((at(p, 0), at(p, 1)), (v, fix(8)));
+}
+
+fn comes_back() {
+    let (heap, mut m) = heap();
+    let label = heap.owner_label("again");
+    for kind in [Collect::Minor, Collect::Full] {
+        let v = owner(&mut m, 64);
+        memory(v, 64).fill(3);
+        m.attach_finalizer(v, fix(1), 0, label);
+        m.collect(kind);
+        let (v, _) = m.next_finalizable().expect("it is dead");
+        m.push(v);
+        m.attach_finalizer(v, fix(2), 0, label);
+        m.collect(Collect::Full);
+        assert!(memory(m.get(0), 64).iter().all(|b| *b == 3));
+        assert_eq!(m.next_finalizable(), None);
+        m.truncate(0);
+        m.collect(Collect::Full);
+        assert_eq!(finished(&mut m), [2]);
+        m.collect(Collect::Full);
+        assert_eq!(held(heap), (0, 0));
+    }
+}
+
+fn declared_bytes() {
+    let (heap, mut m) = small_heap(64 * MIB);
+    let mut run = 0;
+    for i in 0..1000 {
+        m.poll();
+        let v = pointer(&mut m, 0x1000);
+        m.attach_finalizer(v, fix(i), MIB, OwnerLabel::default());
+        while heap.finalizable() {
+            m.next_finalizable().expect("there is one");
+            run += 1;
+        }
+    }
+    let s = m.stats();
+    assert!(run > 900, "only {run} finalizers in {s:?}");
+    assert!(s.major <= 2, "{s:?}");
+    assert!(s.pressure_collections > 15, "{s:?}");
+}
+
+fn table_of_owners() {
+    let (heap, mut m) = heap();
+    let a = heap.owner_label("a at x.scm:1");
+    let b = heap.owner_label("b at x.scm:2");
+    assert_eq!(heap.owner_label("a at x.scm:1"), a);
+    for (label, bytes) in [(a, 100), (b, 1000), (a, 200)] {
+        let v = m.foreign_memory(bytes, false, label).expect("room");
+        m.push(v);
+    }
+    let owner = |label: &str, bytes, count| Owner {
+        label: label.into(),
+        bytes,
+        count,
+    };
+    let all = [
+        owner("b at x.scm:2", 1000, 1),
+        owner("a at x.scm:1", 300, 2),
+    ];
+    assert_eq!(heap.owners(10), all);
+    assert_eq!(heap.owners(1), all[..1]);
+    m.truncate(1);
+    m.collect(Collect::Full);
+    assert_eq!(heap.owners(10), [owner("a at x.scm:1", 100, 1)]);
+}
+
+fn owners_freeze() {
+    let (heap, mut m) = heap();
+    let v = owner(&mut m, 100);
+    memory(v, 100).fill(9);
+    m.push(v);
+    owner(&mut m, 1000);
+    m.attach_finalizer(v, fix(1), 0, OwnerLabel::default());
+    heap.freeze(&mut m, &mut |_| {}).expect("nothing is pinned");
+    assert!(heap.in_boot_heap(m.get(0)));
+    assert_eq!(held(heap).0, 2, "the frozen one and its finalizer");
+    m.collect(Collect::Full);
+    assert!(memory(m.get(0), 100).iter().all(|b| *b == 9));
+    assert!(!heap.finalizable());
+}
