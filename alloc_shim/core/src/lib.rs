@@ -1,2 +1,56 @@
 //! The static region: memory that never moves, is never collected and is known by its address.
+//!
+//! A `malloc` whose every block, the largest too, lies in one reservation of address space: whether a pointer is C memory of
+//! ours is one subtraction and one compare. From the system up:
+//!
+//! ```text
+//!   platform ─► region ─► spans ─► pages of one size class ─► heaps, one for each thread ─► malloc, free
+//!               tables    purge    and large blocks           frees by other threads        GlobalAlloc
+//! ```
+//!
+//! Bytes are accounted when a span is taken or given back, to the client (C) or to the runtime, and the client's can be
+//! watched. Nothing here defines a symbol of C's, calls another allocator, or formats.
+
 #![cfg_attr(not(any(test, loom)), no_std)]
+
+#[cfg(not(any(loom, all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))))]
+compile_error!("bowline-alloc is for Linux on x86-64 with glibc: it relies on its thread-local storage, futexes and madvise");
+
+mod sync;
+
+pub mod pal;
+
+pub mod lock;
+
+pub mod account;
+#[cfg(not(loom))]
+pub mod figures;
+#[cfg(not(loom))]
+pub mod purge;
+#[cfg(not(loom))]
+pub mod region;
+#[cfg(not(loom))]
+pub mod report;
+#[cfg(not(loom))]
+pub mod spans;
+pub mod table;
+
+pub mod orphans;
+pub mod remote;
+
+#[cfg(not(loom))]
+pub mod block;
+#[cfg(not(loom))]
+pub mod classes;
+#[cfg(not(loom))]
+pub mod foreign;
+#[cfg(not(loom))]
+pub mod heap;
+#[cfg(not(loom))]
+pub mod page;
+#[cfg(not(loom))]
+pub mod tls;
+
+pub use account::Class;
+#[cfg(not(loom))]
+pub use region::{Region, SLICE};

@@ -1,0 +1,158 @@
+//! A lock of one word that sleeps in the kernel.
+//!
+//! ```text
+//!    FREE ──lock──► HELD ──another waits──► WANTED
+//!     ▲              │                         │
+//!     └────unlock────┴───unlock, wake one──────┘
+//! ```
+//!
+//! The third mutex of Ulrich Drepper, *Futexes Are Tricky* (2011), with a short spin before sleeping. Whoever slept takes
+//! the lock as WANTED, since others may still sleep.
+//!
+//! `inv:lock.exclusive` While a [`Guard`] lives, or between [`Lock::hold`] and [`Lock::release`], nobody else has access to
+//! what the lock protects.
+//!
+//! Absent on purpose: poisoning (nothing here unwinds in the product), fairness, and a lock that its own holder may take
+//! again: a signal handler uses [`Lock::try_lock`].
+
+use crate::pal::Pal;
+use crate::sync::{AtomicU32, Ordering, const_fn, spin};
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const WANTED: u32 = 2;
+
+/// How often a thread looks before it sleeps.
+#[cfg(not(loom))]
+const SPINS: u32 = 64;
+#[cfg(loom)]
+const SPINS: u32 = 1;
+
+/// A value that one thread at a time may use.
+pub struct Lock<T> {
+    word: AtomicU32,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: inv:lock.exclusive: the value is used by one thread at a time.
+unsafe impl<T: Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    const_fn! {
+        /// A lock that nobody holds.
+        pub fn new(value: T) -> Self {
+            Lock {
+                word: AtomicU32::new(FREE),
+                value: UnsafeCell::new(value),
+            }
+        }
+    }
+
+    /// Waits until the value is free.
+    #[inline]
+    pub fn lock<'a, P: Pal>(&'a self, pal: &'a P) -> Guard<'a, T, P> {
+        self.hold(pal);
+        Guard { lock: self, pal }
+    }
+
+    /// The value, if it is free now.
+    #[inline]
+    pub fn try_lock<'a, P: Pal>(&'a self, pal: &'a P) -> Option<Guard<'a, T, P>> {
+        self.grab().then_some(Guard { lock: self, pal })
+    }
+
+    /// Takes the lock without a guard: before `fork`, to be released in another function.
+    #[inline]
+    pub fn hold<P: Pal>(&self, pal: &P) {
+        if !self.grab() {
+            self.hold_slowly(pal);
+        }
+    }
+
+    /// Releases what [`Lock::hold`] took.
+    ///
+    /// # Safety
+    /// The caller took the lock by `hold` and no longer uses the value.
+    #[inline]
+    pub unsafe fn release<P: Pal>(&self, pal: &P) {
+        if self.word.swap(FREE, Ordering::Release) == WANTED {
+            pal.wake(&self.word);
+        }
+    }
+
+    /// Makes the lock free, whoever held or wanted it.
+    ///
+    /// # Safety
+    /// The caller is the only thread of a forked child, and it holds the lock by [`Lock::hold`].
+    pub unsafe fn reset(&self) {
+        self.word.store(FREE, Ordering::Release);
+    }
+
+    #[inline]
+    fn grab(&self) -> bool {
+        self.word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hold_slowly<P: Pal>(&self, pal: &P) {
+        for _ in 0..SPINS {
+            if self.word.load(Ordering::Relaxed) == FREE && self.grab() {
+                return;
+            }
+            spin();
+        }
+        while self.word.swap(WANTED, Ordering::Acquire) != FREE {
+            pal.wait(&self.word, WANTED);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").finish_non_exhaustive()
+    }
+}
+
+/// The value of a [`Lock`], until dropped.
+pub struct Guard<'a, T, P: Pal> {
+    lock: &'a Lock<T>,
+    pal: &'a P,
+}
+
+impl<T, P: Pal> Deref for Guard<'_, T, P> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: inv:lock.exclusive.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T, P: Pal> DerefMut for Guard<'_, T, P> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: inv:lock.exclusive.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T, P: Pal> Drop for Guard<'_, T, P> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard stands for having taken the lock, and it ends here.
+        unsafe { self.lock.release(self.pal) }
+    }
+}
+
+impl<T, P: Pal> fmt::Debug for Guard<'_, T, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! Linux on x86-64.
+//!
+//! Address space is reserved without access rights and made writable by `mprotect`, which the kernel merges with the
+//! writable neighbour: the whole region is a handful of mappings. A reservation without rights counts against no limit but
+//! `RLIMIT_AS`; `RLIMIT_DATA` and the overcommit policy are asked when pages become writable, and then refuse only what is
+//! really too much (`MAP_NORESERVE` would switch that answer off, and a wild `malloc` would succeed).
+
+use super::Pal;
+use crate::sync::AtomicU32;
+use core::ptr;
+use libc::{c_int, c_void};
+
+/// The system that the process runs on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unix;
+
+impl Unix {
+    /// The platform; it has no state.
+    pub const fn new() -> Self {
+        Unix
+    }
+}
+
+/// Runs `call` and puts errno back as it was (`inv:pal.errno`).
+fn keeping_errno<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: the function has no precondition.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: libc says that the place is valid for the running thread's whole life.
+    let before = unsafe { place.read() };
+    let result = call();
+    // SAFETY: as above.
+    unsafe { place.write(before) };
+    result
+}
+
+/// `mprotect`; whether it did.
+///
+/// # Safety
+/// As for `mprotect`: the pages belong to the caller, who accesses them according to `rights` from now on.
+unsafe fn protect(start: *mut u8, bytes: usize, rights: c_int) -> bool {
+    // SAFETY: the caller's word.
+    keeping_errno(|| unsafe { libc::mprotect(start.cast::<c_void>(), bytes, rights) } == 0)
+}
+
+/// The futex operations among threads of this process.
+fn futex(word: &AtomicU32, operation: c_int, value: u32) {
+    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    let forever = ptr::null::<libc::timespec>();
+    keeping_errno(|| {
+        // SAFETY: the kernel reads the word, which is borrowed for the whole call, and nothing else.
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, forever) }
+    });
+}
+
+impl Pal for Unix {
+    const LARGEST: usize = 1 << 40;
+    const SMALLEST: usize = 64 << 20;
+
+    fn reserve(&self, hint: usize, bytes: usize) -> *mut u8 {
+        let hint = ptr::without_provenance_mut::<c_void>(hint);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: without MAP_FIXED the call maps only what was free.
+        let map = || unsafe { libc::mmap(hint, bytes, libc::PROT_NONE, flags, -1, 0) };
+        match keeping_errno(map) {
+            libc::MAP_FAILED => ptr::null_mut(),
+            start => start.cast(),
+        }
+    }
+
+    unsafe fn release(&self, start: *mut u8, bytes: usize) {
+        // SAFETY: the caller's word that nothing of the reservation is in use.
+        keeping_errno(|| unsafe { libc::munmap(start.cast::<c_void>(), bytes) });
+    }
+
+    unsafe fn readable(&self, start: *mut u8, bytes: usize) -> bool {
+        // SAFETY: the caller's word that the pages are in a reservation.
+        unsafe { protect(start, bytes, libc::PROT_READ) }
+    }
+
+    unsafe fn commit(&self, start: *mut u8, bytes: usize) -> bool {
+        // SAFETY: the caller's word that the pages are in a reservation.
+        unsafe { protect(start, bytes, libc::PROT_READ | libc::PROT_WRITE) }
+    }
+
+    unsafe fn purge(&self, start: *mut u8, bytes: usize) -> bool {
+        let forget = || {
+            // SAFETY: the caller's word that nobody needs the contents.
+            unsafe { libc::madvise(start.cast::<c_void>(), bytes, libc::MADV_DONTNEED) }
+        };
+        keeping_errno(forget) == 0
+    }
+
+    fn now_ms(&self) -> u64 {
+        let mut now = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the kernel writes the borrowed structure.
+        keeping_errno(|| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) });
+        now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    }
+
+    fn wait(&self, word: &AtomicU32, seen: u32) {
+        futex(word, libc::FUTEX_WAIT, seen);
+    }
+
+    fn wake(&self, word: &AtomicU32) {
+        futex(word, libc::FUTEX_WAKE, 1);
+    }
+
+    fn address_limit(&self) -> Option<usize> {
+        let mut limit = libc::rlimit {
+            rlim_cur: libc::RLIM_INFINITY,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: the kernel writes the borrowed structure.
+        keeping_errno(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) });
+        (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+    }
+
+    fn random(&self) -> u64 {
+        let mut bits = self.now_ms() ^ ptr::from_ref(self).addr() as u64;
+        let bytes = ptr::from_mut(&mut bits).cast::<c_void>();
+        // SAFETY: the kernel writes the eight borrowed bytes. When it has no randomness yet the guessable bits remain.
+        keeping_errno(|| unsafe { libc::getrandom(bytes, 8, libc::GRND_NONBLOCK) });
+        bits
+    }
+
+    fn write(&self, text: &[u8]) {
+        // SAFETY: the kernel reads the borrowed text. When standard error is closed there is nobody to tell.
+        keeping_errno(|| unsafe { libc::write(2, text.as_ptr().cast::<c_void>(), text.len()) });
+    }
+
+    fn abort(&self) -> ! {
+        // SAFETY: abort may be called anywhere.
+        unsafe { libc::abort() }
+    }
+}

@@ -1,0 +1,135 @@
+//! Giving memory of free spans back to the system, late enough that it is seldom needed again at once.
+//!
+//! A span that becomes free keeps its memory, so that taking and giving it in turn costs neither a system call nor a fault.
+//! Its memory is given back
+//!
+//! * when it has been free for [`DELAY_MS`], as soon as any thread takes or gives a span after that; or
+//! * at once, oldest first, while free spans hold more than [`bound`] allows; or
+//! * when somebody asks ([`Region::purge_all`]), or a request finds no room.
+//!
+//! So a process that has become idle keeps at most the bound in free spans. A span that grows by a neighbour counts as
+//! old as its oldest part: what is used again and again cannot keep what lies beside it.
+//!
+//! `inv:purge.leaving` The system is called without the lock. Meanwhile the span is *leaving*: in no bin, merged with
+//! nothing, so nobody can take it, and whoever departed it alone lets it arrive.
+//!
+//! `MADV_DONTNEED` and not `MADV_FREE`: memory that is given back lazily looks like a leak to whoever looks at the process,
+//! and would not be known to be zero.
+
+use crate::account::Class;
+use crate::lock::Guard;
+use crate::pal::Pal;
+use crate::region::{Inner, Region, SLICE};
+use crate::spans::Kind;
+use crate::sync::Ordering;
+
+/// How long a free span keeps its memory, in milliseconds.
+pub const DELAY_MS: u32 = 500;
+
+/// What free spans may hold in any case, in bytes.
+pub const FLOOR: usize = 32 << 20;
+
+/// Beyond [`FLOOR`] free spans may hold this part of what is live.
+pub const SHARE: usize = 8;
+
+/// How much memory free spans may hold when users hold `live` bytes.
+pub const fn bound(live: usize) -> usize {
+    let share = live / SHARE;
+    if share > FLOOR { share } else { FLOOR }
+}
+
+/// Which spans a purge is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Those that are old enough or too many.
+    Due,
+    All,
+}
+
+impl<P: Pal> Region<P> {
+    /// Purges what is due, and lets go of the lock.
+    #[inline]
+    pub(crate) fn purge_due(&self, inner: Guard<'_, Inner, P>) {
+        self.purge(inner, Reach::Due);
+    }
+
+    /// Purges every free span, also those that other threads are purging: they are waited for. Not to be called where a
+    /// purge of the same thread may have been interrupted.
+    pub fn purge_all(&self) {
+        self.purge(self.lock(), Reach::All);
+        let mut inner = self.lock();
+        while inner.index.is_leaving() {
+            let seen = self.arrivals.load(Ordering::Relaxed);
+            inner.waiting += 1;
+            drop(inner);
+            self.pal().wait(&self.arrivals, seen);
+            inner = self.lock();
+            inner.waiting = inner.waiting.saturating_sub(1);
+        }
+    }
+
+    fn purge<'a>(&'a self, mut inner: Guard<'a, Inner, P>, reach: Reach) {
+        let now = self.now();
+        while self.is_due(&mut inner, reach, now)
+            && let Some((first, len)) = self.spans(&mut inner).depart()
+        {
+            drop(inner);
+            let purged = self.forget(first, len);
+            inner = self.lock();
+            self.arrive(&mut inner, first, purged);
+            if !purged {
+                return;
+            }
+        }
+    }
+
+    fn is_due(&self, inner: &mut Inner, reach: Reach, now: u32) -> bool {
+        let dirty = inner.index.slices(Kind::Dirty) * SLICE;
+        if reach == Reach::All || dirty == 0 {
+            return dirty > 0;
+        }
+        let live = self.live(Class::Client) + self.live(Class::Runtime);
+        dirty > bound(live)
+            || self
+                .spans(inner)
+                .oldest_age(now)
+                .is_some_and(|age| age >= DELAY_MS)
+    }
+
+    /// In a forked child: purges what the threads that are gone were purging.
+    pub(crate) fn purge_left(&self) {
+        loop {
+            let mut inner = self.lock();
+            if !inner.index.is_leaving() {
+                return;
+            }
+            let Some((first, len)) = self.spans(&mut inner).leaving() else {
+                return;
+            };
+            let purged = self.forget(first, len);
+            self.arrive(&mut inner, first, purged);
+        }
+    }
+
+    fn arrive(&self, inner: &mut Inner, first: u32, purged: bool) {
+        let now = self.now();
+        self.spans(inner).arrive(first, purged, now);
+        self.arrivals.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..inner.waiting {
+            self.pal().wake(&self.arrivals);
+        }
+    }
+
+    /// Gives the memory of a leaving span back.
+    fn forget(&self, first: u32, len: u32) -> bool {
+        let start = self.slice_start(first as usize);
+        let bytes = len as usize * SLICE;
+        self.counters().purges.bump();
+        // SAFETY: inv:purge.leaving: the span is free and nobody can take it.
+        let purged = unsafe { self.pal().purge(start, bytes) };
+        if purged {
+            self.counters().purged.add(bytes);
+        }
+        purged
+    }
+}

@@ -1,0 +1,377 @@
+//! The region: one reservation of address space, and who has which slices of it.
+//!
+//! ```text
+//!  base                                                   frontier            committed             base + size
+//!   │ page entries │ tags │ span │ span │ free │ span │ …    │ usable, untouched │ reserved …              │
+//!   └──── tables, readable throughout, ────┘
+//!         usable as far as the frontier needs them
+//! ```
+//!
+//! Tables and slices are made usable from the bottom up, in steps, and never made unusable again: the region is a handful of
+//! mappings whatever happens in it, and a process that takes little commits little.
+//!
+//! `inv:region.once` `base` and `size` are 0 until the region is booted and never change afterwards.
+//!
+//! `inv:region.base` Every pointer into the region is made from `base`; slice `n` begins `n * SLICE` bytes behind it.
+//!
+//! `inv:region.table` The [`PageEntry`] of every slice of the region can be read at any time, and is zero until its slice
+//! is taken for the first time. From then on it can be written.
+//!
+//! `inv:region.tags` The tags up to `Inner::tabled` are usable memory, and only the holder of the lock touches them.
+//!
+//! `inv:region.span` A span that was taken is usable memory and nobody else's until it is given back.
+//!
+//! Absent on purpose: a second region, for a pointer belongs to this allocator exactly if it lies between two addresses; and
+//! giving address space back, for the same reason.
+
+mod boot;
+mod fork;
+mod frontier;
+#[cfg(test)]
+mod tests;
+
+use crate::account::{Accounts, Class, Pressure, PressureHook};
+use crate::figures::{Counters, Figures};
+use crate::lock::{Guard, Lock};
+use crate::page::PageEntry;
+use crate::pal::Pal;
+use crate::spans::{Fault, Index, Kind, Spans, State, Tag, Totals, Want};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, const_fn};
+use core::ptr;
+use core::slice;
+
+/// Bytes of a slice, the unit in which the region is divided.
+pub const SLICE: usize = 64 << 10;
+
+/// Some slices in a row that somebody has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first slice.
+    pub first: usize,
+    /// How many they are.
+    pub slices: usize,
+    /// Whether every byte is zero.
+    pub zeroed: bool,
+}
+
+/// What the lock protects. All of it is 0 before the region is booted.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) index: Index,
+    /// The first slice behind the tables.
+    low: u32,
+    /// The slice behind the last one that was ever taken.
+    pub(crate) frontier: u32,
+    /// The slice behind the last usable one.
+    committed: u32,
+    /// The slice behind the last one that has usable tags and entries.
+    tabled: u32,
+    /// The slice behind the region.
+    end: u32,
+    /// Bytes made usable, tables included.
+    usable: usize,
+    /// How many threads wait for a purge of another thread to end.
+    pub(crate) waiting: u32,
+    /// The system has refused to reserve a region.
+    refused: bool,
+}
+
+/// The lock and what it protects, away from the words that every `free` reads.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+/// One region of memory.
+#[derive(Debug)]
+pub struct Region<P> {
+    base: AtomicPtr<u8>,
+    size: AtomicUsize,
+    pal: P,
+    pressure: Pressure,
+    inner: Apart<Lock<Inner>>,
+    accounts: Accounts,
+    counters: Counters,
+    /// Grows whenever a purge ends.
+    pub(crate) arrivals: AtomicU32,
+}
+
+impl<P: Pal> Region<P> {
+    const_fn! {
+        /// A region that reserves nothing yet.
+        pub fn new(pal: P) -> Self {
+            Region {
+                base: AtomicPtr::new(ptr::null_mut()),
+                size: AtomicUsize::new(0),
+                pal,
+                pressure: Pressure::new(),
+                inner: Apart(Lock::new(Inner {
+                    index: Index::new(),
+                    low: 0,
+                    frontier: 0,
+                    committed: 0,
+                    tabled: 0,
+                    end: 0,
+                    usable: 0,
+                    waiting: 0,
+                    refused: false,
+                })),
+                accounts: Accounts::new(),
+                counters: Counters::new(),
+                arrivals: AtomicU32::new(0),
+            }
+        }
+    }
+
+    /// The platform below.
+    #[inline]
+    pub fn pal(&self) -> &P {
+        &self.pal
+    }
+
+    /// Where the region begins; null before it is booted.
+    #[inline]
+    pub fn base(&self) -> *mut u8 {
+        self.base.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes it has; 0 before it is booted.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    /// Whether `p` leads into the region.
+    #[inline]
+    pub fn contains(&self, p: *const u8) -> bool {
+        p.addr().wrapping_sub(self.base().addr()) < self.size()
+    }
+
+    /// What is known about the page that begins at a slice (`inv:region.table`).
+    #[inline]
+    pub fn entry(&self, slice: usize) -> *mut PageEntry {
+        self.base().cast::<PageEntry>().wrapping_add(slice)
+    }
+
+    /// The first byte of a slice.
+    #[inline]
+    pub fn slice_start(&self, slice: usize) -> *mut u8 {
+        self.base().wrapping_add(slice * SLICE)
+    }
+
+    /// Takes `slices` slices in a row, at a multiple of `align_slices` (a power of two) slices in the address space. `None`:
+    /// the region is full, or the system refuses memory.
+    pub fn take(&self, slices: usize, align_slices: usize, class: Class) -> Option<Span> {
+        let want = self.want(slices, align_slices)?;
+        let mut inner = self.lock();
+        if let Some(span) = self.take_in(&mut inner, want, class, false) {
+            self.purge_due(inner);
+            return Some(span);
+        }
+        drop(inner);
+        let span = self.take_thoroughly(want, class);
+        if span.is_none() {
+            self.counters.refusals.bump();
+        }
+        span
+    }
+
+    /// The same without ever waiting: for whoever may have interrupted the holder of the lock. `None` also where the lock is
+    /// not free.
+    pub fn take_now(&self, slices: usize, align_slices: usize, class: Class) -> Option<Span> {
+        let want = self.want(slices, align_slices)?;
+        let mut inner = self.inner.0.try_lock(&self.pal)?;
+        self.take_in(&mut inner, want, class, false)
+    }
+
+    /// Gives slices back. A whole span, or the end of one that was shrunk.
+    pub fn give(&self, first: usize, slices: usize, class: Class) {
+        let mut inner = self.lock();
+        self.give_in(&mut inner, first, slices, class);
+        self.purge_due(inner);
+    }
+
+    /// The same without ever waiting; false where the lock is not free, and then nothing was given.
+    pub fn give_now(&self, first: usize, slices: usize, class: Class) -> bool {
+        let Some(mut inner) = self.inner.0.try_lock(&self.pal) else {
+            return false;
+        };
+        self.give_in(&mut inner, first, slices, class);
+        true
+    }
+
+    /// Makes a span of `from` slices one of `to` where it is, if those behind it are free. Gives whether the new ones are
+    /// zero.
+    pub fn grow(&self, first: usize, from: usize, to: usize, class: Class) -> Option<bool> {
+        let more = u32::try_from(to.checked_sub(from)?).ok()?;
+        let mut inner = self.lock();
+        let behind = (first + from) as u32;
+        let end = behind.checked_add(more).filter(|end| *end <= inner.end)?;
+        if !self.reach(&mut inner, behind, end) {
+            return None;
+        }
+        let mut spans = self.spans(&mut inner);
+        debug_assert_eq!(spans.at(first as u32), Some((State::Taken, from as u32)));
+        let clean = more == 0 || spans.absorb(behind, more);
+        spans.set(first as u32, to as u32, State::Taken);
+        self.accounts.add(class, more as usize * SLICE);
+        Some(clean)
+    }
+
+    /// Makes a span of `from` slices one of `to`, at least one, and gives the rest back.
+    pub fn shrink(&self, first: usize, from: usize, to: usize, class: Class) {
+        debug_assert!(0 < to && to <= from);
+        if to == from {
+            return;
+        }
+        let mut inner = self.lock();
+        let mut spans = self.spans(&mut inner);
+        debug_assert_eq!(spans.at(first as u32), Some((State::Taken, from as u32)));
+        spans.set(first as u32, to as u32, State::Taken);
+        spans.set((first + to) as u32, (from - to) as u32, State::Taken);
+        self.give_in(&mut inner, first + to, from - to, class);
+        self.purge_due(inner);
+    }
+
+    /// Whether `class` may take `bytes` more. To be called with no lock held and the thread's heap untouched, for the hook
+    /// runs a collection or waits for one.
+    #[inline]
+    pub fn ask(&self, class: Class, bytes: usize) -> bool {
+        if class == Class::Runtime {
+            return true;
+        }
+        let allowed = self.pressure.allows(self.live(Class::Client), bytes);
+        if !allowed {
+            self.counters.refusals.bump();
+        }
+        allowed
+    }
+
+    /// Sets who is asked before the client's account passes the mark.
+    pub fn set_pressure(&self, hook: Option<PressureHook>) {
+        self.pressure.set_hook(hook);
+    }
+
+    /// Sets the mark in bytes: `usize::MAX` never asks, 0 always.
+    pub fn set_mark(&self, bytes: usize) {
+        self.pressure.set_mark(bytes);
+    }
+
+    /// Bytes that `class` holds.
+    #[inline]
+    pub fn live(&self, class: Class) -> usize {
+        self.accounts.live(class)
+    }
+
+    /// What is counted as it happens.
+    #[inline]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The state of things now.
+    pub fn figures(&self) -> Figures {
+        let inner = self.lock();
+        let classes = [Class::Client, Class::Runtime];
+        Figures {
+            reserved: self.size(),
+            committed: inner.usable,
+            live: classes.map(|class| self.accounts.live(class)),
+            peak: classes.map(|class| self.accounts.peak(class)),
+            dirty: inner.index.slices(Kind::Dirty) * SLICE,
+            clean: inner.index.slices(Kind::Clean) * SLICE,
+            free_spans: inner.index.spans(),
+            ..Figures::of(&self.counters)
+        }
+    }
+
+    /// Looks over all spans, and whether the accounts are their sum.
+    pub fn check(&self) -> Result<Totals, Fault> {
+        let mut inner = self.lock();
+        if inner.low == 0 {
+            return Ok(Totals::default());
+        }
+        let (frontier, now) = (inner.frontier, self.now());
+        let totals = self.spans(&mut inner).check(frontier, now)?;
+        let live = self.live(Class::Client) + self.live(Class::Runtime);
+        if totals.taken * SLICE != live {
+            return Err(Fault::Count((live / SLICE) as u32));
+        }
+        Ok(totals)
+    }
+
+    pub(crate) fn lock(&self) -> Guard<'_, Inner, P> {
+        self.inner.0.lock(&self.pal)
+    }
+
+    /// The clock of spans: it wraps around after seven weeks, and ages are told by subtraction.
+    pub(crate) fn now(&self) -> u32 {
+        self.pal.now_ms() as u32
+    }
+
+    /// The spans, whose tags the lock's holder may touch. The region is booted.
+    pub(crate) fn spans<'a>(&self, inner: &'a mut Inner) -> Spans<'a> {
+        let tags = self.tag_place(inner.end, inner.low);
+        let usable = (inner.tabled - inner.low) as usize;
+        // SAFETY: inv:region.tags; `inner` is borrowed from the lock for as long as the tags are.
+        let tags = unsafe { slice::from_raw_parts_mut(tags, usable) };
+        Spans::new(&mut inner.index, tags, inner.low)
+    }
+
+    /// Where a slice's tag is, in a region of `end` slices.
+    fn tag_place(&self, end: u32, slice: u32) -> *mut Tag {
+        let entries = end as usize * size_of::<PageEntry>();
+        let tags = self.base().wrapping_add(entries).cast::<Tag>();
+        tags.wrapping_add(slice as usize)
+    }
+
+    fn want(&self, slices: usize, align_slices: usize) -> Option<Want> {
+        debug_assert!(slices > 0 && align_slices.is_power_of_two());
+        self.boot().then_some(())?;
+        Some(Want {
+            len: u32::try_from(slices).ok()?,
+            align: u32::try_from(align_slices).ok()?,
+            origin: (self.base().addr() / SLICE) as u32,
+        })
+    }
+
+    /// Takes after all that is free has been made one and the searches leave nothing out.
+    #[cold]
+    fn take_thoroughly(&self, want: Want, class: Class) -> Option<Span> {
+        self.purge_all();
+        self.take_in(&mut self.lock(), want, class, true)
+    }
+
+    fn take_in(
+        &self,
+        inner: &mut Inner,
+        want: Want,
+        class: Class,
+        thorough: bool,
+    ) -> Option<Span> {
+        let mut spans = self.spans(inner);
+        let (first, zeroed) = match spans.find(want, thorough) {
+            Some(fit) => {
+                let kind = spans.carve(fit.span, fit.start, want.len);
+                (fit.start, kind == Kind::Clean)
+            }
+            None => (self.take_at_frontier(inner, want)?, true),
+        };
+        self.accounts.add(class, want.len as usize * SLICE);
+        self.counters.takes.bump();
+        Some(Span {
+            first: first as usize,
+            slices: want.len as usize,
+            zeroed,
+        })
+    }
+
+    fn give_in(&self, inner: &mut Inner, first: usize, slices: usize, class: Class) {
+        let now = self.now();
+        let mut spans = self.spans(inner);
+        let (first, len) = (first as u32, slices as u32);
+        debug_assert_eq!(spans.at(first), Some((State::Taken, len)));
+        spans.free(first, len, Kind::Dirty, now);
+        self.accounts.sub(class, slices * SLICE);
+        self.counters.gives.bump();
+    }
+}

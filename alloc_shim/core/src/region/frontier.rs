@@ -1,0 +1,98 @@
+//! Moving the frontier: making more of the region usable.
+
+use super::{Inner, Region, SLICE};
+use crate::pal::Pal;
+use crate::spans::{Kind, Want};
+
+/// Slices made usable at a time, when the system lets us: one call for a MiB.
+const STEP: u32 = 16;
+
+/// Slices whose tables are made usable at a time: 64 KiB of entries.
+const TABLE_STEP: u32 = 512;
+
+/// The unit in which memory is made usable.
+const PAGE: usize = 4096;
+
+impl<P: Pal> Region<P> {
+    /// Takes new slices behind everything ever taken. They are zero, and so are those that alignment leaves out.
+    pub(super) fn take_at_frontier(&self, inner: &mut Inner, want: Want) -> Option<u32> {
+        let frontier = inner.frontier;
+        let last = self.spans(inner).clean_before(frontier);
+        let start = want.start(last);
+        let end = start.checked_add(want.len).filter(|end| *end <= inner.end)?;
+        if !self.advance(inner, end) {
+            return None;
+        }
+        let mut spans = self.spans(inner);
+        let kind = spans.carve(last, start, want.len);
+        debug_assert_eq!(kind, Kind::Clean);
+        Some(start)
+    }
+
+    /// Makes the slices from `first` to `end` free spans without a gap, by moving the frontier if that is what is missing.
+    pub(super) fn reach(&self, inner: &mut Inner, first: u32, end: u32) -> bool {
+        if first == end {
+            return true;
+        }
+        let room = self.spans(inner).room_at(first, end - first);
+        first + room >= end || (first + room == inner.frontier && self.advance(inner, end))
+    }
+
+    /// Moves the frontier to `end`; what it passes becomes a clean span.
+    fn advance(&self, inner: &mut Inner, end: u32) -> bool {
+        if end <= inner.frontier {
+            return true;
+        }
+        if !self.extend_tables(inner, end) || !self.extend_slices(inner, end) {
+            return false;
+        }
+        let (first, len) = (inner.frontier, end - inner.frontier);
+        inner.frontier = end;
+        self.spans(inner).free(first, len, Kind::Clean, 0);
+        true
+    }
+
+    fn extend_slices(&self, inner: &mut Inner, end: u32) -> bool {
+        if end <= inner.committed {
+            return true;
+        }
+        let roomy = end.next_multiple_of(STEP).min(inner.end);
+        let start = self.slice_start(inner.committed as usize);
+        for to in [roomy, end] {
+            if self.commit(inner, start, (to - inner.committed) as usize * SLICE) {
+                inner.committed = to;
+                return true;
+            }
+        }
+        false
+    }
+
+    fn extend_tables(&self, inner: &mut Inner, end: u32) -> bool {
+        if end <= inner.tabled {
+            return true;
+        }
+        let to = end.next_multiple_of(TABLE_STEP).min(inner.end);
+        let (from, all) = (inner.tabled, inner.end);
+        let entries = [from, to].map(|slice| self.entry(slice as usize).cast::<u8>());
+        let tags = [from, to].map(|slice| self.tag_place(all, slice).cast::<u8>());
+        for [start, end] in [entries, tags] {
+            let start = start.wrapping_sub(start.addr() % PAGE);
+            let bytes = (end.addr() - start.addr()).next_multiple_of(PAGE);
+            if !self.commit(inner, start, bytes) {
+                return false;
+            }
+        }
+        inner.tabled = to;
+        true
+    }
+
+    fn commit(&self, inner: &mut Inner, start: *mut u8, bytes: usize) -> bool {
+        self.counters.commits.bump();
+        // SAFETY: inv:region.base: the pages lie in the region, which is reserved.
+        let done = unsafe { self.pal.commit(start, bytes) };
+        if done {
+            inner.usable += bytes;
+        }
+        done
+    }
+}

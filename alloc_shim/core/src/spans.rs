@@ -1,0 +1,473 @@
+//! Spans: which slices of the region are free, found by length, by neighbour and by age.
+//!
+//! Everything here is arithmetic on an array of [`Tag`]s, one for each slice, and an [`Index`] into it; no memory of the
+//! spans themselves is touched.
+//!
+//! ```text
+//!            take                    give                    purge starts             purge ends
+//!   CLEAN ──────────► TAKEN ────────────────────► DIRTY ────────────────► LEAVING ────────────────► CLEAN
+//!     ▲                 ▲          take             │                        │ refused
+//!     │ the frontier    └───────────────────────────┘                        └──────► DIRTY
+//! ```
+//!
+//! `inv:spans.tiled` From the first slice to the frontier spans follow each other without a gap. The tags of a span's first
+//! and last slice say its state, first slice and length; those between say nothing.
+//!
+//! `inv:spans.merged` No two neighbours are both dirty or both clean. Dirty and clean ones stay apart, so that a clean span
+//! is zero in every byte; a purge makes them one.
+//!
+//! `inv:spans.aged` The dirty spans stand in a list by the time since when they, or their oldest part, have been free.
+//!
+//! Free spans of one kind are binned by length: exactly up to [`EXACT`] slices, in eighths of a power of two beyond. A request
+//! looks at some spans of its own bin, newest first, then takes what it finds in a larger one: good fit, as in Masmano,
+//! Ripoll, Crespo and Real, *TLSF* (2004). Dirty spans come first, since using them again costs no fault.
+
+mod check;
+mod find;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Fault, Totals};
+pub(crate) use find::Want;
+
+/// No slice. The first slice of every region belongs to its tables, so no span begins there.
+const NONE: u32 = 0;
+/// Lengths up to here have a bin each.
+const EXACT: u32 = 32;
+const EIGHTHS: usize = 8;
+/// The largest length has 31 bits.
+const BINS: usize = EXACT as usize + (31 - EXACT.ilog2() as usize) * EIGHTHS;
+const WORDS: usize = BINS.div_ceil(64);
+
+/// What a span is used for. Zeroed memory is `Unused`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum State {
+    /// Beyond the frontier.
+    #[default]
+    Unused = 0,
+    /// Somebody's.
+    Taken,
+    /// Free, with memory that holds anything.
+    Dirty,
+    /// Free, and zero in every byte.
+    Clean,
+    /// Free, and on its way from dirty to clean.
+    Leaving,
+}
+
+/// The two kinds of free spans that can be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Dirty = 0,
+    Clean = 1,
+}
+
+impl State {
+    fn kind(self) -> Option<Kind> {
+        match self {
+            State::Dirty => Some(Kind::Dirty),
+            State::Clean => Some(Kind::Clean),
+            State::Unused | State::Taken | State::Leaving => None,
+        }
+    }
+}
+
+impl Kind {
+    fn state(self) -> State {
+        match self {
+            Kind::Dirty => State::Dirty,
+            Kind::Clean => State::Clean,
+        }
+    }
+}
+
+/// What is known about a slice. All zero is a slice beyond the frontier.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Tag {
+    state: State,
+    /// The span's first slice.
+    first: u32,
+    /// The span's length.
+    len: u32,
+    /// When the oldest part became free, in milliseconds of a clock that wraps around.
+    freed: u32,
+    /// Neighbours in the bin.
+    before: u32,
+    after: u32,
+    /// Neighbours in the list of dirty or of leaving spans.
+    older: u32,
+    newer: u32,
+}
+
+const _: () = assert!(size_of::<Tag>() == 32);
+
+/// A list by age.
+#[derive(Debug)]
+struct List {
+    oldest: u32,
+    newest: u32,
+}
+
+impl List {
+    const EMPTY: List = List {
+        oldest: NONE,
+        newest: NONE,
+    };
+}
+
+/// The bins of one kind.
+#[derive(Debug)]
+struct Bins {
+    heads: [u32; BINS],
+    /// A bit for each bin that has a span.
+    filled: [u64; WORDS],
+    slices: usize,
+    spans: usize,
+}
+
+impl Bins {
+    const EMPTY: Bins = Bins {
+        heads: [NONE; BINS],
+        filled: [0; WORDS],
+        slices: 0,
+        spans: 0,
+    };
+
+    /// The first bin that has a span, from `bin` on.
+    fn filled_from(&self, bin: usize) -> Option<usize> {
+        let mut word = bin / 64;
+        let mut bits = self.filled.get(word)? & (!0 << (bin % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.filled.get(word)?;
+        }
+        Some(word * 64 + bits.trailing_zeros() as usize)
+    }
+}
+
+/// The bin of spans of `len` slices.
+fn bin_of(len: u32) -> usize {
+    debug_assert!(len > 0);
+    if len <= EXACT {
+        return len as usize - 1;
+    }
+    let power = len.ilog2() as usize;
+    let eighth = (len >> (power - 3)) as usize % EIGHTHS;
+    EXACT as usize + (power - EXACT.ilog2() as usize) * EIGHTHS + eighth
+}
+
+/// Where the free spans are. It is zero when nothing is free.
+#[derive(Debug)]
+pub(crate) struct Index {
+    bins: [Bins; 2],
+    dirty: List,
+    leaving: List,
+}
+
+impl Index {
+    pub(crate) const fn new() -> Self {
+        Index {
+            bins: [Bins::EMPTY; 2],
+            dirty: List::EMPTY,
+            leaving: List::EMPTY,
+        }
+    }
+
+    /// Free slices of a kind.
+    pub(crate) fn slices(&self, kind: Kind) -> usize {
+        self.bins[kind as usize].slices
+    }
+
+    /// Free spans of both kinds.
+    pub(crate) fn spans(&self) -> usize {
+        self.bins[0].spans + self.bins[1].spans
+    }
+
+    /// Whether a span is between dirty and clean.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.oldest != NONE
+    }
+}
+
+/// The spans of a region, for the duration of one operation.
+#[derive(Debug)]
+pub(crate) struct Spans<'a> {
+    index: &'a mut Index,
+    /// The tags of slices from `low` on; at least as far as the frontier.
+    tags: &'a mut [Tag],
+    low: u32,
+}
+
+impl<'a> Spans<'a> {
+    /// The spans of slices from `low` on, which is not 0.
+    pub(crate) fn new(index: &'a mut Index, tags: &'a mut [Tag], low: u32) -> Self {
+        debug_assert!(low != NONE);
+        Spans { index, tags, low }
+    }
+
+    /// The slice's tag.
+    fn tag(&self, slice: u32) -> Tag {
+        self.tags[(slice - self.low) as usize]
+    }
+
+    fn tag_mut(&mut self, slice: u32) -> &mut Tag {
+        &mut self.tags[(slice - self.low) as usize]
+    }
+
+    /// The span that begins at `first`, if one does: its state and length.
+    pub(crate) fn at(&self, first: u32) -> Option<(State, u32)> {
+        let index = first.checked_sub(self.low)?;
+        let tag = self.tags.get(index as usize)?;
+        (tag.first == first && tag.state != State::Unused).then_some((tag.state, tag.len))
+    }
+
+    /// Where the clean span begins that ends before `end`; `end` if there is none.
+    pub(crate) fn clean_before(&self, end: u32) -> u32 {
+        match end > self.low {
+            true if self.tag(end - 1).state == State::Clean => self.tag(end - 1).first,
+            _ => end,
+        }
+    }
+
+    /// Writes down that a span is in `state`, at both its ends.
+    pub(crate) fn set(&mut self, first: u32, len: u32, state: State) {
+        for slice in [first, first + len - 1] {
+            let tag = self.tag_mut(slice);
+            (tag.state, tag.first, tag.len) = (state, first, len);
+        }
+    }
+
+    /// Frees slices that are in no list, as clean or, since `now`, dirty ones; they become one with their neighbours.
+    pub(crate) fn free(&mut self, first: u32, len: u32, kind: Kind, now: u32) {
+        let left = (first > self.low).then(|| self.tag(first - 1));
+        let left = left.filter(|tag| tag.state == kind.state());
+        let right = self
+            .at(first + len)
+            .filter(|(state, _)| *state == kind.state())
+            .map(|_| self.tag(first + len));
+        let mut start = first;
+        let mut end = first + len;
+        for neighbour in [left, right].into_iter().flatten() {
+            self.unbin(neighbour.first);
+            start = start.min(neighbour.first);
+            end = end.max(neighbour.first + neighbour.len);
+        }
+        if kind == Kind::Dirty {
+            self.inherit_age(left, right, start, now);
+        }
+        self.set(start, end - start, kind.state());
+        self.bin(start);
+    }
+
+    /// Gives the dirty span that begins at `start` the place in age of the older of its parts.
+    fn inherit_age(&mut self, left: Option<Tag>, right: Option<Tag>, start: u32, now: u32) {
+        match (left, right) {
+            (None, None) => {
+                self.tag_mut(start).freed = now;
+                self.push_newest(Which::Dirty, start);
+            }
+            (Some(one), None) | (None, Some(one)) => self.replace_in_age(one.first, start),
+            (Some(one), Some(other)) => {
+                let one_is_older = now.wrapping_sub(one.freed) >= now.wrapping_sub(other.freed);
+                let (heir, rest) = if one_is_older { (one, other) } else { (other, one) };
+                self.leave_list(Which::Dirty, rest.first);
+                self.replace_in_age(heir.first, start);
+            }
+        }
+    }
+
+    /// Takes `len` slices at `start` out of the free span that begins at `span`; what is left over stays as free and as old
+    /// as it was.
+    pub(crate) fn carve(&mut self, span: u32, start: u32, len: u32) -> Kind {
+        let whole = self.tag(span);
+        let kind = whole.state.kind().expect("only free spans are carved");
+        let end = span + whole.len;
+        let (lead, rest) = (start - span, end - (start + len));
+        self.unbin(span);
+        if kind == Kind::Dirty {
+            match (lead > 0, rest > 0) {
+                (true, true) => self.insert_after(span, start + len),
+                (true, false) => {}
+                (false, true) => self.replace_in_age(span, start + len),
+                (false, false) => self.leave_list(Which::Dirty, span),
+            }
+        }
+        if lead > 0 {
+            self.set(span, lead, whole.state);
+            self.bin(span);
+        }
+        if rest > 0 {
+            self.set(start + len, rest, whole.state);
+            self.bin(start + len);
+        }
+        self.set(start, len, State::Taken);
+        kind
+    }
+
+    /// How many free slices follow each other from `first` on; stops counting at `enough`.
+    pub(crate) fn room_at(&self, first: u32, enough: u32) -> u32 {
+        let mut room = 0;
+        while room < enough {
+            match self.at(first + room) {
+                Some((State::Dirty | State::Clean, len)) => room += len,
+                _ => break,
+            }
+        }
+        room
+    }
+
+    /// Takes `len` slices from `first` on, which are free; whether all of them were clean.
+    pub(crate) fn absorb(&mut self, first: u32, len: u32) -> bool {
+        let mut clean = true;
+        let mut taken = 0;
+        while taken < len {
+            let start = first + taken;
+            let part = self.tag(start).len.min(len - taken);
+            clean &= self.carve(start, start, part) == Kind::Clean;
+            taken += part;
+        }
+        clean
+    }
+
+    /// How long the oldest dirty span has been free.
+    pub(crate) fn oldest_age(&self, now: u32) -> Option<u32> {
+        let oldest = self.index.dirty.oldest;
+        (oldest != NONE).then(|| now.wrapping_sub(self.tag(oldest).freed))
+    }
+
+    /// Lets the oldest dirty span leave: nobody can take it until it has arrived.
+    pub(crate) fn depart(&mut self) -> Option<(u32, u32)> {
+        let first = self.index.dirty.oldest;
+        if first == NONE {
+            return None;
+        }
+        let len = self.tag(first).len;
+        self.unbin(first);
+        self.leave_list(Which::Dirty, first);
+        self.set(first, len, State::Leaving);
+        self.push_newest(Which::Leaving, first);
+        Some((first, len))
+    }
+
+    /// Ends what [`Spans::depart`] began. A span that was not purged is dirty as if it had become free just now.
+    pub(crate) fn arrive(&mut self, first: u32, purged: bool, now: u32) {
+        let len = self.tag(first).len;
+        self.leave_list(Which::Leaving, first);
+        let kind = if purged { Kind::Clean } else { Kind::Dirty };
+        self.free(first, len, kind, now);
+    }
+
+    /// The span that has been leaving longest.
+    pub(crate) fn leaving(&self) -> Option<(u32, u32)> {
+        let first = self.index.leaving.oldest;
+        (first != NONE).then(|| (first, self.tag(first).len))
+    }
+
+    fn bin(&mut self, first: u32) {
+        let Tag { state, len, .. } = self.tag(first);
+        let kind = state.kind().expect("only free spans are binned");
+        let bin = bin_of(len);
+        let bins = &mut self.index.bins[kind as usize];
+        let head = core::mem::replace(&mut bins.heads[bin], first);
+        bins.filled[bin / 64] |= 1 << (bin % 64);
+        bins.slices += len as usize;
+        bins.spans += 1;
+        let tag = self.tag_mut(first);
+        (tag.before, tag.after) = (NONE, head);
+        if head != NONE {
+            self.tag_mut(head).before = first;
+        }
+    }
+
+    fn unbin(&mut self, first: u32) {
+        let Tag {
+            state,
+            len,
+            before,
+            after,
+            ..
+        } = self.tag(first);
+        let kind = state.kind().expect("only free spans are binned");
+        let bin = bin_of(len);
+        if after != NONE {
+            self.tag_mut(after).before = before;
+        }
+        if before != NONE {
+            self.tag_mut(before).after = after;
+        }
+        let bins = &mut self.index.bins[kind as usize];
+        if before == NONE {
+            bins.heads[bin] = after;
+        }
+        if bins.heads[bin] == NONE {
+            bins.filled[bin / 64] &= !(1 << (bin % 64));
+        }
+        bins.slices -= len as usize;
+        bins.spans -= 1;
+    }
+}
+
+/// One of the two lists by age.
+#[derive(Clone, Copy)]
+enum Which {
+    Dirty,
+    Leaving,
+}
+
+impl Spans<'_> {
+    fn list(&mut self, which: Which) -> &mut List {
+        match which {
+            Which::Dirty => &mut self.index.dirty,
+            Which::Leaving => &mut self.index.leaving,
+        }
+    }
+
+    /// Makes `older` and `newer` neighbours; NONE stands for the list's end.
+    fn join(&mut self, which: Which, older: u32, newer: u32) {
+        match older {
+            NONE => self.list(which).oldest = newer,
+            _ => self.tag_mut(older).newer = newer,
+        }
+        match newer {
+            NONE => self.list(which).newest = older,
+            _ => self.tag_mut(newer).older = older,
+        }
+    }
+
+    fn push_newest(&mut self, which: Which, span: u32) {
+        let newest = self.list(which).newest;
+        self.join(which, newest, span);
+        self.join(which, span, NONE);
+    }
+
+    fn leave_list(&mut self, which: Which, span: u32) {
+        let Tag { older, newer, .. } = self.tag(span);
+        self.join(which, older, newer);
+    }
+
+    /// Puts the dirty span `new` behind `older`, as one of the same age.
+    fn insert_after(&mut self, older: u32, new: u32) {
+        let Tag { newer, freed, .. } = self.tag(older);
+        self.tag_mut(new).freed = freed;
+        self.join(Which::Dirty, older, new);
+        self.join(Which::Dirty, new, newer);
+    }
+
+    /// Puts the dirty span `new` where `old` was.
+    fn replace_in_age(&mut self, old: u32, new: u32) {
+        if old == new {
+            return;
+        }
+        let Tag {
+            older,
+            newer,
+            freed,
+            ..
+        } = self.tag(old);
+        self.tag_mut(new).freed = freed;
+        self.join(Which::Dirty, older, new);
+        self.join(Which::Dirty, new, newer);
+    }
+}

@@ -1,0 +1,64 @@
+//! Finding a free span that is long enough and can be aligned.
+
+use super::{Bins, Kind, NONE, Spans, bin_of};
+
+/// How many spans of a bin are looked at, unless the search is thorough.
+const TRIES: usize = 8;
+
+/// What is wanted of a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    /// How many slices, at least one.
+    pub(crate) len: u32,
+    /// At a multiple of how many slices of the address space; a power of two.
+    pub(crate) align: u32,
+    /// The number of slices in the address space before the region, modulo 2^32.
+    pub(crate) origin: u32,
+}
+
+impl Want {
+    /// The first slice from `first` on that is aligned.
+    pub(crate) fn start(&self, first: u32) -> u32 {
+        let misaligned = self.origin.wrapping_add(first) & (self.align - 1);
+        first + (self.align - misaligned) % self.align
+    }
+}
+
+/// Where a request fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fit {
+    /// The free span.
+    pub(crate) span: u32,
+    /// Where in it the request begins.
+    pub(crate) start: u32,
+}
+
+impl Spans<'_> {
+    /// A free span for the request, dirty before clean. A search that is not thorough may miss one.
+    pub(crate) fn find(&self, want: Want, thorough: bool) -> Option<Fit> {
+        [Kind::Dirty, Kind::Clean]
+            .into_iter()
+            .find_map(|kind| self.find_kind(&self.index.bins[kind as usize], want, thorough))
+    }
+
+    fn find_kind(&self, bins: &Bins, want: Want, thorough: bool) -> Option<Fit> {
+        let tries = if thorough { usize::MAX } else { TRIES };
+        let mut from = bin_of(want.len);
+        while let Some(bin) = bins.filled_from(from) {
+            let mut span = bins.heads[bin];
+            for _ in 0..tries {
+                if span == NONE {
+                    break;
+                }
+                let tag = self.tag(span);
+                let start = want.start(span);
+                if start + want.len <= span + tag.len {
+                    return Some(Fit { span, start });
+                }
+                span = tag.after;
+            }
+            from = bin + 1;
+        }
+        None
+    }
+}
