@@ -39,17 +39,35 @@ pub mod orphans;
 pub mod remote;
 
 #[cfg(not(loom))]
-pub mod block;
-#[cfg(not(loom))]
 pub mod classes;
 #[cfg(not(loom))]
-pub mod foreign;
-#[cfg(not(loom))]
-pub mod heap;
+pub mod block;
 #[cfg(not(loom))]
 pub mod page;
 #[cfg(not(loom))]
+pub mod heap;
+#[cfg(not(loom))]
 pub mod tls;
+#[cfg(not(loom))]
+pub mod alloc;
+#[cfg(not(loom))]
+mod slow;
+#[cfg(not(loom))]
+mod free;
+#[cfg(not(loom))]
+mod large;
+#[cfg(not(loom))]
+mod tend;
+#[cfg(not(loom))]
+mod threads;
+#[cfg(not(loom))]
+mod reserve;
+#[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
+pub mod foreign;
+#[cfg(not(loom))]
+pub mod global;
 
 pub use account::Class;
 #[cfg(not(loom))]

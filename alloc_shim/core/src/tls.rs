@@ -25,6 +25,10 @@
 //! The product keeps both words in one initial-exec variable made by hand: `thread_local!` would call
 //! `__tls_get_addr`, which allocates, and registers destructors, which allocate as well.
 
+mod initial_exec;
+#[cfg(test)]
+mod model;
+
 use crate::heap::Heap;
 
 /// Where the running thread's two words are.

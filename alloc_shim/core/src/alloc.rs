@@ -1,0 +1,222 @@
+//! The allocator: the fast paths, and what they fall back to.
+//!
+//! `malloc` takes a block off the current page of a class; `free` puts one back on the list of its page. Both first make
+//! the thread's word BUSY and afterwards put it back (`inv:word.busy` in [`crate::tls`]). Everything else is a slow path
+//! and begins by asking where the thread stands:
+//!
+//! ```text
+//!   the word    it allocates from            it frees                       locks
+//!   a heap      its heap                     at home, or to the others      may wait
+//!   EMPTY       a heap that it gets now      to the others                  may wait
+//!   DEAD        a borrowed heap              to the others                  may wait
+//!   BUSY        a borrowed heap, then the    to the others; what needs a    never
+//!               reserve of 64 KiB            lock is left as a chore
+//! ```
+//!
+//! `inv:alloc.nested` BUSY on entry means that this thread is inside the allocator already, in whatever it was doing when
+//! the signal came; so nothing is waited for, and of the thread's own heap nothing is read.
+//!
+//! `inv:alloc.block` What is given out is a block of a page carved for it, a large block, or a block of the reserve; in
+//! each case the side table finds it again by its address.
+//!
+//! The client's account is watched: before a heap takes new memory for it, outside of every lock and not busy, the region
+//! is asked ([`Region::ask`]). A nested allocation, one at a thread's end, and the runtime's own are not watched.
+
+use crate::account::Class;
+use crate::block::Block;
+use crate::classes::{GRAIN, LARGEST, SMALL, bin_aligned, bin_of};
+use crate::figures::Counters;
+use crate::foreign::Foreign;
+use crate::heap::{BUSY, Heap};
+use crate::page::PageEntry;
+use crate::pal::Pal;
+use crate::region::{Region, SLICE};
+use crate::remote::Stack;
+use crate::reserve::Reserve;
+use crate::tls::Words;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering::Relaxed};
+
+/// An allocator over one region.
+#[derive(Debug)]
+pub struct Allocator<P: Pal> {
+    pub(crate) region: Region<P>,
+    /// What seals free blocks; 0 until the allocator is booted.
+    pub(crate) secret: AtomicUsize,
+    /// The newest heap.
+    pub(crate) heaps: AtomicPtr<Heap>,
+    /// Heaps that no thread owns.
+    pub(crate) unowned: AtomicIsize,
+    /// Where the next heap goes, as a distance from the region's base; 0 when there is no room.
+    pub(crate) shelf: AtomicUsize,
+    pub(crate) reserve: Reserve,
+    /// Large blocks freed where the region's lock could not be waited for.
+    pub(crate) deferred: Stack<PageEntry>,
+    /// Whether there is something that a nested call has left to do.
+    pub(crate) chores: AtomicBool,
+    pub(crate) start_hook: AtomicPtr<()>,
+    pub(crate) foreign: AtomicPtr<Foreign>,
+    /// The word of the thread that forks.
+    pub(crate) forking: AtomicPtr<Heap>,
+}
+
+impl<P: Pal + Words> Allocator<P> {
+    /// An allocator that has reserved nothing yet.
+    pub const fn new(pal: P) -> Self {
+        Self {
+            region: Region::new(pal),
+            secret: AtomicUsize::new(0),
+            heaps: AtomicPtr::new(null_mut()),
+            unowned: AtomicIsize::new(0),
+            shelf: AtomicUsize::new(0),
+            reserve: Reserve::new(),
+            deferred: Stack::new(),
+            chores: AtomicBool::new(false),
+            start_hook: AtomicPtr::new(null_mut()),
+            foreign: AtomicPtr::new(null_mut()),
+            forking: AtomicPtr::new(null_mut()),
+        }
+    }
+
+    /// The region below.
+    pub fn region(&self) -> &Region<P> {
+        &self.region
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        self.region.counters()
+    }
+
+    #[inline(always)]
+    pub(crate) fn words(&self) -> &P {
+        self.region.pal()
+    }
+
+    #[inline(always)]
+    pub(crate) fn secret(&self) -> usize {
+        self.secret.load(Relaxed)
+    }
+
+    /// A block of the client's, as C's `malloc`.
+    #[inline(always)]
+    pub fn malloc(&self, bytes: usize) -> *mut u8 {
+        if bytes <= SMALL {
+            let block = self.pop(Class::Client, bytes.div_ceil(GRAIN));
+            if !block.is_null() {
+                return block.cast();
+            }
+        }
+        self.malloc_slow(bytes)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn malloc_slow(&self, bytes: usize) -> *mut u8 {
+        self.alloc_class(bytes, GRAIN, false, Class::Client)
+    }
+
+    /// As C's `calloc`.
+    pub fn calloc(&self, count: usize, bytes: usize) -> *mut u8 {
+        match count.checked_mul(bytes) {
+            Some(bytes) => self.alloc_class(bytes, GRAIN, true, Class::Client),
+            None => self.no_memory(),
+        }
+    }
+
+    /// A block of `bytes` at a multiple of `align`, a power of two, in the account `class`; cleared where `zeroed`.
+    pub fn alloc_class(&self, bytes: usize, align: usize, zeroed: bool, class: Class) -> *mut u8 {
+        debug_assert!(align.is_power_of_two());
+        let bin = if align <= GRAIN {
+            (bytes <= LARGEST).then(|| bin_of(bytes))
+        } else {
+            bin_aligned(bytes, align)
+        };
+        let Some(bin) = bin else {
+            return self.large(bytes, align, zeroed, class);
+        };
+        let mut block = self.pop(class, bin);
+        if block.is_null() {
+            block = self.block_slow(class, bin.max(1)).cast();
+        }
+        let block = block.cast::<u8>();
+        if block.is_null() {
+            return self.no_memory();
+        }
+        if zeroed {
+            // SAFETY: inv:alloc.block: the block is the caller's, and at least as large.
+            unsafe { block.write_bytes(0, bytes) };
+        }
+        block
+    }
+
+    /// The fast path of allocation: a block of the current page, or null.
+    #[inline(always)]
+    fn pop(&self, class: Class, bin: usize) -> *mut Block {
+        let words = self.words();
+        let slot = words.slot();
+        let heap = words.get(slot);
+        words.set(slot, &BUSY);
+        // SAFETY: inv:word.never-null.
+        let held = unsafe { &*heap };
+        // SAFETY: inv:heap.holder: the word led to the heap, and is busy now.
+        let block = unsafe { held.pop(class, bin) };
+        words.set(slot, heap);
+        block
+    }
+
+    /// Gives a block back. Keeps errno. A pointer that is no live block is reported, and the process aborts.
+    ///
+    /// # Safety
+    /// `block` is null or a live block of this allocator that nothing uses any more.
+    #[inline(always)]
+    pub unsafe fn free(&self, block: *mut u8) {
+        let offset = block.addr().wrapping_sub(self.region.base().addr());
+        if offset < self.region.size() {
+            let page = self.entry(offset / SLICE);
+            let words = self.words();
+            let slot = words.slot();
+            let heap = words.get(slot);
+            let secret = self.secret();
+            let block = block.cast::<Block>();
+            if core::ptr::eq(page.owner.load(Relaxed), heap)
+                && page.begins_at(offset % SLICE)
+                // SAFETY: inv:page.owner: the slice is a page's, and the offset a block's.
+                && !unsafe { Block::is_sealed(block, secret) }
+            {
+                words.set(slot, &BUSY);
+                // SAFETY: inv:heap.holder: the word led to the heap, and is busy now; the caller gives the block back.
+                let emptied = unsafe { page.push(block, secret) };
+                words.set(slot, heap);
+                if emptied {
+                    self.emptied(page);
+                }
+                return;
+            }
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.free_slow(block) }
+    }
+
+    /// The entry of a slice of the region.
+    #[inline(always)]
+    pub(crate) fn entry(&self, slice: usize) -> &PageEntry {
+        // SAFETY: inv:region.table: every slice of the region has an entry, at least a zeroed one.
+        unsafe { &*self.region.entry(slice) }
+    }
+
+    /// The entry `page` is that of this slice.
+    pub(crate) fn slice_of(&self, page: &PageEntry) -> usize {
+        let start = page.start.load(Relaxed).addr();
+        (start - self.region.base().addr()) / SLICE
+    }
+
+    /// Null, and errno says why.
+    #[cold]
+    pub(crate) fn no_memory(&self) -> *mut u8 {
+        // SAFETY: the function has no precondition.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: the address is that of the running thread's errno.
+        unsafe { errno.write(libc::ENOMEM) };
+        null_mut()
+    }
+}

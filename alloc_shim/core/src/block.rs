@@ -1,0 +1,82 @@
+//! A free block: what its first sixteen bytes say.
+//!
+//! ```text
+//!   0        the next free block, or its number in a list of frees by others
+//!   8        the seal: the secret of the process, mixed with the block's address
+//! ```
+//!
+//! `inv:block.free` A block on a list belongs to whoever holds the list; nobody else writes to it, unless the program
+//! writes to memory that it has freed.
+//!
+//! `inv:block.seal` Blocks on lists bear the seal, and it is wiped from a block before the program gets it. So a block
+//! given back that bears the seal has been freed before, or the program has guessed 64 bits. The second is told from
+//! the first by looking through the lists, so that no program is stopped by chance.
+//!
+//! Absent: encrypted links. A program that writes to freed blocks is not caught by this.
+
+/// The first bytes of a free block.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Block {
+    next: *mut Block,
+    seal: usize,
+}
+
+impl Block {
+    /// The seal of the block at `block` in a process with this secret.
+    #[inline(always)]
+    pub fn seal_of(block: *const Self, secret: usize) -> usize {
+        secret ^ block.addr()
+    }
+
+    /// What comes after the block.
+    ///
+    /// # Safety
+    /// The block is free, and on a list that the caller holds.
+    #[inline(always)]
+    pub unsafe fn next(block: *const Self) -> *mut Self {
+        // SAFETY: inv:block.free.
+        unsafe { (&raw const (*block).next).read() }
+    }
+
+    /// Whether the block bears the seal.
+    ///
+    /// # Safety
+    /// The block lies in memory of a page.
+    #[inline(always)]
+    pub unsafe fn is_sealed(block: *const Self, secret: usize) -> bool {
+        // SAFETY: inv:block.free: the block's memory is readable; what is in it does not matter.
+        let seal = unsafe { (&raw const (*block).seal).read() };
+        seal == Self::seal_of(block, secret)
+    }
+
+    /// Writes the link, and the seal.
+    ///
+    /// # Safety
+    /// The block is the caller's.
+    #[inline(always)]
+    pub unsafe fn set(block: *mut Self, next: *mut Self, secret: usize) {
+        let seal = Self::seal_of(block, secret);
+        // SAFETY: inv:block.free: the block is the caller's.
+        unsafe { block.write(Self { next, seal }) };
+    }
+
+    /// Wipes the seal off.
+    ///
+    /// # Safety
+    /// The block is the caller's.
+    #[inline(always)]
+    pub unsafe fn unseal(block: *mut Self) {
+        // SAFETY: inv:block.free: the block is the caller's.
+        unsafe { (&raw mut (*block).seal).write(0) };
+    }
+
+    /// What comes after the block in a list of frees by others.
+    ///
+    /// # Safety
+    /// The block is free, and on a list that the caller holds.
+    pub unsafe fn link(block: *const Self) -> crate::remote::Link {
+        // SAFETY: inv:block.free.
+        unsafe { Self::next(block) }.addr() as crate::remote::Link
+    }
+}

@@ -1,0 +1,314 @@
+//! Freeing beside the fast path, and what is said of pointers that are no live block.
+//!
+//! `inv:free.verified` A process is stopped for a pointer only when the side table or the page's lists say that no live
+//! block begins there. The seal in a block is the reason to look, never the verdict. (For a page of another thread the
+//! lists may move under the look; what remains is that a program frees a live block of which the second word happens to
+//! be its 64-bit seal, while its page's lists move in the one way that shows it. Such a block is freed all the same when
+//! it is not found.)
+//!
+//! The reports, each one line on standard error before the process aborts:
+//!
+//! ```text
+//! bowline_malloc: free of 0x…: double free of a block of N bytes
+//! bowline_malloc: free of 0x…: inside the block of N bytes at 0x…
+//! bowline_malloc: free of 0x…: not allocated here
+//! ```
+//!
+//! and the same of `realloc` and `malloc_usable_size`.
+
+use crate::account::Class;
+use crate::alloc::Allocator;
+use crate::block::Block;
+use crate::classes::{GRAIN, LARGEST};
+use crate::foreign::Foreign;
+use crate::page::{Kind, Lies, PageEntry};
+use crate::pal::Pal;
+use crate::region::SLICE;
+use crate::report::Line;
+use crate::tls::Words;
+use core::ptr::{self, null_mut};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// What a live block is part of, with its usable size.
+enum Place<'a> {
+    Page(&'a PageEntry, usize),
+    Large(&'a PageEntry, usize),
+    Reserve(usize),
+}
+
+/// Why a pointer is no live block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bad {
+    /// It is outside the region.
+    Foreign,
+    /// Nothing is there.
+    NotAllocated,
+    /// A block of this size was freed.
+    Freed(usize),
+    /// It leads into the block at this address, of this size.
+    Inside(usize, usize),
+}
+
+impl<P: Pal + Words> Allocator<P> {
+    /// Where a block is, as far as the side table knows.
+    fn place(&self, block: *const u8) -> Result<Place<'_>, Bad> {
+        let offset = block.addr().wrapping_sub(self.region.base().addr());
+        if offset >= self.region.size() {
+            return Err(Bad::Foreign);
+        }
+        let slice = offset / SLICE;
+        let entry = self.entry(slice);
+        match entry.kind() {
+            Kind::Page => self.place_in_page(entry, offset % SLICE),
+            Kind::Inside => {
+                let back = entry.slices();
+                let entry = self.entry(slice - back);
+                self.place_in_page(entry, offset % SLICE + back * SLICE)
+            }
+            Kind::Large => match offset % SLICE {
+                0 => Ok(Place::Large(entry, entry.slices() * SLICE)),
+                _ => Err(self.inside_large(entry)),
+            },
+            Kind::Freed if offset % SLICE == 0 => Err(self
+                .large_before(slice)
+                .unwrap_or(Bad::Freed(entry.slices() * SLICE))),
+            Kind::Reserve => match self.size_in_reserve(block) {
+                Some(size) => Ok(Place::Reserve(size)),
+                None => Err(Bad::NotAllocated),
+            },
+            Kind::None | Kind::Freed | Kind::Heaps => {
+                Err(self.large_before(slice).unwrap_or(Bad::NotAllocated))
+            }
+        }
+    }
+
+    fn place_in_page<'a>(&self, page: &'a PageEntry, offset: usize) -> Result<Place<'a>, Bad> {
+        let size = page.shape().size as usize;
+        match page.lies(offset) {
+            Lies::Begins => Ok(Place::Page(page, size)),
+            Lies::Inside(start) => Err(Bad::Inside(
+                page.start.load(Relaxed).addr() + start,
+                size,
+            )),
+            Lies::Beyond => Err(Bad::NotAllocated),
+        }
+    }
+
+    fn inside_large(&self, entry: &PageEntry) -> Bad {
+        Bad::Inside(
+            entry.start.load(Relaxed).addr(),
+            entry.slices() * SLICE,
+        )
+    }
+
+    /// The large block that covers a slice and begins in an earlier one. Slow: only for reports.
+    #[cold]
+    fn large_before(&self, slice: usize) -> Option<Bad> {
+        for first in (0..slice).rev() {
+            let entry = self.entry(first);
+            if entry.kind() == Kind::Large {
+                return (first + entry.slices() > slice).then(|| self.inside_large(entry));
+            }
+        }
+        None
+    }
+
+    /// What is not on the fast path: null, blocks of other threads, of parked pages and of later slices, large ones, and
+    /// pointers that are none of ours.
+    ///
+    /// # Safety
+    /// As for [`Allocator::free`].
+    #[inline(never)]
+    pub(crate) unsafe fn free_slow(&self, block: *mut u8) {
+        if block.is_null() {
+            return;
+        }
+        match self.place(block) {
+            // SAFETY: as the caller says.
+            Ok(Place::Page(page, _)) => unsafe { self.free_in_page(page, block.cast()) },
+            Ok(Place::Large(entry, size)) => {
+                if !self.free_large(entry) {
+                    self.refuse("free", block, Bad::Freed(size));
+                }
+            }
+            // SAFETY: `place` has found the block; the caller gives it back.
+            Ok(Place::Reserve(_)) => unsafe { self.free_in_reserve(block) },
+            Err(Bad::Foreign) => match self.foreign() {
+                // SAFETY: the block is not of this allocator, and the hook is who else there is.
+                Some(foreign) => unsafe { (foreign.free)(block) },
+                None => self.refuse("free", block, Bad::Foreign),
+            },
+            Err(bad) => self.refuse("free", block, bad),
+        }
+    }
+
+    /// Frees a block of a page, of this thread's or of another's.
+    ///
+    /// # Safety
+    /// A block of the page begins there, and the caller gives it back.
+    unsafe fn free_in_page(&self, page: &PageEntry, block: *mut Block) {
+        self.refuse_freed("free", page, block);
+        let secret = self.secret();
+        let busy = self.busy();
+        let home = page.home.load(Relaxed);
+        if !ptr::eq(home, busy.back) {
+            drop(busy);
+            // SAFETY: as the caller says.
+            if unsafe { page.push_remote(block, secret) } {
+                self.post(page);
+            }
+            return;
+        }
+        // SAFETY: inv:heap.forever.
+        let heap = unsafe { &*home };
+        let change = heap.change();
+        // SAFETY: inv:heap.holder: the word led to the heap; the caller gives the block back.
+        let emptied = unsafe { page.push(block, secret) };
+        if heap.is_parked(page) {
+            heap.unpark(page);
+        }
+        drop(change);
+        drop(busy);
+        if emptied {
+            self.emptied(page);
+        }
+    }
+
+    /// Stops the process when a block of a page is free already.
+    fn refuse_freed(&self, what: &str, page: &PageEntry, block: *const Block) {
+        let secret = self.secret();
+        // SAFETY: inv:block.seal: the block lies in the page.
+        if unsafe { Block::is_sealed(block, secret) } && {
+            // A page whose lists move under the look gets a few looks.
+            // SAFETY: inv:page.start: a page whose block the program frees for the first time stays; when it frees it
+            // again, what is read is still memory of the region.
+            (0..3).any(|_| unsafe { page.lists(block, secret) })
+        } {
+            let size = page.shape().size as usize;
+            self.refuse(what, block.cast(), Bad::Freed(size));
+        }
+    }
+
+    /// The usable size of a block; 0 for null.
+    ///
+    /// # Safety
+    /// `block` is null or a live block.
+    pub unsafe fn usable_size(&self, block: *const u8) -> usize {
+        if block.is_null() {
+            return 0;
+        }
+        match self.place(block) {
+            Ok(Place::Page(page, size)) => {
+                self.refuse_freed("malloc_usable_size", page, block.cast());
+                size
+            }
+            Ok(Place::Large(_, size) | Place::Reserve(size)) => size,
+            Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
+                // SAFETY: the block is not of this allocator, and the hook is who else there is.
+                unsafe { (foreign.usable_size)(block) }
+            }
+            Err(bad) => self.refuse("malloc_usable_size", block, bad),
+        }
+    }
+
+    /// As C's `realloc`, glibc's in what the standard leaves open.
+    ///
+    /// # Safety
+    /// `block` is null or a live block; it is no longer one when the result is not null or `bytes` is 0.
+    pub unsafe fn realloc(&self, block: *mut u8, bytes: usize) -> *mut u8 {
+        if block.is_null() {
+            return self.malloc(bytes);
+        }
+        if bytes == 0 {
+            // SAFETY: as the caller says.
+            unsafe { self.free(block) };
+            return null_mut();
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.realloc_class(block, bytes, GRAIN, Class::Client) }
+    }
+
+    /// Makes a block hold `bytes` at a multiple of `align`, in place or by moving it to the account `class`. Null, and
+    /// the block untouched, when there is no memory.
+    ///
+    /// # Safety
+    /// `block` is a live block; it is no longer one when the result is not null.
+    pub unsafe fn realloc_class(
+        &self,
+        block: *mut u8,
+        bytes: usize,
+        align: usize,
+        class: Class,
+    ) -> *mut u8 {
+        let (stays, old) = match self.place(block) {
+            Ok(Place::Page(page, size)) => {
+                self.refuse_freed("realloc", page, block.cast());
+                // A block of which more than half would be idle is given up for a smaller one.
+                (bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN), size)
+            }
+            Ok(Place::Large(entry, size)) => {
+                let fits = isize::try_from(bytes).is_ok() && bytes > LARGEST;
+                (fits && self.resize_large(entry, bytes), size)
+            }
+            Ok(Place::Reserve(size)) => (bytes <= size, size),
+            Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
+                // SAFETY: the block is not of this allocator, and the hook is who else there is.
+                return unsafe { (foreign.realloc)(block, bytes) };
+            }
+            Err(bad) => self.refuse("realloc", block, bad),
+        };
+        if stays && block.addr() % align == 0 {
+            return block;
+        }
+        let moved = self.alloc_class(bytes, align, false, class);
+        if !moved.is_null() {
+            let kept = old.min(bytes);
+            // SAFETY: inv:alloc.block: both blocks are live and at least as large, and they are two.
+            unsafe { moved.copy_from_nonoverlapping(block, kept) };
+            // SAFETY: as the caller says.
+            unsafe { self.free(block) };
+        }
+        moved
+    }
+
+    /// Sets what to do with pointers outside the region.
+    pub fn on_foreign(&self, foreign: &'static Foreign) {
+        self.foreign
+            .store(ptr::from_ref(foreign).cast_mut(), Release);
+    }
+
+    /// What to do with a pointer outside the region.
+    fn foreign(&self) -> Option<&'static Foreign> {
+        let foreign = self.foreign.load(Acquire);
+        // SAFETY: `on_foreign` alone stores here, and what it stores lives for ever.
+        let foreign = unsafe { foreign.as_ref() };
+        if foreign.is_some() {
+            self.counters().foreign_frees.bump();
+        }
+        foreign
+    }
+
+    /// Says what is wrong with a pointer, and ends the process.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, what: &str, block: *const u8, bad: Bad) -> ! {
+        let line = Line::new(what).text(" of ").pointer(block).text(": ");
+        let line = match bad {
+            Bad::Foreign | Bad::NotAllocated => line.text("not allocated here"),
+            Bad::Freed(size) if what == "free" => line
+                .text("double free of a block of ")
+                .decimal(size)
+                .text(" bytes"),
+            Bad::Freed(size) => line
+                .text("a block of ")
+                .decimal(size)
+                .text(" bytes that was freed"),
+            Bad::Inside(start, size) => line
+                .text("inside the block of ")
+                .decimal(size)
+                .text(" bytes at ")
+                .pointer(ptr::without_provenance::<u8>(start)),
+        };
+        line.die(self.region.pal())
+    }
+}

@@ -1,0 +1,112 @@
+//! Large blocks: spans of their own.
+//!
+//! A request for which no class is large enough, or aligned enough, gets whole slices. The block begins where the span
+//! does, so that its address finds its entry; an alignment beyond a slice is the span's.
+//!
+//! `inv:large.holder` Between allocation and free a large block's entry is its user's alone, as the memory is; whoever
+//! turns its kind from LARGE to FREED gives it back, and nobody else does.
+
+use crate::account::Class;
+use crate::alloc::Allocator;
+use crate::page::PageEntry;
+use crate::pal::Pal;
+use crate::region::SLICE;
+use crate::tls::Words;
+
+impl<P: Pal + Words> Allocator<P> {
+    /// A block of whole slices.
+    #[inline(never)]
+    pub(crate) fn large(&self, bytes: usize, align: usize, zeroed: bool, class: Class) -> *mut u8 {
+        if bytes > isize::MAX as usize - align.max(SLICE) {
+            return self.no_memory();
+        }
+        let slices = bytes.div_ceil(SLICE).max(1);
+        let nested = self.is_nested();
+        if !nested {
+            self.do_chores();
+            let watched = class == Class::Client && !self.is_dead();
+            if watched && !self.region.ask(class, slices * SLICE) {
+                return self.no_memory();
+            }
+        }
+        let align = align.div_ceil(SLICE);
+        let mut found = self.large_span(nested, slices, align, class);
+        if found.is_none() && !nested {
+            self.purge();
+            found = self.large_span(nested, slices, align, class);
+        }
+        let Some((block, clean)) = found else {
+            return self.no_memory();
+        };
+        if zeroed && !clean {
+            // SAFETY: inv:alloc.block: the block is the caller's, and at least as large.
+            unsafe { block.write_bytes(0, bytes) };
+        }
+        block
+    }
+
+    /// The block, and whether it is all zero.
+    fn large_span(
+        &self,
+        nested: bool,
+        slices: usize,
+        align: usize,
+        class: Class,
+    ) -> Option<(*mut u8, bool)> {
+        let _busy = self.busy();
+        if nested && self.secret() == 0 || !nested && !self.boot() {
+            return None;
+        }
+        let span = self.take_span(nested, slices, align, class)?;
+        let start = self.region.slice_start(span.first);
+        self.entry(span.first).begin_large(start, slices, class);
+        Some((start, span.zeroed))
+    }
+
+    /// Frees a large block; false when somebody has freed it already.
+    pub(crate) fn free_large(&self, block: &PageEntry) -> bool {
+        if !block.retire_large() {
+            return false;
+        }
+        if self.is_nested() {
+            self.deferred.push(block);
+            self.leave_chore();
+        } else {
+            let _busy = self.busy();
+            let first = self.slice_of(block);
+            self.region.give(first, block.slices(), block.class());
+        }
+        true
+    }
+
+    /// Makes a large block hold `bytes` where it is; false when it cannot.
+    pub(crate) fn resize_large(&self, block: &PageEntry, bytes: usize) -> bool {
+        let (from, to) = (block.slices(), bytes.div_ceil(SLICE).max(1));
+        if from == to {
+            return true;
+        }
+        if self.is_nested() {
+            return to < from;
+        }
+        let class = block.class();
+        let first = self.slice_of(block);
+        if to > from {
+            let watched = class == Class::Client && !self.is_dead();
+            if watched && !self.region.ask(class, (to - from) * SLICE) {
+                return false;
+            }
+        }
+        let _busy = self.busy();
+        if to < from {
+            // First, for afterwards the slices may be somebody's.
+            block.resize_large(to);
+            self.region.shrink(first, from, to, class);
+            return true;
+        }
+        let grown = self.region.grow(first, from, to, class).is_some();
+        if grown {
+            block.resize_large(to);
+        }
+        grown
+    }
+}

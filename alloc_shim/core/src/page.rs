@@ -1,0 +1,437 @@
+//! What the side table says about a slice: nothing, or what begins there.
+//!
+//! ```text
+//!                 begin_page                                   begin_large
+//!    PAGE ◄──────────────────── NONE, FREED ────────────────────────────► LARGE
+//!      │                         ▲      ▲                                   │
+//!      └─────────────────────────┘      └───────────────────────────────────┘
+//!              end (to NONE)                       retire (to FREED)
+//! ```
+//!
+//! A page of several slices marks the others INSIDE, with the way back to the first. A large block does not, for it may
+//! have thousands: an address in its middle finds NONE or FREED, and only the report of a bad free looks further back.
+//! HEAPS and RESERVE are the allocator's own.
+//!
+//! `inv:page.start` A live block's entry does not change its kind, start, class or home until the block is freed; so
+//! whoever owns a block may read them, and the entry of the slice where a block begins is found by arithmetic.
+//!
+//! `inv:page.owner` `owner` is the heap only while the page is in the heap's queue. It is null for a parked page and for
+//! everything else, so that one compare tells the fast path all it needs. `home` is the heap in both cases.
+//!
+//! `inv:page.used` `used` counts the blocks of a page that are not on its own list and have been carved. It is 0 exactly
+//! when nobody outside the heap can name a block of the page, those on the remote list counted as used.
+//!
+//! `inv:page.prefix` Cut off after any store, as a fork in another thread cuts it off, push and pop leave a sound list
+//! and a `used` that is wrong by one at most.
+//!
+//! `inv:page.carved` Blocks up to `carved` bytes have been on a list; no block beyond it is free or live. Carving goes
+//! in steps of a few KiB, so that the memory of a page is touched as it is needed.
+//!
+//! Fields of the first line are written by the heap's holder alone. They are atomics because others read some of them,
+//! as hints or by `inv:page.start`; relaxed loads and stores cost what plain ones do.
+
+use crate::account::Class;
+use crate::block::Block;
+use crate::classes::{CLASSES, GRAIN, SizeClass};
+use crate::heap::Heap;
+use crate::region::SLICE;
+use crate::remote::{Linked, Remote};
+use core::ptr::null_mut;
+use core::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+/// Bytes carved at a time.
+const STEP: usize = 4 << 10;
+
+/// What begins at a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Nothing: free, never taken, or inside a large block.
+    None = 0,
+    /// A page of one size class.
+    Page,
+    /// A later slice of a page.
+    Inside,
+    /// A large block.
+    Large,
+    /// Nothing any more: a large block was freed here.
+    Freed,
+    /// Heaps.
+    Heaps,
+    /// The reserve for signal handlers.
+    Reserve,
+}
+
+/// One entry of the side table. All zero is [`Kind::None`].
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct PageEntry {
+    pub(crate) owner: AtomicPtr<Heap>,
+    pub(crate) free: AtomicPtr<Block>,
+    reciprocal: AtomicU64,
+    pub(crate) used: AtomicU32,
+    carved: AtomicU32,
+    pub(crate) next: AtomicPtr<PageEntry>,
+    pub(crate) prev: AtomicPtr<PageEntry>,
+    pub(crate) start: AtomicPtr<u8>,
+    /// Slices of what begins here; of an inside slice, how many slices back the page begins.
+    slices: AtomicU32,
+    kind: AtomicU8,
+    pub(crate) bin: AtomicU8,
+    class: AtomicU8,
+    zeroed: AtomicU8,
+    // From here on the line of the others.
+    pub(crate) remote: Remote,
+    mail: AtomicPtr<PageEntry>,
+    pub(crate) home: AtomicPtr<Heap>,
+}
+
+const _: () = assert!(size_of::<PageEntry>() == 128);
+const _: () = assert!(core::mem::offset_of!(PageEntry, remote) == 64);
+
+/// The page of a heap that has none of a class: it has no block and never gets one.
+pub static NO_PAGE: PageEntry = PageEntry::new();
+
+impl Linked for PageEntry {
+    fn link(&self) -> &AtomicPtr<Self> {
+        &self.mail
+    }
+}
+
+/// How an offset lies in a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// A block begins there.
+    Begins,
+    /// Inside the block that begins at this offset.
+    Inside(usize),
+    /// No block has ever been there.
+    Beyond,
+}
+
+impl PageEntry {
+    const fn new() -> Self {
+        Self {
+            owner: AtomicPtr::new(null_mut()),
+            free: AtomicPtr::new(null_mut()),
+            reciprocal: AtomicU64::new(0),
+            used: AtomicU32::new(0),
+            carved: AtomicU32::new(0),
+            next: AtomicPtr::new(null_mut()),
+            prev: AtomicPtr::new(null_mut()),
+            start: AtomicPtr::new(null_mut()),
+            slices: AtomicU32::new(0),
+            kind: AtomicU8::new(0),
+            bin: AtomicU8::new(0),
+            class: AtomicU8::new(0),
+            zeroed: AtomicU8::new(0),
+            remote: Remote::new(),
+            mail: AtomicPtr::new(null_mut()),
+            home: AtomicPtr::new(null_mut()),
+        }
+    }
+
+    /// What begins here. Acquire: what `begin_page` and `begin_large` wrote before is seen as well.
+    pub fn kind(&self) -> Kind {
+        match self.kind.load(Acquire) {
+            1 => Kind::Page,
+            2 => Kind::Inside,
+            3 => Kind::Large,
+            4 => Kind::Freed,
+            5 => Kind::Heaps,
+            6 => Kind::Reserve,
+            _ => Kind::None,
+        }
+    }
+
+    fn set_kind(&self, kind: Kind) {
+        self.kind.store(kind as u8, Release);
+    }
+
+    /// The account of what begins here.
+    pub fn class(&self) -> Class {
+        match self.class.load(Relaxed) {
+            0 => Class::Client,
+            _ => Class::Runtime,
+        }
+    }
+
+    /// Slices of what begins here; of an inside slice, how many slices back it begins.
+    pub fn slices(&self) -> usize {
+        self.slices.load(Relaxed) as usize
+    }
+
+    /// The size class of a page.
+    pub fn shape(&self) -> &'static SizeClass {
+        &CLASSES[self.bin.load(Relaxed) as usize]
+    }
+
+    /// Makes this the first entry of a page of `bin`, without a block yet.
+    pub fn begin_page(&self, home: *const Heap, start: *mut u8, bin: usize, class: Class) {
+        self.begin(start, CLASSES[bin].slices as usize, class);
+        self.reciprocal.store(CLASSES[bin].reciprocal, Relaxed);
+        self.free.store(null_mut(), Relaxed);
+        self.used.store(0, Relaxed);
+        self.carved.store(0, Relaxed);
+        self.bin.store(bin as u8, Relaxed);
+        self.remote.reset();
+        self.home.store(home.cast_mut(), Relaxed);
+        self.set_kind(Kind::Page);
+    }
+
+    /// Makes this a later entry of a page, `back` slices after the first.
+    pub fn begin_inside(&self, back: usize) {
+        self.owner.store(null_mut(), Relaxed);
+        self.slices.store(back as u32, Relaxed);
+        self.set_kind(Kind::Inside);
+    }
+
+    /// Makes this the entry of a large block of `slices`.
+    pub fn begin_large(&self, start: *mut u8, slices: usize, class: Class) {
+        self.begin(start, slices, class);
+        self.set_kind(Kind::Large);
+    }
+
+    /// Makes this the entry of memory for the allocator itself.
+    pub fn begin_own(&self, start: *mut u8, kind: Kind) {
+        self.begin(start, 1, Class::Runtime);
+        self.set_kind(kind);
+    }
+
+    fn begin(&self, start: *mut u8, slices: usize, class: Class) {
+        self.owner.store(null_mut(), Relaxed);
+        self.start.store(start, Relaxed);
+        self.slices.store(slices as u32, Relaxed);
+        self.class.store(class as u8, Relaxed);
+    }
+
+    /// The large block has now so many slices.
+    pub fn resize_large(&self, slices: usize) {
+        self.slices.store(slices as u32, Relaxed);
+    }
+
+    /// Nothing begins here any more.
+    pub fn end(&self) {
+        self.owner.store(null_mut(), Relaxed);
+        self.home.store(null_mut(), Relaxed);
+        self.set_kind(Kind::None);
+    }
+
+    /// The large block is freed. False when it was already: of two who free it one is told.
+    pub fn retire_large(&self) -> bool {
+        let (live, freed) = (Kind::Large as u8, Kind::Freed as u8);
+        self.kind
+            .compare_exchange(live, freed, Acquire, Relaxed)
+            .is_ok()
+    }
+
+    /// Whether a block begins at `offset`, below one slice, as far as the fast path wants to know.
+    #[inline(always)]
+    pub fn begins_at(&self, offset: usize) -> bool {
+        let reciprocal = self.reciprocal.load(Relaxed);
+        offset < self.carved.load(Relaxed) as usize
+            && (offset as u64).wrapping_mul(reciprocal) < reciprocal
+    }
+
+    /// How `offset` lies in the page.
+    pub fn lies(&self, offset: usize) -> Lies {
+        if offset >= self.carved.load(Relaxed) as usize {
+            return Lies::Beyond;
+        }
+        match offset % self.shape().size as usize {
+            0 => Lies::Begins,
+            into => Lies::Inside(offset - into),
+        }
+    }
+
+    /// Takes a block off the page's own list; null when there is none.
+    ///
+    /// # Safety
+    /// The caller holds the page's heap, and is busy.
+    #[inline(always)]
+    pub unsafe fn pop(&self) -> *mut Block {
+        let block = self.free.load(Relaxed);
+        if block.is_null() {
+            return block;
+        }
+        // SAFETY: inv:block.free: the caller holds the list.
+        let next = unsafe { Block::next(block) };
+        self.free.store(next, Relaxed);
+        self.used.store(self.used.load(Relaxed) + 1, Relaxed);
+        // SAFETY: inv:block.free: the block is off the list and the caller's.
+        unsafe { Block::unseal(block) };
+        block
+    }
+
+    /// Puts a block back on the page's own list; true when all blocks are there now.
+    ///
+    /// # Safety
+    /// The caller holds the page's heap, is busy, and gives a live block of the page.
+    #[inline(always)]
+    pub unsafe fn push(&self, block: *mut Block, secret: usize) -> bool {
+        // SAFETY: inv:block.free: the program has given the block back.
+        unsafe { Block::set(block, self.free.load(Relaxed), secret) };
+        self.free.store(block, Relaxed);
+        let used = self.used.load(Relaxed).wrapping_sub(1);
+        self.used.store(used, Relaxed);
+        used == 0
+    }
+
+    /// The block with this number in a list of frees by others: its offset in steps of 16 bytes.
+    pub fn block(&self, number: u32) -> *mut Block {
+        let start = self.start.load(Relaxed);
+        start.wrapping_add(number as usize * GRAIN).cast()
+    }
+
+    /// Frees a block from a thread that does not hold the heap; true when the caller must tell the heap.
+    ///
+    /// # Safety
+    /// The caller gives a live block of the page.
+    pub unsafe fn push_remote(&self, block: *mut Block, secret: usize) -> bool {
+        let offset = block.addr() - self.start.load(Relaxed).addr();
+        let link = |next: u32| {
+            let next = core::ptr::without_provenance_mut(next as usize);
+            // SAFETY: inv:block.free: the program has given the block back, and it is on no list yet.
+            unsafe { Block::set(block, next, secret) };
+        };
+        let used = || self.used.load(Relaxed);
+        self.remote.push((offset / GRAIN) as u32, used, link)
+    }
+
+    /// Moves what others have freed to the page's own list.
+    ///
+    /// # Safety
+    /// The caller holds the page's heap, and is busy.
+    pub unsafe fn collect(&self, secret: usize) {
+        let taken = self.remote.take();
+        let mut number = taken.first;
+        for _ in 0..taken.count {
+            let Some(first) = number else {
+                debug_assert!(false, "inv:remote.count");
+                return;
+            };
+            let block = self.block(first);
+            // SAFETY: inv:block.free: the list was taken.
+            number = crate::remote::follow(unsafe { Block::link(block) });
+            // SAFETY: inv:remote.count: blocks of the list are counted as used, so this one is still to be given back.
+            unsafe { self.push(block, secret) };
+        }
+    }
+
+    /// Carves more blocks, so that the page's own list has one; false when the page has no more.
+    ///
+    /// # Safety
+    /// The caller holds the page's heap, and is busy.
+    pub unsafe fn extend(&self, secret: usize) -> bool {
+        let shape = self.shape();
+        let size = shape.size as usize;
+        let from = self.carved.load(Relaxed) as usize;
+        let to = (from + (STEP / size).max(1) * size).min(shape.extent as usize);
+        if from == to {
+            return false;
+        }
+        // Before the blocks are on the list, so that whoever gets one may free it.
+        self.carved.store(to as u32, Relaxed);
+        let mut next = self.free.load(Relaxed);
+        let mut offset = to;
+        while offset > from {
+            offset -= size;
+            let block = self.start.load(Relaxed).wrapping_add(offset).cast();
+            // SAFETY: inv:page.carved: no block has been there.
+            unsafe { Block::set(block, next, secret) };
+            next = block;
+        }
+        self.free.store(next, Relaxed);
+        true
+    }
+
+    /// Counts the page's own list, and from it the blocks in use: after a fork has cut the thread off somewhere.
+    ///
+    /// # Safety
+    /// The caller holds the page's heap, and is busy.
+    pub unsafe fn recount(&self) {
+        let mut free = 0;
+        let mut block = self.free.load(Relaxed);
+        while !block.is_null() {
+            free += 1;
+            // SAFETY: inv:page.prefix: the list is sound, and the caller holds it.
+            block = unsafe { Block::next(block) };
+        }
+        let carved = self.carved.load(Relaxed) / self.shape().size;
+        self.used.store(carved - free, Relaxed);
+    }
+
+    /// Whether the block is on the page's own list or on that of the others.
+    ///
+    /// Exact for the holder of the heap. For anybody else the lists may move under the walk; then what it reads is
+    /// memory of the page all the same, every step is checked for lying in the page and for the seal, before and after
+    /// the link was read, and the walk is bounded.
+    ///
+    /// # Safety
+    /// The entry is that of a page, and cannot be released meanwhile but by a mistake of the program.
+    pub unsafe fn lists(&self, wanted: *const Block, secret: usize) -> bool {
+        let start = self.start.load(Relaxed);
+        let most = self.shape().extent / self.shape().size;
+        let step = |block: *mut Block| {
+            let offset = block.addr().wrapping_sub(start.addr());
+            if !matches!(self.lies(offset), Lies::Begins) {
+                return None;
+            }
+            let block = start.wrapping_add(offset).cast::<Block>();
+            // SAFETY: inv:block.seal: the block lies in the page.
+            unsafe { Block::is_sealed(block, secret) }.then_some(block)
+        };
+        let mut block = self.free.load(Acquire);
+        for _ in 0..most {
+            let Some(here) = step(block) else { break };
+            if here.cast_const() == wanted {
+                return true;
+            }
+            // SAFETY: inv:block.free, or, where the list has moved, only a number that `step` looks at.
+            block = unsafe { Block::next(here) };
+            core::sync::atomic::fence(Acquire);
+            if step(here).is_none() {
+                break;
+            }
+        }
+        let mut number = self.remote.peek().first;
+        for _ in 0..most {
+            let Some(here) = number.and_then(|number| step(self.block(number))) else {
+                break;
+            };
+            if here.cast_const() == wanted {
+                return true;
+            }
+            // SAFETY: as above.
+            number = crate::remote::follow(unsafe { Block::link(here) });
+        }
+        false
+    }
+
+    /// Whether what the entry says holds together. The caller holds the heap.
+    pub fn check(&self, secret: usize) -> bool {
+        let shape = self.shape();
+        let (carved, used) = (self.carved.load(Relaxed), self.used.load(Relaxed));
+        let mut free = 0;
+        let mut block = self.free.load(Relaxed);
+        while !block.is_null() {
+            let offset = block.addr().wrapping_sub(self.start.load(Relaxed).addr());
+            // SAFETY: inv:block.seal: read only where the offset lies in the page.
+            let sealed = || unsafe { Block::is_sealed(block, secret) };
+            if self.lies(offset) != Lies::Begins || !sealed() || free == carved / shape.size {
+                return false;
+            }
+            free += 1;
+            // SAFETY: inv:block.free: the caller holds the list.
+            block = unsafe { Block::next(block) };
+        }
+        carved <= shape.extent
+            && carved % shape.size == 0
+            && used + free == carved / shape.size
+            && self.remote.peek().count <= used
+            && shape.slices as usize * SLICE >= shape.extent as usize
+    }
+}

@@ -1,0 +1,214 @@
+//! Looking after a heap: its mail, its empty pages, and what nested calls have left to do.
+//!
+//! ```text
+//!   free by another thread ──► the page's list ──► the page in the heap's mail (when its note says so)
+//!                                                        │
+//!        the heap's thread, at its next slow path ◄──────┤
+//!        whoever freed, when the heap is nobody's ◄──────┤
+//!        the next slow path of anybody, when that was a signal handler (a chore) ◄─┘
+//! ```
+//!
+//! `inv:tend.release` A page is given back by the holder of its heap, when no block is in use and it is not in the mail or
+//! on its way there. Then nobody can name a block of it, and nobody's push is unfinished (`inv:remote.post`).
+//!
+//! A heap with a thread keeps an empty page of one slice when it is the only page of its class: a program that frees and
+//! allocates one block in turn would otherwise take and give the slice each time. A heap without a thread keeps none.
+
+use crate::alloc::Allocator;
+use crate::heap::{Heap, entry};
+use crate::page::PageEntry;
+use crate::pal::Pal;
+use crate::remote::{Linked, Note};
+use crate::orphans::Call;
+use crate::tls::Words;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
+
+/// Whether a heap keeps an empty page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Empties {
+    /// The only page of a class, if it is small.
+    KeepOne,
+    /// None.
+    Release,
+}
+
+impl<P: Pal + Words> Allocator<P> {
+    /// The fast path has put the last block back on a page.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn emptied(&self, page: &PageEntry) {
+        let busy = self.busy();
+        // A handler may have been here before the thread was busy, and the page may be somebody else's now.
+        if !core::ptr::eq(page.owner.load(Relaxed), busy.back) {
+            return;
+        }
+        // SAFETY: inv:heap.forever.
+        let home = unsafe { &*busy.back };
+        if home.has_only(page) && page.slices() == 1 {
+            return;
+        }
+        let _change = home.change();
+        self.look_at(home, page, Empties::KeepOne);
+    }
+
+    /// Takes what others have freed on a page, and gives the page back if it is empty. The thread is busy, and holds and
+    /// changes the heap.
+    pub(crate) fn look_at(&self, heap: &Heap, page: &PageEntry, empties: Empties) {
+        loop {
+            // SAFETY: inv:heap.holder, as the caller says.
+            unsafe { page.collect(self.secret()) };
+            let empty = page.used.load(Relaxed) == 0 && page.remote.note() != Note::Posted;
+            let kept = || {
+                empties == Empties::KeepOne && page.slices() == 1 && !heap.is_parked(page) && heap.has_only(page)
+            };
+            if empty && !kept() {
+                heap.unlist(page);
+                self.release_page(page);
+                return;
+            }
+            if !heap.is_parked(page) {
+                if page.remote.settle() {
+                    return;
+                }
+            } else if !page.free.load(Relaxed).is_null() {
+                heap.unpark(page);
+            } else if page.remote.want() {
+                return;
+            }
+        }
+    }
+
+    /// Gives the slices of an empty page, in no list, back to the region.
+    fn release_page(&self, page: &PageEntry) {
+        let (first, slices, class) = (self.slice_of(page), page.slices(), page.class());
+        for slice in first..first + slices {
+            self.entry(slice).end();
+        }
+        self.region.give(first, slices, class);
+    }
+
+    /// Looks at the pages in the mail. The thread is busy, and holds and changes the heap.
+    pub(crate) fn read_mail(&self, heap: &Heap, empties: Empties) {
+        if heap.shared.mail.is_empty() {
+            return;
+        }
+        let mut letter = heap.shared.mail.take_all();
+        while let Some(page) = entry(letter) {
+            // Before `receive`, after which it may be posted anew.
+            letter = page.link().load(Relaxed);
+            page.remote.receive();
+            self.look_at(heap, page, empties);
+        }
+    }
+
+    /// Looks at all pages that are in queues. The thread is busy, and holds and changes the heap.
+    pub(crate) fn look_at_all(&self, heap: &Heap) {
+        heap.each_queued(|page| self.look_at(heap, page, Empties::Release));
+    }
+
+    /// Counts anew what a fork may have left miscounted. The thread is busy, and holds and changes the heap.
+    pub(crate) fn freshen(&self, heap: &Heap) {
+        if heap.stale.swap(false, Relaxed) {
+            // SAFETY: inv:heap.holder, as the caller says.
+            heap.each_queued(|page| unsafe { page.recount() });
+            // SAFETY: as above.
+            heap.each_parked(|page| unsafe { page.recount() });
+        }
+    }
+
+    /// Leaves the heap of a thread that ends. The thread is busy.
+    pub(crate) fn leave(&self, heap: &Heap) {
+        heap.shared.tenure.begin_leave();
+        {
+            let _change = heap.change();
+            self.freshen(heap);
+            self.read_mail(heap, Empties::Release);
+            self.look_at_all(heap);
+        }
+        self.counters().heaps_orphaned.bump();
+        self.unowned.fetch_add(1, Relaxed);
+        self.finish(heap);
+    }
+
+    /// Reads a held heap's mail, and leaves the heap when nobody calls any more. The thread is busy.
+    pub(crate) fn finish(&self, heap: &Heap) {
+        loop {
+            {
+                let _change = heap.change();
+                self.freshen(heap);
+                self.read_mail(heap, Empties::Release);
+            }
+            if heap.shared.tenure.finish() {
+                return;
+            }
+        }
+    }
+
+    /// Tells a page's heap of frees.
+    pub(crate) fn post(&self, page: &PageEntry) {
+        // SAFETY: inv:remote.post: until the mail is read the page keeps its heap; inv:heap.forever.
+        let home = unsafe { &*page.home.load(Relaxed) };
+        home.shared.mail.push(page);
+        if self.is_nested() {
+            if home.shared.tenure.call_softly() {
+                self.leave_chore();
+            }
+        } else if home.shared.tenure.call() == Call::Held {
+            let _busy = self.busy();
+            self.finish(home);
+        }
+    }
+
+    /// There is something to do for whoever may wait for locks.
+    pub(crate) fn leave_chore(&self) {
+        self.chores.store(true, SeqCst);
+    }
+
+    /// Does what nested calls have left to do. The thread is not nested.
+    pub(crate) fn do_chores(&self) {
+        if !self.chores.load(Relaxed) {
+            return;
+        }
+        let _busy = self.busy();
+        if !self.chores.swap(false, AcqRel) {
+            return;
+        }
+        let mut letter = self.deferred.take_all();
+        while let Some(large) = entry(letter) {
+            letter = large.link().load(Relaxed);
+            let first = self.slice_of(large);
+            self.region.give(first, large.slices(), large.class());
+        }
+        for heap in self.each_heap() {
+            if !heap.shared.mail.is_empty() && heap.shared.tenure.borrow() {
+                self.finish(heap);
+            }
+        }
+    }
+
+    /// Gives back to the system what is free.
+    pub fn purge(&self) {
+        if self.is_nested() || self.region.base().is_null() {
+            return;
+        }
+        self.do_chores();
+        let _busy = self.busy();
+        let words = self.words();
+        // SAFETY: inv:word.own, inv:heap.forever.
+        if let Some(heap) = unsafe { words.own(words.slot()).as_ref() } {
+            let _change = heap.change();
+            self.read_mail(heap, Empties::Release);
+            self.look_at_all(heap);
+        }
+        for heap in self.each_heap() {
+            if heap.shared.tenure.borrow() {
+                let change = heap.change();
+                self.freshen(heap);
+                self.look_at_all(heap);
+                drop(change);
+                self.finish(heap);
+            }
+        }
+        self.region.purge_all();
+    }
+}

@@ -1,0 +1,260 @@
+//! Threads and their heaps: how a thread gets one, borrows one, and leaves it.
+//!
+//! A thread gets its heap at its first slow path: one whose thread has ended, or a new one. At its end it looks through
+//! its pages once more, gives back the empty ones and leaves the rest, which others go on freeing; they look after it
+//! then ([`crate::tend`]). So a thousand threads one after the other need one heap.
+//!
+//! `inv:threads.heaps` Heaps are cut from slices of their own, are never given back, and are linked before anybody else
+//! can see them.
+//!
+//! Where a handler interrupted the allocator it borrows a heap that nobody holds, for one allocation.
+
+use crate::account::Class;
+use crate::alloc::Allocator;
+use crate::heap::{BUSY, DEAD, EMPTY, Heap};
+use crate::page::Kind;
+use crate::pal::Pal;
+use crate::region::SLICE;
+use crate::tls::Words;
+use core::ptr;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// Where a thread stands on a slow path.
+pub(crate) enum Standing<'a> {
+    /// It has this heap.
+    Home(&'a Heap),
+    /// It has none, and there is no memory for one.
+    Without,
+    /// It has ended.
+    Dead,
+    /// It is inside the allocator already: inv:alloc.nested.
+    Nested,
+}
+
+/// Makes the thread's word BUSY until dropped.
+pub(crate) struct Busy<'a, P: Pal + Words> {
+    words: &'a P,
+    slot: P::Slot,
+    /// What the word was.
+    pub(crate) back: *const Heap,
+}
+
+impl<P: Pal + Words> Drop for Busy<'_, P> {
+    fn drop(&mut self) {
+        self.words.set(self.slot, self.back);
+    }
+}
+
+impl<P: Pal + Words> Allocator<P> {
+    /// Makes the thread busy; what its word was comes back when the result is dropped.
+    pub(crate) fn busy(&self) -> Busy<'_, P> {
+        let words = self.words();
+        let slot = words.slot();
+        let back = words.get(slot);
+        words.set(slot, &BUSY);
+        Busy { words, slot, back }
+    }
+
+    /// Whether the thread is inside the allocator already.
+    pub(crate) fn is_nested(&self) -> bool {
+        let words = self.words();
+        ptr::eq(words.get(words.slot()), &BUSY)
+    }
+
+    /// Whether the thread has ended.
+    pub(crate) fn is_dead(&self) -> bool {
+        let words = self.words();
+        ptr::eq(words.get(words.slot()), &DEAD)
+    }
+
+    /// Where the thread stands; gives it a heap if it may have one and has none.
+    pub(crate) fn standing(&self) -> Standing<'_> {
+        let words = self.words();
+        let slot = words.slot();
+        let word = words.get(slot);
+        if ptr::eq(word, &BUSY) {
+            return Standing::Nested;
+        }
+        if ptr::eq(word, &DEAD) {
+            return Standing::Dead;
+        }
+        if ptr::eq(word, &EMPTY) {
+            return self.settle(slot);
+        }
+        // SAFETY: inv:word.never-null, inv:heap.forever.
+        Standing::Home(unsafe { &*word })
+    }
+
+    /// Gives the thread a heap.
+    fn settle(&self, slot: P::Slot) -> Standing<'_> {
+        let words = self.words();
+        words.set(slot, &BUSY);
+        // SAFETY: inv:word.own, inv:heap.forever.
+        if let Some(own) = unsafe { words.own(slot).as_ref() } {
+            words.set(slot, own);
+            return Standing::Home(own);
+        }
+        let found = if self.boot() { self.obtain() } else { None };
+        let Some(heap) = found else {
+            words.set(slot, &EMPTY);
+            return Standing::Without;
+        };
+        words.set_own(slot, heap);
+        words.set(slot, heap);
+        let hook = self.start_hook.load(Acquire);
+        if !hook.is_null() {
+            // SAFETY: `on_thread_start` alone stores here, and what it stores is such a function.
+            let hook = unsafe { core::mem::transmute::<*mut (), fn()>(hook) };
+            hook();
+        }
+        Standing::Home(heap)
+    }
+
+    /// Makes the region usable. The thread is busy.
+    pub(crate) fn boot(&self) -> bool {
+        if self.secret() != 0 {
+            return true;
+        }
+        if !self.region.boot() {
+            return false;
+        }
+        if let Some(span) = self.region.take(1, 1, Class::Runtime) {
+            let start = self.region.slice_start(span.first);
+            let offset = span.first * SLICE;
+            self.entry(span.first).begin_own(start, Kind::Reserve);
+            if !self.reserve.open(offset) {
+                self.entry(span.first).end();
+                self.region.give(span.first, 1, Class::Runtime);
+            }
+        }
+        // Any number but 0, and the first one stays: blocks may bear it already.
+        let secret = self.region.pal().random() as usize | 1;
+        let _ = self.secret.compare_exchange(0, secret, AcqRel, Acquire);
+        true
+    }
+
+    /// A heap for the thread. It is busy.
+    fn obtain(&self) -> Option<&Heap> {
+        if self.unowned.load(Relaxed) > 0
+            && let Some(heap) = self.find_heap(|heap| heap.shared.tenure.adopt())
+        {
+            self.unowned.fetch_sub(1, Relaxed);
+            self.counters().heaps_adopted.bump();
+            return Some(heap);
+        }
+        let heap = self.make_heap(false)?;
+        heap.shared.tenure.keep();
+        Some(heap)
+    }
+
+    /// A heap that nobody else holds, for a moment. `nested`: inv:alloc.nested.
+    pub(crate) fn borrow(&self, nested: bool) -> Option<&Heap> {
+        self.counters().nested.bump();
+        let found = self.find_heap(|heap| heap.shared.tenure.borrow());
+        found.or_else(|| {
+            let heap = self.make_heap(nested)?;
+            self.unowned.fetch_add(1, Relaxed);
+            Some(heap)
+        })
+    }
+
+    /// The first heap that `take` takes.
+    pub(crate) fn find_heap(&self, take: impl Fn(&Heap) -> bool) -> Option<&Heap> {
+        self.each_heap().find(|heap| take(heap))
+    }
+
+    /// All heaps, newest first.
+    pub(crate) fn each_heap(&self) -> impl Iterator<Item = &Heap> {
+        // SAFETY: inv:threads.heaps, inv:heap.forever.
+        let follow = |heap: *mut Heap| unsafe { heap.as_ref() };
+        let first = follow(self.heaps.load(Acquire));
+        core::iter::successors(first, move |heap| {
+            follow(heap.shared.following.load(Acquire))
+        })
+    }
+
+    /// A new heap, held by the caller.
+    fn make_heap(&self, nested: bool) -> Option<&Heap> {
+        let place = self.heap_place(nested)?;
+        // SAFETY: inv:threads.heaps: the place is large enough, aligned and nobody else's.
+        unsafe { place.write(Heap::new()) };
+        // SAFETY: inv:threads.heaps: just written.
+        let heap = unsafe { &*place };
+        let mut first = self.heaps.load(Relaxed);
+        loop {
+            heap.shared.following.store(first, Relaxed);
+            match self.heaps.compare_exchange_weak(first, place, Release, Relaxed) {
+                Ok(_) => break,
+                Err(now) => first = now,
+            }
+        }
+        self.counters().heaps_created.bump();
+        Some(heap)
+    }
+
+    /// Room for a heap.
+    fn heap_place(&self, nested: bool) -> Option<*mut Heap> {
+        const SIZE: usize = size_of::<Heap>();
+        let base = self.region.base();
+        let mut shelf = self.shelf.load(Acquire);
+        loop {
+            if shelf == 0 {
+                let span = self.take_span(nested, 1, 1, Class::Runtime)?;
+                let start = self.region.slice_start(span.first);
+                self.entry(span.first).begin_own(start, Kind::Heaps);
+                let rest = span.first * SLICE + SIZE;
+                match self.shelf.compare_exchange(0, rest, AcqRel, Acquire) {
+                    Ok(_) => return Some(start.cast()),
+                    Err(now) => {
+                        self.entry(span.first).end();
+                        self.give_slice(nested, span.first);
+                        shelf = now;
+                        continue;
+                    }
+                }
+            }
+            let after = shelf + SIZE;
+            let rest = if after % SLICE + SIZE > SLICE || after % SLICE == 0 {
+                0
+            } else {
+                after
+            };
+            match self.shelf.compare_exchange(shelf, rest, AcqRel, Acquire) {
+                Ok(_) => return Some(base.wrapping_add(shelf).cast()),
+                Err(now) => shelf = now,
+            }
+        }
+    }
+
+    /// Gives a slice of the runtime's back; a nested call that cannot leaves it.
+    fn give_slice(&self, nested: bool, first: usize) {
+        if !nested {
+            self.region.give(first, 1, Class::Runtime);
+        } else if !self.region.give_now(first, 1, Class::Runtime) {
+            let start = self.region.slice_start(first);
+            self.entry(first).begin_large(start, 1, Class::Runtime);
+            self.free_large(self.entry(first));
+        }
+    }
+
+    /// The thread ends.
+    pub fn thread_exit(&self) {
+        let words = self.words();
+        let slot = words.slot();
+        words.set(slot, &BUSY);
+        // SAFETY: inv:word.own, inv:heap.forever.
+        let own = unsafe { words.own(slot).as_ref() };
+        words.set_own(slot, ptr::null());
+        if let Some(heap) = own
+            && !heap.is_changing()
+        {
+            self.leave(heap);
+        }
+        words.set(slot, &DEAD);
+    }
+
+    /// Sets what runs on every thread that gets a heap.
+    pub fn on_thread_start(&self, hook: fn()) {
+        self.start_hook.store(hook as *mut (), Release);
+    }
+}
