@@ -2,10 +2,6 @@
 //! built in release only.
 #![no_std]
 
-use bowline_interpose as _;
+mod panic;
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    // SAFETY: abort may be called anywhere.
-    unsafe { libc::abort() }
-}
+use bowline_interpose as _;

@@ -1,0 +1,75 @@
+//! The start: who wins, what libc is asked to tell, what the environment says.
+//!
+//! `malloc` works before the start: the heap makes itself at its first use, which in a C++ program comes from the
+//! initialiser of libstdc++. The start runs once, on the thread that loads this module, from one of two places:
+//!
+//! ```text
+//!   executable        .preinit_array   before the initialiser of any library
+//!   shared library    .init_array      first of all libraries (`-z initfirst`)
+//! ```
+//!
+//! An executable has both entries; the later one finds the work done. Both come before the initialisers of others
+//! (inv:hooks.first).
+//!
+//! Absent on purpose: anything of std, which nobody has initialised yet.
+
+use crate::winner::{Outcome, decide};
+use crate::{environment, forward, hooks, statistics, table};
+use bowline_alloc::pal::Unix;
+use bowline_alloc::report::Line;
+use bowline_alloc::table::{RegionTable, Winner, install};
+use core::ffi::{c_char, c_int};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// An initialiser: the dynamic linker calls it with the arguments of `main`.
+pub type Initialiser = unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Decides whose `malloc` the process has and does what follows from it; once, however often it is called.
+///
+/// # Safety
+/// For the dynamic linker alone. `environment` is null or an array of C strings that ends with null.
+pub unsafe extern "C" fn start(
+    _: c_int,
+    _: *const *const c_char,
+    environment: *const *const c_char,
+) {
+    if STARTED.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    match decide() {
+        Outcome::Own => {
+            serve(Winner::Own, Some(table::own()));
+            // SAFETY: the caller's word about the array.
+            let settings = unsafe { environment::read(environment) };
+            if settings.stats {
+                statistics::at_exit();
+            }
+        }
+        Outcome::Lost(family, table) => {
+            forward::to(family);
+            let winner = if table.is_some() {
+                Winner::Other
+            } else {
+                Winner::Split
+            };
+            install(winner, table);
+        }
+        Outcome::Unreachable => serve(Winner::Split, None),
+    }
+}
+
+/// This copy's heap is in use: libc must tell of what happens to threads and processes.
+fn serve(winner: Winner, table: Option<&'static RegionTable>) {
+    if !hooks::register() {
+        let line = Line::new("libc refused to tell of forks or of the ends of threads");
+        line.send(&Unix::new());
+    }
+    install(winner, table);
+}
+
+/// 00101 is the first of those that programs may use: initialisers of this module that allocate come later.
+#[used]
+#[unsafe(link_section = ".init_array.00101")]
+static START: Initialiser = start;

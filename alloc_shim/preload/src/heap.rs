@@ -1,0 +1,100 @@
+//! This copy's heap, with C's types.
+
+use bowline_alloc::account::{Class, PressureHook};
+use bowline_alloc::classes::{CLASSES, LARGEST, bin_of};
+use bowline_alloc::figures::Figures;
+use bowline_alloc::global::{self, ALLOCATOR};
+use bowline_alloc::region::SLICE;
+use core::ffi::c_void;
+
+pub(crate) use global::{
+    fork_child, fork_parent, fork_prepare, on_thread_start, purge, thread_exit,
+};
+
+/// `malloc`
+#[inline(always)]
+pub(crate) fn malloc(bytes: usize) -> *mut c_void {
+    global::malloc(bytes).cast()
+}
+
+/// `calloc`
+#[inline(always)]
+pub(crate) fn calloc(count: usize, bytes: usize) -> *mut c_void {
+    global::calloc(count, bytes).cast()
+}
+
+/// A block at a multiple of `align`, a power of two.
+#[inline]
+pub(crate) fn aligned(align: usize, bytes: usize) -> *mut c_void {
+    global::aligned(align, bytes).cast()
+}
+
+/// `realloc`
+///
+/// # Safety
+/// As `realloc` demands.
+#[inline(always)]
+pub(crate) unsafe fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
+    // SAFETY: inv:serve.caller
+    unsafe { global::realloc(block.cast(), bytes) }.cast()
+}
+
+/// `free`
+///
+/// # Safety
+/// As `free` demands.
+#[inline(always)]
+pub(crate) unsafe fn free(block: *mut c_void) {
+    // SAFETY: inv:serve.caller
+    unsafe { global::free(block.cast()) }
+}
+
+/// `malloc_usable_size`
+///
+/// # Safety
+/// As `malloc_usable_size` demands.
+#[inline]
+pub(crate) unsafe fn usable_size(block: *const c_void) -> usize {
+    // SAFETY: inv:serve.caller
+    unsafe { global::usable_size(block.cast()) }
+}
+
+/// The bytes that a block for `bytes` bytes would have.
+pub(crate) fn good_size(bytes: usize) -> usize {
+    if bytes <= LARGEST {
+        CLASSES[bin_of(bytes.max(1))].size as usize
+    } else {
+        bytes.checked_next_multiple_of(SLICE).unwrap_or(bytes)
+    }
+}
+
+/// A block in the account `class`.
+pub(crate) fn alloc_class(bytes: usize, align: usize, zeroed: bool, class: Class) -> *mut c_void {
+    global::alloc_class(bytes, align, zeroed, class).cast()
+}
+
+/// Whether an address lies in this copy's region; false for all before the region is made.
+#[inline]
+pub(crate) fn contains(place: *const c_void) -> bool {
+    ALLOCATOR.region().contains(place.cast())
+}
+
+/// The bytes that an account holds.
+pub(crate) fn live(class: Class) -> usize {
+    ALLOCATOR.region().live(class)
+}
+
+/// All figures.
+pub(crate) fn figures() -> Figures {
+    ALLOCATOR.region().figures()
+}
+
+/// Sets who is asked before the client's account passes the mark.
+pub(crate) fn set_pressure(hook: Option<PressureHook>) {
+    ALLOCATOR.region().set_pressure(hook);
+}
+
+/// Sets the mark.
+pub(crate) fn set_mark(bytes: usize) {
+    ALLOCATOR.region().set_mark(bytes);
+}

@@ -1,0 +1,139 @@
+//! Whose `malloc` this process has.
+//!
+//! The dynamic linker decides it: the executable's, then a preload's, then that of the first library that has
+//! one, never that of a library opened later. What it decided is found out by asking the one who matters: libc
+//! itself is made to allocate (`strdup`), and either the block lies in this copy's region or it does not.
+//! Comparing `dlsym(RTLD_DEFAULT, "malloc")` with one's own `malloc` would answer another question: in a shared
+//! library both are whatever the linker chose, and under `RTLD_DEEPBIND` that is this copy for its own library
+//! and another for everybody else.
+//!
+//! `inv:winner.search` The winner's functions are looked up as the executable would bind them (or, in a namespace of
+//! `dlmopen`, as this namespace would), passing over this copy's own: so they are what callers would have found
+//! if this copy were not there.
+//!
+//! `inv:winner.table` A region table is trusted only if it lies in the module that the winner's `malloc` lies in, and
+//! says that it has the version and the size that are known here.
+//!
+//! Where the system refuses to reserve a region there is no block for libc, and the answer is "elsewhere" as well: the process
+//! goes on with the `malloc` that it would have had without this copy, after the heap's line about the refusal.
+//!
+//! Absent on purpose: a guess. Where the winner cannot be found this copy serves what it is asked for, and says
+//! `Split`.
+
+use crate::forward::Family;
+use crate::heap;
+use crate::module::{self, Module};
+use bowline_alloc::table::RegionTable;
+use core::ffi::{CStr, c_void};
+use core::mem::transmute_copy;
+
+/// What the probe found.
+pub(crate) enum Outcome {
+    /// This copy's `malloc` is the process's.
+    Own,
+    /// Another one's is; its region's table, if it is a copy of this allocator.
+    Lost(Family, Option<&'static RegionTable>),
+    /// Another one's is, and its functions cannot be found.
+    Unreachable,
+}
+
+/// Asks libc where it allocates, and finds the winner's functions if that is elsewhere.
+pub(crate) fn decide() -> Outcome {
+    // SAFETY: a C string; the copy is freed below.
+    let probe = unsafe { libc::strdup(c"".as_ptr()) };
+    if heap::contains(probe.cast_const().cast()) {
+        // SAFETY: the block lies in this region, so `malloc` of this copy gave it, just now.
+        unsafe { heap::free(probe.cast()) };
+        return Outcome::Own;
+    }
+    let Some(search) = Search::new() else {
+        return Outcome::Unreachable;
+    };
+    let Some(family) = family(&search) else {
+        return Outcome::Unreachable;
+    };
+    // SAFETY: libc took the block from the winner's `malloc`; null is allowed.
+    unsafe { (family.free)(probe.cast()) };
+    let table = table(&search, family.malloc as *const c_void);
+    Outcome::Lost(family, table)
+}
+
+/// Where names are looked up.
+struct Search {
+    /// What passes for "not found": this copy.
+    mine: Module,
+    handles: [*mut c_void; 3],
+}
+
+impl Search {
+    fn new() -> Option<Search> {
+        let mine = module::mine()?;
+        // SAFETY: no name: the executable, which is loaded. The handle is never closed, nor need it be.
+        let executable = unsafe { libc::dlopen(core::ptr::null(), libc::RTLD_LAZY) };
+        // In another namespace the executable's functions belong to another libc, with another heap.
+        let (default, next) = (libc::RTLD_DEFAULT, libc::RTLD_NEXT);
+        let handles = if mine.is_in_first_namespace() && !executable.is_null() {
+            [executable, default, next]
+        } else {
+            [default, next, next]
+        };
+        Some(Search { mine, handles })
+    }
+
+    /// The first function of this name that is not this copy's.
+    fn find(&self, name: &CStr) -> Option<*const c_void> {
+        self.handles.iter().find_map(|handle| {
+            // SAFETY: the handle is open or one of libc's constants, the name a C string.
+            let found = unsafe { libc::dlsym(*handle, name.as_ptr()) }.cast_const();
+            let stranger = !found.is_null() && module::of(found)? != self.mine;
+            stranger.then_some(found)
+        })
+    }
+
+    /// The first function of this name that is not this copy's, as a function of type `F`.
+    ///
+    /// # Safety
+    /// `F` is the type of the functions of this name.
+    unsafe fn function<F: Copy>(&self, name: &CStr) -> Option<F> {
+        const { assert!(size_of::<F>() == size_of::<*const c_void>()) };
+        let found = self.find(name)?;
+        // SAFETY: an address that is not null and a function of that type, as the caller says.
+        Some(unsafe { transmute_copy::<*const c_void, F>(&found) })
+    }
+}
+
+/// The winner's family. Each name has the one type that its manual page gives it.
+fn family(search: &Search) -> Option<Family> {
+    macro_rules! function {
+        ($name:literal) => {
+            // SAFETY: the field has the type that the manual page of this name gives.
+            unsafe { search.function($name) }
+        };
+    }
+    Some(Family {
+        malloc: function!(c"malloc")?,
+        free: function!(c"free")?,
+        calloc: function!(c"calloc")?,
+        realloc: function!(c"realloc")?,
+        memalign: function!(c"memalign").or(function!(c"aligned_alloc")),
+        usable_size: function!(c"malloc_usable_size"),
+        mallopt: function!(c"mallopt"),
+        mallinfo: function!(c"mallinfo"),
+        mallinfo2: function!(c"mallinfo2"),
+        malloc_trim: function!(c"malloc_trim"),
+        malloc_stats: function!(c"malloc_stats"),
+        malloc_info: function!(c"malloc_info"),
+    })
+}
+
+/// The table of the winner's region, if it has one.
+fn table(search: &Search, malloc: *const c_void) -> Option<&'static RegionTable> {
+    let found = search.find(c"bowline_region_v1")?;
+    if module::of(found)? != module::of(malloc)? {
+        return None;
+    }
+    // SAFETY: inv:winner.table: version and size stand first in every version, and a module that has `malloc`
+    // for the whole process is not unloaded.
+    let table = unsafe { &*found.cast::<RegionTable>() };
+    table.is_usable().then_some(table)
+}

@@ -1,0 +1,80 @@
+//! A program that is the allocator: for libc, for Rust, for libraries that it opens, and for a copy of the
+//! library that is preloaded into it.
+
+mod support;
+
+use bowline_alloc::table::{Winner, current, winner};
+use std::ffi::{CString, c_void};
+use support::{Run, library, texts};
+
+bowline_interpose::executable!();
+
+/// Whether a block lies in this program's region.
+fn in_region<T>(block: *const T) -> bool {
+    let table = current().expect("this program's table");
+    (table.contains)(block.cast())
+}
+
+#[test]
+fn libc_allocates_in_the_region() {
+    assert_eq!(winner(), Winner::Own);
+    // SAFETY: a C string.
+    let copy = unsafe { libc::strdup(c"hello".as_ptr()) };
+    assert!(in_region(copy));
+    // SAFETY: `strdup` gave it.
+    unsafe { libc::free(copy.cast()) };
+}
+
+#[test]
+fn rust_allocates_in_an_account_of_its_own() {
+    let table = current().expect("this program's table");
+    let before = ((table.live_bytes)(0), (table.live_bytes)(1));
+    let block = vec![1u8; 50 << 20];
+    let after = ((table.live_bytes)(0), (table.live_bytes)(1));
+    assert!(in_region(block.as_ptr()));
+    assert!(after.1 >= before.1 + (50 << 20), "{before:?} {after:?}");
+    // Other tests run beside this one.
+    assert!(after.0 < before.0 + (50 << 20), "{before:?} {after:?}");
+}
+
+/// Where the module is loaded that this address lies in.
+fn module(address: *const c_void) -> Option<*mut c_void> {
+    // SAFETY: a structure of numbers and pointers, which may be zero.
+    let mut info = unsafe { std::mem::zeroed::<libc::Dl_info>() };
+    // SAFETY: any address may be asked for; the answer has room.
+    let found = unsafe { libc::dladdr(address, &mut info) };
+    (found != 0).then_some(info.dli_fbase)
+}
+
+#[test]
+fn every_name_is_exported() {
+    static HERE: u8 = 0;
+    let this = module((&raw const HERE).cast());
+    for name in bowline_interpose::EXPORTS.lines() {
+        let c_name = CString::new(name).expect("no NUL in a name");
+        // SAFETY: a C string.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c_name.as_ptr()) };
+        assert!(!found.is_null(), "{name} is not exported");
+        assert_eq!(module(found), this, "{name} is another's");
+    }
+}
+
+#[test]
+fn it_stays_the_allocator_when_a_copy_is_preloaded() {
+    let this = std::env::current_exe().expect("this program's path");
+    let mut run = Run::new(&this).preload(library());
+    for test in [
+        "libc_allocates_in_the_region",
+        "rust_allocates_in_an_account_of_its_own",
+        "every_name_is_exported",
+    ] {
+        run = run.arg(test);
+    }
+    let (out, err) = texts(&run.env("BOWLINE_MALLOC_STATS", "1").output());
+    assert!(out.contains("3 passed"), "{out}{err}");
+    // One copy speaks: the one that won.
+    let tables = err
+        .lines()
+        .filter(|line| line.starts_with("bowline_malloc: process "));
+    assert_eq!(tables.count(), 1, "{err}");
+}

@@ -1,0 +1,243 @@
+//! The library as programs meet it: what it exports, what the family and the operators do, whose malloc a process
+//! has, what it says.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{Run, compile, library, texts};
+
+/// The names that `nm` prints for the library, without their versions.
+fn names(flags: &[&str]) -> BTreeSet<String> {
+    let done = Command::new("nm")
+        .args(flags)
+        .arg(library())
+        .output()
+        .expect("nm runs");
+    let (out, err) = texts(&done);
+    assert!(done.status.success(), "{err}");
+    let last = |line: &str| line.split_whitespace().last().map(str::to_owned);
+    out.lines().filter_map(last).collect()
+}
+
+#[test]
+fn exactly_the_family_is_exported() {
+    let expected: BTreeSet<String> = include_str!("../exports.txt")
+        .lines()
+        .map(String::from)
+        .collect();
+    assert_eq!(names(&["-D", "--defined-only"]), expected);
+}
+
+#[test]
+fn nothing_but_libc_is_needed_and_nothing_that_allocates_by_itself() {
+    let family: BTreeSet<&str> = include_str!("../exports.txt").lines().collect();
+    for name in names(&["-D", "--undefined-only"]) {
+        let (name, version) = name.split_once('@').unwrap_or((&name, ""));
+        assert!(!family.contains(name), "{name} is asked of another");
+        // The linker's own references to what profilers define.
+        let weak = [
+            "_ITM_deregisterTMCloneTable",
+            "_ITM_registerTMCloneTable",
+            "__gmon_start__",
+        ];
+        let libc = version.starts_with("GLIBC_") || weak.contains(&name);
+        assert!(
+            libc || name.starts_with("__cxa_finalize"),
+            "{name}@{version} is no function of libc"
+        );
+    }
+}
+
+#[test]
+fn the_family_does_what_its_manuals_say() {
+    let program = compile("family.c", "family", &[&linked()]);
+    let done = Run::new(&program).preload(library()).output();
+    let (out, err) = texts(&done);
+    assert!(done.status.success(), "{}: {out}{err}", done.status);
+    // What malloc_stats wrote.
+    assert!(err.starts_with("Arena 0:\nsystem bytes     = "), "{err}");
+}
+
+/// So that names that libc lacks can be linked against.
+fn linked() -> String {
+    library().display().to_string()
+}
+
+#[test]
+fn the_operators_do_what_the_standard_says() {
+    let program = compile("operators.cc", "operators", &[]);
+    Run::new(&program).preload(library()).succeeds();
+}
+
+#[test]
+fn a_c_program_may_open_a_library_of_c_plus_plus() {
+    let flags = ["-shared", "-fPIC"];
+    let extension = compile("extension.cc", "extension.so", &flags);
+    let program = compile("opens_extension.c", "opens_extension", &[]);
+    Run::new(&program)
+        .preload(library())
+        .arg(&extension)
+        .succeeds();
+}
+
+#[test]
+fn an_operator_without_a_library_to_throw_from_says_so() {
+    let program = compile("no_cpp.c", "no_cpp", &[&linked()]);
+    let (_, err) = texts(&Run::new(&program).preload(library()).output());
+    let line = "bowline_malloc: operator new has no memory for 1152921504606846976 bytes, \
+                and there is no C++ library to throw from\n";
+    assert!(err.starts_with(line), "{err}");
+}
+
+#[test]
+fn the_allocator_is_there_before_main_at_forks_and_thread_ends_and_after_main() {
+    let program = compile("order.c", "order", &[]);
+    Run::new(&program).preload(library()).succeeds();
+}
+
+/// Another copy of the library, and a plugin that is linked with it.
+fn copies() -> (PathBuf, PathBuf) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let copy = folder.join("copy.so");
+    let fresh = folder.join(format!("copy.so.{:?}", std::thread::current().id()));
+    std::fs::copy(library(), &fresh).expect("a copy of the library");
+    std::fs::rename(&fresh, &copy).expect("the copy is in its place");
+    let linked = copy.display().to_string();
+    let flags = [
+        "-shared",
+        "-fPIC",
+        "-DWITH_COPY",
+        "-Wl,--no-as-needed",
+        &linked,
+    ];
+    let plugin = compile("plugin.c", "plugin_with_copy.so", &flags);
+    (copy, plugin)
+}
+
+/// Runs the exchange of blocks in every way that the library can be opened.
+fn exchange(program: &Path, preload: Option<&Path>, plugin: &Path, modes: &[&str], whose: &str) {
+    for mode in modes {
+        let run = match preload {
+            Some(library) => Run::new(program).preload(library),
+            None => Run::new(program),
+        };
+        run.arg(plugin).arg(mode).arg(whose).succeeds();
+    }
+}
+
+#[test]
+fn a_preloaded_copy_serves_libraries_that_are_opened_later() {
+    let program = compile("exchange.c", "exchange", &[]);
+    let plugin = compile("plugin.c", "plugin.so", &["-shared", "-fPIC"]);
+    exchange(
+        &program,
+        Some(library()),
+        &plugin,
+        &["local", "apart"],
+        "own",
+    );
+}
+
+#[test]
+fn a_copy_that_is_opened_later_leads_to_libc() {
+    let program = compile("exchange.c", "exchange", &[]);
+    let (_, plugin) = copies();
+    exchange(
+        &program,
+        None,
+        &plugin,
+        &["local", "deep", "apart"],
+        "other",
+    );
+}
+
+#[test]
+fn a_copy_that_is_opened_later_leads_to_the_one_that_was_preloaded() {
+    let program = compile("exchange.c", "exchange", &[]);
+    let (_, plugin) = copies();
+    exchange(
+        &program,
+        Some(library()),
+        &plugin,
+        &["local", "deep", "apart"],
+        "own",
+    );
+}
+
+#[test]
+fn of_the_libraries_that_a_program_is_linked_with_the_first_wins() {
+    let (copy, plugin) = copies();
+    let copy = copy.display().to_string();
+    let first = compile(
+        "exchange.c",
+        "exchange_first",
+        &["-Wl,--no-as-needed", &copy, "-lc"],
+    );
+    exchange(&first, None, &plugin, &["local", "deep"], "own");
+    let second = compile(
+        "exchange.c",
+        "exchange_second",
+        &["-Wl,--no-as-needed", "-lc", &copy],
+    );
+    exchange(&second, None, &plugin, &["local", "deep"], "other");
+}
+
+#[test]
+fn figures_reach_the_standard_error_that_the_process_began_with() {
+    let program = compile("closes.c", "closes", &[]);
+    let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("closes.txt");
+    let run = Run::new(&program).preload(library()).arg(&other);
+    let (out, err) = texts(&run.env("BOWLINE_MALLOC_STATS", "1").output());
+    assert_eq!(out, "");
+    assert!(err.starts_with("bowline_malloc: process "), "{err}");
+    assert!(
+        err.lines().all(|line| line.starts_with("bowline_malloc: ")),
+        "{err}"
+    );
+    let figure = |name: &str| {
+        let line = err.lines().find(|line| line.ends_with(name));
+        let line = line.unwrap_or_else(|| panic!("no line about {name}: {err}"));
+        line.split_whitespace()
+            .nth(1)
+            .expect("a figure")
+            .parse::<u64>()
+            .expect("a number")
+    };
+    assert!(figure("  client bytes, peak") > 0 && figure("  spans taken") > 0);
+    let text = std::fs::read_to_string(other).expect("the file that took its number");
+    assert_eq!(
+        text, "",
+        "nothing is written to what took the number of standard error"
+    );
+}
+
+#[test]
+fn no_figures_unless_they_are_asked_for() {
+    for setting in [None, Some("0")] {
+        let mut run = Run::new(Path::new("/bin/true")).preload(library());
+        if let Some(value) = setting {
+            run = run.env("BOWLINE_MALLOC_STATS", value);
+        }
+        assert_eq!(texts(&run.output()), (String::new(), String::new()));
+    }
+}
+
+#[test]
+fn settings_that_are_none_are_named_and_do_no_harm() {
+    let run = Run::new(Path::new("/bin/echo"))
+        .preload(library())
+        .arg("hello");
+    let run = run
+        .env("BOWLINE_MALLOC_STAT", "1")
+        .env("BOWLINE_MALLOC_STATS", "yes");
+    let (out, err) = texts(&run.output());
+    assert_eq!(out, "hello\n");
+    let lines: BTreeSet<&str> = err.lines().collect();
+    let expected = BTreeSet::from([
+        "bowline_malloc: no such setting: BOWLINE_MALLOC_STAT=1",
+        "bowline_malloc: neither 0 nor 1: BOWLINE_MALLOC_STATS=yes",
+    ]);
+    assert_eq!(lines, expected);
+}
