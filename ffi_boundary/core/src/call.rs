@@ -226,7 +226,6 @@ fn convert_arguments(
                 pinned[i] = body;
                 object::bytes_address(body).expose_provenance() as u64
             }
-            Way::Callback(_) if v == Value::FALSE => 0,
             Way::Callback(plan) => {
                 if !host.is_procedure(v) {
                     return Err(wrong());

@@ -143,7 +143,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         Repr::Pointer => match ctype {
             CType::String => "a string or #f",
             CType::Bytevector => "a bytevector",
-            CType::Callback(_) => "a procedure or #f",
+            CType::Callback(_) => "a procedure",
             _ => "a foreign pointer or #f",
         },
     };
@@ -153,6 +153,8 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         CType::Pointer if is(type_id::STRING) => "declare it as `string`",
         CType::Pointer if v.is_procedure() => "declare it as a `callback`",
         CType::Pointer if object::integer(v).is_some() => "use `integer->pointer`",
+        CType::Callback(_) if v == Value::FALSE => "declare it as `pointer` to pass NULL",
+        CType::Callback(_) if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",
         CType::String if is(type_id::BYTEVECTOR) => "declare it as `bytevector`",
         CType::Bytevector if is(type_id::STRING) => "declare it as `string`",
         CType::Bytevector if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",

@@ -159,10 +159,12 @@ fn outer_from_inner() {
     assert_eq!(seen.get(), 40);
 }
 
+/// Only strings and pointers have a NULL; a parameter that may be one is declared as a pointer.
 fn null_callback() {
     let mut toy = Toy::start();
-    let is_null = function("function_is_null", "((callback () void))", "int");
+    let is_null = function("function_is_null", "(pointer)", "int");
     assert_eq!(toy.value(&is_null, &[Value::FALSE]), fix(1));
+    let is_null = function("function_is_null", "((callback () void))", "int");
     let nothing = toy.procedure("nothing", 0, |_, _| Ok(Value::FALSE));
     assert_eq!(toy.value(&is_null, &[nothing]), fix(0));
 }

@@ -84,7 +84,16 @@ fn pointers() {
     );
     assert_eq!(
         told(&mut toy, "(callback () int)", n),
-        "callback: expected a procedure or #f, got 7"
+        "callback: expected a procedure, got 7"
+    );
+    assert_eq!(
+        told(&mut toy, "(callback () int)", Value::FALSE),
+        "callback: expected a procedure, got #f (declare it as `pointer` to pass NULL)"
+    );
+    let v = bowline_ffi::make_pointer(&mut toy.mutator, 16).expect("room");
+    assert_eq!(
+        told(&mut toy, "(callback () int)", v),
+        "callback: expected a procedure, got #<pointer> (declare it as `pointer`)"
     );
 }
 
