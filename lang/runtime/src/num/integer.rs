@@ -24,7 +24,10 @@ pub enum Division {
 /// A division of two integers.
 pub fn divide(which: Division, a: &Number, b: &Number) -> Result<Number, NumError> {
     if let (Number::Real(_), _) | (_, Number::Real(_)) = (a, b) {
-        return divide_real(which, a.to_f64(), b.to_f64());
+        return match (as_double(a), as_double(b)) {
+            (Some(a), Some(b)) => divide_real(which, a, b),
+            _ => divide_mixed(which, a, b),
+        };
     }
     let (x, y) = integers(a, b)?;
     if y.is_zero() {
@@ -42,6 +45,28 @@ pub fn divide(which: Division, a: &Number, b: &Number) -> Result<Number, NumErro
     }))
 }
 
+/// The double that a number is, without rounding.
+fn as_double(n: &Number) -> Option<f64> {
+    match n {
+        Number::Real(x) => Some(*x),
+        Number::Fixnum(n) if n.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => Some(*n as f64),
+        _ => None,
+    }
+}
+
+/// A division of a double and an exact integer that is none: exact, then rounded once.
+fn divide_mixed(which: Division, a: &Number, b: &Number) -> Result<Number, NumError> {
+    let ((x, _), (y, _)) = (exact_integer(a)?, exact_integer(b)?);
+    // An exact zero has no sign.
+    if let Number::Real(zero) = *a
+        && zero == 0.0
+    {
+        return divide_real(which, zero, f64::from(sign(b)));
+    }
+    let exact = divide(which, &Number::from_integer(x), &Number::from_integer(y))?;
+    Ok(Number::Real(exact.to_f64()))
+}
+
 fn divide_real(which: Division, a: f64, b: f64) -> Result<Number, NumError> {
     for x in [a, b] {
         if x.fract() != 0.0 || !x.is_finite() {
@@ -55,6 +80,8 @@ fn divide_real(which: Division, a: f64, b: f64) -> Result<Number, NumError> {
     let r = a % b;
     let adjust = r != 0.0 && (r < 0.0) != (b < 0.0);
     Ok(Number::Real(match which {
+        // The difference of equal zeros is positive.
+        Division::TruncateQuotient | Division::FloorQuotient if a == 0.0 => a / b,
         Division::TruncateQuotient => ((a - r) / b).trunc(),
         Division::TruncateRemainder => r,
         Division::FloorQuotient => {
