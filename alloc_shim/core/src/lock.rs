@@ -61,7 +61,7 @@ impl<T> Lock<T> {
     /// The value, if it is free now.
     #[inline]
     pub fn try_lock<'a, P: Pal>(&'a self, pal: &'a P) -> Option<Guard<'a, T, P>> {
-        self.grab().then_some(Guard { lock: self, pal })
+        self.grab().then(|| Guard { lock: self, pal })
     }
 
     /// Takes the lock without a guard: before `fork`, to be released in another function.

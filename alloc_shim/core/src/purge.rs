@@ -75,8 +75,7 @@ impl<P: Pal> Region<P> {
         {
             drop(inner);
             let purged = self.forget(first, len);
-            inner = self.lock();
-            self.arrive(&mut inner, first, purged);
+            inner = self.end_purge(first, purged);
             if !purged {
                 return;
             }
@@ -98,26 +97,26 @@ impl<P: Pal> Region<P> {
 
     /// In a forked child: purges what the threads that are gone were purging.
     pub(crate) fn purge_left(&self) {
-        loop {
-            let mut inner = self.lock();
-            if !inner.index.is_leaving() {
-                return;
-            }
-            let Some((first, len)) = self.spans(&mut inner).leaving() else {
-                return;
-            };
+        let mut inner = self.lock();
+        while inner.index.is_leaving()
+            && let Some((first, len)) = self.spans(&mut inner).leaving()
+        {
+            drop(inner);
             let purged = self.forget(first, len);
-            self.arrive(&mut inner, first, purged);
+            inner = self.end_purge(first, purged);
         }
     }
 
-    fn arrive(&self, inner: &mut Inner, first: u32, purged: bool) {
+    /// Takes the lock and lets a span arrive; whoever waits for that is woken.
+    pub(crate) fn end_purge(&self, first: u32, purged: bool) -> Guard<'_, Inner, P> {
+        let mut inner = self.lock();
         let now = self.now();
-        self.spans(inner).arrive(first, purged, now);
+        self.spans(&mut inner).arrive(first, purged, now);
         self.arrivals.fetch_add(1, Ordering::Relaxed);
         for _ in 0..inner.waiting {
             self.pal().wake(&self.arrivals);
         }
+        inner
     }
 
     /// Gives the memory of a leaving span back.

@@ -161,14 +161,9 @@ impl<P: Pal> Region<P> {
     /// Takes `slices` slices in a row, at a multiple of `align_slices` (a power of two) slices in the address space. `None`:
     /// the region is full, or the system refuses memory.
     pub fn take(&self, slices: usize, align_slices: usize, class: Class) -> Option<Span> {
-        let want = self.want(slices, align_slices)?;
-        let mut inner = self.lock();
-        if let Some(span) = self.take_in(&mut inner, want, class, false) {
-            self.purge_due(inner);
-            return Some(span);
-        }
-        drop(inner);
-        let span = self.take_thoroughly(want, class);
+        let span = self
+            .want(slices, align_slices)
+            .and_then(|want| self.take_wanted(want, class));
         if span.is_none() {
             self.counters.refusals.bump();
         }
@@ -332,6 +327,17 @@ impl<P: Pal> Region<P> {
             align: u32::try_from(align_slices).ok()?,
             origin: (self.base().addr() / SLICE) as u32,
         })
+    }
+
+    fn take_wanted(&self, want: Want, class: Class) -> Option<Span> {
+        let mut inner = self.lock();
+        let span = self.take_in(&mut inner, want, class, false);
+        if span.is_none() {
+            drop(inner);
+            return self.take_thoroughly(want, class);
+        }
+        self.purge_due(inner);
+        span
     }
 
     /// Takes after all that is free has been made one and the searches leave nothing out.

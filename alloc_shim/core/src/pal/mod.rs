@@ -14,12 +14,12 @@
 
 use crate::sync::AtomicU32;
 
-#[cfg(any(test, loom))]
+#[cfg(test)]
 mod model;
 #[cfg(not(loom))]
 mod unix;
 
-#[cfg(any(test, loom))]
+#[cfg(test)]
 pub use model::Model;
 #[cfg(not(loom))]
 pub use unix::Unix;

@@ -17,33 +17,41 @@ const JUNK: u8 = 0xa5;
 /// The base of a region is a multiple of this; a reservation deliberately is not.
 const ALIGN: usize = 64 << 10;
 
-/// Lets a number of calls succeed and refuses those after it.
-#[derive(Debug)]
-pub struct Fault(AtomicUsize);
+/// Lets a number of calls succeed and refuses some of those after it.
+#[derive(Debug, Default)]
+pub struct Fault {
+    passes: AtomicUsize,
+    refusals: AtomicUsize,
+}
 
 impl Fault {
-    const NEVER: usize = usize::MAX;
-
-    fn new() -> Self {
-        Fault(AtomicUsize::new(Self::NEVER))
+    fn set(&self, passes: usize, refusals: usize) {
+        self.passes.store(passes, Ordering::Relaxed);
+        self.refusals.store(refusals, Ordering::Relaxed);
     }
 
-    /// Refuses after `calls` more calls.
+    /// Refuses every call after some more.
     pub fn after(&self, calls: usize) {
-        self.0.store(calls, Ordering::Relaxed);
+        self.set(calls, usize::MAX);
+    }
+
+    /// Refuses the next call.
+    pub fn once(&self) {
+        self.set(0, 1);
     }
 
     /// Refuses nothing any more.
     pub fn never(&self) {
-        self.after(Self::NEVER);
+        self.set(0, 0);
     }
 
     fn strikes(&self) -> bool {
-        let left = self.0.load(Ordering::Relaxed);
-        if left != Self::NEVER && left != 0 {
-            self.after(left - 1);
-        }
-        left == 0
+        let count_down = |n: usize| n.checked_sub(1);
+        let update = |word: &AtomicUsize| {
+            word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down)
+                .is_ok()
+        };
+        !update(&self.passes) && update(&self.refusals)
     }
 }
 
@@ -131,9 +139,9 @@ impl Model {
             sleepers: Mutex::new(()),
             alarm: Condvar::new(),
             written: Mutex::new(Vec::new()),
-            reserve: Fault::new(),
-            commit: Fault::new(),
-            purge: Fault::new(),
+            reserve: Fault::default(),
+            commit: Fault::default(),
+            purge: Fault::default(),
         }
     }
 
