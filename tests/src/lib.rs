@@ -1,11 +1,15 @@
 //! Whole-system tests: what a user of the built products sees.
 //!
-//! The tests are the targets under `tests/`; what they run lies in `lang/`. This library holds the
-//! text format of those cases, so that every target reads the same one.
+//! The tests are the targets under `tests/`; what they run lies in `lang/` and `malloc/`. This
+//! library holds what more than one of them needs: the text format of the language's cases, and
+//! processes, folders, C programs and mallocs to run.
 //!
 //! Absent on purpose: anything that links the runtime. The products are run as processes.
 
 #![forbid(unsafe_code)]
 
 pub mod case;
+pub mod compiler;
+pub mod malloc;
 pub mod process;
+pub mod scratch;

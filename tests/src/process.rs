@@ -1,13 +1,16 @@
 //! Running a product as a process: with a limit of time, its output caught.
 //!
 //! Output goes to files, so that a process which writes more than a pipe holds never blocks.
+//! A process is the leader of a group, and when its time is over the whole group is killed: what it
+//! started does not outlive it.
 //!
 //! Absent on purpose: retries. A case that fails now and then is a bug.
 
 use std::fs::File;
 use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a process did.
@@ -15,12 +18,26 @@ use std::time::{Duration, Instant};
 pub struct Outcome {
     /// Its status; `None` when a signal ended it.
     pub exit: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
     /// Its output, bytes that are no UTF-8 replaced.
     pub stdout: String,
     /// Its diagnostics, likewise.
     pub stderr: String,
     /// Whether it was killed because the time was over.
     pub timed_out: bool,
+}
+
+impl Outcome {
+    /// How it ended, in words.
+    pub fn ending(&self) -> String {
+        match (self.timed_out, self.exit, self.signal) {
+            (true, ..) => "not done in time".to_owned(),
+            (false, Some(status), _) => format!("status {status}"),
+            (false, None, Some(signal)) => format!("signal {signal}"),
+            (false, None, None) => "an unknown status".to_owned(),
+        }
+    }
 }
 
 /// The product `name` beside the running test executable: `target/PROFILE/NAME`.
@@ -42,6 +59,14 @@ pub fn product(name: &str) -> Result<PathBuf, String> {
     ))
 }
 
+/// The program `name` on the search path.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}
+
 /// Runs `command` in `folder` with this input, for at most `limit`.
 pub fn run(
     command: &mut Command,
@@ -56,6 +81,7 @@ pub fn run(
         .stdin(File::open(place(".stdin"))?)
         .stdout(Stdio::from(File::create(place(".stdout"))?))
         .stderr(Stdio::from(File::create(place(".stderr"))?))
+        .process_group(0)
         .spawn()?;
     let start = Instant::now();
     let mut timed_out = false;
@@ -65,7 +91,7 @@ pub fn run(
         }
         if start.elapsed() > limit {
             timed_out = true;
-            child.kill()?;
+            kill_group(&mut child)?;
             break child.wait()?;
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -75,8 +101,60 @@ pub fn run(
     };
     Ok(Outcome {
         exit: status.code(),
+        signal: status.signal(),
         stdout: text(".stdout")?,
         stderr: text(".stderr")?,
         timed_out,
     })
+}
+
+/// The standard library kills single processes only; every shell kills groups.
+fn kill_group(child: &mut Child) -> io::Result<()> {
+    let group = format!("kill -KILL -{}", child.id());
+    Command::new("sh").args(["-c", &group]).status()?;
+    child.kill()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, run};
+    use crate::scratch::Scratch;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn endings_are_told_apart() {
+        let folder = Scratch::new("endings").expect("a folder");
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            run(&mut command, folder.path(), "in", Duration::from_secs(1)).expect("sh runs")
+        };
+        let outcome = shell("cat; echo err >&2; exit 3");
+        assert_eq!(
+            (outcome.stdout.as_str(), outcome.stderr.as_str()),
+            ("in", "err\n")
+        );
+        assert_eq!(outcome.ending(), "status 3");
+        assert_eq!(shell("kill -9 $$").ending(), "signal 9");
+        assert_eq!(shell("sleep 9").ending(), "not done in time");
+    }
+
+    #[test]
+    fn a_limit_ends_the_whole_group() {
+        let folder = Scratch::new("group").expect("a folder");
+        let mut command = Command::new("sh");
+        command.args(["-c", "(sleep 2; echo late > late) & wait"]);
+        let begin = Instant::now();
+        let outcome = run(&mut command, folder.path(), "", Duration::from_millis(200)).expect("sh");
+        assert!(outcome.timed_out && begin.elapsed() < Duration::from_secs(2));
+        std::thread::sleep(Duration::from_millis(2500));
+        assert!(!folder.path().join("late").exists());
+    }
+
+    #[test]
+    fn programs_are_found() {
+        assert!(find("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(find("no-such-program-anywhere"), None);
+    }
 }

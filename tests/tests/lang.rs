@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bowline_tests::case::Case;
 use bowline_tests::process;
+use bowline_tests::scratch::Scratch;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// A mode's name and its flags.
@@ -69,11 +70,13 @@ fn check(
     if !case.modes.is_empty() && !case.modes.iter().any(|wanted| wanted == mode) {
         return Ok(());
     }
-    let folder = Scratch::new(file, mode)?;
-    std::fs::write(folder.0.join("main.scm"), &case.source)?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let scratch = Scratch::new(&format!("{name}-{mode}"))?;
+    let folder = scratch.path();
+    std::fs::write(folder.join("main.scm"), &case.source)?;
     for (name, body) in &case.files {
-        let path = folder.0.join(name);
-        std::fs::create_dir_all(path.parent().unwrap_or(&folder.0))?;
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
         std::fs::write(path, body)?;
     }
     let mut command = Command::new(binary);
@@ -82,7 +85,7 @@ fn check(
         None => command.arg("run").args(flags).args(&case.flags),
     };
     command.arg("main.scm").args(&case.args);
-    let outcome = process::run(&mut command, &folder.0, &case.stdin, LIMIT)?;
+    let outcome = process::run(&mut command, folder, &case.stdin, LIMIT)?;
     if outcome.timed_out {
         return Err(format!("not done after {} s", LIMIT.as_secs()).into());
     }
@@ -102,25 +105,5 @@ fn check(
     match complaints.is_empty() {
         true => Ok(()),
         false => Err(complaints.join("\n").into()),
-    }
-}
-
-/// A folder of the case's own, gone when the case is done.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(file: &Path, mode: &str) -> std::io::Result<Scratch> {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let unique = format!("bowline-{}-{name}-{mode}", std::process::id());
-        let folder = std::env::temp_dir().join(unique);
-        std::fs::create_dir_all(&folder)?;
-        Ok(Scratch(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left in the system's temporary folder harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,0 +1,112 @@
+/* A storm of signals whose handlers allocate, resize and free, while every thread is inside malloc.
+ * Handlers interrupt each other; handlers and threads free each other's blocks; every block's
+ * contents are checked. POSIX does not promise that this works. This malloc does.
+ *
+ * A deadlock ends in the alarm; that handlers did interrupt malloc is counted and required.
+ */
+#include "common.h"
+#include <sys/time.h>
+
+enum { THREADS = 4, SLOTS = 256, SECONDS = 3, STACK = 64 << 10 };
+
+static struct block *slots[SLOTS];
+static pthread_t threads[THREADS];
+static int stop, running;
+static unsigned long handled, inside_malloc, nested;
+static __thread volatile sig_atomic_t in_malloc; /* glibc says that malloc calls nobody */
+static __thread int depth;
+static __thread uint64_t handler_random;
+
+static size_t handler_size(uint64_t *random) {
+    size_t size = random_size(random);
+    return size > 100000 ? size * 4 : size; /* some of them have spans of their own */
+}
+
+static void handler(int number) {
+    (void)number;
+    int saved = errno;
+    errno = 4242;
+    __atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
+    if (in_malloc) __atomic_add_fetch(&inside_malloc, 1, __ATOMIC_RELAXED);
+    if (depth++) __atomic_add_fetch(&nested, 1, __ATOMIC_RELAXED);
+    uint64_t random = handler_random ^ (uint64_t)(uintptr_t)&random;
+    struct block *block = block_new(handler_size(&random), (uint32_t)next_random(&random));
+    block_free(slot_swap(&slots[next_random(&random) % SLOTS], block));
+    block = slot_swap(&slots[next_random(&random) % SLOTS], NULL);
+    if (block) block = block_resize(block, handler_size(&random));
+    struct block *zeroed = (struct block *)calloc(3, 50);
+    REQUIRE(zeroed && zeroed->size == 0 && zeroed->seed == 0);
+    free(zeroed);
+    block_free(block);
+    REQUIRE(errno == 4242);
+    handler_random = random + 1;
+    depth--;
+    errno = saved;
+}
+
+static void *work(void *argument) {
+    /* Handlers on a stack of their own: nothing may depend on where the stack is. */
+    stack_t alternative = {.ss_sp = malloc(STACK), .ss_flags = 0, .ss_size = STACK};
+    if ((uintptr_t)argument % 2) REQUIRE(sigaltstack(&alternative, NULL) == 0);
+    uint64_t random = (uint64_t)(uintptr_t)argument * 0x51ed27;
+    handler_random = random;
+    __atomic_add_fetch(&running, 1, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        size_t at = next_random(&random) % SLOTS;
+        size_t first = random_size(&random), second = random_size(&random);
+        in_malloc = 1;
+        struct block *block = (struct block *)malloc(sizeof *block + first);
+        in_malloc = 0;
+        REQUIRE(block != NULL);
+        block->size = (uint32_t)first;
+        block->seed = (uint32_t)next_random(&random);
+        fill(block + 1, first, block->seed);
+        if (random & 1 << 20) block = block_resize(block, second);
+        block = slot_swap(&slots[at], block);
+        if (block) block_check(block);
+        void *brief[32];
+        in_malloc = 1;
+        free(block);
+        for (int i = 0; i < 32; i++) brief[i] = malloc(first % 2000 + (size_t)i * 16);
+        for (int i = 0; i < 32; i++) free(brief[i * 7 % 32]);
+        in_malloc = 0;
+    }
+    /* Stays until nobody can send it signals any more. */
+    while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) sleep_ms(1);
+    stack_t none = {.ss_sp = NULL, .ss_flags = SS_DISABLE, .ss_size = 0};
+    REQUIRE(sigaltstack(&none, NULL) == 0);
+    free(alternative.ss_sp);
+    return NULL;
+}
+
+int main(void) {
+    alarm(SECONDS * 10);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART | SA_ONSTACK;
+    int numbers[] = {SIGPROF, SIGUSR1, SIGUSR2};
+    for (int i = 0; i < 3; i++) REQUIRE(sigaction(numbers[i], &action, NULL) == 0);
+    for (int i = 0; i < THREADS; i++) threads[i] = thread_start(work, (void *)(uintptr_t)(i + 1));
+    while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) < THREADS) sleep_ms(1);
+    struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+    REQUIRE(setitimer(ITIMER_PROF, &often, NULL) == 0);
+    uint64_t random = 5;
+    for (double end = now() + SECONDS; now() < end;) {
+        for (int i = 0; i < THREADS; i++)
+            REQUIRE(pthread_kill(threads[i], next_random(&random) & 1 ? SIGUSR1 : SIGUSR2) == 0);
+        struct timespec pause = {0, (long)(next_random(&random) % 60000)};
+        nanosleep(&pause, NULL);
+    }
+    REQUIRE(setitimer(ITIMER_PROF, &never, NULL) == 0);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    sleep_ms(50);
+    __atomic_store_n(&stop, 2, __ATOMIC_RELEASE);
+    for (int i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
+    say_number(2, "signals handled", handled);
+    say_number(2, "of them inside malloc or free", inside_malloc);
+    say_number(2, "of them inside another handler", nested);
+    REQUIRE(handled > 2000 && inside_malloc > 200 && nested > 20);
+    for (size_t at = 0; at < SLOTS; at++) block_free(slot_swap(&slots[at], NULL));
+    return done();
+}

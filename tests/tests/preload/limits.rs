@@ -1,0 +1,172 @@
+//! Little memory: the malloc takes what it can get, says NULL and ENOMEM, and goes on.
+//!
+//! Absent on purpose: `vm.overcommit_memory=2`. It is one setting for the whole machine, which no
+//! namespace has for itself; the limit on data pages refuses the same requests.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use bowline_tests::malloc::PREFIX;
+use bowline_tests::process::Outcome;
+use libtest_mimic::{Failed, Trial};
+
+use crate::context::{Context, complaint, expect_served, run, trial};
+
+const MIB: u64 = 1024;
+
+/// Limits on the address space in MiB, how much of it blocks get at least, and whether the program
+/// wants all of it.
+const ADDRESS_SPACE: [(u64, u64, bool); 4] = [
+    (512, 64, true),
+    (1024, 192, true),
+    (4096, 512, false),
+    (16384, 1000, false),
+];
+
+/// Limits on the address space in MiB that no region fits into.
+const TOO_SMALL: [u64; 2] = [40, 120];
+
+/// Limits on data pages in MiB, and how much of it blocks get at least.
+const DATA: [(u64, u64); 3] = [(16, 8), (64, 48), (512, 400)];
+
+/// Where a memory group may be made: somebody must have delegated a folder for it.
+const GROUP: &str = "BOWLINE_TEST_CGROUP";
+
+pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (limit, least, all) in ADDRESS_SPACE {
+        let most = if all { limit } else { 0 };
+        trials.push(trial(
+            context,
+            format!("limits::address_space_{limit}"),
+            move |context, folder| {
+                limited(
+                    context,
+                    folder,
+                    &format!("ulimit -v {}", limit * MIB),
+                    least,
+                    most,
+                )
+            },
+        ));
+    }
+    for limit in TOO_SMALL {
+        trials.push(trial(
+            context,
+            format!("limits::too_small_{limit}"),
+            move |context, folder| too_small(context, folder, limit),
+        ));
+    }
+    for (limit, least) in DATA {
+        trials.push(trial(
+            context,
+            format!("limits::data_{limit}"),
+            move |context, folder| {
+                limited(
+                    context,
+                    folder,
+                    &format!("ulimit -d {}", limit * MIB),
+                    least,
+                    limit,
+                )
+            },
+        ));
+    }
+    trials.push(match std::env::var(GROUP) {
+        Ok(parent) => trial(
+            context,
+            "limits::memory_group".to_owned(),
+            move |context, folder| memory_group(context, folder, Path::new(&parent)),
+        ),
+        Err(_) => Trial::test("limits::memory_group", || Ok(()))
+            .with_kind(format!("skipped: no {GROUP}"))
+            .with_ignored_flag(true),
+    });
+    trials
+}
+
+/// Runs a program under the malloc in a shell that did `first`.
+fn shell(context: &Context, folder: &Path, first: &str, line: &str) -> Result<Outcome, Failed> {
+    let malloc = context.malloc()?;
+    let mut command = Command::new("sh");
+    let script = format!("{first} && exec env LD_PRELOAD=\"$UNDER_TEST\" {line}");
+    command
+        .args(["-c", &script])
+        .env("UNDER_TEST", &malloc.path);
+    if malloc.ours {
+        command.env("BOWLINE_MALLOC_STATS", "1");
+    }
+    run(&mut command, folder)
+}
+
+/// Memory runs out somewhere between `least` and `most` MiB (0: it need not), and comes back.
+fn limited(
+    context: &Context,
+    folder: &Path,
+    first: &str,
+    least: u64,
+    most: u64,
+) -> Result<(), Failed> {
+    let program = context.program("limits.c")?;
+    let line = format!("{} {least} {most}", program.display());
+    let outcome = shell(context, folder, first, &line)?;
+    if outcome.exit != Some(0) || !outcome.stdout.ends_with("done\n") {
+        return Err(complaint(
+            "expected to run out of memory and go on",
+            &outcome,
+        ));
+    }
+    expect_served(context.malloc()?, &outcome, 1)
+}
+
+/// Where there is no room for a region, one line says so, or the program runs all the same.
+fn too_small(context: &Context, folder: &Path, limit: u64) -> Result<(), Failed> {
+    let program = context.program("plain.c")?;
+    let first = format!("ulimit -v {}", limit * MIB);
+    let outcome = shell(context, folder, &first, &program.display().to_string())?;
+    let told: Vec<&str> = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with(PREFIX))
+        .collect();
+    let refused = outcome.exit.is_some_and(|status| status != 0) || outcome.signal == Some(6);
+    if told.len() == 1 && outcome.stderr.lines().count() == 1 && refused {
+        return Ok(());
+    }
+    Err(complaint(
+        "expected one line that says what is missing",
+        &outcome,
+    ))
+}
+
+/// A gigabyte goes through a window of 32 MiB in a group that may have 128 MiB.
+fn memory_group(context: &Context, folder: &Path, parent: &Path) -> Result<(), Failed> {
+    let group = parent.join(format!("bowline-{}", std::process::id()));
+    std::fs::create_dir(&group)?;
+    let result = in_group(context, folder, &group);
+    std::fs::remove_dir(&group)?;
+    result
+}
+
+fn in_group(context: &Context, folder: &Path, group: &Path) -> Result<(), Failed> {
+    let new = group.join("memory.max");
+    let limit = if new.exists() {
+        new
+    } else {
+        group.join("memory.limit_in_bytes")
+    };
+    std::fs::write(limit, "134217728")?;
+    let program = context.program("memory_back.c")?;
+    let first = format!("echo $$ > {}/cgroup.procs", group.display());
+    let outcome = shell(
+        context,
+        folder,
+        &first,
+        &format!("{} steady", program.display()),
+    )?;
+    if outcome.exit != Some(0) || outcome.stdout != "done\n" {
+        return Err(complaint("expected to live in the group", &outcome));
+    }
+    expect_served(context.malloc()?, &outcome, 1)
+}
