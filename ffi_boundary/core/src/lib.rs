@@ -56,7 +56,8 @@ pub use host::{Host, Language, PendingExit};
 pub use library::Library;
 #[cfg(not(loom))]
 pub use object::{
-    make_bytevector, make_flonum, make_integer, make_pointer, make_string, pointer_address,
+    make_bytevector, make_flonum, make_integer, make_pointer, make_pointer_into, make_string,
+    pointer_address,
 };
 #[cfg(not(loom))]
 pub use parse::{MAX_PARAMETERS, TypeExpr};

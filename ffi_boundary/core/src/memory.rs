@@ -45,6 +45,13 @@ pub fn write<L: Language + ?Sized>(
     Ok(())
 }
 
+/// Copies `bytes` to C memory at `address`.
+pub fn copy_in(address: usize, bytes: &[u8]) {
+    let to = std::ptr::with_exposed_provenance_mut::<u8>(address);
+    // SAFETY: the caller says that there is so much C memory; the heap, where `bytes` may be, is none.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+}
+
 fn check(ctype: &CType, address: usize, operation: &'static str) -> Result<(), CallError> {
     if ctype.repr() == Repr::Void || matches!(ctype, CType::Bytevector | CType::Callback(_)) {
         return Err(FfiError::NotInMemory {

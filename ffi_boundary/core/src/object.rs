@@ -150,7 +150,27 @@ pub fn make_pointer(mutator: &mut Mutator, address: usize) -> Result<Value, OutO
     let v = mutator.alloc(foreign_pointer::HEADER, Tag::Object)?;
     set_word(v, foreign_pointer::POINTER, address as u64);
     // SAFETY: `v` is fresh and the value is no pointer.
-    unsafe { access::init(v, foreign_pointer::FINALIZER, Value::FALSE) };
+    unsafe { access::init(v, foreign_pointer::BASE, Value::FALSE) };
+    Ok(v)
+}
+
+/// Makes a pointer into what `base`, a foreign pointer, points to: while it lives so does the one
+/// that `base` was derived from, and with it the C memory.
+pub fn make_pointer_into(
+    mutator: &mut Mutator,
+    base: Value,
+    address: usize,
+) -> Result<Value, OutOfMemory> {
+    debug_assert!(pointer_address(base).is_some());
+    // SAFETY: inv:object.live, inv:object.typed
+    let further = unsafe { access::value(base, foreign_pointer::BASE) };
+    let root = if further.is_pointer() { further } else { base };
+    mutator.push(root);
+    let made = make_pointer(mutator, address);
+    let root = mutator.pop();
+    let v = made?;
+    // SAFETY: `v` is fresh: there was no safepoint since it was allocated.
+    unsafe { access::init(v, foreign_pointer::BASE, root) };
     Ok(v)
 }
 

@@ -57,7 +57,7 @@ impl Mutator {
         // SAFETY: the object is fresh.
         unsafe { access::set_word(owner, foreign_pointer::BYTES, bytes as u64) };
         // SAFETY: the object is fresh.
-        unsafe { access::init(owner, foreign_pointer::FINALIZER, Value::FALSE) };
+        unsafe { access::init(owner, foreign_pointer::BASE, Value::FALSE) };
         let heap = self.heap();
         let charged = bytes.max(1);
         heap.pressure

@@ -13,7 +13,7 @@ use crate::{Header, WORD};
 /// | `WeakPair` | 2 | a weak value, then a strong one |
 /// | `Ephemeron` | 2 | a weak key, then a value that lives while the key does |
 /// | `WeakValues` | words | weak values |
-/// | `Foreign` | 3 | C pointer (raw), bytes it stands for (raw), finalizer (value) |
+/// | `Foreign` | 3 | C pointer (raw), bytes it stands for (raw), base (value) |
 /// | `Continuation` | words | see [`crate::references`]; a stack image, scanned as values |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
@@ -32,7 +32,7 @@ pub enum Shape {
     Ephemeron = 5,
     /// A vector of weak values.
     WeakValues = 6,
-    /// A pointer to C memory with its size and finalizer.
+    /// A pointer to C memory with its size, and what it was derived from.
     Foreign = 7,
     /// A stack segment.
     Continuation = 8,

@@ -113,8 +113,8 @@ pub mod foreign_pointer {
     pub const POINTER: usize = 1;
     /// The bytes of C memory that die with it.
     pub const BYTES: usize = 2;
-    /// Its finalizer, or `#f`.
-    pub const FINALIZER: usize = 3;
+    /// The pointer that it was derived from and keeps alive, or `#f`.
+    pub const BASE: usize = 3;
 }
 
 /// A procedure: tag `Procedure`, shape `Mixed` with one raw word.
@@ -147,6 +147,6 @@ const _: () = {
     use crate::{WORD, object_bytes};
     assert!(object_bytes(string::HEADER) == (string::BODY + 1) * WORD);
     assert!(object_bytes(flonum::HEADER) == 2 * WORD);
-    assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::FINALIZER + 1) * WORD);
+    assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::BASE + 1) * WORD);
     assert!(object_bytes(weak_pair::HEADER) == (weak_pair::CDR + 1) * WORD);
 };

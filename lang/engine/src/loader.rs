@@ -2,7 +2,9 @@
 //!
 //! Absent on purpose: caching. A library is asked for once; the expander remembers what it expanded.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bowline_middle::SourceLoader;
 use bowline_syntax::{SourceId, SourceMap};
@@ -11,14 +13,15 @@ use crate::libraries::{self, Found};
 
 /// The texts, and the directories in which further ones are looked for.
 pub(crate) struct Loader {
-    pub(crate) sources: SourceMap,
+    /// Shared with whoever names places while the program runs.
+    pub(crate) sources: Rc<RefCell<SourceMap>>,
     pub(crate) directories: Vec<PathBuf>,
 }
 
 impl Loader {
     pub(crate) fn new() -> Self {
         Loader {
-            sources: SourceMap::new(),
+            sources: Rc::default(),
             directories: Vec::new(),
         }
     }
@@ -44,17 +47,19 @@ impl Loader {
             let at = error.utf8_error().valid_up_to();
             format!("cannot read {name}: it is not UTF-8 text (at byte {at})")
         })?;
-        Ok((self.sources.add(&name, text.as_str()), text))
+        let id = self.sources.borrow_mut().add(&name, text.as_str());
+        Ok((id, text))
     }
 }
 
 impl SourceLoader for Loader {
     fn library(&mut self, name: &[String]) -> Option<(SourceId, String)> {
         let found = self.find(name)?;
+        let mut sources = self.sources.borrow_mut();
         let id = if found.embedded {
-            self.sources.add_library(&found.name, found.text.as_str())
+            sources.add_library(&found.name, found.text.as_str())
         } else {
-            self.sources.add(&found.name, found.text.as_str())
+            sources.add(&found.name, found.text.as_str())
         };
         Some((id, found.text))
     }
@@ -64,7 +69,7 @@ impl SourceLoader for Loader {
     }
 
     fn include(&mut self, path: &str, from: SourceId) -> Result<(SourceId, String), String> {
-        let includer = PathBuf::from(self.sources.name(from));
+        let includer = PathBuf::from(self.sources.borrow().name(from));
         let beside = includer.parent().unwrap_or(Path::new("")).join(path);
         self.read(&beside)
     }

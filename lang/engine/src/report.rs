@@ -1,22 +1,27 @@
-//! What is said of an object that nobody handled.
+//! What is said of an object that nobody handled, by the program or by a finalizer.
 //!
 //! The place is that of the innermost frame of the user's own code; frames of the standard library
 //! are left out, as they say nothing about the program. The rest of the chain follows as notes, the
 //! innermost caller first; a recursion is one note, without a number: a long chain is cut.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use bowline_layout::Value;
-use bowline_runtime::is_condition;
-use bowline_syntax::{Diagnostic, SourceMap, Span};
-use bowline_vm::{TraceFrame, Vm};
+use bowline_runtime::{Rt, is_condition};
+use bowline_syntax::{Diagnostic, SourceMap, Span, render};
+use bowline_vm::{Reporter, TraceFrame};
+
+use crate::session::tell;
 
 /// The diagnostic for an uncaught object with the chain of calls that raised it.
 pub(crate) fn uncaught(
-    vm: &Vm,
+    rt: &Rt,
     sources: &SourceMap,
     object: Value,
     trace: Vec<TraceFrame>,
 ) -> Diagnostic {
-    let text = vm.rt.describe(object);
+    let text = rt.describe(object);
     let message = if is_condition(object) {
         text
     } else {
@@ -48,5 +53,32 @@ fn caller(frame: &TraceFrame, sources: &SourceMap) -> String {
     match &frame.name {
         Some(name) => format!("called from {name} at {place}"),
         None => format!("called from {place}"),
+    }
+}
+
+/// Tells the user, on standard error, of what happens while a program runs.
+pub(crate) struct Telling {
+    pub(crate) sources: Rc<RefCell<SourceMap>>,
+    pub(crate) color: bool,
+}
+
+impl Reporter for Telling {
+    fn place(&self, span: Span) -> Option<String> {
+        let sources = self.sources.borrow();
+        if sources.is_library(span.source) {
+            return None;
+        }
+        let place = sources.location(span)?;
+        Some(format!("{}:{}", place.file, place.line))
+    }
+
+    fn finalizer_failed(&self, rt: &mut Rt, object: Value, trace: Vec<TraceFrame>) {
+        let sources = self.sources.borrow();
+        let mut diagnostic = uncaught(rt, &sources, object, trace);
+        diagnostic.message.insert_str(0, "in a finalizer: ");
+        let diagnostic = diagnostic.with_note("the program goes on");
+        // What the program printed before comes before.
+        let _ = rt.flush_ports();
+        tell(&render(&[diagnostic], &sources, self.color));
     }
 }

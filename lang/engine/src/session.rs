@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
+use std::rc::Rc;
 
 use bowline_gc::{HeapConfig, HeapError};
 use bowline_middle::core::Unit;
@@ -19,7 +20,7 @@ use bowline_vm::{CompileError, Entry, Exit, Vm};
 
 use crate::libraries;
 use crate::loader::Loader;
-use crate::report;
+use crate::report::{self, Telling};
 
 /// What a session is asked to be.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +76,7 @@ fn primitive_info(rt: &Rt) -> Vec<PrimitiveInfo> {
             min_args: primitive.min,
             max_args: primitive.max,
             inline: InlineOp::by_name(primitive.name),
-            control: matches!(primitive.kind, PrimKind::Control(_)),
+            control: !matches!(primitive.kind, PrimKind::Fn(_)),
         })
         .collect()
 }
@@ -86,9 +87,14 @@ impl Session {
         let heap = bowline_gc::start(options.heap).map_err(StartError::Heap)?;
         let rt = Rt::new(heap, options.arguments).map_err(|_| StartError::OutOfMemory)?;
         let expander = Expander::new(primitive_info(&rt));
-        let vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
+        let mut vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
+        let loader = Loader::new();
+        vm.set_reporter(Rc::new(Telling {
+            sources: Rc::clone(&loader.sources),
+            color: options.color,
+        }));
         Ok(Session {
-            loader: Loader::new(),
+            loader,
             expander,
             vm,
             color: options.color,
@@ -153,7 +159,8 @@ impl Session {
     }
 
     fn refuse(&self, diagnostics: &[Diagnostic]) -> Stop {
-        tell(&render(diagnostics, &self.loader.sources, self.color));
+        let sources = self.loader.sources.borrow();
+        tell(&render(diagnostics, &sources, self.color));
         Stop(FAILED)
     }
 
@@ -170,7 +177,8 @@ impl Session {
             Err(Exit::Uncaught { condition, trace }) => {
                 // What the program printed comes before what is said about its end.
                 let _ = self.flush();
-                let diagnostic = report::uncaught(&self.vm, &self.loader.sources, condition, trace);
+                let sources = self.loader.sources.borrow();
+                let diagnostic = report::uncaught(&self.vm.rt, &sources, condition, trace);
                 Err(self.refuse(&[diagnostic]))
             }
         }

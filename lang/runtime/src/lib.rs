@@ -7,7 +7,7 @@
 //! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only
 //! `unsafe`), `fault` and `primitive` (what a primitive is and returns), `rt` (the runtime of one
 //! thread) with `globals`, `code`, `symbols` and `strings`; then the areas: `num`, `condition`
-//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`; `addresses` and `check` (helpers) and
+//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`, `owners`; `addresses` and `check` (helpers) and
 //! `prims` last.
 //!
 //! Absent on purpose: evaluation, continuations, and every procedure that calls a procedure.
@@ -31,6 +31,7 @@ pub mod num;
     reason = "the one module that reads and writes heap words"
 )]
 pub mod object;
+mod owners;
 pub mod port;
 mod primitive;
 mod prims;
@@ -47,6 +48,7 @@ pub use equal::{equal, eqv};
 pub use fault::{Fault, Result};
 pub use ffi::{FUNCTION_INDEX, FUNCTION_MODE, FUNCTION_NAME, FUNCTION_PREDICATE, Foreign};
 pub use globals::Globals;
+pub use owners::Owners;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
 pub use prims::FEATURES;
 pub use rt::{Args, Rt};

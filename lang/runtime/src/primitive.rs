@@ -21,6 +21,10 @@ pub type PrimFn = fn(&mut Rt, Args) -> Result;
 pub enum PrimKind {
     /// By this function.
     Fn(PrimFn),
+    /// By this function, which makes something that C memory dies with. The engine calls it as a
+    /// procedure, tells it the place of the call ([`crate::Owners::place`]), and when memory has run
+    /// out lets finalizers run and asks it once more.
+    Owner(PrimFn),
     /// By the engine.
     Control(ControlOp),
 }
@@ -58,6 +62,8 @@ pub enum ControlOp {
     Trace,
     /// `(%install-hook! 'name procedure)`
     InstallHook,
+    /// `(%run-finalizers)`: runs those that wait, if they may run now.
+    RunFinalizers,
     /// Never in the table: what the stub of a foreign procedure does.
     ForeignCall,
 }
@@ -92,6 +98,16 @@ pub(crate) const fn rest(name: &'static str, min: u8, f: PrimFn) -> Primitive {
         min,
         max: None,
         kind: PrimKind::Fn(f),
+    }
+}
+
+/// A primitive of `min` to `max` arguments that makes something with C memory.
+pub(crate) const fn owner(name: &'static str, min: u8, max: u8, f: PrimFn) -> Primitive {
+    Primitive {
+        name,
+        min,
+        max: Some(max),
+        kind: PrimKind::Owner(f),
     }
 }
 

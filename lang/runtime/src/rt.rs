@@ -20,6 +20,7 @@ use crate::ffi::Foreign;
 use crate::globals::Globals;
 use crate::kinds;
 use crate::object::{self, CellRoots, Cells};
+use crate::owners::Owners;
 use crate::port::PortTable;
 use crate::primitive::{Primitive, primitives};
 use crate::symbols::{SymbolTable, WellKnown};
@@ -53,6 +54,8 @@ pub struct Rt {
     pub stubs: StubCodes,
     /// Foreign libraries and procedures.
     pub foreign: Foreign,
+    /// Who makes what owns C memory.
+    pub owners: Owners,
     /// The command line: the program's name, then its arguments.
     pub args: Vec<String>,
     /// The table of primitives.
@@ -94,6 +97,7 @@ impl Rt {
             code: CodeTable::default(),
             stubs: StubCodes::default(),
             foreign: Foreign::default(),
+            owners: Owners::default(),
             args,
             primitives: primitives(),
             started: std::time::Instant::now(),

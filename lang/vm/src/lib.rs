@@ -6,7 +6,7 @@
 //!
 //! Reading order: `opcode` (the instruction set), `assembler` and `linker` (two passes), `compile`
 //! (from the intermediate language), `space` and `load` (where code is), `raw` (the only `unsafe`),
-//! `vm` (the engine), `machine` (registers, loop, calls, continuations, faults), `host` (calls from
+//! `reporter` (whom it tells), `vm` (the engine), `machine` (registers, loop, calls, continuations, faults), `host` (calls from
 //! C), `disasm` (the printer).
 
 #![deny(unsafe_code)]
@@ -24,10 +24,12 @@ mod opcode;
     reason = "the one module that reads and writes the stack and code by address"
 )]
 mod raw;
+mod reporter;
 mod space;
 mod vm;
 
 pub use compile::CompileError;
 pub use opcode::{Insn, Op, Operands};
+pub use reporter::Reporter;
 pub use space::TraceFrame;
 pub use vm::{Entry, Exit, Hook, Vm};

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bowline_gc::{FreezeError, Frozen, Mutator};
@@ -19,6 +20,7 @@ use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 use crate::compile::{CompileError, PrimitiveFacts};
 use crate::machine::{Activation, Outcome, Pending, Regs, Start, Stubs};
 use crate::raw::{Limit, Pc, Sp, Stack};
+use crate::reporter::{Nobody, Reporter};
 use crate::space::{CodeSpace, TraceFrame};
 
 /// The machine's own words at the bottom of the value stack (inv:vm.roots).
@@ -27,6 +29,8 @@ use crate::space::{CodeSpace, TraceFrame};
 pub(crate) enum Root {
     /// The dynamic state.
     Dyn,
+    /// The dynamic state that a program starts with.
+    OuterDyn,
     /// The list of active winders.
     Winders,
     /// The library's procedure that raises.
@@ -45,7 +49,7 @@ pub(crate) enum Root {
     Ballast,
 }
 
-const ROOTS: usize = 9;
+const ROOTS: usize = 10;
 
 /// Why a run ended without a value.
 #[derive(Debug)]
@@ -106,6 +110,10 @@ pub struct Vm {
     pub(crate) outcome: Outcome,
     pub(crate) pending: Option<Pending>,
     pub(crate) uncaught_trace: Vec<TraceFrame>,
+    pub(crate) reporter: Rc<dyn Reporter>,
+    /// The numbers of the places that owners were made at, by return address; `None` for those in
+    /// the library.
+    pub(crate) places: HashMap<u64, Option<u32>>,
     /// Full heaps reported since there was ballast last.
     pub(crate) full: u32,
     /// Whether the stack may go beyond its limit, because a full heap is being reported.
@@ -129,7 +137,7 @@ impl Vm {
         rt.stubs = stubs.codes;
         let stack = Stack::new(rt.heap.stack());
         let functions = rt.primitives.iter().map(|p| match p.kind {
-            PrimKind::Fn(f) => f,
+            PrimKind::Fn(f) | PrimKind::Owner(f) => f,
             PrimKind::Control(_) => control_primitive as PrimFn,
         });
         let functions = functions.collect();
@@ -175,10 +183,13 @@ impl Vm {
             outcome: Outcome::Returned,
             pending: None,
             uncaught_trace: Vec::new(),
+            reporter: Rc::new(Nobody),
+            places: HashMap::new(),
             full: 0,
             overdraft: false,
         };
         vm.set_root(Root::Dyn, dynamic);
+        vm.set_root(Root::OuterDyn, dynamic);
         vm.set_root(Root::Winders, Value::NIL);
         vm.take_ballast();
         Ok(vm)
@@ -217,6 +228,11 @@ impl Vm {
                 trace: std::mem::take(&mut self.uncaught_trace),
             }),
         }
+    }
+
+    /// Makes `reporter` the one to ask for places and to tell of what goes on.
+    pub fn set_reporter(&mut self, reporter: Rc<dyn Reporter>) {
+        self.reporter = reporter;
     }
 
     /// Installs a procedure of the library.

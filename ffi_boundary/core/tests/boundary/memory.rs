@@ -1,14 +1,18 @@
 //! C memory, read and written by type.
 
 use crate::toy::{Toy, double, function, integer, read, text};
-use bowline_ffi::{CType, CallError, Repr, make_pointer, memory, pointer_address};
-use bowline_layout::Value;
+use bowline_ffi::{
+    CType, CallError, Repr, make_pointer, make_pointer_into, memory, pointer_address,
+};
+use bowline_gc::{Collect, OwnerLabel};
+use bowline_layout::{Value, weak_pair};
 
 pub(crate) const TRIALS: &[crate::Body] = &[
     ("memory_integers", integers),
     ("memory_others", others),
     ("memory_errors", errors),
     ("out_parameters", out_parameters),
+    ("pointers_into_memory", pointers_into_memory),
 ];
 
 fn error(result: Result<impl std::fmt::Debug, CallError>) -> String {
@@ -118,4 +122,38 @@ fn out_parameters() {
         toy.mutator.pop();
         assert_eq!(integer(back), low, "{name}");
     }
+}
+
+/// A pointer derived from an owner, and one derived from that, keep the owner and not each other.
+fn pointers_into_memory() {
+    let mut toy = Toy::start();
+    let mutator = &mut toy.mutator;
+    let label = OwnerLabel::default();
+    let owner = mutator.foreign_memory(64, true, label).expect("room");
+    let address = pointer_address(owner).expect("a pointer");
+    memory::copy_in(address + 8, b"C text");
+    mutator.push(owner);
+    let first = make_pointer_into(mutator, owner, address + 4).expect("room");
+    mutator.push(first);
+    let second = make_pointer_into(mutator, first, address + 8).expect("room");
+    mutator.push(second);
+    for i in 0..2 {
+        let watched = mutator.get(i);
+        let watch = mutator.weak_pair(watched, Value::NIL).expect("room");
+        mutator.set(i, watch);
+    }
+    let watched = |mutator: &bowline_gc::Mutator, i| {
+        // SAFETY: a weak pair stands there.
+        unsafe { bowline_gc::access::value(mutator.get(i), weak_pair::CAR) }
+    };
+    mutator.collect(Collect::Full);
+    assert_eq!(watched(mutator, 1), Value::BROKEN);
+    let owner = watched(mutator, 0);
+    assert_eq!(pointer_address(owner), Some(address));
+    assert_eq!(pointer_address(mutator.get(2)), Some(address + 8));
+    let byte = memory::read(mutator, &CType::UInt8, address, 8).expect("readable");
+    assert_eq!(integer(byte), i128::from(b'C'));
+    mutator.pop();
+    mutator.collect(Collect::Full);
+    assert_eq!(watched(mutator, 0), Value::BROKEN);
 }

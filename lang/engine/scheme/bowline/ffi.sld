@@ -8,6 +8,7 @@
     define-foreign define-foreign-library
     pointer-ref pointer-set! pointer+ sizeof
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string
+    make-foreign-memory string->pointer attach-finalizer!
     pin! unpin! with-pinned
     make-handle handle-ref handle-free! handle?
     system-error? system-error-number system-error-name system-error-message

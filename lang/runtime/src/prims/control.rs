@@ -23,4 +23,5 @@ pub(super) const TABLE: &[Primitive] = &[
     control("%uncaught", 1, Some(1), ControlOp::Uncaught),
     control("%current-trace", 0, Some(0), ControlOp::Trace),
     control("%install-hook!", 2, Some(2), ControlOp::InstallHook),
+    control("%run-finalizers", 0, Some(0), ControlOp::RunFinalizers),
 ];

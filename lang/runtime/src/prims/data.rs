@@ -365,7 +365,7 @@ impl Primitive {
     /// The code of a primitive that the engine need not carry out itself.
     pub fn function(&self) -> Option<crate::primitive::PrimFn> {
         match self.kind {
-            PrimKind::Fn(f) => Some(f),
+            PrimKind::Fn(f) | PrimKind::Owner(f) => Some(f),
             PrimKind::Control(_) => None,
         }
     }

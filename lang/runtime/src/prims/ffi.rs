@@ -64,7 +64,11 @@ pub(super) const TABLE: &[Primitive] = &[
     row("pointer+", 2, 2, |rt, a| {
         let start = address(rt, a, 0, "pointer+")?;
         let offset = rt.fixnum_arg(a, 1, "pointer+")?;
-        pointer(rt, start.wrapping_add_signed(offset as isize))
+        let there = start.wrapping_add_signed(offset as isize);
+        match rt.arg(a, 0) {
+            Value::FALSE => pointer(rt, there),
+            base => Ok(bowline_ffi::make_pointer_into(&mut rt.heap, base, there)?),
+        }
     }),
     row("pointer->string", 1, 2, pointer_to_string),
     row("%pointer-ref", 2, 3, pointer_ref),

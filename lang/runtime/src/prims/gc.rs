@@ -74,7 +74,12 @@ fn collect(rt: &mut Rt, a: Args) -> Result {
     Ok(Value::UNSPECIFIED)
 }
 
+/// The most labels of owners that `gc-stats` lists.
+const TOP_OWNERS: usize = 20;
+
 fn stats(rt: &mut Rt, _: Args) -> Result {
+    let owners = owners(rt)?;
+    rt.push(owners);
     let s = rt.heap().stats();
     let rows = [
         ("collections", s.collections),
@@ -88,13 +93,40 @@ fn stats(rt: &mut Rt, _: Args) -> Result {
         ("static-bytes", s.static_bytes),
         ("max-pause-ns", s.max_pause_ns),
         ("total-pause-ns", s.total_pause_ns),
+        ("client-bytes", s.client_bytes),
+        ("runtime-bytes", s.runtime_bytes),
+        ("declared-bytes", s.declared_bytes),
+        ("pressure-collections", s.pressure_collections),
+        ("pressure-waits", s.pressure_waits),
+        ("pressure-refusals", s.pressure_refusals),
     ];
-    list_of(rt, rows.len(), |rt, i| {
-        let (name, n) = rows[i];
+    let at = rt.height() - 1;
+    let list = list_of(rt, rows.len() + 2, |rt, i| {
         // Figures are fixnums for the next century; symbols do not move (inv:symbol.boot).
-        let n = rt.make_unsigned(n)?;
+        let (name, v) = match i.checked_sub(rows.len()) {
+            None => (rows[i].0, rt.make_unsigned(rows[i].1)?),
+            Some(0) => ("degraded", Value::bool(s.degraded)),
+            Some(_) => ("owners", rt.at(at)),
+        };
         let name = rt.intern(name);
-        rt.cons(name, n)
+        rt.cons(name, v)
+    })?;
+    rt.truncate(at);
+    Ok(list)
+}
+
+/// `((label count bytes) …)`, those with the most bytes first.
+fn owners(rt: &mut Rt) -> Result {
+    let owners = rt.heap().owners(TOP_OWNERS);
+    list_of(rt, owners.len(), |rt, i| {
+        let owner = &owners[i];
+        let label = rt.make_string(&owner.label)?;
+        rt.push(label);
+        let bytes = rt.make_unsigned(owner.bytes as u64)?;
+        let bytes = rt.cons(bytes, Value::NIL)?;
+        let rest = rt.cons(Value::fixnum(owner.count as i64), bytes)?;
+        let label = rt.pop();
+        rt.cons(label, rest)
     })
 }
 

@@ -13,6 +13,7 @@ mod input;
 mod lists;
 mod numbers;
 mod output;
+mod owners;
 mod strings;
 mod system;
 mod tables;
@@ -43,6 +44,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     tables::TABLE,
     gc::TABLE,
     ffi::TABLE,
+    owners::TABLE,
 ];
 
 /// The fault of a copy whose source is longer than the room after the target's index.

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The last three, in an activation that C entered, become its caller's *pending exit*: they are
-//! resumed where the foreign call returns.
+//! resumed where the foreign call returns. For what they mean in a finalizer see `finalize`.
 
 use bowline_layout::Value;
 
@@ -38,6 +38,8 @@ pub(crate) struct Activation {
     pub(crate) floor: Sp,
     /// The frame of the outer activation that it was entered from.
     pub(crate) caller_fp: Sp,
+    /// Whether the outer activation has nothing to do with it, but for being interrupted.
+    pub(crate) interrupts: bool,
 }
 
 /// How a run of the loop ended.
@@ -73,6 +75,8 @@ pub(crate) enum Start {
     Entry(Pc),
     /// A procedure, on the root stack at the position below its arguments.
     Procedure,
+    /// The same for a finalizer, which interrupts the running activation.
+    Finalizer,
 }
 
 impl Vm {
@@ -98,7 +102,7 @@ impl Vm {
         };
         match start {
             Start::Entry(pc) => r.pc = pc,
-            Start::Procedure => r.enter(base.get(-(n as isize) - 1)),
+            Start::Procedure | Start::Finalizer => r.enter(base.get(-(n as isize) - 1)),
         }
         let outer = self.floor;
         self.floor = floor;
@@ -112,6 +116,7 @@ impl Vm {
             id,
             floor,
             caller_fp: self.caller_fp,
+            interrupts: matches!(start, Start::Finalizer),
         });
         self.outcome = Outcome::Returned;
         self.regs = r;

@@ -13,6 +13,8 @@ use crate::vm::{Root, Vm};
 impl Vm {
     /// Carries out `op`; the number of arguments is right.
     pub(super) fn control(&mut self, mut r: Regs, op: ControlOp) -> Regs {
+        // Nobody wants what it was, so nobody has kept it up to date (inv:vm.publish).
+        r.acc = Value::UNSPECIFIED;
         r.acc = match op {
             ControlOp::Apply => return self.apply(r),
             ControlOp::CallCc => return self.call_cc(r),
@@ -44,6 +46,13 @@ impl Vm {
                 self.set_root(Root::Winders, r.fp.get(0));
                 Value::UNSPECIFIED
             }
+            ControlOp::RunFinalizers => match self.finalize(r) {
+                Ok(done) => {
+                    r = done;
+                    Value::UNSPECIFIED
+                }
+                Err(elsewhere) => return elsewhere,
+            },
             ControlOp::ForeignCall => return self.foreign_call(r),
         };
         r.leave();

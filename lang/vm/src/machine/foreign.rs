@@ -21,7 +21,9 @@ impl Vm {
 
     /// A foreign procedure called with the words of the running frame.
     #[inline(never)]
-    pub(super) fn foreign_call(&mut self, r: Regs) -> Regs {
+    pub(super) fn foreign_call(&mut self, mut r: Regs) -> Regs {
+        // Nobody wants what it was, so nobody has kept it up to date (inv:vm.publish).
+        r.acc = Value::UNSPECIFIED;
         // A callback needs stack of its own; on a half-full one older frames go to the heap first.
         let mut r = match self.make_room(r, self.stack.half()) {
             Ok(r) => r,
@@ -47,7 +49,10 @@ impl Vm {
             Ok(returned) => {
                 self.rt.errno = returned.errno;
                 r.acc = returned.value;
-                self.foreign_returned(r)
+                match self.finalize(r) {
+                    Ok(r) => self.foreign_returned(r),
+                    Err(elsewhere) => elsewhere,
+                }
             }
             Err(CallError::PendingExit) => self.resume_pending(r),
             Err(error) => self.fault(r, error.into()),

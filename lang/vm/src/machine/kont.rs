@@ -253,6 +253,12 @@ impl Vm {
             let message = "a continuation was entered after its C frame returned";
             return self.control_fault(r, message, k);
         }
+        // What a finalizer interrupts goes on when it returns (inv:vm.finalize).
+        let outer = matches!(reach, Reach::Outer);
+        if outer && self.activations.last().is_some_and(|a| a.interrupts) {
+            let message = "a finalizer cannot leave for a continuation of what it interrupts";
+            return self.control_fault(r, message, k);
+        }
         let hook = self.root(Root::Rewind);
         if self.kont_winders(k) != self.root(Root::Winders) && hook.is_procedure() && !wound {
             r.fp.put(0, k);
@@ -261,7 +267,7 @@ impl Vm {
             r.enter(hook);
             return r;
         }
-        if matches!(reach, Reach::Outer) {
+        if outer {
             self.set_root(Root::PendingKont, k);
             self.set_root(Root::PendingValues, list);
             return self.end(r, super::Outcome::Throw);
@@ -295,17 +301,22 @@ impl Vm {
         self.underflow(r)
     }
 
-    /// Makes room for `extra` words, or serves whoever wants the thread.
+    /// Makes room for `extra` words, or serves whoever wants the thread. At a function's entry and at
+    /// a loop's turn, where this is called, nobody wants `acc`.
     #[cold]
     #[inline(never)]
     pub(super) fn room(&mut self, mut r: Regs, extra: usize) -> Regs {
+        // What it was may be out of date (inv:vm.publish).
+        r.acc = Value::UNSPECIFIED;
         if self.limit.get() < self.stack.real_limit() {
             r.sp.put(0, r.closure);
-            r.sp.put(1, r.acc);
-            self.stack.publish(r.sp.at(2));
+            self.stack.publish(r.sp.at(1));
             self.rt.heap.poll();
             r.closure = r.sp.get(0);
-            r.acc = r.sp.get(1);
+            r = match self.finalize(r) {
+                Ok(r) => r,
+                Err(elsewhere) => return elsewhere,
+            };
         }
         if self.has_room(r.sp, extra) {
             return r;

@@ -30,9 +30,11 @@ mod compare;
 mod control;
 mod data;
 mod fault;
+mod finalize;
 mod foreign;
 mod heap;
 mod kont;
+mod owner;
 mod stubs;
 mod trace;
 

@@ -127,6 +127,7 @@ impl Vm {
         }
         match primitive.kind {
             PrimKind::Control(op) => self.control(r, op),
+            PrimKind::Owner(make) => self.make_owner(r, make),
             PrimKind::Fn(_) => {
                 let mut done = self.primitive(r, index, argc);
                 if done.pc == r.pc {

@@ -44,7 +44,7 @@ impl Vm {
         if add(r.pc) {
             let mut fp = r.fp;
             for (at, activation) in self.activations.iter().enumerate().rev() {
-                if !self.each_frame(fp, activation.floor, &mut add) {
+                if !self.each_frame(fp, activation.floor, &mut add) || activation.interrupts {
                     break;
                 }
                 if at > 0 {
@@ -56,7 +56,7 @@ impl Vm {
     }
 
     /// Calls `f` with each return address of one activation.
-    fn each_frame(&self, mut fp: Sp, floor: Sp, f: &mut dyn FnMut(Pc) -> bool) -> bool {
+    pub(super) fn each_frame(&self, mut fp: Sp, floor: Sp, f: &mut dyn FnMut(Pc) -> bool) -> bool {
         while fp > floor {
             if !f(Pc::from_bits(fp.get(-2).bits())) {
                 return false;

@@ -19,7 +19,7 @@ pub(crate) fn table(primitives: &[Primitive]) -> Primitives {
         min_args: p.min,
         max_args: p.max,
         inline: bowline_middle::InlineOp::by_name(p.name),
-        control: matches!(p.kind, PrimKind::Control(_)),
+        control: !matches!(p.kind, PrimKind::Fn(_)),
     };
     Primitives::new(primitives.iter().map(info).collect())
 }

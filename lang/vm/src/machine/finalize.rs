@@ -1,0 +1,116 @@
+//! Finalizers: procedures that are called with the C pointers that they were attached to, once those
+//! are dead.
+//!
+//! inv:vm.finalize — they run where the program itself is between two steps and no C is below: at a
+//! function's entry, at a loop's turn, after a foreign call, and when the program asks. Never inside
+//! a collection, and never while a foreign call is active, whose C code may hold a lock that a
+//! finalizer's foreign call needs; what dies meanwhile waits for its return.
+//!
+//! Each runs as an activation of its own, with the dynamic state that a program starts with: the
+//! handlers and parameters of whatever was interrupted are no concern of a finalizer's. What it raises
+//! and does not handle is told, and then the program goes on; a jump out of it is such an error.
+//! `exit` ends the program.
+//!
+//! Absent on purpose: running those that wait when the program ends (ADR 0020).
+
+use bowline_layout::Value;
+
+use super::{Outcome, Regs, Start};
+use crate::vm::{Root, Vm};
+
+impl Vm {
+    /// Whether there are finalizers to run, and they may run now (inv:vm.finalize).
+    #[inline]
+    pub(super) fn finalizers_wait(&self) -> bool {
+        self.activations.len() == 1 && !self.overdraft && self.rt.heap().finalizable()
+    }
+
+    /// Runs the finalizers that wait, if they may run now. The registers are good afterwards as they
+    /// were before, `acc` included; `Err` if the program is ending instead.
+    #[inline]
+    pub(super) fn finalize(&mut self, r: Regs) -> Result<Regs, Regs> {
+        if self.finalizers_wait() {
+            self.run_finalizers(r)
+        } else {
+            Ok(r)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_finalizers(&mut self, r: Regs) -> Result<Regs, Regs> {
+        let mut r = match self.make_room(r, self.stack.half()) {
+            Ok(r) => r,
+            // A full heap: the program comes first.
+            Err((r, _)) => return Ok(r),
+        };
+        // inv:vm.publish, and what is the program's own.
+        let kept = [
+            r.closure,
+            r.acc,
+            self.root(Root::Dyn),
+            self.root(Root::Winders),
+        ];
+        for (i, v) in kept.into_iter().enumerate() {
+            r.sp.put(i as isize, v);
+        }
+        self.stack.publish(r.sp.at(kept.len() as isize));
+        let errno = self.rt.errno;
+        let outer = std::mem::replace(&mut self.caller_fp, r.fp);
+        self.set_root(Root::Dyn, self.root(Root::OuterDyn));
+        self.set_root(Root::Winders, Value::NIL);
+        let mut quit = None;
+        while quit.is_none()
+            && let Some((pointer, procedure)) = self.rt.heap.next_finalizable()
+        {
+            quit = self.run_finalizer(pointer, procedure);
+        }
+        if self.full > 0 {
+            self.take_ballast();
+        }
+        self.caller_fp = outer;
+        self.rt.errno = errno;
+        r.closure = r.sp.get(0);
+        r.acc = r.sp.get(1);
+        self.set_root(Root::Dyn, r.sp.get(2));
+        self.set_root(Root::Winders, r.sp.get(3));
+        match quit {
+            None => Ok(r),
+            Some(status) => Err(self.quit(r, status)),
+        }
+    }
+
+    /// Calls a finalizer. The result is the status of a program that it ends.
+    fn run_finalizer(&mut self, pointer: Value, procedure: Value) -> Option<i32> {
+        let height = self.rt.height();
+        self.rt.push(procedure);
+        self.rt.push(pointer);
+        let (outcome, _) = self.activate(Start::Finalizer, 1);
+        self.rt.truncate(height);
+        match outcome {
+            // `go_to` has refused a throw, and so it ended with a fault.
+            Outcome::Returned | Outcome::Throw => None,
+            Outcome::Quit(status) => Some(status),
+            Outcome::Uncaught => {
+                let object = self.root(Root::Uncaught);
+                let trace = std::mem::take(&mut self.uncaught_trace);
+                self.reporter.finalizer_failed(&mut self.rt, object, trace);
+                self.set_root(Root::Uncaught, Value::FALSE);
+                None
+            }
+        }
+    }
+
+    /// Ends the program from where it was interrupted, through its own winders.
+    fn quit(&mut self, mut r: Regs, status: i32) -> Regs {
+        let hook = self.root(Root::Exit);
+        if !hook.is_procedure() {
+            return self.end(r, Outcome::Quit(status));
+        }
+        r.push_frame(r.pc);
+        r.fp = r.sp;
+        r.push(Value::fixnum(status.into()));
+        r.enter(hook);
+        r
+    }
+}

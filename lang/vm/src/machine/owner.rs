@@ -1,0 +1,81 @@
+//! Primitives that make something with C memory: where they were called from, and a second attempt
+//! when memory has run out.
+
+use bowline_layout::Value;
+use bowline_runtime::{Args, Fault, PrimFn};
+
+use super::Regs;
+use crate::raw::Pc;
+use crate::vm::Vm;
+
+/// Frames of the library that are looked through for the program's own.
+const DEPTH: usize = 32;
+
+impl Vm {
+    /// Carries out such a primitive with the words of the running frame.
+    pub(super) fn make_owner(&mut self, mut r: Regs, make: PrimFn) -> Regs {
+        self.rt.owners.place = self.place_of_caller(&r);
+        r.acc = Value::UNSPECIFIED;
+        let mut made = self.attempt(&mut r, make);
+        let full = matches!(&made, Err(fault) if matches!(**fault, Fault::OutOfMemory));
+        if full && self.finalizers_wait() {
+            // The collector has done what it can; finalizers may free what it cannot.
+            r = match self.finalize(r) {
+                Ok(r) => r,
+                Err(elsewhere) => return elsewhere,
+            };
+            made = self.attempt(&mut r, make);
+        }
+        match made {
+            Ok(v) => {
+                r.acc = v;
+                r.leave();
+                r
+            }
+            Err(fault) => self.fault(r, fault),
+        }
+    }
+
+    fn attempt(&mut self, r: &mut Regs, make: PrimFn) -> bowline_runtime::Result {
+        let args = Args {
+            base: self.stack.index(r.fp),
+            len: r.argc(),
+        };
+        // inv:vm.publish
+        r.sp.put(0, r.closure);
+        self.stack.publish(r.sp.at(1));
+        let made = make(&mut self.rt, args);
+        r.closure = r.sp.get(0);
+        made
+    }
+
+    /// The number of the place in the program's own text that the running frame was called from; 0
+    /// if there is none near.
+    fn place_of_caller(&mut self, r: &Regs) -> u32 {
+        let caller = r.fp.get(-2).bits();
+        if let Some(&Some(place)) = self.places.get(&caller) {
+            return place;
+        }
+        let mut callers = Vec::new();
+        self.each_frame(r.fp, self.floor, &mut |pc| {
+            callers.push(pc);
+            callers.len() < DEPTH
+        });
+        callers
+            .into_iter()
+            .find_map(|pc| self.place_at(pc))
+            .unwrap_or(0)
+    }
+
+    /// The number of the place behind which `pc` is, if it is in the program's own text.
+    fn place_at(&mut self, pc: Pc) -> Option<u32> {
+        if let Some(&known) = self.places.get(&pc.bits()) {
+            return known;
+        }
+        let frame = self.code.frame(pc);
+        let text = frame.and_then(|frame| self.reporter.place(frame.span));
+        let place = text.map(|text| self.rt.owners.new_place(text));
+        self.places.insert(pc.bits(), place);
+        place
+    }
+}
