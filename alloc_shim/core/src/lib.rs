@@ -22,6 +22,7 @@ pub mod pal;
 
 pub mod lock;
 
+#[cfg(not(loom))]
 pub mod account;
 #[cfg(not(loom))]
 pub mod figures;
@@ -33,6 +34,7 @@ pub mod region;
 pub mod report;
 #[cfg(not(loom))]
 pub mod spans;
+#[cfg(not(loom))]
 pub mod table;
 
 pub mod orphans;
@@ -69,6 +71,7 @@ pub mod foreign;
 #[cfg(not(loom))]
 pub mod global;
 
+#[cfg(not(loom))]
 pub use account::Class;
 #[cfg(not(loom))]
 pub use region::{Region, SLICE};

@@ -15,6 +15,9 @@
 //! Absent on purpose: poisoning (nothing here unwinds in the product), fairness, and a lock that its own holder may take
 //! again: a signal handler uses [`Lock::try_lock`].
 
+#[cfg(test)]
+mod tests;
+
 use crate::pal::Pal;
 use crate::sync::{AtomicU32, Ordering, const_fn, spin};
 use core::cell::UnsafeCell;

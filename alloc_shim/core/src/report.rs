@@ -3,6 +3,9 @@
 //! A line is put together on the stack and written by one system call, so that it can be told from a signal handler, from
 //! within `malloc` and by several threads at once. What does not fit is cut; the newline always fits.
 
+#[cfg(test)]
+mod tests;
+
 use crate::pal::Pal;
 
 /// The longest line, newline included.

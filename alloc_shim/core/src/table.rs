@@ -7,6 +7,9 @@
 //! `inv:table.private` The functions in a table are private to the copy that made it: an exported name would lead back to
 //! whoever won.
 
+#[cfg(test)]
+mod tests;
+
 use crate::account::PressureHook;
 use core::ffi::c_void;
 use core::mem;

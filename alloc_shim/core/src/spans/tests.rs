@@ -1,0 +1,128 @@
+//! The index by itself: bins, and that the check finds what is broken.
+
+use super::find::{Fit, Want};
+use super::{BINS, EXACT, Fault, Index, Kind, Spans, State, Tag, bin_of};
+
+const LOW: u32 = 5;
+
+fn want(len: u32) -> Want {
+    Want {
+        len,
+        align: 1,
+        origin: 0,
+    }
+}
+
+/// Tags for 100 slices, and an index of none of them.
+fn empty() -> (Index, Vec<Tag>) {
+    (Index::new(), vec![Tag::default(); 100])
+}
+
+/// Spans up to slice 45: clean, taken, clean, dirty, taken, dirty, taken, clean.
+fn sample(index: &mut Index, tags: &mut [Tag]) -> u32 {
+    let mut spans = Spans::new(index, tags, LOW);
+    spans.free(5, 40, Kind::Clean, 0);
+    let taken = [(10, 5, 10), (20, 5, 15), (25, 2, 25), (27, 3, 27), (30, 3, 30)];
+    for (start, len, span) in taken {
+        spans.carve(span_before(&spans, span), start, len);
+    }
+    spans.free(20, 5, Kind::Dirty, 1);
+    spans.free(27, 3, Kind::Dirty, 2);
+    45
+}
+
+/// The free span that holds `slice`.
+fn span_before(spans: &Spans<'_>, slice: u32) -> u32 {
+    (LOW..=slice)
+        .rev()
+        .find(|first| spans.at(*first).is_some())
+        .expect("a span")
+}
+
+#[test]
+fn longer_spans_have_later_bins() {
+    let mut last = 0;
+    for len in 1..100_000 {
+        let bin = bin_of(len);
+        assert!(bin == last || bin == last + 1, "at {len}");
+        last = bin;
+    }
+    assert!((1..=EXACT).all(|len| bin_of(len) == len as usize - 1));
+    assert_eq!(bin_of(EXACT + 1), EXACT as usize);
+    assert_eq!(bin_of((1 << 31) - 1), BINS - 1);
+}
+
+#[test]
+fn the_newest_of_a_bin_is_taken_first_and_dirty_before_clean() {
+    let (mut index, mut tags) = empty();
+    sample(&mut index, &mut tags);
+    let spans = Spans::new(&mut index, &mut tags, LOW);
+    assert_eq!(spans.find(want(3), false), Some(Fit { span: 27, start: 27 }));
+    assert_eq!(spans.find(want(4), false), Some(Fit { span: 20, start: 20 }));
+    assert_eq!(spans.find(want(6), false), Some(Fit { span: 33, start: 33 }));
+    assert_eq!(spans.find(want(13), true), None);
+}
+
+#[test]
+fn a_thorough_search_finds_what_a_quick_one_misses() {
+    let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 1000]);
+    let mut spans = Spans::new(&mut index, &mut tags, LOW);
+    spans.free(5, 900, Kind::Clean, 0);
+    let mut at = 5;
+    for len in [35].into_iter().chain([33; 12]) {
+        spans.carve(at, at, len);
+        spans.carve(at + len, at + len, 1);
+        spans.free(at, len, Kind::Dirty, 0);
+        at += len + 1;
+    }
+    assert_eq!(spans.check(905, 0).map(|_| ()), Ok(()));
+    spans.carve(at, at, 905 - at);
+    assert_eq!(spans.find(want(35), false), None);
+    assert_eq!(spans.find(want(35), true), Some(Fit { span: 5, start: 5 }));
+}
+
+#[test]
+fn the_check_counts() {
+    let (mut index, mut tags) = empty();
+    let frontier = sample(&mut index, &mut tags);
+    let totals = Spans::new(&mut index, &mut tags, LOW)
+        .check(frontier, 9)
+        .expect("sound");
+    assert_eq!((totals.taken, totals.dirty, totals.clean), (10, 8, 22));
+}
+
+/// Breaks the sample in one way and gives what the check says.
+fn broken(damage: impl Fn(&mut Index, &mut [Tag])) -> Option<Fault> {
+    let (mut index, mut tags) = empty();
+    let frontier = sample(&mut index, &mut tags);
+    damage(&mut index, &mut tags);
+    Spans::new(&mut index, &mut tags, LOW)
+        .check(frontier, 9)
+        .err()
+}
+
+fn at(slice: u32) -> usize {
+    (slice - LOW) as usize
+}
+
+#[test]
+fn every_damage_is_found() {
+    assert_eq!(broken(|_, _| {}), None);
+    assert_eq!(broken(|_, tags| tags[at(20)].first = 21), Some(Fault::Gap(20)));
+    assert_eq!(broken(|_, tags| tags[at(33)].len = 13), Some(Fault::Gap(33)));
+    assert_eq!(broken(|_, tags| tags[at(24)].len = 4), Some(Fault::Ends(20)));
+    assert_eq!(broken(|_, tags| tags[at(20)].after = 27), Some(Fault::Link(27)));
+    assert_eq!(broken(|_, tags| tags[at(20)].before = 27), Some(Fault::Link(20)));
+    assert_eq!(broken(|_, tags| tags[at(27)].older = 0), Some(Fault::Link(27)));
+    assert_eq!(broken(|_, tags| tags[at(27)].freed = 0), Some(Fault::Age(27)));
+    assert_eq!(broken(|index, _| index.bins[0].filled[0] = 0), Some(Fault::Mark(2)));
+    assert_eq!(broken(|index, _| index.bins[1].slices = 0), Some(Fault::Count(22)));
+    assert_eq!(broken(|index, _| index.bins[0].spans = 1), Some(Fault::Count(2)));
+    assert_eq!(broken(|index, _| index.dirty.oldest = 27), Some(Fault::Link(27)));
+    assert_eq!(broken(|index, _| index.leaving.oldest = 20), Some(Fault::Link(20)));
+    let unmerged = |index: &mut Index, tags: &mut [Tag]| {
+        let mut spans = Spans::new(index, tags, LOW);
+        spans.set(25, 2, State::Dirty);
+    };
+    assert_eq!(broken(unmerged), Some(Fault::Unmerged(25)));
+}
