@@ -1,0 +1,58 @@
+//! Where a check leaves its verdict when it cannot return one: from a forked child, from a function
+//! that runs at exit, or from the process that the check began again.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::Seen;
+use crate::fault::Verdict;
+use crate::recorder::Recorder;
+
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
+
+/// Set in the environment of a check that was begun again.
+const AGAIN: &str = "BOWLINE_STRESS_AGAIN";
+
+/// Verdicts go here.
+pub(crate) fn listen(recorder: Recorder) {
+    let _ = RECORDER.set(recorder);
+}
+
+/// Leaves what was seen as the verdict.
+pub(crate) fn tell(seen: &Seen) {
+    let Some(recorder) = RECORDER.get() else {
+        return;
+    };
+    match seen {
+        Seen::Broken(text) => recorder.judge(Verdict::Broken, text),
+        Seen::Missing(name) => {
+            recorder.judge(Verdict::Missing, &format!("this malloc has no {name}"));
+        }
+        Seen::Later => {}
+    }
+}
+
+/// Leaves the verdict that all held.
+pub(crate) fn tell_held() {
+    if let Some(recorder) = RECORDER.get() {
+        recorder.judge(Verdict::Held, "");
+    }
+}
+
+/// Whether this is a process that a check began again.
+pub(super) fn begun_again() -> bool {
+    std::env::var_os(AGAIN).is_some()
+}
+
+/// Becomes the same program with the same arguments, under whatever limits were set. What it
+/// returns is why it could not.
+pub(super) fn begin_again() -> String {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let error = Command::new(&program)
+        .args(arguments)
+        .env(AGAIN, "1")
+        .exec();
+    format!("cannot become {}: {error}", program.display())
+}

@@ -1,0 +1,26 @@
+//! Everything that Rust cannot vouch for: the system's calls, the malloc under test, the blocks it
+//! gives, and the suite's own memory. The rest of the crate is safe code over these.
+//!
+//! * `inv:raw.victim`: the malloc under test is called only in child processes started for it. If
+//!   it breaks a promise that a comment here relies on, that process is what is lost, and its
+//!   parent tells.
+
+#![allow(
+    unsafe_code,
+    reason = "the one module that calls C; its children state their invariants"
+)]
+
+mod arena;
+mod block;
+mod family;
+mod os;
+mod user;
+
+pub use arena::Arena;
+pub(crate) use block::{Block, Call, Wrong};
+pub(crate) use family::{Answer, Family, module_of};
+pub(crate) use os::{
+    End, at_exit, at_thread_end, end_group, end_with_parent, errno, exit_now, fork,
+    limit_address_space, map_file, map_words, on_signal, page, set_errno, signal_thread, thread_id,
+};
+pub(crate) use user::{LibcUser, look_up_nothing};

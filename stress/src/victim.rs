@@ -1,0 +1,54 @@
+//! The child's side: a process that has the malloc under test, does one job and leaves a verdict in
+//! the flight recorder.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::checks::{self, witness};
+use crate::fault::Verdict;
+use crate::plan::Plan;
+use crate::raw::{Family, end_with_parent, module_of};
+use crate::recorder::{MAIN, Recorder};
+use crate::torture;
+
+/// What a victim is to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Job {
+    /// Say which file its `malloc` comes from.
+    Probe,
+    /// The check of this name.
+    Check(String),
+    /// This plan, for so long at most.
+    Torture(Plan, Duration),
+}
+
+/// Does the job. The error is a text for whoever started it by hand.
+pub(crate) fn run(record: &Path, job: Job) -> Result<(), String> {
+    end_with_parent();
+    let recorder = Recorder::open(record).map_err(|e| format!("{}: {e}", record.display()))?;
+    witness::listen(recorder);
+    let Some(family) = Family::find() else {
+        let text = "malloc, calloc, realloc and free do not come from one module";
+        recorder.judge(Verdict::Broken, text);
+        return Ok(());
+    };
+    match job {
+        Job::Probe => {
+            let module = module_of(c"malloc").unwrap_or_default();
+            recorder.judge(Verdict::Held, &module.to_string_lossy());
+        }
+        Job::Check(name) => check(recorder, &family, &name)?,
+        Job::Torture(plan, limit) => torture::run(plan, family, recorder, limit),
+    }
+    Ok(())
+}
+
+fn check(recorder: Recorder, family: &Family, name: &str) -> Result<(), String> {
+    let check = checks::named(name).ok_or_else(|| format!("no check is called {name}"))?;
+    recorder.seat(MAIN).act("a check", 0, 0, 0);
+    match (check.run)(family) {
+        Ok(()) => witness::tell_held(),
+        Err(seen) => witness::tell(&seen),
+    }
+    Ok(())
+}
