@@ -9,12 +9,13 @@
 //!   a heap      its heap                     at home, or to the others      may wait
 //!   EMPTY       a heap that it gets now      to the others                  may wait
 //!   DEAD        a borrowed heap              to the others                  may wait
-//!   BUSY        a borrowed heap, then the    to the others; what needs a    never
-//!               reserve of 64 KiB            lock is left as a chore
+//!   BUSY        a borrowed heap              to the others                  may wait
+//!   BUSY, and   a borrowed heap as it is,    to the others; what needs a    never
+//!   locked      then the reserve             lock is left as a chore
 //! ```
 //!
 //! `inv:alloc.nested` BUSY on entry means that this thread is inside the allocator already, in whatever it was doing when
-//! the signal came; so nothing is waited for, and of the thread's own heap nothing is read.
+//! the signal came; so of the thread's own heap nothing is read, and nothing is done that one call cannot do inside another.
 //!
 //! `inv:alloc.block` What is given out is a block of a page carved for it, a large block, or a block of the reserve; in
 //! each case the side table finds it again by its address.
@@ -50,9 +51,9 @@ pub struct Allocator<P: Pal> {
     /// Where the next heap goes, as a distance from the region's base; 0 when there is no room.
     pub(crate) shelf: AtomicUsize,
     pub(crate) reserve: Reserve,
-    /// Large blocks freed where the region's lock could not be waited for.
+    /// Spans freed where the region's lock could not be waited for.
     pub(crate) deferred: Stack<PageEntry>,
-    /// Whether there is something that a nested call has left to do.
+    /// Whether there is something that a handler has left to do.
     pub(crate) chores: AtomicBool,
     pub(crate) start_hook: AtomicPtr<()>,
     pub(crate) foreign: AtomicPtr<Foreign>,
@@ -177,21 +178,23 @@ impl<P: Pal + Words> Allocator<P> {
             let slot = words.slot();
             let heap = words.get(slot);
             let secret = self.secret();
-            let block = block.cast::<Block>();
+            let freed = block.cast::<Block>();
+            // Before anything is looked at: a handler may park the page, as long as it may use the heap.
+            words.set(slot, &BUSY);
             if core::ptr::eq(page.owner.load(Relaxed), heap)
                 && page.begins_at(offset % SLICE)
                 // SAFETY: inv:page.owner: the slice is a page's, and the offset a block's.
-                && !unsafe { Block::is_sealed(block, secret) }
+                && !unsafe { Block::is_sealed(freed, secret) }
             {
-                words.set(slot, &BUSY);
                 // SAFETY: inv:heap.holder: the word led to the heap, and is busy now; the caller gives the block back.
-                let emptied = unsafe { page.push(block, secret) };
+                let emptied = unsafe { page.push(freed, secret) };
                 words.set(slot, heap);
                 if emptied {
                     self.emptied(page);
                 }
                 return;
             }
+            words.set(slot, heap);
         }
         // SAFETY: as the caller says.
         unsafe { self.free_slow(block) }

@@ -1,7 +1,7 @@
 //! Fork: both processes go on, whatever the other threads were doing.
 //!
 //! ```text
-//!   prepare: the thread is busy, the region's lock is held      (a handler that allocates now is nested)
+//!   prepare: the thread is busy, the region's lock is held      (a handler that allocates now does not wait)
 //!      │
 //!      ├─ parent: the lock is released, the word comes back
 //!      └─ child:  the same, and the heaps of the other threads, who do not exist here:
@@ -21,7 +21,7 @@
 //! giving back, and lost heaps. Absent: a handler of its own for `vfork` and `posix_spawn`, whose children do not run this.
 
 use crate::alloc::Allocator;
-use crate::heap::Heap;
+use crate::heap::{BUSY, Heap};
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::remote::Note;
@@ -35,7 +35,8 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         let slot = words.slot();
         let word = words.get(slot);
-        words.set(slot, &crate::heap::BUSY);
+        words.set(slot, &BUSY);
+        words.set_locked(slot, true);
         self.region.fork_prepare();
         // The lock is held: nobody else forks now.
         self.forking.store(word.cast_mut(), Relaxed);
@@ -46,7 +47,9 @@ impl<P: Pal + Words> Allocator<P> {
         let word = self.forking.load(Relaxed);
         self.region.fork_parent();
         let words = self.words();
-        words.set(words.slot(), word);
+        let slot = words.slot();
+        words.set_locked(slot, false);
+        words.set(slot, word);
     }
 
     /// After `fork`, in the child.
@@ -72,6 +75,7 @@ impl<P: Pal + Words> Allocator<P> {
         self.leave_chore();
         let word = self.forking.load(Relaxed);
         self.region.fork_child();
+        words.set_locked(slot, false);
         words.set(slot, word);
     }
 

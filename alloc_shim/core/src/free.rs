@@ -33,7 +33,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 enum Place<'a> {
     Page(&'a PageEntry, usize),
     Large(&'a PageEntry, usize),
-    Reserve(usize),
+    Reserve(&'a PageEntry, usize),
 }
 
 /// Why a pointer is no live block.
@@ -63,7 +63,10 @@ impl<P: Pal + Words> Allocator<P> {
             Kind::Inside => {
                 let back = entry.slices();
                 let entry = self.entry(slice - back);
-                self.place_in_page(entry, offset % SLICE + back * SLICE)
+                match entry.kind() {
+                    Kind::Reserve => self.place_in_reserve(entry, block),
+                    _ => self.place_in_page(entry, offset % SLICE + back * SLICE),
+                }
             }
             Kind::Large => match offset % SLICE {
                 0 => Ok(Place::Large(entry, entry.slices() * SLICE)),
@@ -72,10 +75,7 @@ impl<P: Pal + Words> Allocator<P> {
             Kind::Freed if offset % SLICE == 0 => Err(self
                 .large_before(slice)
                 .unwrap_or(Bad::Freed(entry.slices() * SLICE))),
-            Kind::Reserve => match self.size_in_reserve(block) {
-                Some(size) => Ok(Place::Reserve(size)),
-                None => Err(Bad::NotAllocated),
-            },
+            Kind::Reserve => self.place_in_reserve(entry, block),
             Kind::None | Kind::Freed | Kind::Heaps => {
                 Err(self.large_before(slice).unwrap_or(Bad::NotAllocated))
             }
@@ -91,6 +91,17 @@ impl<P: Pal + Words> Allocator<P> {
                 size,
             )),
             Lies::Beyond => Err(Bad::NotAllocated),
+        }
+    }
+
+    fn place_in_reserve<'a>(
+        &self,
+        entry: &'a PageEntry,
+        block: *const u8,
+    ) -> Result<Place<'a>, Bad> {
+        match self.size_in_reserve(entry, block) {
+            Some(size) => Ok(Place::Reserve(entry, size)),
+            None => Err(Bad::NotAllocated),
         }
     }
 
@@ -132,7 +143,7 @@ impl<P: Pal + Words> Allocator<P> {
                 }
             }
             // SAFETY: `place` has found the block; the caller gives it back.
-            Ok(Place::Reserve(_)) => unsafe { self.free_in_reserve(block) },
+            Ok(Place::Reserve(entry, _)) => unsafe { self.free_in_reserve(entry, block) },
             Err(Bad::Foreign) => match self.foreign() {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
                 Some(foreign) => unsafe { (foreign.free)(block) },
@@ -202,7 +213,7 @@ impl<P: Pal + Words> Allocator<P> {
                 self.refuse_freed("malloc_usable_size", page, block.cast());
                 size
             }
-            Ok(Place::Large(_, size) | Place::Reserve(size)) => size,
+            Ok(Place::Large(_, size) | Place::Reserve(_, size)) => size,
             Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
                 unsafe { (foreign.usable_size)(block) }
@@ -250,7 +261,7 @@ impl<P: Pal + Words> Allocator<P> {
                 let fits = isize::try_from(bytes).is_ok() && bytes > LARGEST;
                 (fits && self.resize_large(entry, bytes), size)
             }
-            Ok(Place::Reserve(size)) => (bytes <= size, size),
+            Ok(Place::Reserve(_, size)) => (bytes <= size, size),
             Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
                 return unsafe { (foreign.realloc)(block, bytes) };

@@ -12,6 +12,7 @@ use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::region::SLICE;
 use crate::tls::Words;
+use core::ptr::null_mut;
 
 impl<P: Pal + Words> Allocator<P> {
     /// A block of whole slices.
@@ -21,23 +22,27 @@ impl<P: Pal + Words> Allocator<P> {
             return self.no_memory();
         }
         let slices = bytes.div_ceil(SLICE).max(1);
-        let nested = self.is_nested();
-        if !nested {
+        let locked = self.is_locked();
+        if !locked {
             self.do_chores();
-            let watched = class == Class::Client && !self.is_dead();
+            let watched = class == Class::Client && !self.is_away();
             if watched && !self.region.ask(class, slices * SLICE) {
                 return self.no_memory();
             }
         }
-        let align = align.div_ceil(SLICE);
-        let mut found = self.large_span(nested, slices, align, class);
-        if found.is_none() && !nested {
+        let mut found = self.large_span(slices, align, class);
+        if found.is_none() && !locked {
             self.purge();
-            found = self.large_span(nested, slices, align, class);
+            found = self.large_span(slices, align, class);
         }
-        let Some((block, clean)) = found else {
-            return self.no_memory();
+        let (block, clean) = match found {
+            Some(found) => found,
+            None if locked => (self.from_reserve(bytes, align), false),
+            None => (null_mut(), false),
         };
+        if block.is_null() {
+            return self.no_memory();
+        }
         if zeroed && !clean {
             // SAFETY: inv:alloc.block: the block is the caller's, and at least as large.
             unsafe { block.write_bytes(0, bytes) };
@@ -46,18 +51,12 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// The block, and whether it is all zero.
-    fn large_span(
-        &self,
-        nested: bool,
-        slices: usize,
-        align: usize,
-        class: Class,
-    ) -> Option<(*mut u8, bool)> {
+    fn large_span(&self, slices: usize, align: usize, class: Class) -> Option<(*mut u8, bool)> {
         let _busy = self.busy();
-        if nested && self.secret() == 0 || !nested && !self.boot() {
+        if self.secret() == 0 && (self.is_locked() || !self.boot()) {
             return None;
         }
-        let span = self.take_span(nested, slices, align, class)?;
+        let span = self.take_span(slices, align.div_ceil(SLICE), class)?;
         let start = self.region.slice_start(span.first);
         self.entry(span.first).begin_large(start, slices, class);
         Some((start, span.zeroed))
@@ -65,18 +64,11 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Frees a large block; false when somebody has freed it already.
     pub(crate) fn free_large(&self, block: &PageEntry) -> bool {
-        if !block.retire_large() {
-            return false;
+        let retired = block.retire_large();
+        if retired {
+            self.give_back(block);
         }
-        if self.is_nested() {
-            self.deferred.push(block);
-            self.leave_chore();
-        } else {
-            let _busy = self.busy();
-            let first = self.slice_of(block);
-            self.region.give(first, block.slices(), block.class());
-        }
-        true
+        retired
     }
 
     /// Makes a large block hold `bytes` where it is; false when it cannot.
@@ -85,18 +77,18 @@ impl<P: Pal + Words> Allocator<P> {
         if from == to {
             return true;
         }
-        if self.is_nested() {
+        if self.is_locked() {
             return to < from;
         }
         let class = block.class();
         let first = self.slice_of(block);
         if to > from {
-            let watched = class == Class::Client && !self.is_dead();
+            let watched = class == Class::Client && !self.is_away();
             if watched && !self.region.ask(class, (to - from) * SLICE) {
                 return false;
             }
         }
-        let _busy = self.busy();
+        let _locking = self.locking();
         if to < from {
             // First, for afterwards the slices may be somebody's.
             block.resize_large(to);

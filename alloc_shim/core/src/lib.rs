@@ -63,6 +63,8 @@ mod tend;
 #[cfg(not(loom))]
 mod threads;
 #[cfg(not(loom))]
+mod locked;
+#[cfg(not(loom))]
 mod reserve;
 #[cfg(not(loom))]
 mod fork;

@@ -87,6 +87,8 @@ pub struct PageEntry {
     pub(crate) remote: Remote,
     mail: AtomicPtr<PageEntry>,
     pub(crate) home: AtomicPtr<Heap>,
+    /// How much of a reserve is cut.
+    pub(crate) cut: AtomicU64,
 }
 
 const _: () = assert!(size_of::<PageEntry>() == 128);
@@ -131,6 +133,7 @@ impl PageEntry {
             remote: Remote::new(),
             mail: AtomicPtr::new(null_mut()),
             home: AtomicPtr::new(null_mut()),
+            cut: AtomicU64::new(0),
         }
     }
 
@@ -195,9 +198,9 @@ impl PageEntry {
         self.set_kind(Kind::Large);
     }
 
-    /// Makes this the entry of memory for the allocator itself.
-    pub fn begin_own(&self, start: *mut u8, kind: Kind) {
-        self.begin(start, 1, Class::Runtime);
+    /// Makes this the first entry of memory for the allocator itself.
+    pub fn begin_own(&self, start: *mut u8, slices: usize, kind: Kind) {
+        self.begin(start, slices, Class::Runtime);
         self.set_kind(kind);
     }
 

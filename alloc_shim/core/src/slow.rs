@@ -10,15 +10,12 @@ use crate::block::Block;
 use crate::classes::CLASSES;
 use crate::heap::Heap;
 use crate::pal::Pal;
-use crate::region::{SLICE, Span};
+use crate::region::SLICE;
 use crate::tend::Empties;
 use crate::threads::Standing;
 use crate::tls::Words;
 use core::ptr::null_mut;
 use core::sync::atomic::{Ordering::SeqCst, fence};
-
-/// How often a call that may not wait tries for the region's lock.
-const TRIES: usize = 100;
 
 impl<P: Pal + Words> Allocator<P> {
     /// A block for which the current page of the thread's heap had no room; null when there is no memory.
@@ -28,8 +25,8 @@ impl<P: Pal + Words> Allocator<P> {
         match self.standing() {
             Standing::Home(heap) => self.block_at_home(heap, class, bin),
             Standing::Without => null_mut(),
-            Standing::Dead => self.block_at_end(class, bin),
-            Standing::Nested => self.block_nested(class, bin),
+            Standing::Away => self.block_away(class, bin),
+            Standing::Locked => self.block_locked(class, bin),
         }
     }
 
@@ -62,17 +59,17 @@ impl<P: Pal + Words> Allocator<P> {
         let _busy = self.busy();
         let _change = heap.change();
         // SAFETY: inv:heap.holder: the thread's heap; it is busy and changing.
-        unsafe { self.supplied(heap, class, bin, false) }
+        unsafe { self.supplied(heap, class, bin) }
     }
 
-    /// On a thread that has ended: from a borrowed heap.
-    fn block_at_end(&self, class: Class, bin: usize) -> *mut Block {
+    /// On a thread that has ended, and in a signal handler that has interrupted the allocator: from a borrowed heap.
+    fn block_away(&self, class: Class, bin: usize) -> *mut Block {
         self.do_chores();
         let _busy = self.busy();
         if !self.boot() {
             return null_mut();
         }
-        let Some(heap) = self.borrow(false) else {
+        let Some(heap) = self.borrow() else {
             return null_mut();
         };
         let block = {
@@ -80,37 +77,38 @@ impl<P: Pal + Words> Allocator<P> {
             self.freshen(heap);
             self.read_mail(heap, Empties::KeepOne);
             // SAFETY: inv:heap.holder: the heap is borrowed; the thread is busy and changing it.
-            unsafe { self.supplied(heap, class, bin, false) }
+            unsafe { self.supplied(heap, class, bin) }
         };
         self.finish(heap);
         block
     }
 
-    /// In a signal handler that has interrupted the allocator (`inv:alloc.nested`): from a borrowed heap, else from the
-    /// reserve.
-    fn block_nested(&self, class: Class, bin: usize) -> *mut Block {
+    /// In a signal handler that must not wait: from a borrowed heap as it is, else from the reserve.
+    fn block_locked(&self, class: Class, bin: usize) -> *mut Block {
         if self.secret() == 0 {
             return null_mut();
         }
-        let mut block = null_mut();
-        if let Some(heap) = self.borrow(true) {
-            {
+        if let Some(heap) = self.borrow() {
+            let block = {
                 let _change = heap.change();
                 self.freshen(heap);
                 // SAFETY: inv:heap.holder: the heap is borrowed; the thread is busy and changing it.
-                block = unsafe { self.supplied(heap, class, bin, true) };
-            }
+                unsafe { self.supplied(heap, class, bin) }
+            };
+            // Mail may need the lock: that is for another.
             let called = heap.shared.tenure.abandon();
             fence(SeqCst);
             if called || !heap.shared.mail.is_empty() {
                 self.leave_chore();
             }
+            if !block.is_null() {
+                return block;
+            }
         }
-        if block.is_null() {
-            let bytes = CLASSES[bin].size as usize;
-            block = self.from_reserve(bytes).cast();
-        }
-        block
+        let size = CLASSES[bin].size as usize;
+        // As aligned as a block of the class would be: inv:class.align.
+        let align = 1 << size.trailing_zeros();
+        self.from_reserve(size, align).cast()
     }
 
     /// A block of the heap's own pages, or null.
@@ -131,14 +129,14 @@ impl<P: Pal + Words> Allocator<P> {
     ///
     /// # Safety
     /// As for `refilled`.
-    unsafe fn supplied(&self, heap: &Heap, class: Class, bin: usize, nested: bool) -> *mut Block {
+    unsafe fn supplied(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
         // SAFETY: as the caller says.
         let block = unsafe { self.refilled(heap, class, bin) };
         if !block.is_null() {
             return block;
         }
         let slices = CLASSES[bin].slices as usize;
-        let Some(span) = self.take_span(nested, slices, 1, class) else {
+        let Some(span) = self.take_span(slices, 1, class) else {
             return null_mut();
         };
         for back in 1..slices {
@@ -149,19 +147,5 @@ impl<P: Pal + Words> Allocator<P> {
         heap.enlist(page);
         // SAFETY: as the caller says.
         unsafe { self.refilled(heap, class, bin) }
-    }
-
-    /// Takes slices from the region; `nested`: without waiting.
-    pub(crate) fn take_span(
-        &self,
-        nested: bool,
-        slices: usize,
-        align: usize,
-        class: Class,
-    ) -> Option<Span> {
-        if nested {
-            return (0..TRIES).find_map(|_| self.region.take_now(slices, align, class));
-        }
-        self.region.take(slices, align, class)
     }
 }

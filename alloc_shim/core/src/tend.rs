@@ -1,11 +1,11 @@
-//! Looking after a heap: its mail, its empty pages, and what nested calls have left to do.
+//! Looking after a heap: its mail, its empty pages, and what handlers have left to do.
 //!
 //! ```text
 //!   free by another thread ──► the page's list ──► the page in the heap's mail (when its note says so)
 //!                                                        │
 //!        the heap's thread, at its next slow path ◄──────┤
 //!        whoever freed, when the heap is nobody's ◄──────┤
-//!        the next slow path of anybody, when that was a signal handler (a chore) ◄─┘
+//!        the next slow path of anybody, when that must not wait (a chore) ◄┘
 //! ```
 //!
 //! `inv:tend.release` A page is given back by the holder of its heap, when no block is in use and it is not in the mail or
@@ -21,7 +21,10 @@ use crate::pal::Pal;
 use crate::remote::{Linked, Note};
 use crate::orphans::Call;
 use crate::tls::Words;
-use core::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
+use core::sync::atomic::{
+    Ordering::{AcqRel, Relaxed, SeqCst},
+    fence,
+};
 
 /// Whether a heap keeps an empty page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl<P: Pal + Words> Allocator<P> {
             };
             if empty && !kept() {
                 heap.unlist(page);
-                self.release_page(page);
+                self.give_back(page);
                 return;
             }
             if !heap.is_parked(page) {
@@ -76,15 +79,6 @@ impl<P: Pal + Words> Allocator<P> {
                 return;
             }
         }
-    }
-
-    /// Gives the slices of an empty page, in no list, back to the region.
-    fn release_page(&self, page: &PageEntry) {
-        let (first, slices, class) = (self.slice_of(page), page.slices(), page.class());
-        for slice in first..first + slices {
-            self.entry(slice).end();
-        }
-        self.region.give(first, slices, class);
     }
 
     /// Looks at the pages in the mail. The thread is busy, and holds and changes the heap.
@@ -149,7 +143,7 @@ impl<P: Pal + Words> Allocator<P> {
         // SAFETY: inv:remote.post: until the mail is read the page keeps its heap; inv:heap.forever.
         let home = unsafe { &*page.home.load(Relaxed) };
         home.shared.mail.push(page);
-        if self.is_nested() {
+        if self.is_locked() {
             if home.shared.tenure.call_softly() {
                 self.leave_chore();
             }
@@ -159,26 +153,28 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
-    /// There is something to do for whoever may wait for locks.
+    /// There is something to do for whoever may wait for the region's lock.
     pub(crate) fn leave_chore(&self) {
         self.chores.store(true, SeqCst);
     }
 
-    /// Does what nested calls have left to do. The thread is not nested.
+    /// Does what handlers have left to do. The thread may wait.
     pub(crate) fn do_chores(&self) {
-        if !self.chores.load(Relaxed) {
-            return;
+        if self.chores.load(Relaxed) {
+            self.do_chores_now();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn do_chores_now(&self) {
         let _busy = self.busy();
         if !self.chores.swap(false, AcqRel) {
             return;
         }
-        let mut letter = self.deferred.take_all();
-        while let Some(large) = entry(letter) {
-            letter = large.link().load(Relaxed);
-            let first = self.slice_of(large);
-            self.region.give(first, large.slices(), large.class());
-        }
+        fence(SeqCst);
+        self.renew_reserve();
+        self.give_deferred();
         for heap in self.each_heap() {
             if !heap.shared.mail.is_empty() && heap.shared.tenure.borrow() {
                 self.finish(heap);
@@ -188,7 +184,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Gives back to the system what is free.
     pub fn purge(&self) {
-        if self.is_nested() || self.region.base().is_null() {
+        if self.is_away() || self.region.base().is_null() {
             return;
         }
         self.do_chores();
@@ -209,6 +205,7 @@ impl<P: Pal + Words> Allocator<P> {
                 self.finish(heap);
             }
         }
+        let _locking = self.locking();
         self.region.purge_all();
     }
 }

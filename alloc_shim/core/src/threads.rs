@@ -25,16 +25,16 @@ pub(crate) enum Standing<'a> {
     Home(&'a Heap),
     /// It has none, and there is no memory for one.
     Without,
-    /// It has ended.
-    Dead,
-    /// It is inside the allocator already: inv:alloc.nested.
-    Nested,
+    /// It has ended, or it is inside the allocator already (`inv:alloc.nested`).
+    Away,
+    /// It is inside the allocator already and may hold a lock (`inv:word.locked`).
+    Locked,
 }
 
 /// Makes the thread's word BUSY until dropped.
 pub(crate) struct Busy<'a, P: Pal + Words> {
-    words: &'a P,
-    slot: P::Slot,
+    pub(crate) words: &'a P,
+    pub(crate) slot: P::Slot,
     /// What the word was.
     pub(crate) back: *const Heap,
 }
@@ -55,16 +55,11 @@ impl<P: Pal + Words> Allocator<P> {
         Busy { words, slot, back }
     }
 
-    /// Whether the thread is inside the allocator already.
-    pub(crate) fn is_nested(&self) -> bool {
+    /// Whether the thread has ended or is inside the allocator already.
+    pub(crate) fn is_away(&self) -> bool {
         let words = self.words();
-        ptr::eq(words.get(words.slot()), &BUSY)
-    }
-
-    /// Whether the thread has ended.
-    pub(crate) fn is_dead(&self) -> bool {
-        let words = self.words();
-        ptr::eq(words.get(words.slot()), &DEAD)
+        let word = words.get(words.slot());
+        ptr::eq(word, &BUSY) || ptr::eq(word, &DEAD)
     }
 
     /// Where the thread stands; gives it a heap if it may have one and has none.
@@ -72,11 +67,11 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         let slot = words.slot();
         let word = words.get(slot);
-        if ptr::eq(word, &BUSY) {
-            return Standing::Nested;
+        if words.locked(slot) {
+            return Standing::Locked;
         }
-        if ptr::eq(word, &DEAD) {
-            return Standing::Dead;
+        if ptr::eq(word, &BUSY) || ptr::eq(word, &DEAD) {
+            return Standing::Away;
         }
         if ptr::eq(word, &EMPTY) {
             return self.settle(slot);
@@ -110,27 +105,22 @@ impl<P: Pal + Words> Allocator<P> {
         Standing::Home(heap)
     }
 
-    /// Makes the region usable. The thread is busy.
+    /// Makes the region usable. The thread is busy and may wait.
     pub(crate) fn boot(&self) -> bool {
         if self.secret() != 0 {
             return true;
         }
-        if !self.region.boot() {
-            return false;
+        let booted = {
+            let _locking = self.locking();
+            self.region.boot()
+        };
+        if booted {
+            self.renew_reserve();
+            // Any number but 0, and the first one stays: blocks may bear it already.
+            let secret = self.region.pal().random() as usize | 1;
+            let _ = self.secret.compare_exchange(0, secret, AcqRel, Acquire);
         }
-        if let Some(span) = self.region.take(1, 1, Class::Runtime) {
-            let start = self.region.slice_start(span.first);
-            let offset = span.first * SLICE;
-            self.entry(span.first).begin_own(start, Kind::Reserve);
-            if !self.reserve.open(offset) {
-                self.entry(span.first).end();
-                self.region.give(span.first, 1, Class::Runtime);
-            }
-        }
-        // Any number but 0, and the first one stays: blocks may bear it already.
-        let secret = self.region.pal().random() as usize | 1;
-        let _ = self.secret.compare_exchange(0, secret, AcqRel, Acquire);
-        true
+        booted
     }
 
     /// A heap for the thread. It is busy.
@@ -142,17 +132,17 @@ impl<P: Pal + Words> Allocator<P> {
             self.counters().heaps_adopted.bump();
             return Some(heap);
         }
-        let heap = self.make_heap(false)?;
+        let heap = self.make_heap()?;
         heap.shared.tenure.keep();
         Some(heap)
     }
 
-    /// A heap that nobody else holds, for a moment. `nested`: inv:alloc.nested.
-    pub(crate) fn borrow(&self, nested: bool) -> Option<&Heap> {
+    /// A heap that nobody else holds, for a moment.
+    pub(crate) fn borrow(&self) -> Option<&Heap> {
         self.counters().nested.bump();
         let found = self.find_heap(|heap| heap.shared.tenure.borrow());
         found.or_else(|| {
-            let heap = self.make_heap(nested)?;
+            let heap = self.make_heap()?;
             self.unowned.fetch_add(1, Relaxed);
             Some(heap)
         })
@@ -174,8 +164,8 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// A new heap, held by the caller.
-    fn make_heap(&self, nested: bool) -> Option<&Heap> {
-        let place = self.heap_place(nested)?;
+    fn make_heap(&self) -> Option<&Heap> {
+        let place = self.heap_place()?;
         // SAFETY: inv:threads.heaps: the place is large enough, aligned and nobody else's.
         unsafe { place.write(Heap::new()) };
         // SAFETY: inv:threads.heaps: just written.
@@ -193,21 +183,20 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// Room for a heap.
-    fn heap_place(&self, nested: bool) -> Option<*mut Heap> {
+    fn heap_place(&self) -> Option<*mut Heap> {
         const SIZE: usize = size_of::<Heap>();
         let base = self.region.base();
         let mut shelf = self.shelf.load(Acquire);
         loop {
             if shelf == 0 {
-                let span = self.take_span(nested, 1, 1, Class::Runtime)?;
+                let span = self.take_span(1, 1, Class::Runtime)?;
                 let start = self.region.slice_start(span.first);
-                self.entry(span.first).begin_own(start, Kind::Heaps);
+                self.entry(span.first).begin_own(start, 1, Kind::Heaps);
                 let rest = span.first * SLICE + SIZE;
                 match self.shelf.compare_exchange(0, rest, AcqRel, Acquire) {
                     Ok(_) => return Some(start.cast()),
                     Err(now) => {
-                        self.entry(span.first).end();
-                        self.give_slice(nested, span.first);
+                        self.give_back(self.entry(span.first));
                         shelf = now;
                         continue;
                     }
@@ -223,17 +212,6 @@ impl<P: Pal + Words> Allocator<P> {
                 Ok(_) => return Some(base.wrapping_add(shelf).cast()),
                 Err(now) => shelf = now,
             }
-        }
-    }
-
-    /// Gives a slice of the runtime's back; a nested call that cannot leaves it.
-    fn give_slice(&self, nested: bool, first: usize) {
-        if !nested {
-            self.region.give(first, 1, Class::Runtime);
-        } else if !self.region.give_now(first, 1, Class::Runtime) {
-            let start = self.region.slice_start(first);
-            self.entry(first).begin_large(start, 1, Class::Runtime);
-            self.free_large(self.entry(first));
         }
     }
 

@@ -18,11 +18,15 @@
 //! borrowed heap and frees as another thread would. The stores need no fence of the processor, since a handler runs on
 //! the thread that it interrupts; that the compiler keeps their order is what [`Words`] promises.
 //!
+//! `inv:word.locked` A flag beside it is set from before the thread tries for a lock of the allocator until it has released
+//! it; the word is BUSY then. A handler that finds the flag waits for nothing, for it might be waiting for its own thread;
+//! without the flag it may wait, since whoever holds the lock goes on without it.
+//!
 //! `inv:word.own` A second word holds the heap that the thread has taken, from when it took it until it exits. It is
 //! read on slow paths alone: when a handler is the first to allocate on a thread, it may run between the load of EMPTY
 //! and the store of BUSY, and restoring EMPTY then would lose the heap.
 //!
-//! The product keeps both words in one initial-exec variable made by hand: `thread_local!` would call
+//! The product keeps all of it in one initial-exec variable made by hand: `thread_local!` would call
 //! `__tls_get_addr`, which allocates, and registers destructors, which allocate as well.
 
 mod initial_exec;
@@ -31,7 +35,7 @@ mod model;
 
 use crate::heap::Heap;
 
-/// Where the running thread's two words are.
+/// Where the running thread's words are.
 pub trait Words: Sync + 'static {
     /// Finds the words; worth keeping across a load and a store.
     type Slot: Copy;
@@ -45,4 +49,8 @@ pub trait Words: Sync + 'static {
     fn own(&self, slot: Self::Slot) -> *const Heap;
     /// Stores the second word.
     fn set_own(&self, slot: Self::Slot, heap: *const Heap);
+    /// Whether the thread may hold a lock.
+    fn locked(&self, slot: Self::Slot) -> bool;
+    /// Stores that. The compiler moves no access to memory across it.
+    fn set_locked(&self, slot: Self::Slot, locked: bool);
 }

@@ -1,7 +1,8 @@
-//! The two words of the product, at a fixed distance from the thread pointer.
+//! The words of the product, at a fixed distance from the thread pointer.
 //!
 //! `inv:tls.image` The words stand in the thread-local image of this module, which the loader copies for every thread
-//! before any code of that thread runs: first the address of EMPTY (a relocation), then null. The offset that the
+//! before any code of that thread runs: first the address of EMPTY (a relocation), then null, then
+//! no lock. The offset that the
 //! linker puts into the global offset table, or straight into the instruction in an executable, is theirs.
 
 use super::Words;
@@ -15,10 +16,11 @@ global_asm!(
     ".hidden bowline_alloc_words",
     ".globl bowline_alloc_words",
     ".type bowline_alloc_words,@object",
-    ".size bowline_alloc_words,16",
-    ".p2align 4",
+    ".size bowline_alloc_words,24",
+    ".p2align 5",
     "bowline_alloc_words:",
     ".quad {empty}",
+    ".quad 0",
     ".quad 0",
     ".popsection",
     empty = sym EMPTY,
@@ -76,6 +78,26 @@ impl Words for Unix {
         unsafe {
             asm!("mov qword ptr fs:[{slot} + 8], {heap}",
                  slot = in(reg) slot, heap = in(reg) heap, options(nostack, preserves_flags));
+        }
+    }
+
+    #[inline]
+    fn locked(&self, slot: usize) -> bool {
+        let locked: usize;
+        // SAFETY: inv:tls.image: loads the thread's third word.
+        unsafe {
+            asm!("mov {locked}, qword ptr fs:[{slot} + 16]",
+                 slot = in(reg) slot, locked = lateout(reg) locked, options(nostack, preserves_flags));
+        }
+        locked != 0
+    }
+
+    #[inline]
+    fn set_locked(&self, slot: usize, locked: bool) {
+        // SAFETY: inv:tls.image: stores the thread's third word.
+        unsafe {
+            asm!("mov qword ptr fs:[{slot} + 16], {locked}",
+                 slot = in(reg) slot, locked = in(reg) usize::from(locked), options(nostack, preserves_flags));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The two words of a model platform: each allocator of the tests has its own, on each thread.
+//! The words of a model platform: each allocator of the tests has its own, on each thread.
 
 use super::Words;
 use crate::heap::{EMPTY, Heap};
@@ -7,14 +7,23 @@ use core::ptr;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-type Pair = (*const Heap, *const Heap);
-
-thread_local! {
-    static WORDS: RefCell<HashMap<usize, Pair>> = RefCell::new(HashMap::new());
+struct Trio {
+    heap: *const Heap,
+    own: *const Heap,
+    locked: bool,
 }
 
-fn pair<T>(slot: usize, use_it: impl FnOnce(&mut Pair) -> T) -> T {
-    WORDS.with_borrow_mut(|words| use_it(words.entry(slot).or_insert((&EMPTY, ptr::null()))))
+thread_local! {
+    static WORDS: RefCell<HashMap<usize, Trio>> = RefCell::new(HashMap::new());
+}
+
+fn trio<T>(slot: usize, use_it: impl FnOnce(&mut Trio) -> T) -> T {
+    let fresh = || Trio {
+        heap: &EMPTY,
+        own: ptr::null(),
+        locked: false,
+    };
+    WORDS.with_borrow_mut(|words| use_it(words.entry(slot).or_insert_with(fresh)))
 }
 
 impl Words for Model {
@@ -26,18 +35,26 @@ impl Words for Model {
     }
 
     fn get(&self, slot: usize) -> *const Heap {
-        pair(slot, |pair| pair.0)
+        trio(slot, |words| words.heap)
     }
 
     fn set(&self, slot: usize, heap: *const Heap) {
-        pair(slot, |pair| pair.0 = heap);
+        trio(slot, |words| words.heap = heap);
     }
 
     fn own(&self, slot: usize) -> *const Heap {
-        pair(slot, |pair| pair.1)
+        trio(slot, |words| words.own)
     }
 
     fn set_own(&self, slot: usize, heap: *const Heap) {
-        pair(slot, |pair| pair.1 = heap);
+        trio(slot, |words| words.own = heap);
+    }
+
+    fn locked(&self, slot: usize) -> bool {
+        trio(slot, |words| words.locked)
+    }
+
+    fn set_locked(&self, slot: usize, locked: bool) {
+        trio(slot, |words| words.locked = locked);
     }
 }
