@@ -5,6 +5,7 @@
 mod calls;
 mod continuations;
 mod errors;
+mod finalizers;
 mod foreign;
 mod mini;
 mod support;
@@ -20,6 +21,7 @@ fn cases() -> Vec<Case> {
         calls::CASES,
         continuations::CASES,
         errors::CASES,
+        finalizers::CASES,
         foreign::CASES,
     ]
     .concat()
