@@ -347,13 +347,7 @@ impl<P: Pal> Region<P> {
         self.take_in(&mut self.lock(), want, class, true)
     }
 
-    fn take_in(
-        &self,
-        inner: &mut Inner,
-        want: Want,
-        class: Class,
-        thorough: bool,
-    ) -> Option<Span> {
+    fn take_in(&self, inner: &mut Inner, want: Want, class: Class, thorough: bool) -> Option<Span> {
         let mut spans = self.spans(inner);
         let (first, zeroed) = match spans.find(want, thorough) {
             Some(fit) => {

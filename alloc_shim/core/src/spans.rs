@@ -271,7 +271,11 @@ impl<'a> Spans<'a> {
             (Some(one), None) | (None, Some(one)) => self.replace_in_age(one.first, start),
             (Some(one), Some(other)) => {
                 let one_is_older = now.wrapping_sub(one.freed) >= now.wrapping_sub(other.freed);
-                let (heir, rest) = if one_is_older { (one, other) } else { (other, one) };
+                let (heir, rest) = if one_is_older {
+                    (one, other)
+                } else {
+                    (other, one)
+                };
                 self.leave_list(Which::Dirty, rest.first);
                 self.replace_in_age(heir.first, start);
             }

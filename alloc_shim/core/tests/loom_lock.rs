@@ -95,7 +95,10 @@ fn add(cell: &UnsafeCell<usize>) {
 
 fn total(shared: &Shared) -> usize {
     // SAFETY: inv:lock.exclusive.
-    shared.lock.lock(&shared.pal).with(|value| unsafe { *value })
+    shared
+        .lock
+        .lock(&shared.pal)
+        .with(|value| unsafe { *value })
 }
 
 #[test]

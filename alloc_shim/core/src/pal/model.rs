@@ -282,7 +282,12 @@ impl Pal for Model {
 
 impl Drop for Model {
     fn drop(&mut self) {
-        let all = std::mem::take(&mut *self.reservations.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = std::mem::take(
+            &mut *self
+                .reservations
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         for reservation in all {
             for (page, state) in reservation.pages.iter().enumerate() {
                 let left = match state {
@@ -290,7 +295,10 @@ impl Drop for Model {
                     Page::Readable => reservation.holds(page, 0),
                     Page::Committed => true,
                 };
-                assert!(left || std::thread::panicking(), "a write to memory that is not usable");
+                assert!(
+                    left || std::thread::panicking(),
+                    "a write to memory that is not usable"
+                );
             }
             // SAFETY: `reserve` allocated it with this layout; the allocator above is gone.
             unsafe { dealloc(reservation.block(), Reservation::layout(reservation.bytes)) };

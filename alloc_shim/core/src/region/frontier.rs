@@ -19,7 +19,9 @@ impl<P: Pal> Region<P> {
         let frontier = inner.frontier;
         let last = self.spans(inner).clean_before(frontier);
         let start = want.start(last);
-        let end = start.checked_add(want.len).filter(|end| *end <= inner.end)?;
+        let end = start
+            .checked_add(want.len)
+            .filter(|end| *end <= inner.end)?;
         if !self.advance(inner, end) {
             return None;
         }

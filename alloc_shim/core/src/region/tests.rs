@@ -279,7 +279,11 @@ fn growing_in_place_uses_what_is_free_behind() {
     assert_eq!(region.grow(span.first, 2, 3, Client), Some(false));
     assert_eq!(region.grow(span.first, 3, 7, Client), None, "one too many");
     assert_eq!(region.grow(span.first, 3, 6, Client), Some(false));
-    assert_eq!(region.grow(wall.first, 1, 40, Client), Some(true), "the frontier");
+    assert_eq!(
+        region.grow(wall.first, 1, 40, Client),
+        Some(true),
+        "the frontier"
+    );
     assert!(is_zero(&region, wall.first + 1, 39));
     let end = region.size() / SLICE;
     assert_eq!(region.grow(wall.first, 40, end, Client), None);
@@ -325,7 +329,11 @@ fn old_spans_are_purged_by_whoever_comes_by() {
     assert_eq!((figures.dirty, figures.purged), (SLICE, SLICE));
     region.pal().pass(u64::from(DELAY_MS));
     region.give(wall.first, 1, Client);
-    assert_eq!(region.figures().dirty, 0, "the merged span was as old as its oldest part");
+    assert_eq!(
+        region.figures().dirty,
+        0,
+        "the merged span was as old as its oldest part"
+    );
 }
 
 #[test]
@@ -457,11 +465,17 @@ fn accounts_are_kept_apart() {
     let region = region();
     let one = take(&region, 3);
     let other = region.take(5, 1, Runtime).expect("room enough");
-    assert_eq!((region.live(Client), region.live(Runtime)), (3 * SLICE, 5 * SLICE));
+    assert_eq!(
+        (region.live(Client), region.live(Runtime)),
+        (3 * SLICE, 5 * SLICE)
+    );
     region.give(one.first, 3, Client);
     region.give(other.first, 5, Runtime);
     let figures = region.figures();
-    assert_eq!((figures.live, figures.peak), ([0, 0], [3 * SLICE, 5 * SLICE]));
+    assert_eq!(
+        (figures.live, figures.peak),
+        ([0, 0], [3 * SLICE, 5 * SLICE])
+    );
     assert_eq!((figures.takes, figures.gives), (2, 2));
     assert_eq!((figures.free_spans, figures.dirty), (1, 8 * SLICE));
 }

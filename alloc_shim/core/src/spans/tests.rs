@@ -22,7 +22,13 @@ fn empty() -> (Index, Vec<Tag>) {
 fn sample(index: &mut Index, tags: &mut [Tag]) -> u32 {
     let mut spans = Spans::new(index, tags, LOW);
     spans.free(5, 40, Kind::Clean, 0);
-    let taken = [(10, 5, 10), (20, 5, 15), (25, 2, 25), (27, 3, 27), (30, 3, 30)];
+    let taken = [
+        (10, 5, 10),
+        (20, 5, 15),
+        (25, 2, 25),
+        (27, 3, 27),
+        (30, 3, 30),
+    ];
     for (start, len, span) in taken {
         spans.carve(span_before(&spans, span), start, len);
     }
@@ -57,9 +63,27 @@ fn the_newest_of_a_bin_is_taken_first_and_dirty_before_clean() {
     let (mut index, mut tags) = empty();
     sample(&mut index, &mut tags);
     let spans = Spans::new(&mut index, &mut tags, LOW);
-    assert_eq!(spans.find(want(3), false), Some(Fit { span: 27, start: 27 }));
-    assert_eq!(spans.find(want(4), false), Some(Fit { span: 20, start: 20 }));
-    assert_eq!(spans.find(want(6), false), Some(Fit { span: 33, start: 33 }));
+    assert_eq!(
+        spans.find(want(3), false),
+        Some(Fit {
+            span: 27,
+            start: 27
+        })
+    );
+    assert_eq!(
+        spans.find(want(4), false),
+        Some(Fit {
+            span: 20,
+            start: 20
+        })
+    );
+    assert_eq!(
+        spans.find(want(6), false),
+        Some(Fit {
+            span: 33,
+            start: 33
+        })
+    );
     assert_eq!(spans.find(want(13), true), None);
 }
 
@@ -108,18 +132,54 @@ fn at(slice: u32) -> usize {
 #[test]
 fn every_damage_is_found() {
     assert_eq!(broken(|_, _| {}), None);
-    assert_eq!(broken(|_, tags| tags[at(20)].first = 21), Some(Fault::Gap(20)));
-    assert_eq!(broken(|_, tags| tags[at(33)].len = 13), Some(Fault::Gap(33)));
-    assert_eq!(broken(|_, tags| tags[at(24)].len = 4), Some(Fault::Ends(20)));
-    assert_eq!(broken(|_, tags| tags[at(20)].after = 27), Some(Fault::Link(27)));
-    assert_eq!(broken(|_, tags| tags[at(20)].before = 27), Some(Fault::Link(20)));
-    assert_eq!(broken(|_, tags| tags[at(27)].older = 0), Some(Fault::Link(27)));
-    assert_eq!(broken(|_, tags| tags[at(27)].freed = 0), Some(Fault::Age(27)));
-    assert_eq!(broken(|index, _| index.bins[0].filled[0] = 0), Some(Fault::Mark(2)));
-    assert_eq!(broken(|index, _| index.bins[1].slices = 0), Some(Fault::Count(22)));
-    assert_eq!(broken(|index, _| index.bins[0].spans = 1), Some(Fault::Count(2)));
-    assert_eq!(broken(|index, _| index.dirty.oldest = 27), Some(Fault::Link(27)));
-    assert_eq!(broken(|index, _| index.leaving.oldest = 20), Some(Fault::Link(20)));
+    assert_eq!(
+        broken(|_, tags| tags[at(20)].first = 21),
+        Some(Fault::Gap(20))
+    );
+    assert_eq!(
+        broken(|_, tags| tags[at(33)].len = 13),
+        Some(Fault::Gap(33))
+    );
+    assert_eq!(
+        broken(|_, tags| tags[at(24)].len = 4),
+        Some(Fault::Ends(20))
+    );
+    assert_eq!(
+        broken(|_, tags| tags[at(20)].after = 27),
+        Some(Fault::Link(27))
+    );
+    assert_eq!(
+        broken(|_, tags| tags[at(20)].before = 27),
+        Some(Fault::Link(20))
+    );
+    assert_eq!(
+        broken(|_, tags| tags[at(27)].older = 0),
+        Some(Fault::Link(27))
+    );
+    assert_eq!(
+        broken(|_, tags| tags[at(27)].freed = 0),
+        Some(Fault::Age(27))
+    );
+    assert_eq!(
+        broken(|index, _| index.bins[0].filled[0] = 0),
+        Some(Fault::Mark(2))
+    );
+    assert_eq!(
+        broken(|index, _| index.bins[1].slices = 0),
+        Some(Fault::Count(22))
+    );
+    assert_eq!(
+        broken(|index, _| index.bins[0].spans = 1),
+        Some(Fault::Count(2))
+    );
+    assert_eq!(
+        broken(|index, _| index.dirty.oldest = 27),
+        Some(Fault::Link(27))
+    );
+    assert_eq!(
+        broken(|index, _| index.leaving.oldest = 20),
+        Some(Fault::Link(20))
+    );
     let unmerged = |index: &mut Index, tags: &mut [Tag]| {
         let mut spans = Spans::new(index, tags, LOW);
         spans.set(25, 2, State::Dirty);

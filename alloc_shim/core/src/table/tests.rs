@@ -62,7 +62,10 @@ fn version_one_has_this_layout() {
 fn older_and_shorter_tables_are_not_used() {
     let bytes = size_of::<RegionTable>();
     assert!(TABLE.is_usable());
-    assert!(table(1, bytes + 8).is_usable(), "a longer one begins the same");
+    assert!(
+        table(1, bytes + 8).is_usable(),
+        "a longer one begins the same"
+    );
     assert!(!table(1, bytes - 8).is_usable());
     assert!(!table(2, bytes).is_usable());
 }

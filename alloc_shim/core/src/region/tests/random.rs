@@ -7,7 +7,11 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Take { slices: usize, align: u32, runtime: bool },
+    Take {
+        slices: usize,
+        align: u32,
+        runtime: bool,
+    },
     Give(usize),
     Grow(usize, usize),
     Shrink(usize, usize),
@@ -100,13 +104,20 @@ impl Shadow {
 
     fn take(&mut self, slices: usize, align: usize, class: Class) {
         let Some(span) = self.region.take(slices, align, class) else {
-            assert!(self.faulty || !self.has_room(slices, align), "room for {slices}");
+            assert!(
+                self.faulty || !self.has_room(slices, align),
+                "room for {slices}"
+            );
             return;
         };
         assert_eq!(span.slices, slices);
         let address = self.region.slice_start(span.first).addr();
         assert!(address.is_multiple_of(align * SLICE));
-        assert!(self.is_free(span.first, slices), "overlap at {}", span.first);
+        assert!(
+            self.is_free(span.first, slices),
+            "overlap at {}",
+            span.first
+        );
         assert!(!span.zeroed || self.reads(span.first, slices, 0));
         let held = Held {
             first: span.first,
@@ -135,7 +146,12 @@ impl Shadow {
     }
 
     fn grow(&mut self, place: usize, more: usize) {
-        let Held { first, slices, class, mark } = self.held[place];
+        let Held {
+            first,
+            slices,
+            class,
+            mark,
+        } = self.held[place];
         let Some(zeroed) = self.region.grow(first, slices, slices + more, class) else {
             return;
         };
@@ -147,7 +163,12 @@ impl Shadow {
     }
 
     fn shrink(&mut self, place: usize, to: usize) {
-        let Held { first, slices, class, mark } = self.held[place];
+        let Held {
+            first,
+            slices,
+            class,
+            mark,
+        } = self.held[place];
         let to = 1 + to % slices;
         self.region.shrink(first, slices, to, class);
         self.held[place].slices = to;
@@ -157,8 +178,16 @@ impl Shadow {
     fn step(&mut self, step: Step) {
         let held = self.held.len();
         match step {
-            Step::Take { slices, align, runtime } => {
-                let class = if runtime { Class::Runtime } else { Class::Client };
+            Step::Take {
+                slices,
+                align,
+                runtime,
+            } => {
+                let class = if runtime {
+                    Class::Runtime
+                } else {
+                    Class::Client
+                };
                 self.take(slices, 1 << align, class);
             }
             Step::Give(place) if held > 0 => self.give(place % held),

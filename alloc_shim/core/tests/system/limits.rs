@@ -1,0 +1,67 @@
+//! The region under the limits that a shell can set.
+
+use crate::trial::{Case, case, under};
+use bowline_alloc::account::Class::Client;
+use bowline_alloc::pal::Unix;
+use bowline_alloc::region::{Region, SLICE};
+
+const MIB: usize = 1 << 20;
+const ADDRESSES: libc::__rlimit_resource_t = libc::RLIMIT_AS;
+const DATA: libc::__rlimit_resource_t = libc::RLIMIT_DATA;
+
+pub(crate) const CASES: &[Case] = &[
+    under((ADDRESSES, 4 << 30), "a_quarter_of_four_gigabytes", || {
+        quarter(1 << 30)
+    }),
+    under(
+        (ADDRESSES, 512 << 20),
+        "a_quarter_of_half_a_gigabyte",
+        || quarter(128 * MIB),
+    ),
+    under((ADDRESSES, 160 << 20), "the_smallest_region", || {
+        quarter(64 * MIB)
+    }),
+    Case {
+        says: "bowline_malloc: cannot reserve 64 MiB of address space under a limit of 64 MiB (ulimit -v): \
+               no memory can be allocated\n",
+        ..under((ADDRESSES, 64 << 20), "no_region_and_one_line", no_region)
+    },
+    under((DATA, 64 << 20), "a_limit_on_data_is_met_late", data),
+    case("without_a_limit_a_terabyte", || sized(1 << 40)),
+];
+
+static REGION: Region<Unix> = Region::new(Unix::new());
+
+/// The region has so many bytes, and all of them that its tables do not need can be had.
+fn quarter(bytes: usize) {
+    sized(bytes);
+    let slices = bytes / SLICE;
+    let tables = (slices * 160).div_ceil(SLICE);
+    assert!(REGION.take(slices - tables, 1, Client).is_some());
+    assert!(REGION.take(1, 1, Client).is_none());
+}
+
+fn sized(bytes: usize) {
+    assert!(REGION.boot());
+    assert_eq!(REGION.size(), bytes);
+}
+
+fn no_region() {
+    for _ in 0..3 {
+        assert!(!REGION.boot());
+        assert!(REGION.take(1, 1, Client).is_none());
+    }
+    assert!(REGION.base().is_null());
+}
+
+/// The whole reservation is there; what becomes usable counts, and what is refused can be asked for again by less.
+fn data() {
+    sized(1 << 40);
+    assert!(REGION.take(128 * MIB / SLICE, 1, Client).is_none());
+    let mut held = 0;
+    while REGION.take(1, 1, Client).is_some() {
+        held += SLICE;
+    }
+    assert!((32 * MIB..64 * MIB).contains(&held), "{held}");
+    REGION.check().expect("sound");
+}
