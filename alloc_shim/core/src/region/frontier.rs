@@ -45,7 +45,8 @@ impl<P: Pal> Region<P> {
         if end <= inner.frontier {
             return true;
         }
-        if !self.extend_tables(inner, end) || !self.extend_slices(inner, end) {
+        // Slices first: where they are refused, no table has been made usable for them in vain.
+        if !self.extend_slices(inner, end) || !self.extend_tables(inner, end) {
             return false;
         }
         let (first, len) = (inner.frontier, end - inner.frontier);

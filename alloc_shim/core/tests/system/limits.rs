@@ -57,11 +57,13 @@ fn no_region() {
 /// The whole reservation is there; what becomes usable counts, and what is refused can be asked for again by less.
 fn data() {
     sized(1 << 40);
-    assert!(REGION.take(128 * MIB / SLICE, 1, Client).is_none());
+    for mib in [100_000, 1000, 128] {
+        assert!(REGION.take(mib * MIB / SLICE, 1, Client).is_none());
+    }
     let mut held = 0;
     while REGION.take(1, 1, Client).is_some() {
         held += SLICE;
     }
-    assert!((32 * MIB..64 * MIB).contains(&held), "{held}");
+    assert!((60 * MIB..64 * MIB).contains(&held), "{held}");
     REGION.check().expect("sound");
 }
