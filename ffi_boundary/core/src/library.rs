@@ -3,11 +3,16 @@
 //! `inv:library.open` A library that was opened is never closed: C may have registered a handler in
 //! it, started a thread or kept a function pointer, and nobody could know.
 //!
+//! `inv:library.libc` A function of libc is the one that every library of the process calls. Where an executable or a
+//! preloaded library defines a name of libc's too, `dlsym` on libc's own handle would still give libc's: its `free`
+//! would be handed the blocks of another `malloc`.
+//!
 //! Absent on purpose: a search path of our own. Names mean what they mean to `dlopen`.
 
 use crate::error::FfiError;
 use std::ffi::{CStr, CString};
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -64,8 +69,32 @@ impl Library {
                 library: self.to_string(),
             });
         }
+        let address = if in_libc(address) {
+            // inv:library.libc
+            // SAFETY: the handle stands for the process's own search order, and the name ends with a NUL.
+            let bound = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c_symbol.as_ptr()) };
+            NonNull::new(bound).map_or(address, NonNull::as_ptr)
+        } else {
+            address
+        };
         Ok(address.cast_const().cast())
     }
+}
+
+/// Where the module that holds `address` begins.
+fn module_of(address: *const libc::c_void) -> Option<NonNull<libc::c_void>> {
+    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: any address may be asked for, and the answer is ours to fill.
+    let known = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
+    // SAFETY: all zero bytes are a Dl_info too.
+    let info = unsafe { info.assume_init() };
+    NonNull::new(info.dli_fbase).filter(|_| known)
+}
+
+/// Whether `address` lies in the C library itself.
+fn in_libc(address: *const libc::c_void) -> bool {
+    let libc = libc::gnu_get_libc_version as *const libc::c_void;
+    module_of(address).is_some_and(|module| module_of(libc) == Some(module))
 }
 
 impl fmt::Display for Library {
@@ -149,6 +178,28 @@ mod tests {
                 .to_string(),
             "the library `libm.so.6` has no symbol `no_such_symbol`"
         );
+    }
+
+    /// Stands before libc's own in this executable, as a malloc of the program's does.
+    #[unsafe(no_mangle)]
+    extern "C" fn gnu_get_libc_release() -> *const libc::c_char {
+        c"ours".as_ptr()
+    }
+
+    #[test]
+    fn a_function_of_libc_is_the_one_that_all_libraries_call() {
+        let libc = Library::open(Some("libc.so.6")).expect("always there");
+        let release = libc.symbol("gnu_get_libc_release").expect("in libc");
+        assert_eq!(release, gnu_get_libc_release as *const ());
+        let strlen = libc.symbol("strlen").expect("in libc");
+        assert!(in_libc(strlen.cast()));
+    }
+
+    #[test]
+    fn a_function_of_another_library_is_its_own() {
+        let libm = Library::open(Some("libm.so.6")).expect("installed");
+        let cos = libm.symbol("cos").expect("in libm");
+        assert!(!in_libc(cos.cast()));
     }
 
     #[test]

@@ -8,6 +8,9 @@
 
 mod options;
 
+// C's malloc and Rust's are the static region, whose every byte the collector knows of.
+bowline_interpose::executable!();
+
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
