@@ -12,6 +12,7 @@
 
 use crate::account::Class;
 use crate::alloc::Allocator;
+use crate::figures::Figures;
 use crate::heap::entry;
 use crate::page::{Kind, PageEntry};
 use crate::pal::Pal;
@@ -76,6 +77,15 @@ impl<P: Pal + Words> Allocator<P> {
         }
         let _locking = self.locking();
         self.region.give(first, slices, class);
+    }
+
+    /// The state of things now; none where the thread may hold the region's lock, which a handler has interrupted.
+    pub fn figures(&self) -> Option<Figures> {
+        if self.is_locked() {
+            return None;
+        }
+        let _locking = self.locking();
+        Some(self.region.figures())
     }
 
     /// Gives back what could not be given back at once. The thread may wait.

@@ -15,6 +15,7 @@
 //! `realloc`.
 
 use crate::{errno, heap};
+use bowline_alloc::foreign::Foreign;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -65,6 +66,37 @@ pub(crate) fn to(family: Family) {
     // SAFETY: inv:forward.once: nobody reads before the flag is set, and nobody else writes.
     unsafe { FAMILY.0.get().write(MaybeUninit::new(family)) };
     LOST.store(true, Ordering::Release);
+    heap::on_foreign(&FOREIGN);
+}
+
+/// What the heap does with a block of the winner's that comes to it.
+static FOREIGN: Foreign = Foreign {
+    free,
+    realloc,
+    usable_size,
+};
+
+unsafe fn free(block: *mut u8) {
+    if let Some(winner) = winner() {
+        // SAFETY: inv:serve.caller: what is not this region's is the winner's.
+        unsafe { (winner.free)(block.cast()) }
+    }
+}
+
+unsafe fn realloc(block: *mut u8, bytes: usize) -> *mut u8 {
+    match winner() {
+        // SAFETY: inv:serve.caller
+        Some(winner) => unsafe { winner.realloc(block.cast(), bytes) }.cast(),
+        None => null_mut(),
+    }
+}
+
+unsafe fn usable_size(block: *const u8) -> usize {
+    match winner() {
+        // SAFETY: inv:serve.caller
+        Some(winner) => unsafe { winner.usable_size(block.cast_mut().cast()) },
+        None => 0,
+    }
 }
 
 /// The malloc that won, if this copy lost.
@@ -105,18 +137,6 @@ impl Family {
                 errno::set(libc::ENOMEM);
                 null_mut()
             }
-        }
-    }
-
-    /// # Safety
-    /// As `free` demands.
-    pub(crate) unsafe fn free(&self, block: *mut c_void) {
-        if heap::contains(block) {
-            // SAFETY: inv:forward.early
-            unsafe { heap::free(block) }
-        } else {
-            // SAFETY: inv:serve.caller: everything else is the winner's.
-            unsafe { (self.free)(block) }
         }
     }
 

@@ -8,7 +8,7 @@ use bowline_alloc::region::SLICE;
 use core::ffi::c_void;
 
 pub(crate) use global::{
-    fork_child, fork_parent, fork_prepare, on_thread_start, purge, thread_exit,
+    fork_child, fork_parent, fork_prepare, on_foreign, on_thread_start, purge, thread_exit,
 };
 
 /// `malloc`
@@ -84,9 +84,9 @@ pub(crate) fn live(class: Class) -> usize {
     ALLOCATOR.region().live(class)
 }
 
-/// All figures.
-pub(crate) fn figures() -> Figures {
-    ALLOCATOR.region().figures()
+/// All figures; none in a signal handler that interrupted this heap at the wrong moment.
+pub(crate) fn figures() -> Option<Figures> {
+    ALLOCATOR.figures()
 }
 
 /// Sets who is asked before the client's account passes the mark.

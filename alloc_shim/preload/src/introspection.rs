@@ -9,6 +9,8 @@
 //! | free (`fordblks`), trimmable (`keepcost`) | the free spans with memory |
 //! | heaps | one: the region |
 //!
+//! In a signal handler that interrupted the heap at the wrong moment all figures are 0; nothing waits for ever.
+//!
 //! Absent on purpose: fast bins and mapped blocks, which there are none of: their figures are 0.
 
 use crate::statistics::write;
@@ -102,9 +104,10 @@ pub extern "C" fn malloc_trim(pad: usize) -> c_int {
         // SAFETY: any number may be given.
         return unsafe { malloc_trim(pad) };
     }
-    let before = heap::figures().purged;
+    let purged = || heap::figures().map(|figures| figures.purged);
+    let before = purged();
     heap::purge();
-    c_int::from(heap::figures().purged != before)
+    c_int::from(purged() != before)
 }
 
 /// Writes figures to standard error, as glibc does.
@@ -160,7 +163,7 @@ struct Usage {
 
 impl Usage {
     fn now() -> Usage {
-        let figures = heap::figures();
+        let figures = heap::figures().unwrap_or_default();
         Usage {
             used: figures.live.iter().sum(),
             free: figures.dirty,

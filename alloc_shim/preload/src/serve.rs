@@ -1,6 +1,6 @@
 //! The family under private names: from this copy's heap, or from the malloc that won.
 //!
-//! One load of a word that never changes after start decides ([`crate::forward`]).
+//! One load of a byte that never changes after start decides ([`crate::forward`]).
 //!
 //! `inv:serve.private` What is exported calls only what is here, never another exported function: in a shared
 //! library the dynamic linker binds an exported name to the winner's function, and a block of this heap would
@@ -61,18 +61,15 @@ pub(crate) unsafe fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
     }
 }
 
-/// Gives a block back.
+/// Gives a block back. Nothing is asked first: a block that lies outside this copy's region comes to the winner by the
+/// heap's own look at the address ([`forward::to`]).
 ///
 /// # Safety
 /// As `free` demands.
 #[inline]
 pub(crate) unsafe fn free(block: *mut c_void) {
-    match forward::winner() {
-        // SAFETY: inv:serve.caller
-        None => unsafe { heap::free(block) },
-        // SAFETY: inv:serve.caller
-        Some(winner) => unsafe { winner.free(block) },
-    }
+    // SAFETY: inv:serve.caller
+    unsafe { heap::free(block) }
 }
 
 /// The bytes of a block that may be used; null has none.

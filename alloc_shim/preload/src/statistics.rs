@@ -18,6 +18,10 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
+/// Said instead of figures by a process that exits in a signal handler: what it interrupted would never go on.
+const NO_FIGURES: &str =
+    "bowline_malloc: no figures: exit was called in a signal handler that interrupted malloc\n";
+
 const STDERR: c_int = 2;
 /// Programs count on getting the lowest free descriptors; the copy stays clear of them.
 const HIGH: c_int = 200;
@@ -57,8 +61,12 @@ extern "C" fn finish(_: *mut c_void) {
     );
     let open = [COPY.load(Ordering::Relaxed), STDERR];
     let same = open.into_iter().find(|place| file(*place) == Some(wanted));
-    if let Some(descriptor) = same {
-        write(descriptor, table(&heap::figures()).as_bytes());
+    let Some(descriptor) = same else {
+        return;
+    };
+    match heap::figures() {
+        Some(figures) => write(descriptor, table(&figures).as_bytes()),
+        None => write(descriptor, NO_FIGURES.as_bytes()),
     }
 }
 

@@ -214,6 +214,22 @@ fn figures_reach_the_standard_error_that_the_process_began_with() {
 }
 
 #[test]
+fn figures_are_not_waited_for_where_a_handler_that_exits_interrupted_malloc() {
+    let program = compile("exits_in_handler.c", "exits_in_handler", &[]);
+    for delay in 300..350 {
+        let run = Run::new(&program).preload(library()).arg(delay.to_string());
+        let done = run.env("BOWLINE_MALLOC_STATS", "1").output();
+        let (_, err) = texts(&done);
+        assert!(done.status.success(), "{}: {err}", done.status);
+        let none = "bowline_malloc: no figures: exit was called in a signal handler that interrupted malloc\n";
+        assert!(
+            err == none || err.starts_with("bowline_malloc: process "),
+            "{err}"
+        );
+    }
+}
+
+#[test]
 fn no_figures_unless_they_are_asked_for() {
     for setting in [None, Some("0")] {
         let mut run = Run::new(Path::new("/bin/true")).preload(library());
