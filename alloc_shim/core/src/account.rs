@@ -9,7 +9,7 @@
 //! Pressure: the client's bytes are watched by a hook once they would pass a mark. The runtime's are not: whoever
 //! collects must be able to allocate.
 
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use core::ptr;
 
 /// Whose memory a span is.
@@ -37,12 +37,10 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    const_fn! {
-        pub(crate) fn new() -> Self {
-            Accounts {
-                live: [AtomicUsize::new(0), AtomicUsize::new(0)],
-                peak: [AtomicUsize::new(0), AtomicUsize::new(0)],
-            }
+    pub(crate) const fn new() -> Self {
+        Accounts {
+            live: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            peak: [AtomicUsize::new(0), AtomicUsize::new(0)],
         }
     }
 
@@ -82,12 +80,10 @@ pub(crate) struct Pressure {
 }
 
 impl Pressure {
-    const_fn! {
-        pub(crate) fn new() -> Self {
-            Pressure {
-                mark: AtomicUsize::new(usize::MAX),
-                hook: AtomicPtr::new(ptr::null_mut()),
-            }
+    pub(crate) const fn new() -> Self {
+        Pressure {
+            mark: AtomicUsize::new(usize::MAX),
+            hook: AtomicPtr::new(ptr::null_mut()),
         }
     }
 

@@ -3,18 +3,16 @@
 //! Counters are bumped on slow paths alone and ordered with nothing.
 
 use crate::account::CLASSES;
-use crate::sync::{AtomicUsize, Ordering, const_fn};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// A number that only grows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Counter(AtomicUsize);
 
 impl Counter {
-    const_fn! {
-        /// Nothing counted yet.
-        pub fn new() -> Self {
-            Counter(AtomicUsize::new(0))
-        }
+    /// Nothing counted yet.
+    pub const fn new() -> Self {
+        Counter(AtomicUsize::new(0))
     }
 
     /// Counts one.
@@ -36,7 +34,7 @@ impl Counter {
 }
 
 /// What has happened since the process began.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Counters {
     /// Spans taken.
     pub takes: Counter,
@@ -65,23 +63,21 @@ pub struct Counters {
 }
 
 impl Counters {
-    const_fn! {
-        /// Nothing has happened yet.
-        pub fn new() -> Self {
-            Counters {
-                takes: Counter::new(),
-                gives: Counter::new(),
-                purged: Counter::new(),
-                commits: Counter::new(),
-                purges: Counter::new(),
-                refusals: Counter::new(),
-                heaps_created: Counter::new(),
-                heaps_orphaned: Counter::new(),
-                heaps_adopted: Counter::new(),
-                remote_frees: Counter::new(),
-                nested: Counter::new(),
-                foreign_frees: Counter::new(),
-            }
+    /// Nothing has happened yet.
+    pub const fn new() -> Self {
+        Counters {
+            takes: Counter::new(),
+            gives: Counter::new(),
+            purged: Counter::new(),
+            commits: Counter::new(),
+            purges: Counter::new(),
+            refusals: Counter::new(),
+            heaps_created: Counter::new(),
+            heaps_orphaned: Counter::new(),
+            heaps_adopted: Counter::new(),
+            remote_frees: Counter::new(),
+            nested: Counter::new(),
+            foreign_frees: Counter::new(),
         }
     }
 }

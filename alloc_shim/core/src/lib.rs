@@ -10,18 +10,22 @@
 //!
 //! Bytes are accounted when a span is taken or given back, to the client (C) or to the runtime, and the client's can be
 //! watched. Nothing here defines a symbol of C's, calls another allocator, or formats.
+//!
+//! Under `--cfg loom` only what is lock-free, and the lock, are there.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
 
-#[cfg(not(any(loom, all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))))]
-compile_error!("bowline-alloc is for Linux on x86-64 with glibc: it relies on its thread-local storage, futexes and madvise");
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+compile_error!("bowline-alloc needs Linux on x86-64 with glibc");
 
+// What the system gives.
+pub mod lock;
+pub mod pal;
+#[cfg(not(loom))]
+pub mod report;
 mod sync;
 
-pub mod pal;
-
-pub mod lock;
-
+// Slices: who has them, and who has how many.
 #[cfg(not(loom))]
 pub mod account;
 #[cfg(not(loom))]
@@ -31,43 +35,47 @@ pub mod purge;
 #[cfg(not(loom))]
 pub mod region;
 #[cfg(not(loom))]
-pub mod report;
-#[cfg(not(loom))]
 pub mod spans;
 #[cfg(not(loom))]
 pub mod table;
 
-pub mod orphans;
-pub mod remote;
-
-#[cfg(not(loom))]
-pub mod classes;
+// Pages: blocks of one size, and frees by other threads.
 #[cfg(not(loom))]
 pub mod block;
 #[cfg(not(loom))]
+pub mod classes;
+#[cfg(not(loom))]
 pub mod page;
+pub mod remote;
+
+// Heaps: one for each thread, and whose those of dead threads are.
 #[cfg(not(loom))]
 pub mod heap;
+pub mod orphans;
 #[cfg(not(loom))]
 pub mod tls;
+
+// The paths of an allocation and of a free, and what else happens to heaps.
 #[cfg(not(loom))]
 pub mod alloc;
 #[cfg(not(loom))]
-mod slow;
+mod fork;
 #[cfg(not(loom))]
 mod free;
 #[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
-mod tend;
-#[cfg(not(loom))]
-mod threads;
-#[cfg(not(loom))]
 mod locked;
 #[cfg(not(loom))]
 mod reserve;
 #[cfg(not(loom))]
-mod fork;
+mod slow;
+#[cfg(not(loom))]
+mod tend;
+#[cfg(not(loom))]
+mod threads;
+
+// The allocator of the process.
 #[cfg(not(loom))]
 pub mod foreign;
 #[cfg(not(loom))]

@@ -36,7 +36,7 @@ use crate::lock::{Guard, Lock};
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::spans::{Fault, Index, Kind, Spans, State, Tag, Totals, Want};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, const_fn};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use core::ptr;
 use core::slice;
 
@@ -96,29 +96,27 @@ pub struct Region<P> {
 }
 
 impl<P: Pal> Region<P> {
-    const_fn! {
-        /// A region that reserves nothing yet.
-        pub fn new(pal: P) -> Self {
-            Region {
-                base: AtomicPtr::new(ptr::null_mut()),
-                size: AtomicUsize::new(0),
-                pal,
-                pressure: Pressure::new(),
-                inner: Apart(Lock::new(Inner {
-                    index: Index::new(),
-                    low: 0,
-                    frontier: 0,
-                    committed: 0,
-                    tabled: 0,
-                    end: 0,
-                    usable: 0,
-                    waiting: 0,
-                    refused: false,
-                })),
-                accounts: Accounts::new(),
-                counters: Counters::new(),
-                arrivals: AtomicU32::new(0),
-            }
+    /// A region that reserves nothing yet.
+    pub const fn new(pal: P) -> Self {
+        Region {
+            base: AtomicPtr::new(ptr::null_mut()),
+            size: AtomicUsize::new(0),
+            pal,
+            pressure: Pressure::new(),
+            inner: Apart(Lock::new(Inner {
+                index: Index::new(),
+                low: 0,
+                frontier: 0,
+                committed: 0,
+                tabled: 0,
+                end: 0,
+                usable: 0,
+                waiting: 0,
+                refused: false,
+            })),
+            accounts: Accounts::new(),
+            counters: Counters::new(),
+            arrivals: AtomicU32::new(0),
         }
     }
 

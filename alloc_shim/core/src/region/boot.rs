@@ -45,7 +45,7 @@ impl<P: Pal> Region<P> {
             if self.reserve(&mut inner, bytes) {
                 return true;
             }
-            bytes = bytes / 2 & !(SLICE - 1);
+            bytes = (bytes / 2) & !(SLICE - 1);
         }
         inner.refused = true;
         self.tell_refusal(limit);
