@@ -7,9 +7,10 @@
 //! Absent on purpose: any link to the allocator's own functions. Which copy of it serves the process is
 //! decided when the process starts; the table leads to that one.
 
+use bowline_alloc::account::PressureHook;
+use bowline_alloc::table::{self, RegionTable};
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use table::{PressureHook, RegionTable};
 
 /// The account of C's own memory.
 const CLIENT: u32 = 0;
@@ -97,23 +98,5 @@ impl CMemory {
             // SAFETY: the caller's.
             None => unsafe { libc::free(p.as_ptr()) },
         }
-    }
-}
-
-mod table {
-    #![allow(missing_docs, reason = "stub")]
-    use std::ffi::c_void;
-    pub(crate) type PressureHook = extern "C" fn(bytes: usize) -> u32;
-    pub(crate) struct RegionTable {
-        pub(crate) contains: extern "C" fn(*const c_void) -> bool,
-        pub(crate) live_bytes: extern "C" fn(class: u32) -> usize,
-        pub(crate) set_pressure: extern "C" fn(Option<PressureHook>),
-        pub(crate) set_mark: extern "C" fn(usize),
-        pub(crate) alloc: extern "C" fn(usize, usize, u32) -> *mut c_void,
-        pub(crate) alloc_zeroed: extern "C" fn(usize, usize, u32) -> *mut c_void,
-        pub(crate) free: unsafe extern "C" fn(*mut c_void),
-    }
-    pub(crate) fn current() -> Option<&'static RegionTable> {
-        None
     }
 }

@@ -9,6 +9,9 @@
 //!   finalizer are not held against it: collecting again would not bring them back.
 //! * the *limit* (`--heap`): what the total may not pass. Memory of the runtime's own is not part of it.
 //!
+//! The last sixteenth of the limit is for small requests. Libc itself makes some that may not fail: a thread
+//! whose destructors it cannot register, it ends the process for.
+//!
 //! A collection is a minor one if the death of all young owners would bring the total well below the
 //! size; otherwise a full one.
 //!
@@ -23,7 +26,9 @@
 //!        below the size                                ─▶ go on
 //!        below the limit                               ─▶ ask for a collection, go on
 //!        beyond                                        ─▶ wait for a minor one if that may do, then for
-//!                                                         a full one; still beyond: refuse (ENOMEM)
+//!                                                         a full one; still beyond: refuse (ENOMEM).
+//!                                                         Refuse at once if there was a full one just
+//!                                                         now and no thread was Managed since
 //! ```
 //!
 //! `inv:pressure.wait` Who waits in the hook holds no lock of the heap's and is not Managed, and the
@@ -47,8 +52,13 @@ use std::time::{Duration, Instant};
 
 /// How long a thread that C's `malloc` keeps waiting waits for the world to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a full collection is recent if no thread was Managed since.
+const RECENT: Duration = Duration::from_millis(100);
 /// The fewest bytes of young owners that are a reason for a minor collection.
 const YOUNG_OWNERS: usize = 32 << 20;
+
+/// The largest request that is small: what the region takes for a page of small blocks.
+const SMALL: usize = 64 << 10;
 
 /// The hook's answers.
 const GO_ON: u32 = 0;
@@ -152,9 +162,11 @@ impl Pressure {
         self.heap.load(Relaxed) + self.outside()
     }
 
-    /// Whether the total, and `bytes` more, passes the limit.
-    fn beyond_limit(&self, bytes: usize) -> bool {
-        self.total().saturating_add(bytes) > self.limit
+    /// By how much the total, and `bytes` more, passes the limit.
+    fn beyond_limit(&self, bytes: usize) -> usize {
+        let reserve = if bytes > SMALL { self.limit / 16 } else { 0 };
+        let wanted = self.total().saturating_add(bytes);
+        wanted.saturating_sub(self.limit - reserve)
     }
 
     /// By how much the total without what waits for finalizers, and `bytes` more, passes the size.
@@ -166,7 +178,7 @@ impl Pressure {
 
     /// Whether a collection is due before there are `bytes` more.
     fn is_over(&self, bytes: usize) -> bool {
-        self.excess(bytes) > 0 || self.beyond_limit(bytes)
+        self.excess(bytes) > 0 || self.beyond_limit(bytes) > 0
     }
 
     /// Whether the young owners hold so much that a minor collection is due.
@@ -181,10 +193,8 @@ impl Pressure {
     fn wants_full(&self, bytes: usize) -> bool {
         let margin = self.size.load(Relaxed) / 8;
         let size_needs = self.excess(bytes).saturating_add(margin);
-        let limit_needs = self.total().saturating_add(bytes);
-        let limit_needs = limit_needs.saturating_sub(self.limit);
         let young = self.young.load(Relaxed);
-        self.is_over(bytes) && size_needs.max(limit_needs) > young
+        self.is_over(bytes) && size_needs.max(self.beyond_limit(bytes)) > young
     }
 
     /// Tells the region when to run the hook.
@@ -198,8 +208,8 @@ impl Pressure {
         }
         let size = self.size.load(Relaxed) + self.ready.load(Relaxed);
         let others = heap + self.declared.load(Relaxed) + self.nursery;
-        self.memory
-            .set_mark(size.min(self.limit).saturating_sub(others));
+        let least = size.min(self.limit - self.limit / 16);
+        self.memory.set_mark(least.saturating_sub(others));
     }
 
     /// Notes the heap's pages, as bytes, and returns whether a collection is due for the total.
@@ -345,9 +355,6 @@ extern "C" fn hook(bytes: usize) -> u32 {
         return GO_ON;
     };
     let pressure = &heap.pressure;
-    if !pressure.armed.load(Relaxed) {
-        return GO_ON;
-    }
     match whereabouts() {
         Whereabouts::Inside => GO_ON,
         Whereabouts::Managed(block) => {
@@ -359,7 +366,9 @@ extern "C" fn hook(bytes: usize) -> u32 {
             }
             GO_ON
         }
-        Whereabouts::Outside => quietly(|| asked_outside(heap, bytes)),
+        // This may be a thread of the collector's that has just begun.
+        Whereabouts::Unknown if !pressure.armed.load(Relaxed) => GO_ON,
+        Whereabouts::Native | Whereabouts::Unknown => quietly(|| asked_outside(heap, bytes)),
     }
 }
 
@@ -376,9 +385,13 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
     if !pressure.is_over(bytes) {
         return GO_ON;
     }
-    if !pressure.beyond_limit(bytes) {
+    if pressure.beyond_limit(bytes) == 0 {
         ask(heap, pressure.wants_full(bytes));
         return GO_ON;
+    }
+    // Who is refused and tries again at once must not pay for a collection each time.
+    if heap.world.is_settled(RECENT) {
+        return refuse(pressure);
     }
     pressure.waits.fetch_add(1, Relaxed);
     for full in [false, true] {
@@ -389,7 +402,7 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
         if !wait(heap, full) {
             break;
         }
-        if !pressure.beyond_limit(bytes) {
+        if pressure.beyond_limit(bytes) == 0 {
             return GO_ON;
         }
     }
@@ -466,7 +479,7 @@ impl Mutator {
             pressure.want(bytes);
             self.request(full);
         }
-        if pressure.beyond_limit(bytes) {
+        if pressure.beyond_limit(bytes) > 0 {
             return failed;
         }
         Ok(())

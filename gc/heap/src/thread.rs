@@ -68,6 +68,8 @@ pub(crate) enum State {
     Native = 1,
     /// Waits for a collection to end.
     Stopped = 2,
+    /// Native since before the last full collection ended.
+    Settled = 3,
 }
 
 /// The block of one mutator.
@@ -115,6 +117,19 @@ impl ThreadBlock {
     #[inline(always)]
     pub(crate) fn is_managed(&self) -> bool {
         self.state.load(Ordering::SeqCst) == State::Managed as u8
+    }
+
+    /// Native → Settled.
+    pub(crate) fn settle(&self) {
+        let (native, settled) = (State::Native as u8, State::Settled as u8);
+        // A thread that is not Native stays what it is.
+        let _ = self
+            .state
+            .compare_exchange(native, settled, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == State::Settled as u8
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -195,8 +210,10 @@ pub(crate) enum Whereabouts {
     Inside,
     /// Managed.
     Managed(&'static ThreadBlock),
-    /// In foreign code: Native, or never attached.
-    Outside,
+    /// In foreign code: Native.
+    Native,
+    /// Not attached.
+    Unknown,
 }
 
 /// Where the calling thread is.
@@ -205,6 +222,9 @@ pub(crate) fn whereabouts() -> Whereabouts {
         return Whereabouts::Inside;
     }
     let mut at = HERE.get();
+    if at.is_null() {
+        return Whereabouts::Unknown;
+    }
     // SAFETY: a block is in the list of its thread from attach to detach.
     while let Some(block) = unsafe { at.as_ref() } {
         match block.state.load(Ordering::Relaxed) {
@@ -213,7 +233,7 @@ pub(crate) fn whereabouts() -> Whereabouts {
             _ => at = block.outer.get(),
         }
     }
-    Whereabouts::Outside
+    Whereabouts::Native
 }
 
 /// Runs `f`, in which C's `malloc` does not ask this thread about memory.

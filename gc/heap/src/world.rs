@@ -18,6 +18,9 @@
 //! collector writes `stopping`, then reads the states; all four are sequentially consistent. So at
 //! least one sees the other: either the thread goes back and waits, or the collector waits for it.
 //!
+//! Settled is Native too, since before the last full collection ended: a thread that comes back and goes
+//! again is Native.
+//!
 //! A thread in Native never delays a collection. A thread that attaches or detaches during one waits
 //! for its end.
 //!
@@ -27,11 +30,16 @@
 use crate::thread::{State, ThreadBlock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 struct Inner {
     mutators: Vec<&'static ThreadBlock>,
+    /// The world is to stop, or has.
     stopped: bool,
+    /// Every thread has stopped.
+    halted: bool,
+    /// When the last full collection ended, if no thread came or went since.
+    full_ended: Option<Instant>,
     /// How many stops have ended.
     epoch: u64,
 }
@@ -51,6 +59,8 @@ impl World {
             inner: Mutex::new(Inner {
                 mutators: Vec::new(),
                 stopped: false,
+                halted: false,
+                full_ended: None,
                 epoch: 0,
             }),
             stopping: AtomicBool::new(false),
@@ -74,6 +84,7 @@ impl World {
         while inner.stopped {
             inner = self.wait(&self.resumed, inner);
         }
+        inner.full_ended = None;
         bind();
         block.set_state(State::Managed);
         inner.mutators.push(block);
@@ -83,6 +94,7 @@ impl World {
     pub(crate) fn detach(&self, block: &'static ThreadBlock, unbind: impl FnOnce()) {
         let inner = self.lock();
         let mut inner = self.stay_stopped(block, inner);
+        inner.full_ended = None;
         inner.mutators.retain(|b| !std::ptr::eq(*b, block));
         unbind();
         block.set_state(State::Native);
@@ -164,19 +176,25 @@ impl World {
         while inner.mutators.iter().any(|b| b.is_managed()) {
             inner = self.wait(&self.left, inner);
         }
+        inner.halted = true;
         inner.mutators.clone()
     }
 
-    /// Lets the world go on. With `polls` every thread polls once more soon, because there is something
-    /// to be done at a safe point of the language's.
-    pub(crate) fn resume(&self, polls: bool) {
+    /// Lets the world go on after a collection, which was a full one or not. With `polls` every thread
+    /// polls once more soon, because there is something to be done at a safe point of the language's.
+    pub(crate) fn resume(&self, full: bool, polls: bool) {
         let mut inner = self.lock();
+        if full {
+            inner.mutators.iter().for_each(|b| b.settle());
+            inner.full_ended = Some(Instant::now());
+        }
         inner.mutators.iter().for_each(|b| match polls {
             true => b.stack.want_poll(),
             false => b.stack.clear_poll(),
         });
         self.stopping.store(false, Ordering::SeqCst);
         inner.stopped = false;
+        inner.halted = false;
         inner.epoch += 1;
         self.resumed.notify_all();
     }
@@ -193,25 +211,46 @@ impl World {
     /// Asks for a collection by `ask`, which must not wait for a thread, and waits for its end. The
     /// calling thread is not Managed. Returns false if the world has not stopped by `deadline`.
     pub(crate) fn wait_from_outside(&self, deadline: Instant, ask: impl FnOnce()) -> bool {
-        let mut inner = self.lock();
-        while inner.stopped {
-            inner = self.wait(&self.resumed, inner);
+        let inner = self.lock();
+        let (inner, running) = self.wait_until(inner, deadline, |inner| !inner.stopped);
+        if !running {
+            return false;
         }
         ask();
         let epoch = inner.epoch;
-        while inner.epoch == epoch {
-            if inner.stopped {
+        let (_inner, ended) = self.wait_until(inner, deadline, |inner| inner.epoch != epoch);
+        ended
+    }
+
+    /// Waits until `done`, and until `deadline` at most unless a collection is running then. Returns
+    /// whether it is done.
+    fn wait_until<'a>(
+        &'a self,
+        mut inner: MutexGuard<'a, Inner>,
+        deadline: Instant,
+        done: impl Fn(&Inner) -> bool,
+    ) -> (MutexGuard<'a, Inner>, bool) {
+        while !done(&inner) {
+            if inner.halted {
                 inner = self.wait(&self.resumed, inner);
                 continue;
             }
-            let now = Instant::now();
-            if now >= deadline {
-                return false;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return (inner, false);
             }
-            let waited = self.resumed.wait_timeout(inner, deadline - now);
+            let waited = self.resumed.wait_timeout(inner, left);
             inner = waited.unwrap_or_else(|e| e.into_inner()).0;
         }
-        true
+        (inner, true)
+    }
+
+    /// Whether a full collection ended less than `recent` ago and no thread was Managed since, so that
+    /// another one would find nothing new.
+    pub(crate) fn is_settled(&self, recent: Duration) -> bool {
+        let inner = self.lock();
+        inner.full_ended.is_some_and(|end| end.elapsed() < recent)
+            && inner.mutators.iter().all(|b| b.is_settled())
     }
 
     /// Whether a thread waits for the world to go on.

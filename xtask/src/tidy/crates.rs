@@ -66,6 +66,10 @@ const ENGINE_FOR_CODE: [&str; 7] = [
     "bowline-runtime",
 ];
 
+/// What the tests of any crate may use besides: the malloc that a program of ours has. It stands on
+/// `bowline-alloc` alone.
+pub(super) const TESTS_MAY_USE: [&str; 1] = ["bowline-interpose"];
+
 const fn row(
     folder: &'static str,
     package: &'static str,

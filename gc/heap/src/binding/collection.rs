@@ -6,7 +6,7 @@
 use super::active_plan::context;
 use super::policy::Trigger;
 use super::{Bowline, active_plan::Threads};
-use crate::heap::{engine, heap};
+use crate::heap::{engine, heap, is_minor};
 use crate::sys;
 use crate::thread::{ThreadBlock, WorkerBlock};
 use mmtk::util::alloc::AllocationError;
@@ -34,7 +34,7 @@ impl Collection<Bowline> for Stops {
 
     fn resume_mutators(_tls: VMWorkerThread) {
         heap().collection_ends();
-        heap().world.resume(heap().finalizable());
+        heap().world.resume(!is_minor(), heap().finalizable());
     }
 
     fn block_for_gc(tls: VMMutatorThread) {

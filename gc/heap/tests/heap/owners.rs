@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use bowline_gc::{Collect, HeapConfig, Mutator, Owner, OwnerLabel, access};
-use bowline_layout::{Tag, Value, foreign_pointer};
+use bowline_layout::foreign_pointer;
 
 pub(crate) const CASES: &[Case] = &[
     case("owned memory dies with its owner", memory_dies),
@@ -17,44 +17,6 @@ pub(crate) const CASES: &[Case] = &[
     case("the table of owners is sorted", table_of_owners),
     case("owners and finalizers freeze", owners_freeze),
 ];
-
-const MIB: usize = 1 << 20;
-
-fn small_heap(limit: usize) -> (&'static bowline_gc::Heap, Box<Mutator>) {
-    heap_with(HeapConfig {
-        limit: Some(limit),
-        ..HeapConfig::default()
-    })
-}
-
-fn owner(m: &mut Mutator, bytes: usize) -> Value {
-    let label = m.heap().owner_label("a test");
-    m.foreign_memory(bytes, true, label).expect("room")
-}
-
-fn pointer(m: &mut Mutator, address: u64) -> Value {
-    let v = m.alloc(foreign_pointer::HEADER, Tag::Object).expect("room");
-    // SAFETY: the object is fresh.
-    unsafe { access::set_word(v, foreign_pointer::POINTER, address) };
-    v
-}
-
-fn memory<'a>(v: Value, bytes: usize) -> &'a mut [u8] {
-    // SAFETY: the trials pass live owners.
-    let p = unsafe { access::word(v, foreign_pointer::POINTER) };
-    let p: *mut u8 = std::ptr::with_exposed_provenance_mut(p as usize);
-    assert!(!p.is_null() && p.addr().is_multiple_of(16));
-    // SAFETY: the trials pass what they asked for.
-    unsafe { std::slice::from_raw_parts_mut(p, bytes) }
-}
-
-fn held(heap: &bowline_gc::Heap) -> (usize, usize) {
-    let owners = heap.owners(10);
-    (
-        owners.iter().map(|o| o.count).sum(),
-        owners.iter().map(|o| o.bytes).sum(),
-    )
-}
 
 fn memory_dies() {
     let (heap, mut m) = heap();
@@ -123,7 +85,7 @@ fn no_bytes() {
 
 /// 2 GiB in pieces of 1 MiB under a limit of 64: whoever drops them at once pays minor collections.
 fn dropped_owners() {
-    let (heap, mut m) = small_heap(64 * MIB);
+    let (heap, mut m) = limited(64 * MIB);
     for i in 0..2048 {
         let v = owner(&mut m, MIB);
         memory(v, MIB)[i] = 1;
@@ -136,7 +98,7 @@ fn dropped_owners() {
 }
 
 fn beyond_the_limit() {
-    let (heap, mut m) = small_heap(64 * MIB);
+    let (heap, mut m) = limited(64 * MIB);
     let label = heap.owner_label("big");
     for round in 0..20 {
         let before = m.stats().collections;
@@ -240,7 +202,7 @@ fn comes_back() {
 }
 
 fn declared_bytes() {
-    let (heap, mut m) = small_heap(64 * MIB);
+    let (heap, mut m) = limited(64 * MIB);
     let mut run = 0;
     for i in 0..1000 {
         m.poll();

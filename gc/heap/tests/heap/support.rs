@@ -1,7 +1,12 @@
-//! What the trials share.
+//! What the trials share, and how they run. A process has one heap, so each trial runs in a process of
+//! its own: the test binary starts itself again with the trial's name in `BOWLINE_TRIAL`.
 
 use bowline_gc::{Heap, HeapConfig, Mutator, access, start};
-use bowline_layout::{Header, Shape, Tag, TypeId, Value};
+use bowline_layout::{Header, Shape, Tag, TypeId, Value, foreign_pointer};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::Command;
+
+const VARIABLE: &str = "BOWLINE_TRIAL";
 
 /// One trial.
 #[derive(Clone, Copy)]
@@ -42,6 +47,40 @@ pub(crate) const fn dies(name: &'static str, body: fn(), message: &'static str) 
         dies_with: Some(message),
         slow: false,
     }
+}
+
+fn run(case: Case) -> Result<(), Failed> {
+    let me = std::env::current_exe().map_err(|e| e.to_string())?;
+    let output = Command::new(me)
+        .env(VARIABLE, case.name)
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let as_wanted = match case.dies_with {
+        None => output.status.success(),
+        Some(message) => !output.status.success() && said.contains(message),
+    };
+    if as_wanted {
+        Ok(())
+    } else {
+        Err(format!("{}\n{said}", output.status).into())
+    }
+}
+
+/// Runs the trials that the command line wants, or the one that the environment names.
+pub(crate) fn trials(cases: &[Case]) {
+    if let Ok(name) = std::env::var(VARIABLE) {
+        let case = cases.iter().find(|c| c.name == name);
+        return (case.expect("no such trial").body)();
+    }
+    let trial = |case: &Case| {
+        let case = *case;
+        Trial::test(case.name, move || run(case))
+            .with_ignored_flag(case.slow && cfg!(debug_assertions))
+    };
+    let trials = cases.iter().map(trial).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 /// A heap and this thread's mutator.
@@ -110,4 +149,48 @@ pub(crate) fn garbage(m: &mut Mutator, n: usize) {
         m.poll();
         pair(m, fix(1), fix(2));
     }
+}
+
+pub(crate) const MIB: usize = 1 << 20;
+
+/// A heap with a hard limit.
+pub(crate) fn limited(limit: usize) -> (&'static Heap, Box<Mutator>) {
+    heap_with(HeapConfig {
+        limit: Some(limit),
+        ..HeapConfig::default()
+    })
+}
+
+/// An owner of fresh C memory.
+pub(crate) fn owner(m: &mut Mutator, bytes: usize) -> Value {
+    let label = m.heap().owner_label("a test");
+    m.foreign_memory(bytes, true, label).expect("room")
+}
+
+/// A foreign pointer to somewhere.
+pub(crate) fn pointer(m: &mut Mutator, address: usize) -> Value {
+    let v = m.alloc(foreign_pointer::HEADER, Tag::Object);
+    let v = v.expect("room for a pointer");
+    // SAFETY: the object is fresh.
+    unsafe { access::set_word(v, foreign_pointer::POINTER, address as u64) };
+    v
+}
+
+/// What an owner owns.
+pub(crate) fn memory<'a>(v: Value, bytes: usize) -> &'a mut [u8] {
+    // SAFETY: the trials pass live owners.
+    let p = unsafe { access::word(v, foreign_pointer::POINTER) };
+    let p: *mut u8 = std::ptr::with_exposed_provenance_mut(p as usize);
+    assert!(!p.is_null() && p.addr().is_multiple_of(16));
+    // SAFETY: the trials pass what they asked for.
+    unsafe { std::slice::from_raw_parts_mut(p, bytes) }
+}
+
+/// How many owners there are, and their bytes.
+pub(crate) fn held(heap: &Heap) -> (usize, usize) {
+    let owners = heap.owners(10);
+    (
+        owners.iter().map(|o| o.count).sum(),
+        owners.iter().map(|o| o.bytes).sum(),
+    )
 }

@@ -1,0 +1,19 @@
+//! The heap in a process whose `malloc` is Bowline's: C's bytes count.
+
+mod foreign;
+mod limit;
+#[path = "../heap/owners.rs"]
+mod owners;
+#[path = "../heap/support.rs"]
+#[expect(dead_code, reason = "the trials of the other binary use the rest")]
+mod support;
+mod threads;
+
+use support::{Case, trials};
+
+bowline_interpose::executable!();
+
+fn main() {
+    let cases: Vec<Case> = [foreign::CASES, limit::CASES, threads::CASES, owners::CASES].concat();
+    trials(&cases);
+}
