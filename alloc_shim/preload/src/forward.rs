@@ -5,8 +5,8 @@
 //! was opened with `RTLD_DEEPBIND`. Each leads to the function that the caller would have found without this
 //! copy, so the process has one heap and not two that free each other's blocks.
 //!
-//! `inv:forward.once` The family is written by the start of this copy, before the flag that makes it visible;
-//! nothing writes it afterwards.
+//! `inv:forward.once` The family is written by the start of this copy, before the heap's hook and the flag that make it
+//! visible; nothing writes it afterwards.
 //!
 //! `inv:forward.early` A block that this copy served before it was decided lies in this copy's region, and goes
 //! back there.
@@ -63,13 +63,28 @@ static LOST: AtomicBool = AtomicBool::new(false);
 
 /// From now on everything leads to this family. Called once, by the start.
 pub(crate) fn to(family: Family) {
-    // SAFETY: inv:forward.once: nobody reads before the flag is set, and nobody else writes.
+    // SAFETY: inv:forward.once: nobody reads before it is made visible below, and nobody else writes.
     unsafe { FAMILY.0.get().write(MaybeUninit::new(family)) };
-    LOST.store(true, Ordering::Release);
     heap::on_foreign(&FOREIGN);
+    LOST.store(true, Ordering::Release);
 }
 
-/// What the heap does with a block of the winner's that comes to it.
+/// The malloc that won, if this copy lost.
+#[inline(always)]
+pub(crate) fn winner() -> Option<&'static Family> {
+    LOST.load(Ordering::Acquire).then(family)
+}
+
+/// The family. Only for who has seen that this copy lost.
+#[cold]
+fn family() -> &'static Family {
+    // SAFETY: inv:forward.once: it is visible, so nobody writes any more.
+    let family = unsafe { &*FAMILY.0.get() };
+    // SAFETY: inv:forward.once: it is visible, so it was written.
+    unsafe { family.assume_init_ref() }
+}
+
+/// What the heap does with a block that is not its own: it is the winner's.
 static FOREIGN: Foreign = Foreign {
     free,
     realloc,
@@ -77,43 +92,18 @@ static FOREIGN: Foreign = Foreign {
 };
 
 unsafe fn free(block: *mut u8) {
-    if let Some(winner) = winner() {
-        // SAFETY: inv:serve.caller: what is not this region's is the winner's.
-        unsafe { (winner.free)(block.cast()) }
-    }
+    // SAFETY: inv:serve.caller
+    unsafe { (family().free)(block.cast()) }
 }
 
 unsafe fn realloc(block: *mut u8, bytes: usize) -> *mut u8 {
-    match winner() {
-        // SAFETY: inv:serve.caller
-        Some(winner) => unsafe { winner.realloc(block.cast(), bytes) }.cast(),
-        None => null_mut(),
-    }
+    // SAFETY: inv:serve.caller
+    unsafe { family().realloc(block.cast(), bytes) }.cast()
 }
 
 unsafe fn usable_size(block: *const u8) -> usize {
-    match winner() {
-        // SAFETY: inv:serve.caller
-        Some(winner) => unsafe { winner.usable_size(block.cast_mut().cast()) },
-        None => 0,
-    }
-}
-
-/// The malloc that won, if this copy lost.
-#[inline(always)]
-pub(crate) fn winner() -> Option<&'static Family> {
-    if !LOST.load(Ordering::Acquire) {
-        return None;
-    }
-    lost()
-}
-
-#[cold]
-fn lost() -> Option<&'static Family> {
-    // SAFETY: inv:forward.once: the flag is set, so nobody writes any more.
-    let family = unsafe { &*FAMILY.0.get() };
-    // SAFETY: inv:forward.once: the flag is set, so it was written.
-    Some(unsafe { family.assume_init_ref() })
+    // SAFETY: inv:serve.caller
+    unsafe { family().usable_size(block.cast_mut().cast()) }
 }
 
 impl Family {
