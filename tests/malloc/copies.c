@@ -63,7 +63,7 @@ int main(int count, char **arguments) {
     REQUIRE(pthread_join(thread_start(use, apart ? NULL : arguments), NULL) == 0);
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(60);
         use(apart ? NULL : arguments);
         exit(0);
     }

@@ -39,7 +39,7 @@ int main(void) {
     for (int i = 0; i < FORKS; i++) {
         pid_t process = fork();
         if (process == 0) {
-            alarm(20);
+            alarm(60);
             REQUIRE(in_child == HANDLERS);
             work(1);
             exit(0);

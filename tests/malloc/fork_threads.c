@@ -26,7 +26,7 @@ static void *child_thread(void *argument) {
 }
 
 static void child(uint64_t random, int turn) {
-    alarm(20);
+    alarm(60);
     churn(&random, 50);
     pthread_t threads[CHILD_THREADS];
     for (int i = 0; i < CHILD_THREADS; i++)
@@ -38,7 +38,7 @@ static void child(uint64_t random, int turn) {
     if (turn % 16 == 0) {
         pid_t process = fork();
         if (process == 0) {
-            alarm(20);
+            alarm(60);
             churn(&random, 50);
             _exit(0);
         }

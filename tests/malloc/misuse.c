@@ -30,6 +30,20 @@ CRIME(small_twice, "free of %p: double free of a block of") {
 }
 
 CRIME(medium_twice, "free of %p: double free of a block of") {
+    void *keep = malloc(20000), *block = culprit(malloc(20000)), *again = copy_of(block);
+    free(block);
+    free(again);
+    free(keep);
+}
+
+CRIME(large_twice, "free of %p: double free of a block of") {
+    void *block = culprit(malloc(5 << 20)), *again = copy_of(block);
+    free(block);
+    free(again);
+}
+
+/* When nothing is left of the page that it was on, a block's size is not known any more. */
+CRIME(alone_and_twice, "free of %p: ") {
     void *block = culprit(malloc(20000)), *again = copy_of(block);
     free(block);
     free(again);

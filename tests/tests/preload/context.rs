@@ -13,7 +13,7 @@ use bowline_tests::scratch::Scratch;
 use libtest_mimic::{Failed, Trial};
 
 /// How long one process may take, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(100);
 
 /// Variables that would change what the programs print.
 const VARIABLES: [(&str, &str); 5] = [
@@ -54,6 +54,16 @@ impl Context {
             None => (source, Kind::C),
         };
         Ok(self.compiler.make(name, kind, source, &[])?)
+    }
+
+    /// A program in C that is linked with more.
+    pub(crate) fn program_with(
+        &self,
+        output: &str,
+        source: &str,
+        more: &[OsString],
+    ) -> Result<PathBuf, Failed> {
+        Ok(self.compiler.make(output, Kind::C, source, more)?)
     }
 
     /// The same program in C, compiled as C++.
@@ -140,12 +150,11 @@ pub(crate) fn expect_served(
 
 /// Everything that is known of a process that did something else than it should.
 pub(crate) fn complaint(wanted: &str, outcome: &Outcome) -> Failed {
-    let (_, stderr) = malloc::split_stderr(&outcome.stderr);
     format!(
         "{wanted}\ngot {} and the output\n{}\nwith the diagnostics\n{}",
         outcome.ending(),
         outcome.stdout,
-        stderr
+        outcome.stderr
     )
     .into()
 }

@@ -2,11 +2,12 @@
 //! nothing and hands on what it is asked for.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use bowline_tests::malloc::PREFIX;
+use bowline_tests::process;
 use libtest_mimic::{Failed, Trial};
 
 use crate::context::{Context, complaint, expect, expect_served, run, trial};
@@ -28,22 +29,24 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
     }
     let name = "region::program_with_its_own_malloc".to_owned();
     trials.push(trial(context, name, program_with_its_own_malloc));
+    trials.push(trial(context, "region::bowline".to_owned(), bowline));
     let name = "region::linked_before_the_c_library".to_owned();
     trials.push(trial(context, name, linked));
     trials
 }
 
-/// The plugin, with the malloc among the libraries that it needs. The copy is another file than the
-/// one that is preloaded, as in a program that brings its own.
-fn plugin(context: &Context, folder: &Path) -> Result<PathBuf, Failed> {
+/// Another file with the malloc in it than the one that is preloaded, as a program may bring it; and
+/// what the linker must be told to make something need it.
+fn copy(context: &Context, folder: &Path) -> Result<[OsString; 2], Failed> {
     let copy = folder.join("libcopy_of_malloc.so");
     std::fs::copy(&context.malloc()?.path, &copy)?;
-    let more: [OsString; 2] = ["-Wl,--no-as-needed".into(), copy.into()];
-    let output = format!(
-        "plugin-{}.so",
-        folder.file_name().unwrap_or_default().display()
-    );
-    context.library(&output, "plugin.c", &more)
+    Ok(["-Wl,--no-as-needed".into(), copy.into()])
+}
+
+/// What is compiled with a copy is made for one trial, since the copy is gone when it ends.
+fn output(folder: &Path, name: &str) -> String {
+    let trial = folder.file_name().unwrap_or_default();
+    format!("{name}-of-{}", trial.display())
 }
 
 fn copies(
@@ -55,9 +58,9 @@ fn copies(
 ) -> Result<(), Failed> {
     let malloc = context.malloc()?;
     let mut command = Command::new(context.program("copies.c")?);
-    command.arg(mode).arg(plugin(context, folder)?);
-    // The copy may have been bound by its bare name.
-    command.env("LD_LIBRARY_PATH", folder);
+    let plugin = output(folder, "plugin");
+    let plugin = context.library(&plugin, "plugin.c", &copy(context, folder)?)?;
+    command.arg(mode).arg(plugin);
     if preload {
         malloc.preload(&mut command, &[]);
     }
@@ -80,18 +83,16 @@ fn program_with_its_own_malloc(context: &Context, folder: &Path) -> Result<(), F
 }
 
 /// Linked as a library, and so before the C library, it is the process's malloc without a preload;
-/// with the same file preloaded there is one copy, with another copy preloaded that one has the region.
+/// with another copy preloaded that one has the region, and this one says nothing.
 fn linked(context: &Context, folder: &Path) -> Result<(), Failed> {
     let malloc = context.malloc()?;
-    let plugin = plugin(context, folder)?;
+    let name = output(folder, "before_main");
+    let program = context.program_with(&name, "before_main.c", &copy(context, folder)?)?;
     for preload in [false, true] {
-        let mut command = Command::new(context.program("before_main.c")?);
-        // A preloaded library that needs the copy puts the copy before the C library.
-        command
-            .env("LD_PRELOAD", &plugin)
-            .env("BOWLINE_MALLOC_STATS", "1");
+        let mut command = Command::new(&program);
+        command.env("BOWLINE_MALLOC_STATS", "1");
         if preload {
-            malloc.preload(&mut command, &[&plugin]);
+            malloc.preload(&mut command, &[]);
         }
         let outcome = run(&mut command, folder)?;
         expect(&outcome, 0, "done\n")?;
@@ -105,4 +106,29 @@ fn linked(context: &Context, folder: &Path) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// The command is its own malloc: a preload adds no region, no figures, and no block lies elsewhere.
+fn bowline(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let malloc = context.malloc()?;
+    let helper = context.library("regions.so", "regions.c", &[])?;
+    let command = || -> Result<Command, Failed> {
+        let mut command = Command::new(process::product("bowline")?);
+        command
+            .arg("run")
+            .arg(context.sources.join("programs/regions.scm"));
+        command.arg(&helper);
+        Ok(command)
+    };
+    let alone = run(&mut command()?, folder)?;
+    if alone.exit != Some(0) || !alone.stdout.ends_with(" 1 1000)\n") {
+        return Err(complaint("expected every block in the region", &alone));
+    }
+    let mut under = command()?;
+    under.env("LD_PRELOAD", &malloc.path);
+    let under = run(&mut under, folder)?;
+    if under.stderr != alone.stderr {
+        return Err(complaint("expected no other diagnostics", &under));
+    }
+    expect(&under, 0, &alone.stdout)
 }

@@ -1,0 +1,8 @@
+;; Asks a library in C about the malloc of this process; the library is the argument.
+(import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline list))
+(define-foreign-library helper (cadr (command-line)))
+(define-foreign regions (helper "regions") () int)
+(define-foreign all-in-the-region (helper "all_in_the_region") () int)
+(define texts (map (lambda (i) (make-string 1000 #\x)) (iota 1000)))
+(write (list (regions) (all-in-the-region) (length texts)))
+(newline)
