@@ -55,7 +55,7 @@ impl Accounts {
         self.peak[class as usize].load(Ordering::Relaxed)
     }
 
-    /// Counts bytes that `class` takes; under the region's lock.
+    /// Counts bytes that `class` takes. A load and a store will do (`inv:account.locked`).
     pub(crate) fn add(&self, class: Class, bytes: usize) {
         let live = self.live(class) + bytes;
         self.live[class as usize].store(live, Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl Accounts {
         }
     }
 
-    /// Counts bytes that `class` gives back; under the region's lock.
+    /// Counts bytes that `class` gives back. A load and a store will do (`inv:account.locked`).
     pub(crate) fn sub(&self, class: Class, bytes: usize) {
         let live = self.live(class);
         debug_assert!(live >= bytes, "more given than taken");

@@ -15,9 +15,6 @@
 
 #![cfg_attr(not(any(test, loom)), no_std)]
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
-compile_error!("bowline-alloc needs Linux on x86-64 with glibc");
-
 // What the system gives.
 pub mod lock;
 pub mod pal;

@@ -53,19 +53,23 @@ impl<P: Pal> Region<P> {
         self.purge(inner, Reach::Due);
     }
 
-    /// Purges every free span, also those that other threads are purging: they are waited for. Not to be called where a
-    /// purge of the same thread may have been interrupted.
+    /// Purges every free span.
     pub fn purge_all(&self) {
         self.purge(self.lock(), Reach::All);
-        let mut inner = self.lock();
-        while inner.index.is_leaving() {
-            let seen = self.arrivals.load(Ordering::Relaxed);
-            inner.waiting += 1;
-            drop(inner);
-            self.pal().wait(&self.arrivals, seen);
-            inner = self.lock();
-            inner.waiting = inner.waiting.saturating_sub(1);
-        }
+    }
+
+    /// Lets go of the lock until a purge of another thread has ended.
+    pub(crate) fn await_arrival<'a>(
+        &'a self,
+        mut inner: Guard<'a, Inner, P>,
+    ) -> Guard<'a, Inner, P> {
+        let seen = self.arrivals.load(Ordering::Relaxed);
+        inner.waiting += 1;
+        drop(inner);
+        self.pal().wait(&self.arrivals, seen);
+        inner = self.lock();
+        inner.waiting -= 1;
+        inner
     }
 
     fn purge<'a>(&'a self, mut inner: Guard<'a, Inner, P>, reach: Reach) {

@@ -132,16 +132,25 @@ impl<P: Pal> Region<P> {
         self.base.load(Ordering::Relaxed)
     }
 
-    /// How many bytes it has; 0 before it is booted.
+    /// How many bytes it has; 0 before it is booted. Whoever sees another size sees the base after it (`inv:region.once`).
     #[inline]
     pub fn size(&self) -> usize {
-        self.size.load(Ordering::Relaxed)
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// How far `p` lies behind the base, if it leads into the region.
+    #[inline(always)]
+    pub fn offset(&self, p: *const u8) -> Option<usize> {
+        // Read first: beside an old base, which is null, a new size would claim low addresses.
+        let size = self.size();
+        let offset = p.addr().wrapping_sub(self.base().addr());
+        (offset < size).then_some(offset)
     }
 
     /// Whether `p` leads into the region.
     #[inline]
     pub fn contains(&self, p: *const u8) -> bool {
-        p.addr().wrapping_sub(self.base().addr()) < self.size()
+        self.offset(p).is_some()
     }
 
     /// What is known about the page that begins at a slice (`inv:region.table`).
@@ -176,7 +185,7 @@ impl<P: Pal> Region<P> {
         self.take_in(&mut inner, want, class, false)
     }
 
-    /// Gives slices back. A whole span, or the end of one that was shrunk.
+    /// Gives a span back, whole.
     pub fn give(&self, first: usize, slices: usize, class: Class) {
         let mut inner = self.lock();
         self.give_in(&mut inner, first, slices, class);
@@ -338,11 +347,19 @@ impl<P: Pal> Region<P> {
         span
     }
 
-    /// Takes after all that is free has been made one and the searches leave nothing out.
+    /// Takes after all that is free has been made one, by a search that leaves nothing out. Spans that other threads are
+    /// purging are waited for: nothing is refused that is free.
     #[cold]
     fn take_thoroughly(&self, want: Want, class: Class) -> Option<Span> {
         self.purge_all();
-        self.take_in(&mut self.lock(), want, class, true)
+        let mut inner = self.lock();
+        loop {
+            let span = self.take_in(&mut inner, want, class, true);
+            if span.is_some() || !inner.index.is_leaving() {
+                return span;
+            }
+            inner = self.await_arrival(inner);
+        }
     }
 
     fn take_in(&self, inner: &mut Inner, want: Want, class: Class, thorough: bool) -> Option<Span> {

@@ -14,7 +14,7 @@
 //! and last slice say its state, first slice and length; those between say nothing.
 //!
 //! `inv:spans.merged` No two neighbours are both dirty or both clean. Dirty and clean ones stay apart, so that a clean span
-//! is zero in every byte; a purge makes them one.
+//! is zero in every byte (`inv:pal.zero`); a purge makes them one.
 //!
 //! `inv:spans.aged` The dirty spans stand in a list by the time since when they, or their oldest part, have been free.
 //!

@@ -4,7 +4,7 @@
 //! looks for it there, and the runtime asks [`current`]. The layout is C's, and it grows at the end alone: a reader compares
 //! `version` and `bytes` before it trusts a field.
 //!
-//! `inv:table.private` The functions in a table are private to the copy that made it: an exported name would lead back to
+//! The functions in a table are private to the copy that made it: an exported name would lead to
 //! whoever won.
 
 #[cfg(test)]

@@ -12,6 +12,9 @@
 //! would not reduce its commitment by it), and huge pages (the system's own setting holds; asking for them doubles what
 //! small programs occupy).
 
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+compile_error!("bowline-alloc needs Linux on x86-64 with glibc");
+
 use crate::sync::AtomicU32;
 
 #[cfg(test)]

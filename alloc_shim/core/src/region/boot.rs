@@ -25,7 +25,7 @@ impl<P: Pal> Region<P> {
     /// Reserves the region, unless that has been done. False: the system refuses, and it was said on standard error.
     #[inline]
     pub fn boot(&self) -> bool {
-        self.size.load(Ordering::Acquire) != 0 || self.boot_slowly()
+        self.size() != 0 || self.boot_slowly()
     }
 
     #[cold]

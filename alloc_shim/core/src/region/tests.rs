@@ -4,7 +4,7 @@ mod random;
 
 use super::{Region, SLICE, Span};
 use crate::account::Class::{Client, Runtime};
-use crate::pal::{Model, Pal};
+use crate::pal::Model;
 use crate::purge::{DELAY_MS, FLOOR, bound};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -56,7 +56,7 @@ impl Spans<'_> {
         Ok(totals)
     }
 
-    /// `inv:spans.tiled` and `inv:spans.merged`; gives the number of spans by state as well.
+    /// Checks `inv:spans.tiled` and `inv:spans.merged`; gives the number of spans by state as well.
     fn check_tiles(&self, frontier: u32) -> Result<(Totals, [usize; 5]), Fault> {
         let mut totals = Totals::default();
         let mut spans = [0; 5];
@@ -112,7 +112,7 @@ impl Spans<'_> {
         Ok(spans)
     }
 
-    /// `inv:spans.aged`, for the list that has an age.
+    /// Checks `inv:spans.aged`, for the list that has an age.
     fn check_list(&self, oldest: u32, state: State, now: Option<u32>) -> Result<usize, Fault> {
         let mut spans = 0;
         let (mut before, mut span) = (NONE, oldest);
