@@ -84,13 +84,15 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
     if HEAP.get().is_some() {
         return Err(HeapError::AlreadyStarted);
     }
+    let pressure = Pressure::new(&config);
+    pressure.check()?;
     let heap = Heap {
         limit: config.hard_limit(),
         engine: OnceLock::new(),
         world: World::new(),
         boot: Boot::new()?,
         pins: Pins::default(),
-        pressure: Pressure::new(&config),
+        pressure,
         owners: Mutex::default(),
         globals: Globals::default(),
         sources: Sources::default(),

@@ -6,8 +6,10 @@
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
 //! when), `stack`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
-//! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told), `verify`
-//! and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys` (locks and the operating system).
+//! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
+//! the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
+//! `verify` and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys`
+//! (locks and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
 

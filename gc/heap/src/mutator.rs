@@ -206,7 +206,6 @@ impl Mutator {
         engine()
             .mmtk
             .handle_user_collection_request(self.block.tls(), true, full);
-        self.heap.give_back();
     }
 
     // The boundary.

@@ -9,60 +9,29 @@
 //!   finalizer are not held against it: collecting again would not bring them back.
 //! * the *limit* (`--heap`): what the total may not pass. Memory of the runtime's own is not part of it.
 //!
-//! The last sixteenth of the limit is for small requests. Libc itself makes some that may not fail: a thread
-//! whose destructors it cannot register, it ends the process for.
+//! The last sixteenth of the limit is for small requests: libc itself makes some and ends the process
+//! when they fail, such as registering a thread's destructors.
 //!
 //! A collection is a minor one if the death of all young owners would bring the total well below the
 //! size; otherwise a full one.
 //!
-//! C's `malloc` runs [`hook`] when it takes memory from the region and C's bytes may have crossed the
-//! size: the region compares with a *mark* that is lower than the size by what the heap may grow
-//! unseen, and the hook computes exactly. What it does depends on who asks:
+//! Reading order: this, then `hook`: what C's `malloc` and the heap's threads ask.
 //!
-//! ```text
-//!   a thread of the collector's, or inside this module ─▶ go on
-//!   Managed                                            ─▶ go on; the thread's next poll sees to it
-//!   Native, or not attached:
-//!        below the size                                ─▶ go on
-//!        below the limit                               ─▶ ask for a collection, go on
-//!        beyond                                        ─▶ wait for a minor one if that may do, then for
-//!                                                         a full one; still beyond: refuse (ENOMEM).
-//!                                                         Refuse at once if there was a full one just
-//!                                                         now and no thread was Managed since
-//! ```
-//!
-//! `inv:pressure.wait` Who waits in the hook holds no lock of the heap's and is not Managed, and the
-//! collector needs nothing of C's: no thread of the collector's asks. So the collection that it waits
-//! for can run. One thing could keep it from starting, a Managed thread that waits for a lock of
-//! C's which the waiting thread holds; therefore a wait for the world to stop is bounded by
-//! [`PATIENCE`], after which the allocation is refused.
-//!
-//! Several threads that ask at one moment may together pass the limit by what they asked for.
-//!
-//! Absent on purpose: waiting for finalizers, which may want a lock that the waiting thread holds.
+//! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
+//! what they asked for.
 
-use crate::alloc::OutOfMemory;
+mod hook;
+
 use crate::c_memory::CMemory;
-use crate::config::{HeapConfig, Zeal};
-use crate::heap::{Heap, engine};
-use crate::mutator::Mutator;
-use crate::thread::{Whereabouts, quietly, requester, whereabouts};
+use crate::config::{HeapConfig, HeapError, Zeal};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
 
-/// How long a thread that C's `malloc` keeps waiting waits for the world to stop.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a full collection is recent if no thread was Managed since.
-const RECENT: Duration = Duration::from_millis(100);
 /// The fewest bytes of young owners that are a reason for a minor collection.
 const YOUNG_OWNERS: usize = 32 << 20;
-
+/// What a minor collection must promise when a full one could not raise the size.
+const LEAST_GAIN: usize = 1 << 20;
 /// The largest request that is small: what the region takes for a page of small blocks.
 const SMALL: usize = 64 << 10;
-
-/// The hook's answers.
-const GO_ON: u32 = 0;
-const REFUSE: u32 = 1;
 
 /// The accounts and the marks, in bytes.
 pub(crate) struct Pressure {
@@ -134,10 +103,20 @@ impl Pressure {
         }
     }
 
+    /// Refuses zeal that could never act.
+    pub(crate) fn check(&self) -> Result<(), HeapError> {
+        if self.every.is_some() && self.memory.is_degraded() {
+            return Err(HeapError::BadConfig(
+                "zeal \"malloc:N\" needs Bowline's malloc, and this process has another".into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Lets C's `malloc` ask, now that there is a collector.
     pub(crate) fn watch(&self) {
         self.set_mark();
-        self.memory.watch(hook);
+        self.memory.watch(hook::hook);
     }
 
     /// The threads of the collector have all started.
@@ -163,6 +142,7 @@ impl Pressure {
     }
 
     /// By how much the total, and `bytes` more, passes the limit.
+    /// The last sixteenth is for small requests.
     fn beyond_limit(&self, bytes: usize) -> usize {
         let reserve = if bytes > SMALL { self.limit / 16 } else { 0 };
         let wanted = self.total().saturating_add(bytes);
@@ -191,7 +171,11 @@ impl Pressure {
 
     /// Whether the collection that is due must be a full one.
     fn wants_full(&self, bytes: usize) -> bool {
-        let margin = self.size.load(Relaxed) / 8;
+        // A full collection may raise the size, but not beyond the limit.
+        let margin = match self.size.load(Relaxed) {
+            size if size < self.limit => size / 8,
+            _ => LEAST_GAIN,
+        };
         let size_needs = self.excess(bytes).saturating_add(margin);
         let young = self.young.load(Relaxed);
         self.is_over(bytes) && size_needs.max(self.beyond_limit(bytes)) > young
@@ -347,159 +331,115 @@ impl Pressure {
     }
 }
 
-// What is asked inside C's malloc.
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Runs inside C's `malloc` before it takes `bytes` from the region.
-extern "C" fn hook(bytes: usize) -> u32 {
-    let Some(heap) = Heap::get() else {
-        return GO_ON;
-    };
-    let pressure = &heap.pressure;
-    match whereabouts() {
-        Whereabouts::Inside => GO_ON,
-        Whereabouts::Managed(block) => {
-            if pressure.is_nth_run() {
-                pressure.due.store(true, Relaxed);
-            }
-            if pressure.due.load(Relaxed) || pressure.has_dead() || pressure.is_over(bytes) {
-                block.stack.want_poll();
-            }
-            GO_ON
-        }
-        // This may be a thread of the collector's that has just begun.
-        Whereabouts::Unknown if !pressure.armed.load(Relaxed) => GO_ON,
-        Whereabouts::Native | Whereabouts::Unknown => quietly(|| asked_outside(heap, bytes)),
-    }
-}
+    const MIB: usize = 1 << 20;
 
-/// The hook on a thread that is not Managed.
-fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
-    let pressure = &heap.pressure;
-    heap.give_back();
-    if pressure.is_nth_run() {
-        wait(heap, true);
-    }
-    if bytes > pressure.limit {
-        return refuse(pressure);
-    }
-    if !pressure.is_over(bytes) {
-        return GO_ON;
-    }
-    if pressure.beyond_limit(bytes) == 0 {
-        ask(heap, pressure.wants_full(bytes));
-        return GO_ON;
-    }
-    // Who is refused and tries again at once must not pay for a collection each time.
-    if heap.world.is_settled(RECENT) {
-        return refuse(pressure);
-    }
-    pressure.waits.fetch_add(1, Relaxed);
-    for full in [false, true] {
-        if !full && pressure.wants_full(bytes) {
-            continue;
-        }
-        pressure.want(bytes);
-        if !wait(heap, full) {
-            break;
-        }
-        if pressure.beyond_limit(bytes) == 0 {
-            return GO_ON;
-        }
-    }
-    refuse(pressure)
-}
-
-fn refuse(pressure: &Pressure) -> u32 {
-    pressure.refusals.fetch_add(1, Relaxed);
-    REFUSE
-}
-
-/// Asks for a collection and goes on.
-fn ask(heap: &Heap, full: bool) {
-    let pressure = &heap.pressure;
-    if !pressure.asked.swap(true, Relaxed) && !heap.request(full) {
-        pressure.asked.store(false, Relaxed);
-    }
-}
-
-/// Waits for the end of a collection that begins now (`inv:pressure.wait`). Returns whether there was
-/// one.
-fn wait(heap: &Heap, full: bool) -> bool {
-    let pressure = &heap.pressure;
-    let deadline = Instant::now() + PATIENCE;
-    pressure.waiting.fetch_add(1, Relaxed);
-    let majors = heap.majors();
-    let mut done = false;
-    // A minor collection may have been on its way already.
-    for _ in 0..3 {
-        pressure.asked.store(true, Relaxed);
-        done = heap.world.wait_from_outside(deadline, || {
-            let mmtk = engine().mmtk;
-            mmtk.handle_user_collection_request(requester(), true, full);
-        });
-        if !done || !full || heap.majors() > majors {
-            break;
-        }
-    }
-    pressure.waiting.fetch_sub(1, Relaxed);
-    heap.give_back();
-    done
-}
-
-// What is asked by a thread that is Managed.
-
-impl Mutator {
-    /// Makes room for `bytes` of memory outside the heap that are about to be allocated, collecting if
-    /// they would pass the size. `Err` says that they would pass the limit, even after a full
-    /// collection; if [`Heap::finalizable`] says so, running finalizers may help.
-    pub fn poll_pressure(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        let pressure = &self.heap().pressure;
-        if pressure.is_over(bytes) || pressure.is_young_full() {
-            self.make_room(bytes)
-        } else {
-            Ok(())
-        }
+    /// Nobody counts C's bytes here: all are declared.
+    fn pressure() -> Pressure {
+        Pressure::new(&HeapConfig {
+            limit: Some(160 * MIB),
+            min_heap: 40 * MIB,
+            nursery: 8 * MIB,
+            ..HeapConfig::default()
+        })
     }
 
-    #[cold]
-    fn make_room(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        let pressure = &self.heap().pressure;
-        let failed = Err(OutOfMemory { requested: bytes });
-        // What can never fit is refused before it starts a collection.
-        if bytes > pressure.limit {
-            return failed;
-        }
-        let young = pressure.is_young_full();
-        for full in [false, true] {
-            let wanted = pressure.is_over(bytes) || (young && !full);
-            if !wanted || (!full && pressure.wants_full(bytes)) {
-                continue;
-            }
-            pressure.asked.store(true, Relaxed);
-            pressure.want(bytes);
-            self.request(full);
-        }
-        if pressure.beyond_limit(bytes) > 0 {
-            return failed;
-        }
-        Ok(())
+    #[test]
+    fn the_size_follows_what_lives_on_both_sides() {
+        let p = pressure();
+        assert_eq!(p.size(), 40 * MIB);
+        p.declare(20 * MIB);
+        assert!(!p.poll(20 * MIB) && p.poll(20 * MIB + 1));
+        p.full_ends();
+        assert_eq!(p.size(), 160 * MIB);
+        p.ended(10 * MIB, true);
+        assert_eq!(p.size(), 68 * MIB, "(10 + 20) × 2 + 8");
+        p.ended(50 * MIB, false);
+        assert_eq!(p.size(), 68 * MIB, "a minor one leaves it");
+        p.undeclare(20 * MIB);
+        p.ended(MIB, true);
+        assert_eq!(p.size(), 40 * MIB, "not below the minimum");
+        p.ended(100 * MIB, true);
+        assert_eq!(p.size(), 160 * MIB, "nor above the limit");
+        assert!(!p.can_grow());
+        p.want(20 * MIB);
+        p.ended(10 * MIB, true);
+        assert_eq!(p.size(), 68 * MIB, "what is wanted counts once");
+        p.ended(10 * MIB, true);
+        assert_eq!(p.size(), 40 * MIB);
     }
 
-    /// Asks for this thread at its next poll if a collection is due.
-    pub(crate) fn want_poll_if_over(&self) {
-        if self.heap().pressure.is_over(0) {
-            self.block().stack.want_poll();
-        }
+    #[test]
+    fn what_waits_for_finalizers_counts_against_the_limit_alone() {
+        let p = pressure();
+        p.declare(100 * MIB);
+        assert!(p.poll(MIB));
+        p.made_ready(80 * MIB);
+        assert!(!p.poll(MIB));
+        assert!(p.poll(61 * MIB), "beyond the limit");
+        p.taken(80 * MIB);
+        assert!(p.poll(MIB));
     }
 
-    /// What a thread does when it goes on after a poll that wanted it.
-    pub(crate) fn after_poll(&mut self) {
-        let heap = self.heap();
-        heap.give_back();
-        if heap.pressure.due.swap(false, Relaxed) {
-            self.request(true);
-        }
-        // A poll has nothing to refuse: whoever wants more finds out.
-        let _ = self.poll_pressure(0);
+    #[test]
+    fn what_died_counts_no_more() {
+        let p = pressure();
+        p.owner_made(30 * MIB, false);
+        assert!(p.poll(20 * MIB));
+        p.died(30 * MIB);
+        assert!(p.has_dead() && !p.poll(20 * MIB));
+        p.gave_back(30 * MIB);
+        assert!(!p.has_dead() && !p.poll(20 * MIB));
+        assert_eq!(p.outside(), 0);
+    }
+
+    #[test]
+    fn a_minor_collection_must_promise_enough() {
+        let p = pressure();
+        p.declare(35 * MIB);
+        p.owner_made(6 * MIB, false);
+        assert!(
+            p.poll(0) && !p.wants_full(0),
+            "6 of 41 brings it to 35 of 40"
+        );
+        assert!(p.wants_full(MIB));
+        p.ended(0, false);
+        assert!(p.wants_full(0), "nothing is young any more");
+        p.ended(0, true);
+        assert!(!p.is_over(0) && !p.wants_full(0));
+        p.full_ends();
+        p.declare(117 * MIB);
+        p.owner_made(4 * MIB, false);
+        assert!(
+            !p.wants_full(0),
+            "where no size can grow a little is enough"
+        );
+    }
+
+    #[test]
+    fn many_young_owners_are_a_reason_of_their_own() {
+        let p = pressure();
+        p.full_ends();
+        p.owner_made(32 * MIB, false);
+        assert!(!p.is_young_full());
+        p.owner_made(1, false);
+        assert!(p.is_young_full() && !p.is_over(0));
+        p.ended(0, false);
+        assert!(!p.is_young_full());
+    }
+
+    #[test]
+    fn the_last_of_the_limit_is_for_small_requests() {
+        let p = pressure();
+        p.declare(145 * MIB);
+        assert_eq!(p.beyond_limit(5 * MIB), 0);
+        assert_eq!(p.beyond_limit(5 * MIB + 1), 1);
+        p.declare(14 * MIB);
+        assert_eq!(p.beyond_limit(SMALL), 0);
+        assert!(p.beyond_limit(SMALL + 1) > 9 * MIB);
+        assert!(p.beyond_limit(usize::MAX) > MIB, "no overflow");
     }
 }

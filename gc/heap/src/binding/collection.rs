@@ -41,6 +41,7 @@ impl Collection<Bowline> for Stops {
         // A thread that only asks is in no state to wait.
         if Threads::is_mutator(tls.0) {
             heap().world.wait_for_collection(ThreadBlock::of(tls));
+            heap().give_back();
         }
     }
 

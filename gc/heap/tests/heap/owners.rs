@@ -6,6 +6,10 @@ use bowline_layout::foreign_pointer;
 
 pub(crate) const CASES: &[Case] = &[
     case("owned memory dies with its owner", memory_dies),
+    case(
+        "an allocation's collection gives back",
+        allocation_gives_back,
+    ),
     case("owners move and keep their memory", owners_move),
     case("no bytes are a pointer too", no_bytes),
     case("dropped owners need minor collections only", dropped_owners),
@@ -54,6 +58,21 @@ fn memory_dies() {
     }
     let left = outside(&m).saturating_sub(before);
     assert!(left < MIB as u64, "{left} bytes were not given back");
+}
+
+fn allocation_gives_back() {
+    let (heap, mut m) = heap();
+    let outside = |m: &Mutator| m.stats().declared_bytes + m.stats().client_bytes;
+    let before = outside(&m);
+    for _ in 0..10 {
+        owner(&mut m, MIB);
+    }
+    assert!(outside(&m) >= before + (10 << 20));
+    while heap.collections() == 0 {
+        pair(&mut m, fix(1), fix(2));
+    }
+    assert_eq!(held(heap), (0, 0));
+    assert!(outside(&m) < before + (1 << 20));
 }
 
 fn owners_move() {

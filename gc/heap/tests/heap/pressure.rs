@@ -1,7 +1,7 @@
 //! Full heaps.
 
 use crate::support::*;
-use bowline_gc::{HeapConfig, Mutator, OutOfMemory};
+use bowline_gc::{HeapConfig, Mutator, OutOfMemory, Zeal};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
 
 pub(crate) const CASES: &[Case] = &[
@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     case("out of memory, 64 MiB, two workers", || rounds(64, 2)),
     slow("out of memory, 256 MiB, one worker", || rounds(256, 1)),
     slow("out of memory, 256 MiB, two workers", || rounds(256, 2)),
+    case("zeal in malloc needs our malloc", zeal_in_malloc),
     case("an absurd request is refused", absurd_request),
 ];
 
@@ -113,6 +114,18 @@ fn ballast(mib: usize) {
         }
         m.truncate(0);
     }
+}
+
+/// This process has the system's.
+fn zeal_in_malloc() {
+    let started = bowline_gc::start(HeapConfig {
+        zeal: Zeal::Malloc(1),
+        ..HeapConfig::default()
+    });
+    assert_eq!(
+        started.err().map(|e| e.to_string()).as_deref(),
+        Some("zeal \"malloc:N\" needs Bowline's malloc, and this process has another")
+    );
 }
 
 fn absurd_request() {

@@ -1,0 +1,197 @@
+//! What C's `malloc` and the threads of the heap ask when memory is short.
+//!
+//! C's `malloc` runs [`hook`] when it takes memory from the region and C's bytes may have crossed the
+//! size: the region compares with a *mark* that is lower than the size by what the heap may grow
+//! unseen, and the hook computes exactly. What it does depends on who asks:
+//!
+//! ```text
+//!   a thread of the collector's, or inside this module ─▶ go on
+//!   Managed                                            ─▶ go on; the thread's next poll sees to it
+//!   Native, or not attached:
+//!        below the size                                ─▶ go on
+//!        below the limit                               ─▶ ask for a collection, go on
+//!        beyond                                        ─▶ wait for a minor one if that may do, then for
+//!                                                         a full one; still beyond: refuse (ENOMEM).
+//!                                                         Refuse at once if there was a full one just
+//!                                                         now and no thread was Managed since
+//! ```
+//!
+//! `inv:pressure.wait` Who waits in the hook holds no lock of the heap's and is not Managed, and the
+//! collector needs nothing of C's: no thread of the collector's asks. So the collection that it waits
+//! for can run. One thing could keep it from starting, a Managed thread that waits for a lock of
+//! C's which the waiting thread holds; therefore a wait for the world to stop is bounded by
+//! [`PATIENCE`], after which the allocation is refused.
+//!
+//! Absent on purpose: waiting for finalizers, which may want a lock that the waiting thread holds.
+
+use super::Pressure;
+use crate::alloc::OutOfMemory;
+use crate::heap::{Heap, engine};
+use crate::mutator::Mutator;
+use crate::thread::{Whereabouts, quietly, requester, whereabouts};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// How long a thread that C's `malloc` keeps waiting waits for the world to stop.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a full collection is recent if no thread was Managed since.
+const RECENT: Duration = Duration::from_millis(100);
+
+/// The hook's answers.
+const GO_ON: u32 = 0;
+const REFUSE: u32 = 1;
+
+/// Runs inside C's `malloc` before it takes `bytes` from the region.
+pub(super) extern "C" fn hook(bytes: usize) -> u32 {
+    let Some(heap) = Heap::get() else {
+        return GO_ON;
+    };
+    let pressure = &heap.pressure;
+    match whereabouts() {
+        Whereabouts::Inside => GO_ON,
+        Whereabouts::Managed(block) => {
+            if pressure.is_nth_run() {
+                pressure.due.store(true, Relaxed);
+            }
+            if pressure.due.load(Relaxed) || pressure.has_dead() || pressure.is_over(bytes) {
+                block.stack.want_poll();
+            }
+            GO_ON
+        }
+        // This may be a thread of the collector's that has just begun.
+        Whereabouts::Unknown if !pressure.armed.load(Relaxed) => GO_ON,
+        Whereabouts::Native | Whereabouts::Unknown => quietly(|| asked_outside(heap, bytes)),
+    }
+}
+
+/// The hook on a thread that is not Managed.
+fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
+    let pressure = &heap.pressure;
+    heap.give_back();
+    if pressure.is_nth_run() {
+        wait(heap, true);
+    }
+    if bytes > pressure.limit {
+        return refuse(pressure);
+    }
+    if !pressure.is_over(bytes) {
+        return GO_ON;
+    }
+    if pressure.beyond_limit(bytes) == 0 {
+        ask(heap, pressure.wants_full(bytes));
+        return GO_ON;
+    }
+    // Who is refused and tries again at once must not pay for a collection each time.
+    if heap.world.is_settled(RECENT) {
+        return refuse(pressure);
+    }
+    pressure.waits.fetch_add(1, Relaxed);
+    for full in [false, true] {
+        if !full && pressure.wants_full(bytes) {
+            continue;
+        }
+        pressure.want(bytes);
+        if !wait(heap, full) {
+            break;
+        }
+        if pressure.beyond_limit(bytes) == 0 {
+            return GO_ON;
+        }
+    }
+    refuse(pressure)
+}
+
+fn refuse(pressure: &Pressure) -> u32 {
+    pressure.refusals.fetch_add(1, Relaxed);
+    REFUSE
+}
+
+/// Asks for a collection and goes on.
+fn ask(heap: &Heap, full: bool) {
+    let pressure = &heap.pressure;
+    if !pressure.asked.swap(true, Relaxed) && !heap.request(full) {
+        pressure.asked.store(false, Relaxed);
+    }
+}
+
+/// Waits for the end of a collection that begins now (`inv:pressure.wait`). Returns whether there was
+/// one.
+fn wait(heap: &Heap, full: bool) -> bool {
+    let pressure = &heap.pressure;
+    let deadline = Instant::now() + PATIENCE;
+    pressure.waiting.fetch_add(1, Relaxed);
+    let majors = heap.majors();
+    let mut done = false;
+    // A minor collection may have been on its way already.
+    for _ in 0..3 {
+        pressure.asked.store(true, Relaxed);
+        done = heap.world.wait_from_outside(deadline, || {
+            let mmtk = engine().mmtk;
+            mmtk.handle_user_collection_request(requester(), true, full);
+        });
+        if !done || !full || heap.majors() > majors {
+            break;
+        }
+    }
+    pressure.waiting.fetch_sub(1, Relaxed);
+    heap.give_back();
+    done
+}
+
+// What is asked by a thread that is Managed.
+
+impl Mutator {
+    /// Makes room for `bytes` of memory outside the heap that are about to be allocated, collecting if
+    /// they would pass the size. `Err` says that they would pass the limit, even after a full
+    /// collection; if [`Heap::finalizable`] says so, running finalizers may help.
+    pub fn poll_pressure(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        let pressure = &self.heap().pressure;
+        if pressure.is_over(bytes) || pressure.is_young_full() {
+            self.make_room(bytes)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn make_room(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        let pressure = &self.heap().pressure;
+        let failed = Err(OutOfMemory { requested: bytes });
+        // What can never fit is refused before it starts a collection.
+        if bytes > pressure.limit {
+            return failed;
+        }
+        let young = pressure.is_young_full();
+        for full in [false, true] {
+            let wanted = pressure.is_over(bytes) || (young && !full);
+            if !wanted || (!full && pressure.wants_full(bytes)) {
+                continue;
+            }
+            pressure.asked.store(true, Relaxed);
+            pressure.want(bytes);
+            self.request(full);
+        }
+        if pressure.beyond_limit(bytes) > 0 {
+            return failed;
+        }
+        Ok(())
+    }
+
+    /// Asks for this thread at its next poll if a collection is due.
+    pub(crate) fn want_poll_if_over(&self) {
+        if self.heap().pressure.is_over(0) {
+            self.block().stack.want_poll();
+        }
+    }
+
+    /// What a thread does when it goes on after a poll that wanted it.
+    pub(crate) fn after_poll(&mut self) {
+        let heap = self.heap();
+        heap.give_back();
+        if heap.pressure.due.swap(false, Relaxed) {
+            self.request(true);
+        }
+        // A poll has nothing to refuse: whoever wants more finds out.
+        let _ = self.poll_pressure(0);
+    }
+}
