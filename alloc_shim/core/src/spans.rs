@@ -18,27 +18,24 @@
 //!
 //! `inv:spans.aged` The dirty spans stand in a list by the time since when they, or their oldest part, have been free.
 //!
-//! Free spans of one kind are binned by length: exactly up to [`EXACT`] slices, in eighths of a power of two beyond. A request
+//! Free spans of one kind are binned by length: exactly up to 32 slices, in eighths of a power of two beyond. A request
 //! looks at some spans of its own bin, newest first, then takes what it finds in a larger one: good fit, as in Masmano,
 //! Ripoll, Crespo and Real, *TLSF* (2004). Dirty spans come first, since using them again costs no fault.
 
 mod check;
 mod find;
+mod index;
+mod lists;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Fault, Totals};
 pub(crate) use find::Want;
+pub(crate) use index::Index;
+use lists::Which;
 
 /// No slice. The first slice of every region belongs to its tables, so no span begins there.
 const NONE: u32 = 0;
-/// Lengths up to here have a bin each.
-const EXACT: u32 = 32;
-const EIGHTHS: usize = 8;
-/// The largest length has 31 bits.
-const BINS: usize = EXACT as usize + (31 - EXACT.ilog2() as usize) * EIGHTHS;
-const WORDS: usize = BINS.div_ceil(64);
-
 /// What a span is used for. Zeroed memory is `Unused`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
@@ -102,94 +99,6 @@ pub(crate) struct Tag {
 }
 
 const _: () = assert!(size_of::<Tag>() == 32);
-
-/// A list by age.
-#[derive(Debug)]
-struct List {
-    oldest: u32,
-    newest: u32,
-}
-
-impl List {
-    const EMPTY: List = List {
-        oldest: NONE,
-        newest: NONE,
-    };
-}
-
-/// The bins of one kind.
-#[derive(Debug)]
-struct Bins {
-    heads: [u32; BINS],
-    /// A bit for each bin that has a span.
-    filled: [u64; WORDS],
-    slices: usize,
-    spans: usize,
-}
-
-impl Bins {
-    const EMPTY: Bins = Bins {
-        heads: [NONE; BINS],
-        filled: [0; WORDS],
-        slices: 0,
-        spans: 0,
-    };
-
-    /// The first bin that has a span, from `bin` on.
-    fn filled_from(&self, bin: usize) -> Option<usize> {
-        let mut word = bin / 64;
-        let mut bits = self.filled.get(word)? & (!0 << (bin % 64));
-        while bits == 0 {
-            word += 1;
-            bits = *self.filled.get(word)?;
-        }
-        Some(word * 64 + bits.trailing_zeros() as usize)
-    }
-}
-
-/// The bin of spans of `len` slices.
-fn bin_of(len: u32) -> usize {
-    debug_assert!(len > 0);
-    if len <= EXACT {
-        return len as usize - 1;
-    }
-    let power = len.ilog2() as usize;
-    let eighth = (len >> (power - 3)) as usize % EIGHTHS;
-    EXACT as usize + (power - EXACT.ilog2() as usize) * EIGHTHS + eighth
-}
-
-/// Where the free spans are. It is zero when nothing is free.
-#[derive(Debug)]
-pub(crate) struct Index {
-    bins: [Bins; 2],
-    dirty: List,
-    leaving: List,
-}
-
-impl Index {
-    pub(crate) const fn new() -> Self {
-        Index {
-            bins: [Bins::EMPTY; 2],
-            dirty: List::EMPTY,
-            leaving: List::EMPTY,
-        }
-    }
-
-    /// Free slices of a kind.
-    pub(crate) fn slices(&self, kind: Kind) -> usize {
-        self.bins[kind as usize].slices
-    }
-
-    /// Free spans of both kinds.
-    pub(crate) fn spans(&self) -> usize {
-        self.bins[0].spans + self.bins[1].spans
-    }
-
-    /// Whether a span is between dirty and clean.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.oldest != NONE
-    }
-}
 
 /// The spans of a region, for the duration of one operation.
 #[derive(Debug)]
@@ -367,111 +276,5 @@ impl<'a> Spans<'a> {
     pub(crate) fn leaving(&self) -> Option<(u32, u32)> {
         let first = self.index.leaving.oldest;
         (first != NONE).then(|| (first, self.tag(first).len))
-    }
-
-    fn bin(&mut self, first: u32) {
-        let Tag { state, len, .. } = self.tag(first);
-        let kind = state.kind().expect("only free spans are binned");
-        let bin = bin_of(len);
-        let bins = &mut self.index.bins[kind as usize];
-        let head = core::mem::replace(&mut bins.heads[bin], first);
-        bins.filled[bin / 64] |= 1 << (bin % 64);
-        bins.slices += len as usize;
-        bins.spans += 1;
-        let tag = self.tag_mut(first);
-        (tag.before, tag.after) = (NONE, head);
-        if head != NONE {
-            self.tag_mut(head).before = first;
-        }
-    }
-
-    fn unbin(&mut self, first: u32) {
-        let Tag {
-            state,
-            len,
-            before,
-            after,
-            ..
-        } = self.tag(first);
-        let kind = state.kind().expect("only free spans are binned");
-        let bin = bin_of(len);
-        if after != NONE {
-            self.tag_mut(after).before = before;
-        }
-        if before != NONE {
-            self.tag_mut(before).after = after;
-        }
-        let bins = &mut self.index.bins[kind as usize];
-        if before == NONE {
-            bins.heads[bin] = after;
-        }
-        if bins.heads[bin] == NONE {
-            bins.filled[bin / 64] &= !(1 << (bin % 64));
-        }
-        bins.slices -= len as usize;
-        bins.spans -= 1;
-    }
-}
-
-/// One of the two lists by age.
-#[derive(Clone, Copy)]
-enum Which {
-    Dirty,
-    Leaving,
-}
-
-impl Spans<'_> {
-    fn list(&mut self, which: Which) -> &mut List {
-        match which {
-            Which::Dirty => &mut self.index.dirty,
-            Which::Leaving => &mut self.index.leaving,
-        }
-    }
-
-    /// Makes `older` and `newer` neighbours; NONE stands for the list's end.
-    fn join(&mut self, which: Which, older: u32, newer: u32) {
-        match older {
-            NONE => self.list(which).oldest = newer,
-            _ => self.tag_mut(older).newer = newer,
-        }
-        match newer {
-            NONE => self.list(which).newest = older,
-            _ => self.tag_mut(newer).older = older,
-        }
-    }
-
-    fn push_newest(&mut self, which: Which, span: u32) {
-        let newest = self.list(which).newest;
-        self.join(which, newest, span);
-        self.join(which, span, NONE);
-    }
-
-    fn leave_list(&mut self, which: Which, span: u32) {
-        let Tag { older, newer, .. } = self.tag(span);
-        self.join(which, older, newer);
-    }
-
-    /// Puts the dirty span `new` behind `older`, as one of the same age.
-    fn insert_after(&mut self, older: u32, new: u32) {
-        let Tag { newer, freed, .. } = self.tag(older);
-        self.tag_mut(new).freed = freed;
-        self.join(Which::Dirty, older, new);
-        self.join(Which::Dirty, new, newer);
-    }
-
-    /// Puts the dirty span `new` where `old` was.
-    fn replace_in_age(&mut self, old: u32, new: u32) {
-        if old == new {
-            return;
-        }
-        let Tag {
-            older,
-            newer,
-            freed,
-            ..
-        } = self.tag(old);
-        self.tag_mut(new).freed = freed;
-        self.join(Which::Dirty, older, new);
-        self.join(Which::Dirty, new, newer);
     }
 }

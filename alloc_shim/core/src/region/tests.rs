@@ -461,6 +461,14 @@ fn the_client_is_asked_beyond_the_mark_alone() {
 }
 
 #[test]
+fn an_account_that_is_not_the_sum_of_its_spans_is_found() {
+    let region = region();
+    take(&region, 2);
+    region.accounts.add(Client, SLICE);
+    assert_eq!(region.check(), Err(crate::spans::Fault::Count(3)));
+}
+
+#[test]
 fn accounts_are_kept_apart() {
     let region = region();
     let one = take(&region, 3);

@@ -1,6 +1,7 @@
 //! The check of everything that `spans.rs` promises.
 
-use super::{BINS, Kind, NONE, Spans, State, Tag, bin_of};
+use super::index::{BINS, bin_of};
+use super::{Kind, NONE, Spans, State, Tag};
 
 /// What a check found wrong, at which slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Finding a free span that is long enough and can be aligned.
 
-use super::{Bins, Kind, NONE, Spans, bin_of};
+use super::index::{Bins, bin_of};
+use super::{Kind, NONE, Spans};
 
 /// How many spans of a bin are looked at, unless the search is thorough.
 const TRIES: usize = 8;

@@ -1,7 +1,8 @@
 //! The index by itself: bins, and that the check finds what is broken.
 
 use super::find::{Fit, Want};
-use super::{BINS, EXACT, Fault, Index, Kind, Spans, State, Tag, bin_of};
+use super::index::{BINS, EXACT, bin_of};
+use super::{Fault, Index, Kind, Spans, State, Tag};
 
 const LOW: u32 = 5;
 
