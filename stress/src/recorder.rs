@@ -31,7 +31,7 @@ pub(crate) const MAIN: usize = MOST_THREADS;
 const WORDS: usize = SEATS + (MOST_THREADS + 1) * SEAT;
 
 /// What a thread can be about to do.
-const ACTS: [&str; 17] = [
+const ACTS: [&str; 16] = [
     "between two calls",
     "malloc",
     "calloc",
@@ -48,7 +48,6 @@ const ACTS: [&str; 17] = [
     "starting or joining a thread",
     "fork",
     "malloc_trim",
-    "a check",
 ];
 
 fn act_of(name: &str) -> u64 {
@@ -245,7 +244,7 @@ mod tests {
             seat.stepped();
         }
         seat.act("realloc", 4096, 0, 0x1230);
-        recorder.seat(MAIN).act("a check", 0, 0, 0);
+        recorder.seat(MAIN).act("fork", 0, 0, 0);
         recorder.judge(Verdict::Broken, "first");
         recorder.judge(Verdict::Held, "second");
         let record = read(&path).unwrap();
@@ -254,7 +253,7 @@ mod tests {
         assert_eq!((record.steps, record.furthest), (5, 5));
         let acts = [
             "thread 3, step 5: realloc(0x1230, 4096)",
-            "thread main, step 0: a check",
+            "thread main, step 0: fork",
         ];
         assert_eq!(record.acts, acts);
     }

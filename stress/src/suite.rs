@@ -52,6 +52,14 @@ pub(crate) struct Suite<'a, W> {
     pub(crate) out: W,
 }
 
+/// How often a plan that failed like this is run again: a hang takes long to be sure of.
+const fn tries(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Hung => 1,
+        _ => AGAIN,
+    }
+}
+
 /// The checks that did not hold, with how they fared.
 type Failures = Vec<(&'static Check, Verdict)>;
 
@@ -239,7 +247,7 @@ impl<W: Write> Suite<'_, W> {
             small = whole.clone();
             failed = self.failures(&small, first.verdict)?;
         }
-        let reproduced = format!("{failed} of {AGAIN}");
+        let reproduced = format!("{failed} of {}", tries(first.verdict));
         let name = format!("bowline-stress-malloc-{:016x}.json", small.seed);
         let path = self.options.folder.join(name);
         let against = self.session.subject.option();
@@ -266,7 +274,7 @@ impl<W: Write> Suite<'_, W> {
     /// How many of some runs of a plan end like this.
     fn failures(&self, plan: &Plan, verdict: Verdict) -> io::Result<u32> {
         let mut failed = 0;
-        for _ in 0..AGAIN {
+        for _ in 0..tries(verdict) {
             failed += u32::from(self.again(plan)?.verdict == verdict);
         }
         Ok(failed)

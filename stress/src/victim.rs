@@ -8,7 +8,7 @@ use crate::checks::{self, witness};
 use crate::fault::Verdict;
 use crate::plan::Plan;
 use crate::raw::{Family, end_with_parent, module_of};
-use crate::recorder::{MAIN, Recorder};
+use crate::recorder::Recorder;
 use crate::torture;
 
 /// What a victim is to do.
@@ -37,15 +37,14 @@ pub(crate) fn run(record: &Path, job: Job) -> Result<(), String> {
             let module = module_of(c"malloc").unwrap_or_default();
             recorder.judge(Verdict::Held, &module.to_string_lossy());
         }
-        Job::Check(name) => check(recorder, &family, &name)?,
+        Job::Check(name) => check(&family, &name)?,
         Job::Torture(plan, limit) => torture::run(plan, family, recorder, limit),
     }
     Ok(())
 }
 
-fn check(recorder: Recorder, family: &Family, name: &str) -> Result<(), String> {
+fn check(family: &Family, name: &str) -> Result<(), String> {
     let check = checks::named(name).ok_or_else(|| format!("no check is called {name}"))?;
-    recorder.seat(MAIN).act("a check", 0, 0, 0);
     match (check.run)(family) {
         Ok(()) => witness::tell_held(),
         Err(seen) => witness::tell(&seen),

@@ -123,6 +123,7 @@ fn answer(family: &Family, call: Call) -> Result<Answer, Seen> {
 
 /// A block, or that it was refused.
 fn get(family: &Family, call: Call) -> Result<Block, Seen> {
+    witness::step();
     match family.take(call) {
         None => Err(Seen::Missing(call.parts().0)),
         Some(Ok(block)) => Ok(block),

@@ -231,18 +231,20 @@ fn under_limit(bytes: u64, work: impl FnOnce() -> Outcome) -> Outcome {
     Err(broken(witness::begin_again()))
 }
 
-/// Takes blocks until one is refused: those it got, and the errno of the refusal.
+/// Takes blocks until one is refused: those it got, and the errno of the refusal; -1 if nothing
+/// was refused that is more than the limit.
 fn exhaust(family: &Family, size: usize) -> (Vec<Block>, i32) {
-    let mut blocks = Vec::new();
-    // No more than 8 GiB, should nothing ever be refused.
-    while blocks.len() < (8 << 30) / size {
-        set_errno(0);
+    // The list comes first: afterwards there is no room for it.
+    let most = LIMIT as usize / size + 1;
+    let mut blocks = Vec::with_capacity(most);
+    while blocks.len() < most {
         match family.take(malloc(size)) {
             Some(Ok(mut block)) => {
                 block.fill_part(blocks.len() as u64, 64);
                 blocks.push(block);
             }
-            _ => return (blocks, errno()),
+            Some(Err(answer)) => return (blocks, answer.errno),
+            None => break,
         }
     }
     (blocks, -1)

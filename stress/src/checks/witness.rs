@@ -7,9 +7,10 @@ use std::sync::OnceLock;
 
 use super::Seen;
 use crate::fault::Verdict;
-use crate::recorder::Recorder;
+use crate::recorder::{MAIN, Recorder, Seat};
 
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
+static SEAT: OnceLock<Seat> = OnceLock::new();
 
 /// Set in the environment of a check that was begun again.
 const AGAIN: &str = "BOWLINE_STRESS_AGAIN";
@@ -17,6 +18,14 @@ const AGAIN: &str = "BOWLINE_STRESS_AGAIN";
 /// Verdicts go here.
 pub(crate) fn listen(recorder: Recorder) {
     let _ = RECORDER.set(recorder);
+    let _ = SEAT.set(recorder.seat(MAIN));
+}
+
+/// Says that the check goes on, however slowly.
+pub(super) fn step() {
+    if let Some(seat) = SEAT.get() {
+        seat.stepped();
+    }
 }
 
 /// Leaves what was seen as the verdict.

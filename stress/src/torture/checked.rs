@@ -153,7 +153,7 @@ impl<'a> Checked<'a> {
         })?;
         self.seat.act("looking at a block", 0, 0, block.start());
         block
-            .check_part(size)
+            .check()
             .map_err(|wrong| lost(&block, wrong, "after realloc"))?;
         self.admit(block, origin, key)
     }

@@ -59,12 +59,17 @@ impl World {
     /// Leaves the fault as the verdict and ends the process. Allocates nothing: signal handlers
     /// and forked children come here too.
     fn fail(&self, fault: &Fault) -> ! {
+        self.fail_while("", fault.kind(), fault)
+    }
+
+    /// The same, saying where it was and which kind of step to leave out to look past it.
+    fn fail_while(&self, place: &str, kind: Option<Kind>, fault: &Fault) -> ! {
         let mut line = Line {
             bytes: [0; 1024],
             length: 0,
         };
-        let _ = write!(line, "{fault}");
-        if let Some(kind) = fault.kind() {
+        let _ = write!(line, "{place}{fault}");
+        if let Some(kind) = kind {
             let _ = write!(line, "; --without={kind} looks past it");
         }
         let text = std::str::from_utf8(&line.bytes[..line.length]).unwrap_or("unreadable");

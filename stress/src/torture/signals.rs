@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use crate::fault::Fault;
+use crate::plan::Kind;
 use crate::random::{Rng, derive};
 use crate::raw::{Block, Call, errno, on_signal, set_errno, signal_thread};
 use crate::recorder::MAIN;
@@ -49,7 +50,7 @@ extern "C" fn handler(_: c_int) {
     if let Some(world) = WORLD.get()
         && let Err(fault) = visit(world)
     {
-        world.fail(&fault);
+        world.fail_while("in a signal handler, ", Some(Kind::Signals), &fault);
     }
     set_errno(before);
 }
@@ -62,7 +63,13 @@ fn visit(world: &World) -> Result<(), Fault> {
     let checked = Checked::new(world, world.recorder.quiet_seat(MAIN));
     let bits = rng.within(3, 14);
     let size = (1 << bits) + rng.below(1 << bits);
-    let block = checked.take(Call::Malloc { size }, count, 0)?;
+    let block = match checked.take(Call::Malloc { size }, count, 0) {
+        Ok(block) => block,
+        // A malloc that may not wait here may have run out of what it set aside for handlers. That
+        // it does serve most of them is a check of its own.
+        Err(Fault::Refused { errno, .. }) if errno == libc::ENOMEM => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
     let place = &PARKED[rng.below(PARKED.len())];
     // Not `lock`: the owner may be the very thread that this handler interrupted.
     let parked = place.try_lock().map(|mut place| place.replace(block));
