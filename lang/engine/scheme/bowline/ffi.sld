@@ -2,6 +2,15 @@
 ;;;
 ;;; A type is matched by its symbol's name and never evaluated, so every form that takes a type is
 ;;; syntax and quotes it.
+;;;
+;;; (make-foreign-memory N)   N bytes of C memory, all zero; they live as long as the pointer does, or
+;;;                           one that `pointer+` has derived from it. An integer made of it, or what C
+;;;                           keeps of it, holds nothing.
+;;; (string->pointer S)       The text of S, in UTF-8 with a NUL behind it, in such memory.
+;;; (attach-finalizer! P PROC BYTES)
+;;;                           Once nobody has P, PROC is called with it, between two steps of the program
+;;;                           and never inside a foreign call. BYTES is what P stands for, so that the
+;;;                           collector knows what its death is worth; 0 if nothing. The result is P.
 (define-library (bowline ffi)
   (import (bowline primitives) (bowline support))
   (export

@@ -1,5 +1,8 @@
 //! Primitives that make something with C memory: where they were called from, and a second attempt
 //! when memory has run out.
+//!
+//! The place is that of the call in the innermost frame of the program's own text. A call in tail
+//! position has left no frame, so there it is the place that its procedure was called from.
 
 use bowline_layout::Value;
 use bowline_runtime::{Args, Fault, PrimFn};
