@@ -33,6 +33,15 @@
 (define-foreign c-free (libc "free") (pointer) void)
 (define-foreign c-getenv (libc "getenv") (string) string)
 
+;;; A stream is a pointer, and so is a place where C is to put a pointer. NULL is an error here.
+
+(define-foreign c-open-memstream (libc "open_memstream") (pointer pointer) pointer
+  (errno-when pointer-null?))
+(define-foreign c-fopen (libc "fopen") (string string) pointer (errno-when pointer-null?))
+(define-foreign c-fputs (libc "fputs") (string pointer) int (errno-when negative?))
+(define-foreign c-getline (libc "getline") (pointer pointer pointer) ssize_t)
+(define-foreign c-fclose (libc "fclose") (pointer) int (errno-when negative?))
+
 ;;; Telling and checking.
 
 (define failures 0)
@@ -49,6 +58,11 @@
 (define (say . things)
   (for-each display things)
   (newline))
+
+(define (repeat n thunk)
+  (when (> n 0)
+    (thunk)
+    (repeat (- n 1) thunk)))
 
 ;; A part of the tour. Objects move in it, and after it no object is held in its place.
 (define (part title thunk)
@@ -161,19 +175,86 @@
              (handle-ref handle)
              #f))))
 
+;;; 5. C allocates while our strings are in its hands. A stream that grows in memory keeps two
+;;; addresses of ours for as long as it is open, so they are C memory: `make-foreign-memory` gives some
+;;; that lives until nobody has the pointer. What C itself allocates gets a finalizer.
+
+(define mebibyte (* 1024 1024))
+
+(define (streams)
+  (let* ((line (string-append (make-string 99999 #\x) "λ\n"))
+         (buffer (make-foreign-memory (sizeof pointer)))
+         (size (make-foreign-memory (sizeof size_t)))
+         (stream (c-open-memstream buffer size)))
+    (repeat 200 (lambda () (c-fputs line stream) (iota 1000)))
+    (c-fclose stream)
+    (let ((text (attach-finalizer! (pointer-ref buffer pointer) c-free (pointer-ref size size_t))))
+      (say "  fputs has made " (pointer-ref size size_t) " bytes of our line")
+      (collect)
+      (check "all of them are there" (= (pointer-ref size size_t) (* 200 100002)))
+      (check "to the last character"
+             (string=? "λ\n" (pointer->string (pointer+ text (- (* 200 100002) 3))))))))
+
+;; `getline` makes its buffer larger with realloc, wherever that may then be.
+(define (lines)
+  (let ((line (make-foreign-memory (sizeof pointer)))
+        (capacity (make-foreign-memory (sizeof size_t)))
+        (stream (c-fopen "/proc/self/status" "r")))
+    (let loop ((count 0) (name #f))
+      (if (negative? (c-getline line capacity stream))
+          (begin
+            (c-fclose stream)
+            (c-free (pointer-ref line pointer))
+            (check "getline reads the system's lines" (and (> count 10) (string? name))))
+          (loop (+ count 1) (or name (pointer->string (pointer-ref line pointer))))))))
+
+;; What C's malloc hands out counts, so the collector runs inside of it: while strdup is reading our
+;; string, which is held in its place.
+(define (copies)
+  (let* ((text (make-string mebibyte #\y))
+         (collections (stat 'in-foreign-calls)))
+    (define (copy)
+      (attach-finalizer! (c-strdup text) c-free (+ mebibyte 1)))
+    (let loop ((count 0))
+      (if (and (< count 10000) (= collections (stat 'in-foreign-calls)))
+          (begin (copy) (loop (+ count 1)))
+          (say "  strdup has copied a mebibyte " count " times")))
+    (check "the collector ran inside of strdup's malloc" (> (stat 'in-foreign-calls) collections))
+    (check "and the copies are good" (string=? text (pointer->string (copy))))))
+
+(define (allocations)
+  (streams)
+  (lines)
+  (copies))
+
+;;; 6. A gibibyte of C memory, a mebibyte at a time, and nobody frees it. What has no owner any more is
+;;; given back, so most of it is the same memory again and again.
+
+(define (gibibyte)
+  (let loop ((count 0) (history '()))
+    (if (< count 1024)
+        (let ((memory (make-foreign-memory mebibyte)))
+          (pointer-set! memory uint8 (- mebibyte 1) 255)
+          (loop (+ count 1) (cons (+ (stat 'client-bytes) (stat 'declared-bytes)) history)))
+        (let ((most (apply max history)))
+          (say "  at most " (quotient most mebibyte) " mebibytes of C memory at any time")
+          (check "which is less than 128" (< most (* 128 mebibyte)))))))
+
 ;;; The tour.
 
 (part "1. qsort, with a comparison in Scheme that makes garbage" sort-with-c)
 (part "2. open, read, close, and an error of the system" files)
 (part "3. strdup and getenv" strings)
 (part "4. An object kept by a handle" handles)
+(part "5. Streams, lines and copies that C allocates" allocations)
+(part "6. A gibibyte of C memory that nobody frees" gibibyte)
 
 (say)
 (say "What the collector did:")
 (for-each
   (lambda (entry)
     (let ((name (symbol->string (car entry))))
-      (say "  " name (make-string (- 20 (string-length name)) #\space) (cdr entry))))
+      (say "  " name (make-string (- 22 (string-length name)) #\space) (cdr entry))))
   (gc-stats))
 
 (say)
