@@ -72,15 +72,21 @@ impl<P: Pal> Region<P> {
         inner
     }
 
+    /// Purges from the oldest span on. One that is refused stays dirty as the newest, so that each is tried once; and what
+    /// is merely due is left for later then, for the system may well refuse all.
     fn purge<'a>(&'a self, mut inner: Guard<'a, Inner, P>, reach: Reach) {
         let now = self.now();
-        while self.is_due(&mut inner, reach, now)
-            && let Some((first, len)) = self.spans(&mut inner).depart()
-        {
+        for _ in 0..inner.index.spans(Kind::Dirty) {
+            if !self.is_due(&mut inner, reach, now) {
+                return;
+            }
+            let Some((first, len)) = self.spans(&mut inner).depart() else {
+                return;
+            };
             drop(inner);
             let purged = self.forget(first, len);
             inner = self.end_purge(first, purged);
-            if !purged {
+            if !purged && reach == Reach::Due {
                 return;
             }
         }

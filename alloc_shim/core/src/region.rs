@@ -178,8 +178,11 @@ impl<P: Pal> Region<P> {
     }
 
     /// The same without ever waiting: for whoever may have interrupted the holder of the lock. `None` also where the lock is
-    /// not free.
+    /// not free or the region not booted.
     pub fn take_now(&self, slices: usize, align_slices: usize, class: Class) -> Option<Span> {
+        if self.size() == 0 {
+            return None;
+        }
         let want = self.want(slices, align_slices)?;
         let mut inner = self.inner.0.try_lock(&self.pal)?;
         self.take_in(&mut inner, want, class, false)
@@ -281,7 +284,7 @@ impl<P: Pal> Region<P> {
             peak: classes.map(|class| self.accounts.peak(class)),
             dirty: inner.index.slices(Kind::Dirty) * SLICE,
             clean: inner.index.slices(Kind::Clean) * SLICE,
-            free_spans: inner.index.spans(),
+            free_spans: inner.index.spans(Kind::Dirty) + inner.index.spans(Kind::Clean),
             ..Figures::of(&self.counters)
         }
     }

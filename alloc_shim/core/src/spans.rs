@@ -36,6 +36,7 @@ use lists::Which;
 
 /// No slice. The first slice of every region belongs to its tables, so no span begins there.
 const NONE: u32 = 0;
+
 /// What a span is used for. Zeroed memory is `Unused`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]

@@ -58,7 +58,7 @@ impl<P: Pal> Region<P> {
         if start.is_null() {
             return false;
         }
-        let skipped = start.align_offset(SLICE);
+        let skipped = start.addr().next_multiple_of(SLICE) - start.addr();
         let base = start.wrapping_add(skipped);
         let end = (bytes - skipped) / SLICE;
         let low = tables(end);

@@ -372,7 +372,30 @@ fn a_purge_that_is_refused_leaves_the_span_dirty() {
 }
 
 #[test]
+fn one_refused_purge_does_not_keep_the_others() {
+    let region = region();
+    let (one, _, other) = (take(&region, 1), take(&region, 1), take(&region, 1));
+    take(&region, 1);
+    region.give(one.first, 1, Client);
+    region.give(other.first, 1, Client);
+    region.pal().purge.once();
+    region.purge_all();
+    assert_eq!(region.figures().dirty, SLICE);
+    region.purge_all();
+    assert_eq!(region.figures().dirty, 0);
+    region.give(take(&region, 1).first, 1, Client);
+    region.pal().purge.after(0);
+    region.pal().pass(u64::from(DELAY_MS));
+    let purges = region.figures().purges;
+    take(&region, 2);
+    assert_eq!(region.figures().purges, purges + 1, "tried once");
+}
+
+#[test]
 fn whoever_cannot_wait_goes_without() {
+    let unborn = Region::new(Model::new());
+    assert_eq!(unborn.take_now(1, 1, Client), None);
+    assert_eq!(unborn.size(), 0, "booting might wait");
     let region = region();
     let span = take(&region, 1);
     let held = region.lock();

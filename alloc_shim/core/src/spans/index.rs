@@ -86,9 +86,9 @@ impl Index {
         self.bins[kind as usize].slices
     }
 
-    /// Free spans of both kinds.
-    pub(crate) fn spans(&self) -> usize {
-        self.bins[0].spans + self.bins[1].spans
+    /// Free spans of a kind, a number.
+    pub(crate) fn spans(&self, kind: Kind) -> usize {
+        self.bins[kind as usize].spans
     }
 
     /// Whether a span is between dirty and clean.
