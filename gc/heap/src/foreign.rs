@@ -22,6 +22,8 @@ use crate::sync::lock;
 use crate::thread::quietly;
 use crate::weak::Charge;
 use bowline_layout::{Tag, Value, foreign_pointer};
+use std::ffi::c_void;
+use std::ptr::NonNull;
 
 impl Mutator {
     /// A foreign pointer to `bytes` of fresh C memory, which are given back when the collector finds it
@@ -34,23 +36,23 @@ impl Mutator {
         label: OwnerLabel,
     ) -> Result<Value, OutOfMemory> {
         self.poll_pressure(bytes)?;
-        let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;
-        let heap = self.heap();
-        let size = bytes.max(1);
-        let Some(memory) = heap.pressure.memory.alloc(size, zeroed) else {
-            return self.foreign_memory_anew(bytes, zeroed, label);
-        };
-        self.own(owner, memory, bytes, label);
-        Ok(owner)
+        // When the system has no memory, what dead owners hold may do.
+        for again in [true, false] {
+            let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;
+            let memory = self.heap().pressure.memory.alloc(bytes.max(1), zeroed);
+            if let Some(memory) = memory {
+                self.own(owner, memory, bytes, label);
+                return Ok(owner);
+            }
+            if again {
+                self.collect(Collect::Full);
+            }
+        }
+        Err(OutOfMemory { requested: bytes })
     }
 
-    fn own(
-        &mut self,
-        owner: Value,
-        memory: std::ptr::NonNull<std::ffi::c_void>,
-        bytes: usize,
-        label: OwnerLabel,
-    ) {
+    /// Makes the fresh object `owner` own `memory`.
+    fn own(&mut self, owner: Value, memory: NonNull<c_void>, bytes: usize, label: OwnerLabel) {
         let address = memory.as_ptr().expose_provenance();
         // SAFETY: the object is fresh.
         unsafe { access::set_word(owner, foreign_pointer::POINTER, address as u64) };
@@ -59,26 +61,9 @@ impl Mutator {
         // SAFETY: the object is fresh.
         unsafe { access::init(owner, foreign_pointer::BASE, Value::FALSE) };
         let heap = self.heap();
-        let charged = bytes.max(1);
-        heap.pressure
-            .owner_made(charged, heap.pressure.memory.counts(address));
+        let (pressure, charged) = (&heap.pressure, bytes.max(1));
+        pressure.owner_made(charged, pressure.memory.counts(address));
         lock(&heap.owners).add(owner, memory, charged, label);
-    }
-
-    /// The system had no memory: what dead owners hold may do.
-    #[cold]
-    fn foreign_memory_anew(
-        &mut self,
-        bytes: usize,
-        zeroed: bool,
-        label: OwnerLabel,
-    ) -> Result<Value, OutOfMemory> {
-        self.collect(Collect::Full);
-        let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;
-        let memory = self.heap().pressure.memory.alloc(bytes.max(1), zeroed);
-        let memory = memory.ok_or(OutOfMemory { requested: bytes })?;
-        self.own(owner, memory, bytes, label);
-        Ok(owner)
     }
 
     /// Attaches `finalizer` to the foreign pointer `pointer`; `bytes` is what it stands for: how much

@@ -27,7 +27,8 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-/// What owns C memory and where it was made, as the language says it: [`crate::Heap::owner_label`].
+/// What owns C memory and where it was made, as the language says it: [`crate::Heap::owner_label`]. The
+/// default stands in no table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct OwnerLabel(u32);
 
@@ -88,11 +89,11 @@ impl Owners {
         if let Some(label) = self.labels.get(name) {
             return *label;
         }
-        let label = OwnerLabel(self.lines.len() as u32);
         self.lines.push(Line {
             name: name.into(),
             ..Line::default()
         });
+        let label = OwnerLabel(self.lines.len() as u32);
         self.labels.insert(name.into(), label);
         label
     }
@@ -113,9 +114,14 @@ impl Owners {
         });
     }
 
+    fn line(&mut self, label: OwnerLabel) -> Option<&mut Line> {
+        let index = (label.0 as usize).checked_sub(1)?;
+        self.lines.get_mut(index)
+    }
+
     /// Counts something with this label.
     pub(crate) fn charge(&mut self, label: OwnerLabel, bytes: usize) {
-        if let Some(line) = self.lines.get_mut(label.0 as usize) {
+        if let Some(line) = self.line(label) {
             line.bytes += bytes;
             line.count += 1;
         }
@@ -123,7 +129,7 @@ impl Owners {
 
     /// Takes [`Owners::charge`] back.
     pub(crate) fn discharge(&mut self, label: OwnerLabel, bytes: usize) {
-        if let Some(line) = self.lines.get_mut(label.0 as usize) {
+        if let Some(line) = self.line(label) {
             line.bytes -= bytes;
             line.count -= 1;
         }

@@ -261,6 +261,9 @@ fn table_of_owners() {
     m.truncate(1);
     m.collect(Collect::Full);
     assert_eq!(heap.owners(10), [owner("a at x.scm:1", 100, 1)]);
+    let unnamed = m.foreign_memory(5, false, OwnerLabel::default());
+    m.push(unnamed.expect("room"));
+    assert_eq!(heap.owners(10), [owner("a at x.scm:1", 100, 1)]);
 }
 
 fn owners_freeze() {
@@ -269,7 +272,8 @@ fn owners_freeze() {
     memory(v, 100).fill(9);
     m.push(v);
     owner(&mut m, 1000);
-    m.attach_finalizer(v, fix(1), 0, OwnerLabel::default());
+    let label = heap.owner_label("a finalizer");
+    m.attach_finalizer(v, fix(1), 0, label);
     heap.freeze(&mut m, &mut |_| {}).expect("nothing is pinned");
     assert!(heap.in_boot_heap(m.get(0)));
     assert_eq!(held(heap).0, 2, "the frozen one and its finalizer");
