@@ -71,6 +71,27 @@ static void handler(int number) {
     errno = saved;
 }
 
+/* Blocks of one size, enough to empty pages and fill them: much time inside malloc, on its slow
+ * paths too. Each is marked, so that one that was given out twice is seen. */
+static void brief_blocks(size_t size) {
+    enum { MANY = 300 };
+    uint64_t *blocks[MANY];
+    for (int i = 0; i < MANY; i++) {
+        in_malloc = 1;
+        blocks[i] = (uint64_t *)malloc(size);
+        in_malloc = 0;
+        REQUIRE(blocks[i] != NULL);
+        *blocks[i] = (uint64_t)(uintptr_t)&blocks[i];
+    }
+    for (int i = 0; i < MANY; i++) {
+        uint64_t *block = blocks[i * 7 % MANY];
+        REQUIRE(*block == (uint64_t)(uintptr_t)&blocks[i * 7 % MANY]);
+        in_malloc = 1;
+        free(block);
+        in_malloc = 0;
+    }
+}
+
 static void *work(void *argument) {
     /* Handlers on a stack of their own: nothing may depend on where the stack is. */
     stack_t alternative = {.ss_sp = malloc(STACK), .ss_flags = 0, .ss_size = STACK};
@@ -91,12 +112,10 @@ static void *work(void *argument) {
         if (random & 1 << 20) block = block_resize(block, second);
         block = slot_swap(&slots[at], block);
         if (block) block_check(block);
-        void *brief[32];
         in_malloc = 1;
         free(block);
-        for (int i = 0; i < 32; i++) brief[i] = malloc(first % 2000 + (size_t)i * 16);
-        for (int i = 0; i < 32; i++) free(brief[i * 7 % 32]);
         in_malloc = 0;
+        brief_blocks(8 + first % 8000);
         __atomic_add_fetch(&turns[(uintptr_t)argument - 1], 1, __ATOMIC_RELAXED);
     }
     /* Stays until nobody can send it signals any more. */

@@ -4,7 +4,7 @@
  */
 #include "common.h"
 
-enum { THREADS = 8000, WAVE = 50, SLOTS = 512, KEYS = 3, ROUNDS = 3 };
+enum { THREADS = 8000, WAVE = 50, SLOTS = 512, KEYS = 3, ROUNDS = 4 };
 
 static struct block *slots[SLOTS];
 static pthread_key_t keys[KEYS];

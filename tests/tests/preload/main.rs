@@ -6,7 +6,7 @@
 //! | `misuse::…` | one mistake each, and the line that tells of it, by `malloc/misuse.c` |
 //! | `storm::…` | forks, threads, signals and phases at once |
 //! | `program::…` | a real program does and says the same with and without the preload |
-//! | `limits::…` | little address space, few data pages, a full memory group |
+//! | `limits::…` | little address space, few data pages |
 //! | `region::…` | one region per process, whoever else brings a malloc |
 //! | `symbols::…` | what the library exports and what it needs |
 //!
