@@ -9,8 +9,8 @@
 //! Pressure: the client's bytes are watched by a hook once they would pass a mark. The runtime's are not: whoever
 //! collects must be able to allocate.
 
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Whose memory a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Counters are bumped on slow paths alone and ordered with nothing.
 
 use crate::account::CLASSES;
-use crate::sync::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// A number that only grows.
 #[derive(Debug, Default)]

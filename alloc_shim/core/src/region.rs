@@ -36,9 +36,9 @@ use crate::lock::{Guard, Lock};
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::spans::{Fault, Index, Kind, Spans, State, Tag, Totals, Want};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use core::ptr;
 use core::slice;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Bytes of a slice, the unit in which the region is divided.
 pub const SLICE: usize = 64 << 10;
