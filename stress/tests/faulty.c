@@ -110,6 +110,11 @@ static struct header *take(size_t size)
         } else {
             h = carve(class);
         }
+#ifdef FAULT_FORK_DEADLOCK
+        /* Held for long, as locks around calls of the system are. */
+        if (++calls % 16 == 0)
+            sched_yield();
+#endif
         drop_lock();
         if (h)
             h->usable = 16UL << class;
