@@ -89,6 +89,6 @@ impl<P: Pal> Region<P> {
                 .text(" MiB (ulimit -v)"),
             None => line,
         };
-        line.text(": no memory can be allocated").send(&self.pal);
+        line.text(": there is no static region").send(&self.pal);
     }
 }

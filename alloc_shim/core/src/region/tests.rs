@@ -77,7 +77,7 @@ fn a_refused_reservation_is_tried_by_half() {
     assert!(region.take(1, 1, Client).is_none());
     assert_eq!(
         region.pal().text(),
-        "bowline_malloc: cannot reserve 1 MiB of address space: no memory can be allocated\n",
+        "bowline_malloc: cannot reserve 1 MiB of address space: there is no static region\n",
         "said once"
     );
 }
@@ -102,7 +102,7 @@ fn a_limit_too_low_is_named() {
     assert_eq!(
         region.pal().text(),
         "bowline_malloc: cannot reserve 1 MiB of address space under a limit of 2 MiB (ulimit -v): \
-         no memory can be allocated\n"
+         there is no static region\n"
     );
 }
 

@@ -23,7 +23,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     Case {
         says: "bowline_malloc: cannot reserve 64 MiB of address space under a limit of 64 MiB (ulimit -v): \
-               no memory can be allocated\n",
+               there is no static region\n",
         ..under((ADDRESSES, 64 << 20), "no_region_and_one_line", no_region)
     },
     under((DATA, 64 << 20), "a_limit_on_data_is_met_late", data),
