@@ -17,9 +17,9 @@ const DEPTH: usize = 32;
 impl Vm {
     /// Carries out such a primitive with the words of the running frame.
     pub(super) fn make_owner(&mut self, mut r: Regs, make: PrimFn) -> Regs {
-        self.rt.owners.place = self.place_of_caller(&r);
+        let place = self.place_of_caller(&r);
         r.acc = Value::UNSPECIFIED;
-        let mut made = self.attempt(&mut r, make);
+        let mut made = self.attempt(&mut r, make, place);
         let full = matches!(&made, Err(fault) if matches!(**fault, Fault::OutOfMemory));
         if full && self.finalizers_wait() {
             // The collector has done what it can; finalizers may free what it cannot.
@@ -27,7 +27,7 @@ impl Vm {
                 Ok(r) => r,
                 Err(elsewhere) => return elsewhere,
             };
-            made = self.attempt(&mut r, make);
+            made = self.attempt(&mut r, make, place);
         }
         match made {
             Ok(v) => {
@@ -39,7 +39,8 @@ impl Vm {
         }
     }
 
-    fn attempt(&mut self, r: &mut Regs, make: PrimFn) -> bowline_runtime::Result {
+    fn attempt(&mut self, r: &mut Regs, make: PrimFn, place: u32) -> bowline_runtime::Result {
+        self.rt.owners.place = place;
         let args = Args {
             base: self.stack.index(r.fp),
             len: r.argc(),
