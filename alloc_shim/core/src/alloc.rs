@@ -171,8 +171,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// `block` is null or a live block of this allocator that nothing uses any more.
     #[inline(always)]
     pub unsafe fn free(&self, block: *mut u8) {
-        let offset = block.addr().wrapping_sub(self.region.base().addr());
-        if offset < self.region.size() {
+        if let Some(offset) = self.region.offset(block) {
             let page = self.entry(offset / SLICE);
             let words = self.words();
             let slot = words.slot();

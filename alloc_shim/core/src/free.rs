@@ -52,10 +52,7 @@ enum Bad {
 impl<P: Pal + Words> Allocator<P> {
     /// Where a block is, as far as the side table knows.
     fn place(&self, block: *const u8) -> Result<Place<'_>, Bad> {
-        let offset = block.addr().wrapping_sub(self.region.base().addr());
-        if offset >= self.region.size() {
-            return Err(Bad::Foreign);
-        }
+        let offset = self.region.offset(block).ok_or(Bad::Foreign)?;
         let slice = offset / SLICE;
         let entry = self.entry(slice);
         match entry.kind() {
@@ -86,10 +83,7 @@ impl<P: Pal + Words> Allocator<P> {
         let size = page.shape().size as usize;
         match page.lies(offset) {
             Lies::Begins => Ok(Place::Page(page, size)),
-            Lies::Inside(start) => Err(Bad::Inside(
-                page.start.load(Relaxed).addr() + start,
-                size,
-            )),
+            Lies::Inside(start) => Err(Bad::Inside(page.start.load(Relaxed).addr() + start, size)),
             Lies::Beyond => Err(Bad::NotAllocated),
         }
     }
@@ -106,10 +100,7 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     fn inside_large(&self, entry: &PageEntry) -> Bad {
-        Bad::Inside(
-            entry.start.load(Relaxed).addr(),
-            entry.slices() * SLICE,
-        )
+        Bad::Inside(entry.start.load(Relaxed).addr(), entry.slices() * SLICE)
     }
 
     /// The large block that covers a slice and begins in an earlier one. Slow: only for reports.
@@ -255,7 +246,10 @@ impl<P: Pal + Words> Allocator<P> {
             Ok(Place::Page(page, size)) => {
                 self.refuse_freed("realloc", page, block.cast());
                 // A block of which more than half would be idle is given up for a smaller one.
-                (bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN), size)
+                (
+                    bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN),
+                    size,
+                )
             }
             Ok(Place::Large(entry, size)) => {
                 let fits = isize::try_from(bytes).is_ok() && bytes > LARGEST;

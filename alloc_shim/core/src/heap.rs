@@ -131,8 +131,7 @@ impl Heap {
         };
         link(page, null_mut(), first);
         queue.store(address(page), Relaxed);
-        page.owner
-            .store(page.home.load(Relaxed), Relaxed);
+        page.owner.store(page.home.load(Relaxed), Relaxed);
     }
 
     /// Puts a page that is in no list second in its queue, so that the current one stays current.
@@ -141,8 +140,7 @@ impl Heap {
         match entry(first) {
             Some(first) if !ptr::eq(first, &NO_PAGE) => {
                 link(page, address(first), first.next.load(Relaxed));
-                page.owner
-                    .store(page.home.load(Relaxed), Relaxed);
+                page.owner.store(page.home.load(Relaxed), Relaxed);
             }
             _ => self.enlist(page),
         }

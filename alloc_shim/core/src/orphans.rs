@@ -24,7 +24,7 @@
 //! Nobody waits here for anybody, so that all of it may run inside a signal handler. Absent: a list of vacant heaps.
 //! Heaps are never given back, and to look at all of them is cheap beside what makes one wanted.
 
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, Ordering, const_fn, fence};
 
 const VACANT: u32 = 0;
 const OWNED: u32 = 1;
@@ -46,16 +46,11 @@ pub enum Call {
 }
 
 impl Tenure {
-    /// A heap that its maker holds.
-    #[cfg(not(loom))]
-    pub(crate) const fn tended() -> Self {
-        Self(AtomicU32::new(TENDED))
-    }
-
-    /// A heap that its maker holds.
-    #[cfg(loom)]
-    pub fn tended() -> Self {
-        Self(AtomicU32::new(TENDED))
+    const_fn! {
+        /// A heap that its maker holds.
+        pub fn tended() -> Self {
+            Self(AtomicU32::new(TENDED))
+        }
     }
 
     fn turn(&self, from: u32, to: u32) -> bool {

@@ -25,11 +25,12 @@
 //!
 //! Absent: an order between blocks freed by different threads, and counters that would be written by every free.
 
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, const_fn};
 use core::ptr;
 
 const FIELD: u32 = 20;
 const MASK: u64 = (1 << FIELD) - 1;
+const TURNS: u32 = 1 << (64 - 2 * FIELD - 2);
 
 /// Whether the page's heap is to be told of frees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub enum Note {
 }
 
 /// A page's list of blocks freed by others. All zero is the empty list with a quiet note.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Remote(AtomicU64);
 
 /// The word of a [`Remote`] taken apart. `first` is 0 for no block and one more than the block's number otherwise.
@@ -52,6 +53,8 @@ struct Word {
     first: u32,
     count: u32,
     note: Note,
+    /// How often it was settled.
+    turn: u32,
 }
 
 impl Word {
@@ -59,7 +62,8 @@ impl Word {
         Self {
             first: (bits & MASK) as u32,
             count: (bits >> FIELD & MASK) as u32,
-            note: match bits >> (2 * FIELD) {
+            turn: (bits >> (2 * FIELD + 2)) as u32,
+            note: match bits >> (2 * FIELD) & 3 {
                 0 => Note::Quiet,
                 1 => Note::Wanted,
                 _ => Note::Posted,
@@ -73,7 +77,8 @@ impl Word {
             Note::Wanted => 1,
             Note::Posted => 2,
         };
-        u64::from(self.first) | u64::from(self.count) << FIELD | note << (2 * FIELD)
+        let lower = u64::from(self.first) | u64::from(self.count) << FIELD;
+        lower | note << (2 * FIELD) | u64::from(self.turn) << (2 * FIELD + 2)
     }
 }
 
@@ -95,9 +100,11 @@ pub fn follow(link: Link) -> Option<u32> {
 }
 
 impl Remote {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
+    const_fn! {
+        /// The empty list.
+        pub fn new() -> Self {
+            Self(AtomicU64::new(0))
+        }
     }
 
     /// Forgets everything: the page begins.
@@ -123,13 +130,11 @@ impl Remote {
                 first: block + 1,
                 count,
                 note: if post { Note::Posted } else { old.note },
+                turn: old.turn,
             };
-            let swapped = self.0.compare_exchange_weak(
-                bits,
-                new.bits(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let swapped =
+                self.0
+                    .compare_exchange_weak(bits, new.bits(), Ordering::AcqRel, Ordering::Acquire);
             match swapped {
                 Ok(_) => return post,
                 Err(now) => bits = now,
@@ -145,12 +150,9 @@ impl Remote {
             let Some(new) = change(old) else {
                 return Err(old);
             };
-            let swapped = self.0.compare_exchange_weak(
-                bits,
-                new.bits(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let swapped =
+                self.0
+                    .compare_exchange_weak(bits, new.bits(), Ordering::AcqRel, Ordering::Acquire);
             match swapped {
                 Ok(_) => return Ok(old),
                 Err(now) => bits = now,
@@ -223,10 +225,14 @@ impl Remote {
 
     /// Publishes how many blocks are in use to whoever pushes next. False when there are blocks to take first.
     ///
-    /// Without it the last push onto a page whose heap rests might read an old number and tell nobody.
+    /// Without it the last push onto a page whose heap rests might read an old number and tell nobody. The turn makes
+    /// the exchange of a push fail that has read the word and the number before.
     pub fn settle(&self) -> bool {
-        self.change(|word| (word.count == 0).then_some(word))
-            .is_ok()
+        let settled = |word: Word| {
+            let turn = (word.turn + 1) % TURNS;
+            (word.count == 0).then_some(Word { turn, ..word })
+        };
+        self.change(settled).is_ok()
     }
 }
 
@@ -241,16 +247,11 @@ pub trait Linked: Sized {
 pub struct Stack<T>(AtomicPtr<T>);
 
 impl<T: Linked> Stack<T> {
-    /// The empty stack.
-    #[cfg(not(loom))]
-    pub const fn new() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    /// The empty stack.
-    #[cfg(loom)]
-    pub fn new() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
+    const_fn! {
+        /// The empty stack.
+        pub fn new() -> Self {
+            Self(AtomicPtr::new(ptr::null_mut()))
+        }
     }
 
     /// Pushes `item`, which must be on no stack.
@@ -261,12 +262,10 @@ impl<T: Linked> Stack<T> {
         loop {
             // SAFETY: inv:remote.post: `item` came from a reference, and its link is the pusher's to write.
             unsafe { &*item }.link().store(top, Ordering::Relaxed);
-            match self.0.compare_exchange_weak(
-                top,
-                item,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .0
+                .compare_exchange_weak(top, item, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return,
                 Err(now) => top = now,
             }
@@ -281,6 +280,12 @@ impl<T: Linked> Stack<T> {
     /// Whether nothing is there.
     pub fn is_empty(&self) -> bool {
         self.0.load(Ordering::Acquire).is_null()
+    }
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -16,10 +16,10 @@
 
 use crate::alloc::Allocator;
 use crate::heap::{Heap, entry};
+use crate::orphans::Call;
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::remote::{Linked, Note};
-use crate::orphans::Call;
 use crate::tls::Words;
 use core::sync::atomic::{
     Ordering::{AcqRel, Relaxed, SeqCst},
@@ -62,7 +62,10 @@ impl<P: Pal + Words> Allocator<P> {
             unsafe { page.collect(self.secret()) };
             let empty = page.used.load(Relaxed) == 0 && page.remote.note() != Note::Posted;
             let kept = || {
-                empties == Empties::KeepOne && page.slices() == 1 && !heap.is_parked(page) && heap.has_only(page)
+                empties == Empties::KeepOne
+                    && page.slices() == 1
+                    && !heap.is_parked(page)
+                    && heap.has_only(page)
             };
             if empty && !kept() {
                 heap.unlist(page);
@@ -155,7 +158,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// There is something to do for whoever may wait for the region's lock.
     pub(crate) fn leave_chore(&self) {
-        self.chores.store(true, SeqCst);
+        self.chores.swap(true, AcqRel);
     }
 
     /// Does what handlers have left to do. The thread may wait.

@@ -173,7 +173,10 @@ impl<P: Pal + Words> Allocator<P> {
         let mut first = self.heaps.load(Relaxed);
         loop {
             heap.shared.following.store(first, Relaxed);
-            match self.heaps.compare_exchange_weak(first, place, Release, Relaxed) {
+            match self
+                .heaps
+                .compare_exchange_weak(first, place, Release, Relaxed)
+            {
                 Ok(_) => break,
                 Err(now) => first = now,
             }
