@@ -1,5 +1,6 @@
 //! The cases of `lang/`, each run by the `bowline` beside this executable in every mode: as it is,
-//! with the collector that moves everything, and collecting at boundary crossings.
+//! with the collector that moves everything, collecting at boundary crossings, and, where C is called,
+//! collecting inside C's malloc.
 //!
 //! `BLESS=1` writes what the plain mode printed into the cases; read the diff before you keep it.
 //! The format is that of [`bowline_tests::case`].
@@ -16,11 +17,15 @@ use bowline_tests::scratch::Scratch;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// A mode's name and its flags.
-const MODES: [(&str, &[&str]); 3] = [
+const MODES: [(&str, &[&str]); 4] = [
     ("plain", &[]),
     ("compact", &["--plan=compact-test"]),
     ("zeal", &["--zeal=crossing:97"]),
+    (MALLOC, &["--zeal=malloc:2"]),
 ];
+
+/// The mode that only differs from the plain one where C's malloc is called.
+const MALLOC: &str = "malloc";
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -49,7 +54,8 @@ fn trials() -> Result<Vec<Trial>, String> {
     let mut trials = Vec::new();
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        for &(mode, flags) in modes {
+        let calls_c = name.starts_with("ffi-") || name.starts_with("gc-");
+        for &(mode, flags) in modes.iter().filter(|(mode, _)| calls_c || *mode != MALLOC) {
             let (file, binary) = (file.clone(), binary.clone());
             let run = move || check(&binary, &file, mode, flags, bless);
             trials.push(Trial::test(format!("{name}::{mode}"), run));

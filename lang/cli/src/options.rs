@@ -58,7 +58,7 @@ pub(crate) struct DumpOptions {
 /// What the heap is asked to be.
 #[derive(Args, Debug, Default)]
 pub(crate) struct HeapOptions {
-    /// The most memory that live objects may take, as 64m or 2g.
+    /// The most memory that live objects and C's blocks may take together, as 64m or 2g.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     heap: Option<usize>,
     /// The bytes allocated between two minor collections.
@@ -70,7 +70,8 @@ pub(crate) struct HeapOptions {
     /// Collector threads.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
-    /// Collect needlessly, to find bugs: off, alloc:N, crossing:N.
+    /// Collect needlessly, to find bugs: off, alloc:N, crossing:N, malloc:N (each Nth time that C's
+    /// malloc needs a page).
     #[arg(long)]
     zeal: Option<Zeal>,
     /// Check the whole heap after every collection.
