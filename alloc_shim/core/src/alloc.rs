@@ -23,6 +23,9 @@
 //! The client's account is watched: before a heap takes new memory for it, outside of every lock and not busy, the region
 //! is asked ([`Region::ask`]). A nested allocation, one at a thread's end, and the runtime's own are not watched.
 
+#[cfg(test)]
+mod tests;
+
 use crate::account::Class;
 use crate::block::Block;
 use crate::classes::{GRAIN, LARGEST, SMALL, bin_aligned, bin_of};
@@ -137,7 +140,7 @@ impl<P: Pal + Words> Allocator<P> {
         };
         let mut block = self.pop(class, bin);
         if block.is_null() {
-            block = self.block_slow(class, bin.max(1)).cast();
+            block = self.block_slow(class, bin.max(1), align).cast();
         }
         let block = block.cast::<u8>();
         if block.is_null() {

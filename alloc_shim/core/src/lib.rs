@@ -56,6 +56,8 @@ pub mod tls;
 #[cfg(not(loom))]
 pub mod alloc;
 #[cfg(not(loom))]
+pub mod check;
+#[cfg(not(loom))]
 mod fork;
 #[cfg(not(loom))]
 mod free;

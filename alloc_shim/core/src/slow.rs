@@ -18,15 +18,16 @@ use core::ptr::null_mut;
 use core::sync::atomic::{Ordering::SeqCst, fence};
 
 impl<P: Pal + Words> Allocator<P> {
-    /// A block for which the current page of the thread's heap had no room; null when there is no memory.
+    /// A block for which the current page of the thread's heap had no room; null when there is no memory. The blocks of
+    /// the class are multiples of `align`.
     #[cold]
     #[inline(never)]
-    pub(crate) fn block_slow(&self, class: Class, bin: usize) -> *mut Block {
+    pub(crate) fn block_slow(&self, class: Class, bin: usize, align: usize) -> *mut Block {
         match self.standing() {
             Standing::Home(heap) => self.block_at_home(heap, class, bin),
             Standing::Without => null_mut(),
             Standing::Away => self.block_away(class, bin),
-            Standing::Locked => self.block_locked(class, bin),
+            Standing::Locked => self.block_locked(class, bin, align),
         }
     }
 
@@ -84,7 +85,7 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// In a signal handler that must not wait: from a borrowed heap as it is, else from the reserve.
-    fn block_locked(&self, class: Class, bin: usize) -> *mut Block {
+    fn block_locked(&self, class: Class, bin: usize, align: usize) -> *mut Block {
         if self.secret() == 0 {
             return null_mut();
         }
@@ -106,8 +107,6 @@ impl<P: Pal + Words> Allocator<P> {
             }
         }
         let size = CLASSES[bin].size as usize;
-        // As aligned as a block of the class would be: inv:class.align.
-        let align = 1 << size.trailing_zeros();
         self.from_reserve(size, align).cast()
     }
 
