@@ -231,37 +231,42 @@ fn under_limit(bytes: u64, work: impl FnOnce() -> Outcome) -> Outcome {
     Err(broken(witness::begin_again()))
 }
 
-/// Takes blocks until one is refused: those it got, and the errno of the refusal; -1 if nothing
-/// was refused that is more than the limit.
-fn exhaust(family: &Family, size: usize) -> (Vec<Block>, i32) {
-    // The list comes first: afterwards there is no room for it.
-    let most = LIMIT as usize / size + 1;
-    let mut blocks = Vec::with_capacity(most);
+const LIMIT: u64 = 1 << 30;
+
+/// A list for all the blocks of this size that the limit can hold. It comes before anything else:
+/// what a malloc took up to the limit it need not give back to the system for others to use.
+fn list(smallest: usize) -> Vec<Block> {
+    Vec::with_capacity(LIMIT as usize / smallest + 1)
+}
+
+/// Takes blocks until one is refused: the errno of the refusal; -1 if nothing was refused that is
+/// more than the limit.
+fn exhaust(family: &Family, size: usize, blocks: &mut Vec<Block>) -> i32 {
+    let most = (LIMIT as usize / size + 1).min(blocks.capacity());
     while blocks.len() < most {
         match family.take(malloc(size)) {
             Some(Ok(mut block)) => {
                 block.fill_part(blocks.len() as u64, 64);
                 blocks.push(block);
             }
-            Some(Err(answer)) => return (blocks, answer.errno),
+            Some(Err(answer)) => return answer.errno,
             None => break,
         }
     }
-    (blocks, -1)
+    -1
 }
-
-const LIMIT: u64 = 1 << 30;
 
 fn limit_refused(family: &Family) -> Outcome {
     under_limit(LIMIT, || {
+        let mut blocks = list(5000);
         for size in [4 << 20, 100_000, 5000] {
-            let (blocks, errno) = exhaust(family, size);
+            let errno = exhaust(family, size, &mut blocks);
             let count = blocks.len();
             ensure(errno == libc::ENOMEM, || match errno {
                 -1 => format!("{count} blocks of {size} bytes under a limit of 1 GiB"),
                 errno => format!("after {count} blocks of {size} bytes errno is {errno}"),
             })?;
-            blocks.into_iter().for_each(|block| family.free(block));
+            blocks.drain(..).for_each(|block| family.free(block));
         }
         Ok(())
     })
@@ -269,20 +274,19 @@ fn limit_refused(family: &Family) -> Outcome {
 
 fn limit_recovers(family: &Family) -> Outcome {
     under_limit(LIMIT, || {
+        let mut blocks = list(4000);
         for size in [1 << 20, 4000, 60_000] {
-            let (blocks, _) = exhaust(family, size);
+            exhaust(family, size, &mut blocks);
             let count = blocks.len();
-            for block in blocks {
+            for block in blocks.drain(..) {
                 put_back(family, block, "when memory was short")?;
             }
-            let (again, _) = exhaust(family, size);
-            ensure(again.len() >= count / 2, || {
-                format!(
-                    "{count} blocks of {size} bytes, then, all freed, {}",
-                    again.len()
-                )
+            exhaust(family, size, &mut blocks);
+            let again = blocks.len();
+            ensure(again >= count / 2, || {
+                format!("{count} blocks of {size} bytes, then, all freed, {again}")
             })?;
-            again.into_iter().for_each(|block| family.free(block));
+            blocks.drain(..).for_each(|block| family.free(block));
         }
         Ok(())
     })

@@ -57,9 +57,11 @@ impl Call {
     }
 
     /// The alignment promised for this call. A block of less than 16 bytes holds nothing that is
-    /// aligned to more than its size, and C asks for no more than that.
+    /// aligned to more than its size, and C asks for no more than that; of a block of no bytes it
+    /// asks for nothing.
     pub(crate) fn align(self) -> usize {
         match self {
+            _ if self.size() == 0 => 1,
             Self::PosixMemalign { align, .. }
             | Self::AlignedAlloc { align, .. }
             | Self::Memalign { align, .. } => align,
