@@ -1,4 +1,4 @@
-//! `contract.c` and `misuse.c`: a trial for each line that begins with `CHECK(` or `CRIME(`.
+//! `contract.c`, `alignment.c` and `misuse.c`: a trial for each line that begins with `CHECK(` or `CRIME(`.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,19 +11,24 @@ use crate::context::{Context, complaint, expect, expect_served, run, run_under, 
 
 const SIGABRT: i32 = 6;
 
+/// Where the promises stand.
+const CONTRACT: [&str; 2] = ["contract.c", "alignment.c"];
+
 pub(crate) fn trials(context: &Arc<Context>) -> Result<Vec<Trial>, String> {
     let mut trials = Vec::new();
-    for line in context.text("contract.c")?.lines() {
-        let name = line
-            .strip_prefix("CHECK(")
-            .and_then(|rest| rest.split_once(')'));
-        if let Some((name, _)) = name {
-            let name = name.to_owned();
-            trials.push(trial(
-                context,
-                format!("contract::{name}"),
-                move |context, folder| keeps(context, folder, &name),
-            ));
+    for source in CONTRACT {
+        for line in context.text(source)?.lines() {
+            let name = line
+                .strip_prefix("CHECK(")
+                .and_then(|rest| rest.split_once(')'));
+            if let Some((name, _)) = name {
+                let name = name.to_owned();
+                trials.push(trial(
+                    context,
+                    format!("contract::{name}"),
+                    move |context, folder| keeps(context, folder, source, &name),
+                ));
+            }
         }
     }
     for line in context.text("misuse.c")?.lines() {
@@ -44,9 +49,9 @@ pub(crate) fn trials(context: &Arc<Context>) -> Result<Vec<Trial>, String> {
 }
 
 /// A promise is kept.
-fn keeps(context: &Context, folder: &Path, name: &str) -> Result<(), Failed> {
+fn keeps(context: &Context, folder: &Path, source: &str, name: &str) -> Result<(), Failed> {
     let malloc = context.malloc()?;
-    let mut command = Command::new(context.program("contract.c")?);
+    let mut command = Command::new(context.program(source)?);
     let outcome = run_under(malloc, command.arg(name), folder)?;
     expect(&outcome, 0, "done\n")?;
     // Without a standard error there is nowhere to tell figures.

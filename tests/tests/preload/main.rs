@@ -2,7 +2,7 @@
 //!
 //! | trials | show |
 //! |---|---|
-//! | `contract::…` | one promise of a malloc each, by `malloc/contract.c` |
+//! | `contract::…` | one promise of a malloc each, by `malloc/contract.c` and `alignment.c` |
 //! | `misuse::…` | one mistake each, and the line that tells of it, by `malloc/misuse.c` |
 //! | `storm::…` | forks, threads, signals and phases at once |
 //! | `program::…` | a real program does and says the same with and without the preload |
