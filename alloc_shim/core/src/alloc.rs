@@ -138,6 +138,7 @@ impl<P: Pal + Words> Allocator<P> {
         let Some(bin) = bin else {
             return self.large(bytes, align, zeroed, class);
         };
+        // Where `align` is more than 16 it divides the size: inv:class.align.
         let mut block = self.pop(class, bin);
         if block.is_null() {
             block = self.block_slow(class, bin.max(1), align).cast();

@@ -14,7 +14,9 @@
 //!
 //! Absent: encrypted links. A program that writes to freed blocks is not caught by this.
 
-/// The first bytes of a free block.
+use core::mem::offset_of;
+
+/// The first bytes of a free block. The link comes first.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Block {
@@ -29,6 +31,15 @@ impl Block {
         secret ^ block.addr()
     }
 
+    /// Where the seal is.
+    #[inline(always)]
+    fn seal_place(block: *const Self) -> *mut usize {
+        block
+            .cast::<usize>()
+            .wrapping_add(offset_of!(Self, seal) / size_of::<usize>())
+            .cast_mut()
+    }
+
     /// What comes after the block.
     ///
     /// # Safety
@@ -36,7 +47,7 @@ impl Block {
     #[inline(always)]
     pub unsafe fn next(block: *const Self) -> *mut Self {
         // SAFETY: inv:block.free.
-        unsafe { (&raw const (*block).next).read() }
+        unsafe { block.cast::<*mut Self>().read() }
     }
 
     /// Whether the block bears the seal.
@@ -46,7 +57,7 @@ impl Block {
     #[inline(always)]
     pub unsafe fn is_sealed(block: *const Self, secret: usize) -> bool {
         // SAFETY: inv:block.free: the block's memory is readable; what is in it does not matter.
-        let seal = unsafe { (&raw const (*block).seal).read() };
+        let seal = unsafe { Self::seal_place(block).read() };
         seal == Self::seal_of(block, secret)
     }
 
@@ -68,7 +79,7 @@ impl Block {
     #[inline(always)]
     pub unsafe fn unseal(block: *mut Self) {
         // SAFETY: inv:block.free: the block is the caller's.
-        unsafe { (&raw mut (*block).seal).write(0) };
+        unsafe { Self::seal_place(block).write(0) };
     }
 
     /// What comes after the block in a list of frees by others.

@@ -120,7 +120,7 @@ pub fn bin_aligned(bytes: usize, align: usize) -> Option<usize> {
         return None;
     }
     let mut bin = bin_of(bytes);
-    while CLASSES[bin].size as usize % align != 0 {
+    while !(CLASSES[bin].size as usize).is_multiple_of(align) {
         bin += 1;
     }
     Some(bin)

@@ -60,6 +60,7 @@ impl<P: Pal + Words> Allocator<P> {
         let mut unowned = 0;
         for heap in self.each_heap() {
             if !ptr::eq(heap, own) {
+                // Sound is what nobody was changing: inv:heap.changing.
                 heap.shared.tenure.after_fork(!heap.is_changing());
                 heap.stale.store(true, Relaxed);
             }
@@ -79,7 +80,7 @@ impl<P: Pal + Words> Allocator<P> {
         words.set(slot, word);
     }
 
-    /// Makes the mail of a heap anew: the pages whose notes say that they are in it.
+    /// Makes the mail of a heap anew (`inv:fork.mail`): the pages whose notes say that they are in it.
     fn gather_mail(&self, heap: &Heap) {
         let _ = heap.shared.mail.take_all();
         let gather = |page: &PageEntry| {

@@ -155,7 +155,7 @@ impl<P: Pal + Words> Allocator<P> {
         let home = page.home.load(Relaxed);
         if !ptr::eq(home, busy.back) {
             drop(busy);
-            // SAFETY: as the caller says.
+            // SAFETY: as the caller says. Unless it is to be told of, the page may be gone afterwards: inv:remote.last.
             if unsafe { page.push_remote(block, secret) } {
                 self.post(page);
             }
@@ -176,7 +176,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
-    /// Stops the process when a block of a page is free already.
+    /// Stops the process when a block of a page is free already: inv:free.verified.
     fn refuse_freed(&self, what: &str, page: &PageEntry, block: *const Block) {
         let secret = self.secret();
         // SAFETY: inv:block.seal: the block lies in the page.
@@ -262,7 +262,7 @@ impl<P: Pal + Words> Allocator<P> {
             }
             Err(bad) => self.refuse("realloc", block, bad),
         };
-        if stays && block.addr() % align == 0 {
+        if stays && block.addr().is_multiple_of(align) {
             return block;
         }
         let moved = self.alloc_class(bytes, align, false, class);

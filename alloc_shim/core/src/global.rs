@@ -1,7 +1,9 @@
 //! The allocator of the process, and the functions by which others use it.
 //!
-//! One static holds everything (`inv:global.one`: every block that these functions give comes from it, so any of them
-//! may be given to any other). The functions are the malloc family with C's meaning, errno included; argument checks
+//! `inv:global.one` One static holds everything: every block that these functions give comes from it, so it may be given
+//! to any other of them.
+//!
+//! The functions are the malloc family with C's meaning, errno included; argument checks
 //! that only one of C's names asks for (`posix_memalign`'s EINVAL) are left to whoever exports that name.
 //!
 //! [`RuntimeAllocator`] is the same allocator for Rust's own data, in an account of its own: it never asks for

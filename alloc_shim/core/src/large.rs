@@ -37,7 +37,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
         let (block, clean) = match found {
             Some(found) => found,
-            None if locked => (self.from_reserve(bytes, align), false),
+            None if locked => (self.cut_from_reserve(bytes, align), false),
             None => (null_mut(), false),
         };
         if block.is_null() {
@@ -64,6 +64,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Frees a large block; false when somebody has freed it already.
     pub(crate) fn free_large(&self, block: &PageEntry) -> bool {
+        // Of two who free it one gets this: inv:large.holder.
         let retired = block.retire_large();
         if retired {
             self.give_back(block);

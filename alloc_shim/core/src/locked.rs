@@ -90,6 +90,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Gives back what could not be given back at once. The thread may wait.
     pub(crate) fn give_deferred(&self) {
+        // From here on they are this call's: inv:locked.deferred.
         let mut next = self.deferred.take_all();
         while let Some(begins) = entry(next) {
             next = begins.link().load(Relaxed);

@@ -231,7 +231,7 @@ impl PageEntry {
             .is_ok()
     }
 
-    /// Whether a block begins at `offset`, below one slice, as far as the fast path wants to know.
+    /// Whether a block begins at `offset`, below one slice: inv:class.exact.
     #[inline(always)]
     pub fn begins_at(&self, offset: usize) -> bool {
         let reciprocal = self.reciprocal.load(Relaxed);
@@ -269,7 +269,7 @@ impl PageEntry {
         block
     }
 
-    /// Puts a block back on the page's own list; true when all blocks are there now.
+    /// Puts a block back on the page's own list; true when all blocks are there now (`inv:page.used`).
     ///
     /// # Safety
     /// The caller holds the page's heap, is busy, and gives a live block of the page.

@@ -91,7 +91,7 @@ fn close(word: &AtomicU64) -> bool {
 
 impl<P: Pal + Words> Allocator<P> {
     /// A block of the reserve, or null.
-    pub(crate) fn from_reserve(&self, bytes: usize, align: usize) -> *mut u8 {
+    pub(crate) fn cut_from_reserve(&self, bytes: usize, align: usize) -> *mut u8 {
         let bytes = bytes.next_multiple_of(GRAIN);
         let slice = self.reserve.slice.load(Acquire);
         if slice == 0 {

@@ -107,7 +107,7 @@ impl<P: Pal + Words> Allocator<P> {
             }
         }
         let size = CLASSES[bin].size as usize;
-        self.from_reserve(size, align).cast()
+        self.cut_from_reserve(size, align).cast()
     }
 
     /// A block of the heap's own pages, or null.

@@ -68,6 +68,7 @@ impl<P: Pal + Words> Allocator<P> {
                     && heap.has_only(page)
             };
             if empty && !kept() {
+                // inv:tend.release.
                 heap.unlist(page);
                 self.give_back(page);
                 return;
@@ -151,6 +152,7 @@ impl<P: Pal + Words> Allocator<P> {
                 self.leave_chore();
             }
         } else if home.shared.tenure.call() == Call::Held {
+            // Or the holder has heard: inv:heap.heard.
             let _busy = self.busy();
             self.finish(home);
         }

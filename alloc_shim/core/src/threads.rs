@@ -206,7 +206,7 @@ impl<P: Pal + Words> Allocator<P> {
                 }
             }
             let after = shelf + SIZE;
-            let rest = if after % SLICE + SIZE > SLICE || after % SLICE == 0 {
+            let rest = if after % SLICE + SIZE > SLICE || after.is_multiple_of(SLICE) {
                 0
             } else {
                 after

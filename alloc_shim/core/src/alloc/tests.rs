@@ -326,7 +326,9 @@ fn the_client_is_watched_and_nobody_else() {
 
 #[test]
 fn bad_frees_are_named() {
-    let cases: [(usize, usize, fn(&Small, *mut u8), &str); 7] = [
+    /// Bytes, how far into the block, what comes before, what is said.
+    type Case = (usize, usize, fn(&Small, *mut u8), &'static str);
+    let cases: [Case; 7] = [
         (
             40,
             0,
@@ -414,7 +416,7 @@ fn a_live_block_that_bears_the_seal_is_freed_all_the_same() {
         }
         let seal = crate::block::Block::seal_of(block.cast_const().cast(), all.secret());
         // SAFETY: the block is live.
-        unsafe { block.cast::<usize>().add(1).write(seal) };
+        unsafe { block.cast::<usize>().wrapping_add(1).write(seal) };
         free(&all, block);
         check(&all);
     }
