@@ -17,6 +17,9 @@
 //! `inv:fork.mail` A thread may be gone between making a page's note Posted and pushing the page onto the mail. The child
 //! makes each mail anew from the notes, before it has a second thread.
 //!
+//! A fork from a signal handler whose own thread may hold the region's lock (`inv:word.locked`) would wait for itself, as it
+//! would with glibc's locks; POSIX has taken `fork` off the list of what a handler may call.
+//!
 //! What is lost in the child: the block that another thread was freeing for a third one, a large block that it was
 //! giving back, and lost heaps. Absent: a handler of its own for `vfork` and `posix_spawn`, whose children do not run this.
 
