@@ -42,8 +42,7 @@ pub(crate) fn decide() -> Outcome {
     // SAFETY: a C string; the copy is freed below.
     let probe = unsafe { libc::strdup(c"".as_ptr()) };
     if heap::contains(probe.cast_const().cast()) {
-        // SAFETY: the block lies in this region, so `malloc` of this copy gave it, just now.
-        unsafe { heap::free(probe.cast()) };
+        free_as_libc(probe.cast());
         return Outcome::Own;
     }
     let Some(search) = Search::new() else {
@@ -56,6 +55,20 @@ pub(crate) fn decide() -> Outcome {
     unsafe { (family.free)(probe.cast()) };
     let table = table(&search, family.malloc as *const c_void);
     Outcome::Lost(family, table)
+}
+
+/// Frees a block that libc allocated by the `free` that libc finds. Where another library stands between with a header
+/// of its own before each block, what it gives is no block of this copy.
+fn free_as_libc(block: *mut c_void) {
+    // SAFETY: a constant of libc and a C string.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"free".as_ptr()) };
+    type Free = unsafe extern "C" fn(*mut c_void);
+    // SAFETY: null or the address of a function of this type.
+    let free = unsafe { transmute_copy::<*mut c_void, Option<Free>>(&found) };
+    if let Some(free) = free {
+        // SAFETY: whoever libc finds for `malloc` is who it finds for `free`.
+        unsafe { free(block) };
+    }
 }
 
 /// Where names are looked up.

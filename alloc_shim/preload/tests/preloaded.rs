@@ -72,6 +72,17 @@ fn the_operators_do_what_the_standard_says() {
 }
 
 #[test]
+fn another_preload_may_stand_between() {
+    let wrapper = compile("wrapper.c", "wrapper.so", &["-shared", "-fPIC"]);
+    let program = compile("order.c", "order_wrapped", &[]);
+    let both = format!("{}:{}", wrapper.display(), library().display());
+    let done = Run::new(&program).preload(Path::new(&both)).output();
+    let (_, err) = texts(&done);
+    assert!(done.status.success(), "{}: {err}", done.status);
+    assert_eq!(err, "");
+}
+
+#[test]
 fn a_c_program_may_open_a_library_of_c_plus_plus() {
     let flags = ["-shared", "-fPIC"];
     let extension = compile("extension.cc", "extension.so", &flags);
