@@ -110,6 +110,20 @@ static struct header *take(size_t size)
         } else {
             h = carve(class);
         }
+#ifdef FAULT_DOUBLE_SERVING
+        /* Now and then the block that was served last is served again while it is live. */
+        static struct header *last[CLASSES];
+        if (++calls % 1500 == 0 && last[class] && last[class]->state == LIVE) {
+            if (h) {
+                struct block *unused = (struct block *)(h + 1);
+                h->state = DEAD;
+                unused->next = lists[class];
+                lists[class] = unused;
+            }
+            h = last[class];
+        }
+        last[class] = h;
+#endif
 #ifdef FAULT_FORK_DEADLOCK
         /* Held for long, as locks around calls of the system are. */
         if (++calls % 16 == 0)
@@ -175,24 +189,12 @@ void free(void *p)
         errno = before;
         return;
     }
-    h->state = DEAD;
+    h->state = whole->state = DEAD;
     struct block *block = (struct block *)(whole + 1);
     int class = class_of(usable);
     take_lock();
     block->next = lists[class];
     lists[class] = block;
-#ifdef FAULT_DOUBLE_SERVING
-    /* A block that was freed goes on the list a second time, whoever has it by then. */
-    static struct block *kept[CLASSES];
-    if (++frees % 1500 == 0) {
-        struct block *other = kept[class];
-        kept[class] = other ? NULL : block;
-        if (other) {
-            other->next = lists[class];
-            lists[class] = other;
-        }
-    }
-#endif
     drop_lock();
 }
 
