@@ -138,7 +138,7 @@ pub(super) const CRATES: &[Crate] = {
         row("lang/engine", "bowline-engine", Forbidden, &BELOW_ENGINE),
         row("lang/cli", "bowline", Forbidden, &ON_TOP),
         row("ffi_boundary/capi", "bowline-capi", Allowed, &ON_TOP),
-        row("stress", "bowline-stress", Allowed, &ON_TOP),
+        row("stress", "bowline-stress", OneModule, &ON_TOP),
         row("tests", "bowline-tests", Forbidden, &ON_TOP),
         row("xtask", "xtask", Forbidden, &[]),
     ]
