@@ -5,20 +5,18 @@
 //! The shared library is initialised first (`-z initfirst`), an executable registers from `.preinit_array`.
 //!
 //! A thread's heap goes on with the next thread when a thread ends. A key of thread-specific data tells so: its
-//! destructor runs after the destructors of C++ and Rust. libc calls destructors in rounds for as long as
-//! they set values, at most four times; this one lets three rounds pass so that the other keys' destructors,
-//! which free, still find the heap.
+//! destructor runs after the destructors of C++ and Rust, in the first of the four rounds that libc makes. The
+//! destructors of other keys may still allocate and free, from borrowed heaps. A thread that allocates for the first time
+//! in one of these rounds is told in the same round or in the next; only one whose very first allocation falls into the
+//! last round keeps its heap from others, for then libc tells nobody.
 //!
 //! Absent on purpose: `thread_local!` and `__cxa_thread_atexit_impl`, which allocate; `pthread_atfork`, which
 //! would take the handlers away with a library that is closed.
 
 use crate::heap;
 use core::ffi::{c_int, c_void};
-use core::ptr::{null_mut, without_provenance_mut};
+use core::ptr::{self, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
-
-/// The rounds that libc makes over the keys at a thread's end (`PTHREAD_DESTRUCTOR_ITERATIONS`).
-const ROUNDS: usize = 4;
 
 /// The key, or [`NO_KEY`].
 static KEY: AtomicU32 = AtomicU32::new(NO_KEY);
@@ -72,20 +70,12 @@ extern "C" fn fork_child() {
 
 /// Runs on a thread that got its heap.
 fn thread_start() {
-    await_end(ROUNDS - 1);
-}
-
-/// Has [`thread_end`] run in the next round, with this many rounds to let pass.
-fn await_end(rounds: usize) {
-    // The round is told apart from null, which would mean that no destructor is wanted.
-    let value = without_provenance_mut::<c_void>(rounds + 1);
+    // Any value but null, which would mean that no destructor is wanted.
+    let value = ptr::from_ref(&KEY).cast_mut().cast();
     // SAFETY: the key was created. A refusal means that the heap is not told of this thread's end.
     unsafe { libc::pthread_setspecific(KEY.load(Ordering::Acquire), value) };
 }
 
-unsafe extern "C" fn thread_end(value: *mut c_void) {
-    match value.addr() - 1 {
-        0 => heap::thread_exit(),
-        rounds => await_end(rounds - 1),
-    }
+unsafe extern "C" fn thread_end(_: *mut c_void) {
+    heap::thread_exit();
 }

@@ -108,6 +108,20 @@ fn the_allocator_is_there_before_main_at_forks_and_thread_ends_and_after_main() 
     Run::new(&program).preload(library()).succeeds();
 }
 
+#[test]
+fn heaps_of_threads_that_first_allocate_when_they_end_go_on() {
+    let program = compile("late.c", "late", &[]);
+    for round in ["1", "2", "3"] {
+        let run = Run::new(&program).arg(round).preload(library());
+        let done = run.env("BOWLINE_MALLOC_STATS", "1").output();
+        let (_, err) = texts(&done);
+        assert!(done.status.success(), "{}: {err}", done.status);
+        let made = err.lines().find(|line| line.ends_with("heaps made"));
+        let made = made.and_then(|line| line.split_whitespace().nth(1)?.parse::<u32>().ok());
+        assert!(made.is_some_and(|heaps| heaps <= 4), "round {round}: {err}");
+    }
+}
+
 /// Another copy of the library, and a plugin that is linked with it.
 fn copies() -> (PathBuf, PathBuf) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

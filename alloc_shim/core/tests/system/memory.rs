@@ -162,8 +162,10 @@ fn the_region_is_a_handful_of_mappings() {
 }
 
 fn errno_is_kept() {
+    // SAFETY: takes nothing.
+    let place = unsafe { libc::__errno_location() };
     // SAFETY: libc's own place for this thread's errno.
-    let errno = unsafe { &mut *libc::__errno_location() };
+    let errno = unsafe { &mut *place };
     *errno = 4711;
     assert!(REGION.take(usize::MAX / SLICE, 1, Client).is_none());
     assert!(

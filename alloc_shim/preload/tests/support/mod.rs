@@ -1,12 +1,14 @@
 //! Building the library and small C programs, and running them with a limit of time.
 
+#![allow(dead_code, reason = "each test uses its part of this")]
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The library: `BOWLINE_TEST_PRELOAD` if set, else built here, once.
-pub fn library() -> &'static Path {
+pub(crate) fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| match std::env::var_os("BOWLINE_TEST_PRELOAD") {
         Some(path) => path.into(),
@@ -39,7 +41,7 @@ fn build() -> PathBuf {
 }
 
 /// Compiles a source beside this file, with everything warned about refused, and gives the product's path.
-pub fn compile(source: &str, product: &str, flags: &[&str]) -> PathBuf {
+pub(crate) fn compile(source: &str, product: &str, flags: &[&str]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(product);
     // Two tests may want the same product at the same time.
@@ -77,10 +79,10 @@ pub fn compile(source: &str, product: &str, flags: &[&str]) -> PathBuf {
 }
 
 /// A program to run under a limit of time.
-pub struct Run(Command);
+pub(crate) struct Run(Command);
 
 impl Run {
-    pub fn new(program: &Path) -> Run {
+    pub(crate) fn new(program: &Path) -> Run {
         let mut command = Command::new("timeout");
         command
             .arg("--kill-after=5")
@@ -95,13 +97,13 @@ impl Run {
         Run(command)
     }
 
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Run {
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Run {
         self.0.arg(arg);
         self
     }
 
     /// With this library preloaded into the program alone, not into what limits its time.
-    pub fn preload(self, library: &Path) -> Run {
+    pub(crate) fn preload(self, library: &Path) -> Run {
         let program = self.0.get_args().nth(2).expect("the program").to_owned();
         let arguments: Vec<_> = self.0.get_args().skip(3).map(OsStr::to_owned).collect();
         let mut command = Command::new("timeout");
@@ -122,17 +124,17 @@ impl Run {
         Run(command)
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Run {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Run {
         self.0.env(name, value);
         self
     }
 
-    pub fn output(mut self) -> Output {
+    pub(crate) fn output(mut self) -> Output {
         self.0.output().expect("timeout runs")
     }
 
     /// Runs it; it must succeed. What it printed on standard output.
-    pub fn succeeds(self) -> String {
+    pub(crate) fn succeeds(self) -> String {
         let done = self.output();
         let (out, err) = texts(&done);
         assert!(done.status.success(), "{}\n{out}\n{err}", done.status);
@@ -141,7 +143,7 @@ impl Run {
 }
 
 /// Both outputs as text.
-pub fn texts(done: &Output) -> (String, String) {
+pub(crate) fn texts(done: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&done.stdout), text(&done.stderr))
 }
