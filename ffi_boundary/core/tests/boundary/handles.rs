@@ -1,4 +1,4 @@
-//! Handles over a heap that moves things (E12–E18).
+//! Handles over a heap that moves things.
 
 use crate::toy::{Toy, bytes, calm, function};
 use bowline_ffi::{Handle, HandleError, HandleKind, HandleScope, Handles, LOCAL_LIMIT};

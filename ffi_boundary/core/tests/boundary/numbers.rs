@@ -1,4 +1,4 @@
-//! Every scalar type at its limits, both ways (E32).
+//! Every scalar type at its limits, both ways.
 
 use crate::toy::{Leave, Toy, double, function, integer};
 use bowline_ffi::CType;
