@@ -29,6 +29,7 @@ mod tests;
 use crate::account::Class;
 use crate::block::Block;
 use crate::classes::{GRAIN, LARGEST, SMALL, bin_aligned, bin_of};
+use crate::errno;
 use crate::figures::Counters;
 use crate::foreign::Foreign;
 use crate::heap::{BUSY, Heap};
@@ -219,10 +220,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// Null, and errno says why.
     #[cold]
     pub(crate) fn no_memory(&self) -> *mut u8 {
-        // SAFETY: the function has no precondition.
-        let errno = unsafe { libc::__errno_location() };
-        // SAFETY: the address is that of the running thread's errno.
-        unsafe { errno.write(libc::ENOMEM) };
+        errno::set(libc::ENOMEM);
         null_mut()
     }
 }

@@ -20,6 +20,7 @@ use crate::account::Class;
 use crate::alloc::Allocator;
 use crate::block::Block;
 use crate::classes::{GRAIN, LARGEST};
+use crate::errno;
 use crate::foreign::Foreign;
 use crate::page::{Kind, Lies, PageEntry};
 use crate::pal::Pal;
@@ -231,7 +232,7 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// Makes a block hold `bytes` at a multiple of `align`, in place or by moving it to the account `class`. Null, and
-    /// the block untouched, when there is no memory.
+    /// the block untouched, when there is no memory; never null for a block that is large enough and aligned so.
     ///
     /// # Safety
     /// `block` is a live block; it is no longer one when the result is not null.
@@ -265,14 +266,21 @@ impl<P: Pal + Words> Allocator<P> {
         if stays && block.addr().is_multiple_of(align) {
             return block;
         }
-        let moved = self.alloc_class(bytes, align, false, class);
-        if !moved.is_null() {
-            let kept = old.min(bytes);
-            // SAFETY: inv:alloc.block: both blocks are live and at least as large, and they are two.
-            unsafe { moved.copy_from_nonoverlapping(block, kept) };
-            // SAFETY: as the caller says.
-            unsafe { self.free(block) };
+        // A move that was only to save memory may fail, and then nobody hears of it.
+        let suits = bytes <= old && block.addr().is_multiple_of(align);
+        let moved = if suits {
+            errno::keeping(|| self.alloc_class(bytes, align, false, class))
+        } else {
+            self.alloc_class(bytes, align, false, class)
+        };
+        if moved.is_null() {
+            return if suits { block } else { moved };
         }
+        let kept = old.min(bytes);
+        // SAFETY: inv:alloc.block: both blocks are live and at least as large, and they are two.
+        unsafe { moved.copy_from_nonoverlapping(block, kept) };
+        // SAFETY: as the caller says.
+        unsafe { self.free(block) };
         moved
     }
 

@@ -16,6 +16,8 @@
 #![cfg_attr(not(any(test, loom)), no_std)]
 
 // What the system gives.
+#[cfg(not(loom))]
+mod errno;
 pub mod lock;
 pub mod pal;
 #[cfg(not(loom))]

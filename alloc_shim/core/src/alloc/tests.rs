@@ -1,6 +1,7 @@
 //! The allocator on the model platform: what each call promises, in each standing of the thread.
 
 mod random;
+mod shrink;
 
 use super::Allocator;
 use crate::account::Class::{self, Client, Runtime};

@@ -6,6 +6,7 @@
 //! really too much (`MAP_NORESERVE` would switch that answer off, and a wild `malloc` would succeed).
 
 use super::Pal;
+use crate::errno;
 use crate::sync::AtomicU32;
 use core::ptr;
 use libc::{c_int, c_void};
@@ -21,32 +22,20 @@ impl Unix {
     }
 }
 
-/// Runs `call` and puts errno back as it was (`inv:pal.errno`).
-fn keeping_errno<T>(call: impl FnOnce() -> T) -> T {
-    // SAFETY: the function has no precondition.
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: libc says that the place is valid for the running thread's whole life.
-    let before = unsafe { place.read() };
-    let result = call();
-    // SAFETY: as above.
-    unsafe { place.write(before) };
-    result
-}
-
 /// `mprotect`; whether it did.
 ///
 /// # Safety
 /// As for `mprotect`: the pages belong to the caller, who accesses them according to `rights` from now on.
 unsafe fn protect(start: *mut u8, bytes: usize, rights: c_int) -> bool {
     // SAFETY: the caller's word.
-    keeping_errno(|| unsafe { libc::mprotect(start.cast::<c_void>(), bytes, rights) } == 0)
+    errno::keeping(|| unsafe { libc::mprotect(start.cast::<c_void>(), bytes, rights) } == 0)
 }
 
 /// The futex operations among threads of this process.
 fn futex(word: &AtomicU32, operation: c_int, value: u32) {
     let operation = operation | libc::FUTEX_PRIVATE_FLAG;
     let forever = ptr::null::<libc::timespec>();
-    keeping_errno(|| {
+    errno::keeping(|| {
         // SAFETY: the kernel reads the word, which is borrowed for the whole call, and nothing else.
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, forever) }
     });
@@ -61,7 +50,7 @@ impl Pal for Unix {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: without MAP_FIXED the call maps only what was free.
         let map = || unsafe { libc::mmap(hint, bytes, libc::PROT_NONE, flags, -1, 0) };
-        match keeping_errno(map) {
+        match errno::keeping(map) {
             libc::MAP_FAILED => ptr::null_mut(),
             start => start.cast(),
         }
@@ -69,7 +58,7 @@ impl Pal for Unix {
 
     unsafe fn release(&self, start: *mut u8, bytes: usize) {
         // SAFETY: the caller's word that nothing of the reservation is in use.
-        keeping_errno(|| unsafe { libc::munmap(start.cast::<c_void>(), bytes) });
+        errno::keeping(|| unsafe { libc::munmap(start.cast::<c_void>(), bytes) });
     }
 
     unsafe fn readable(&self, start: *mut u8, bytes: usize) -> bool {
@@ -87,7 +76,7 @@ impl Pal for Unix {
             // SAFETY: the caller's word that nobody needs the contents.
             unsafe { libc::madvise(start.cast::<c_void>(), bytes, libc::MADV_DONTNEED) }
         };
-        keeping_errno(forget) == 0
+        errno::keeping(forget) == 0
     }
 
     fn now_ms(&self) -> u64 {
@@ -96,7 +85,7 @@ impl Pal for Unix {
             tv_nsec: 0,
         };
         // SAFETY: the kernel writes the borrowed structure.
-        keeping_errno(|| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) });
+        errno::keeping(|| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) });
         now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
     }
 
@@ -114,7 +103,7 @@ impl Pal for Unix {
             rlim_max: libc::RLIM_INFINITY,
         };
         // SAFETY: the kernel writes the borrowed structure.
-        keeping_errno(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) });
+        errno::keeping(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) });
         (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
     }
 
@@ -122,13 +111,13 @@ impl Pal for Unix {
         let mut bits = self.now_ms() ^ ptr::from_ref(self).addr() as u64;
         let bytes = ptr::from_mut(&mut bits).cast::<c_void>();
         // SAFETY: the kernel writes the eight borrowed bytes. When it has no randomness yet the guessable bits remain.
-        keeping_errno(|| unsafe { libc::getrandom(bytes, 8, libc::GRND_NONBLOCK) });
+        errno::keeping(|| unsafe { libc::getrandom(bytes, 8, libc::GRND_NONBLOCK) });
         bits
     }
 
     fn write(&self, text: &[u8]) {
         // SAFETY: the kernel reads the borrowed text. When standard error is closed there is nobody to tell.
-        keeping_errno(|| unsafe { libc::write(2, text.as_ptr().cast::<c_void>(), text.len()) });
+        errno::keeping(|| unsafe { libc::write(2, text.as_ptr().cast::<c_void>(), text.len()) });
     }
 
     fn abort(&self) -> ! {
