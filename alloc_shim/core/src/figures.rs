@@ -21,10 +21,12 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts several.
+    /// Counts several. Nothing is written for none.
     #[inline]
     pub fn add(&self, n: usize) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        if n > 0 {
+            self.0.fetch_add(n, Ordering::Relaxed);
+        }
     }
 
     /// How many so far.
@@ -54,7 +56,7 @@ pub struct Counters {
     pub heaps_orphaned: Counter,
     /// Heaps that a later thread took over.
     pub heaps_adopted: Counter,
-    /// Blocks that another thread than their heap's freed, as far as slow paths saw them.
+    /// Blocks that another thread than their heap's freed, or a handler, as far as heaps have collected them.
     pub remote_frees: Counter,
     /// Allocations inside a signal handler that interrupted the allocator, and after the end of a thread.
     pub nested: Counter,

@@ -22,6 +22,7 @@
 use crate::account::{CLASSES, Class};
 use crate::block::Block;
 use crate::classes::BINS;
+use crate::figures::Counter;
 use crate::orphans::Tenure;
 use crate::page::{NO_PAGE, PageEntry};
 use crate::remote::Stack;
@@ -183,17 +184,24 @@ impl Heap {
         self.enlist_second(page);
     }
 
-    /// Sees to it that the current page has a free block, without new memory; false when there is none.
+    /// Sees to it that the current page has a free block, without new memory; false when there is none. What others have
+    /// freed is added to `collected`.
     ///
     /// # Safety
     /// The caller holds the heap, is busy, and has said that it changes it.
-    pub(crate) unsafe fn refill(&self, class: Class, bin: usize, secret: usize) -> bool {
+    pub(crate) unsafe fn refill(
+        &self,
+        class: Class,
+        bin: usize,
+        secret: usize,
+        collected: &Counter,
+    ) -> bool {
         while let Some(page) = self.current(class, bin) {
             if !page.free.load(Relaxed).is_null() {
                 return true;
             }
             // SAFETY: as the caller says.
-            unsafe { page.collect(secret) };
+            collected.add(unsafe { page.collect(secret) });
             // SAFETY: as the caller says.
             if !page.free.load(Relaxed).is_null() || unsafe { page.extend(secret) } {
                 return true;

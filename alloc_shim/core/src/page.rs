@@ -304,17 +304,17 @@ impl PageEntry {
         self.remote.push((offset / GRAIN) as u32, used, link)
     }
 
-    /// Moves what others have freed to the page's own list.
+    /// Moves what others have freed to the page's own list; how many blocks that were.
     ///
     /// # Safety
     /// The caller holds the page's heap, and is busy.
-    pub unsafe fn collect(&self, secret: usize) {
+    pub unsafe fn collect(&self, secret: usize) -> usize {
         let taken = self.remote.take();
         let mut number = taken.first;
         for _ in 0..taken.count {
             let Some(first) = number else {
                 debug_assert!(false, "inv:remote.count");
-                return;
+                break;
             };
             let block = self.block(first);
             // SAFETY: inv:block.free: the list was taken.
@@ -322,6 +322,7 @@ impl PageEntry {
             // SAFETY: inv:remote.count: blocks of the list are counted as used, so this one is still to be given back.
             unsafe { self.push(block, secret) };
         }
+        taken.count as usize
     }
 
     /// Carves more blocks, so that the page's own list has one; false when the page has no more.

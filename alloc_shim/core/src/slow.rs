@@ -115,8 +115,9 @@ impl<P: Pal + Words> Allocator<P> {
     /// # Safety
     /// The caller holds the heap, is busy, and has said that it changes it.
     unsafe fn refilled(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
+        let collected = &self.counters().remote_frees;
         // SAFETY: as the caller says.
-        if unsafe { heap.refill(class, bin, self.secret()) } {
+        if unsafe { heap.refill(class, bin, self.secret(), collected) } {
             // SAFETY: as the caller says.
             unsafe { heap.pop(class, bin) }
         } else {

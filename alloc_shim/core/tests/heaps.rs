@@ -73,12 +73,8 @@ fn verify(block: *mut u8) -> usize {
     for at in 0..head.bytes {
         let place = block.wrapping_add(HEAD + at);
         // SAFETY: as above.
-        assert_eq!(
-            unsafe { place.read() },
-            byte(head.seed, at),
-            "byte {at} of {}",
-            head.bytes
-        );
+        let found = unsafe { place.read() };
+        assert_eq!(found, byte(head.seed, at), "byte {at} of {}", head.bytes);
     }
     head.bytes
 }
@@ -112,7 +108,7 @@ fn churn(slots: &[AtomicPtr<u8>], seed: u64, steps: usize) {
     let mut random = Random(seed * 0x9e37_79b9 + 1);
     for _ in 0..steps {
         let mut block = make(&mut random);
-        if random.next() % 4 == 0 {
+        if random.next().is_multiple_of(4) {
             block = resize(block, &mut random);
         }
         let slot = &slots[random.next() % slots.len()];

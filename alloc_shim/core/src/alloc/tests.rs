@@ -301,6 +301,24 @@ fn realloc_keeps_contents_and_moves_when_it_must() {
     check(&all);
 }
 
+#[test]
+fn blocks_that_others_free_are_counted_when_they_are_collected() {
+    let all = allocator();
+    let blocks: Vec<_> = (0..3000).map(|i| all.malloc(i % 700)).collect();
+    let collected = || all.counters().remote_frees.get();
+    let (mine, others) = blocks.split_at(1000);
+    mine.iter().for_each(|block| free(&all, *block));
+    assert_eq!(collected(), 0, "a thread's own frees are not");
+    interrupted(&all, false, || {
+        others.iter().for_each(|block| free(&all, *block));
+    });
+    all.purge();
+    assert_eq!(collected(), 2000);
+    next_thread(&all);
+    assert_eq!((collected(), live(&all, Client)), (2000, 0));
+    assert_eq!(all.figures().map(|now| now.remote_frees), Some(2000));
+}
+
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn refuse(bytes: usize) -> u32 {

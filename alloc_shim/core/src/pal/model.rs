@@ -103,6 +103,8 @@ impl Reservation {
 /// See the module.
 #[derive(Debug)]
 pub struct Model {
+    /// No other model of the process has it, before or after: addresses come back.
+    pub number: usize,
     reservations: Mutex<Vec<Reservation>>,
     clock: AtomicU64,
     limit: Mutex<Option<usize>>,
@@ -132,7 +134,9 @@ impl Default for Model {
 impl Model {
     /// A machine that refuses nothing.
     pub fn new() -> Self {
+        static MODELS: AtomicUsize = AtomicUsize::new(0);
         Model {
+            number: MODELS.fetch_add(1, Ordering::Relaxed),
             reservations: Mutex::new(Vec::new()),
             clock: AtomicU64::new(0),
             limit: Mutex::new(None),

@@ -27,11 +27,11 @@ fn trio<T>(slot: usize, use_it: impl FnOnce(&mut Trio) -> T) -> T {
 }
 
 impl Words for Model {
-    /// The model's address.
+    /// The model's number.
     type Slot = usize;
 
     fn slot(&self) -> usize {
-        ptr::from_ref(self).addr()
+        self.number
     }
 
     fn get(&self, slot: usize) -> *const Heap {
