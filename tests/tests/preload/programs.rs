@@ -99,7 +99,7 @@ const PROGRAMS: [Program; 11] = [
     Program {
         name: "node",
         needs: &["node"],
-        optional: true,
+        optional: false,
         line: "node SOURCES/work.js",
         writes: &[],
         processes: 1,
@@ -107,7 +107,7 @@ const PROGRAMS: [Program; 11] = [
     Program {
         name: "java",
         needs: &["java", "javac"],
-        optional: true,
+        optional: false,
         line: "java -Xmx256m SOURCES/Work.java",
         writes: &[],
         processes: 1,
@@ -115,7 +115,7 @@ const PROGRAMS: [Program; 11] = [
     Program {
         name: "redis",
         needs: &["redis-server", "redis-benchmark", "redis-cli"],
-        optional: true,
+        optional: false,
         line: "sh SOURCES/work.redis.sh",
         writes: &[],
         processes: 1,
