@@ -121,7 +121,7 @@ fn bowline(context: &Context, folder: &Path) -> Result<(), Failed> {
         Ok(command)
     };
     let alone = run(&mut command()?, folder)?;
-    if alone.exit != Some(0) || !alone.stdout.ends_with(" 1 1000)\n") {
+    if alone.exit != Some(0) || !alone.stdout.ends_with(" #f 1000)\n") {
         return Err(complaint("expected every block in the region", &alone));
     }
     let mut under = command()?;
