@@ -29,6 +29,10 @@
 //! [`Case::with_results`] changes nothing but `exit`, `stdout` and `stderr`.
 
 use std::fmt::Write;
+use std::io;
+use std::path::Path;
+
+use crate::process::Outcome;
 
 /// What is expected of one output.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -155,6 +159,29 @@ impl Case {
         Ok(())
     }
 
+    /// Writes the program, as `main.scm`, and the files beside it into a folder.
+    pub fn lay_out(&self, folder: &Path) -> io::Result<()> {
+        std::fs::write(folder.join("main.scm"), &self.source)?;
+        for (name, body) in &self.files {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            std::fs::write(path, body)?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with what the program did; nothing if that is as expected.
+    pub fn complaints(&self, outcome: &Outcome) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if outcome.exit != Some(self.exit) {
+            let ending = outcome.ending();
+            complaints.push(format!("expected status {}, got {ending}", self.exit));
+        }
+        complaints.extend(self.stdout.complaint("stdout", &outcome.stdout));
+        complaints.extend(self.stderr.complaint("stderr", &outcome.stderr));
+        complaints
+    }
+
     /// The text of this case when these results are right.
     pub fn with_results(&self, text: &str, exit: i32, stdout: &str, stderr: &str) -> String {
         let (source, sections) = split(text);
@@ -216,6 +243,8 @@ fn push_section(out: &mut String, heading: &str, body: &str) {
 #[cfg(test)]
 mod tests {
     use super::{Case, Expected};
+    use crate::process::Outcome;
+    use crate::scratch::Scratch;
 
     const TEXT: &str = "\
 ;; Shows it.
@@ -241,6 +270,36 @@ two
         assert!(case.source.ends_with("(body)\n"));
         assert_eq!(case.stdout.complaint("stdout", "1\n2"), None);
         assert!(case.stdout.complaint("stdout", "1\n3\n").is_some());
+    }
+
+    #[test]
+    fn files_lie_beside_the_program() {
+        let case = Case::parse("(body)\n;=== file lib/x.sld\n(x)\n").expect("well formed");
+        let folder = Scratch::new("case").expect("a folder");
+        case.lay_out(folder.path()).expect("written");
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
+        assert_eq!(read("main.scm").as_deref(), Some("(body)\n"));
+        assert_eq!(read("lib/x.sld").as_deref(), Some("(x)\n"));
+    }
+
+    #[test]
+    fn every_difference_is_told() {
+        let case = Case::parse(TEXT).expect("well formed");
+        let mut outcome = Outcome {
+            exit: Some(3),
+            signal: None,
+            stdout: "1\n2\n".to_owned(),
+            stderr: "one, two".to_owned(),
+            timed_out: false,
+        };
+        assert!(case.complaints(&outcome).is_empty());
+        outcome.exit = None;
+        outcome.signal = Some(11);
+        outcome.stdout.clear();
+        outcome.stderr.clear();
+        let told = case.complaints(&outcome);
+        assert_eq!(told[0], "expected status 3, got signal 11");
+        assert_eq!(told.len(), 3);
     }
 
     #[test]

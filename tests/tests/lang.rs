@@ -79,12 +79,7 @@ fn check(
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let scratch = Scratch::new(&format!("{name}-{mode}"))?;
     let folder = scratch.path();
-    std::fs::write(folder.join("main.scm"), &case.source)?;
-    for (name, body) in &case.files {
-        let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        std::fs::write(path, body)?;
-    }
+    case.lay_out(folder)?;
     let mut command = Command::new(binary);
     match &case.dump {
         Some(stage) => command.arg("dump").arg(format!("--stage={stage}")),
@@ -99,15 +94,7 @@ fn check(
         let blessed = case.with_results(&text, exit, &outcome.stdout, &outcome.stderr);
         return Ok(std::fs::write(file, blessed)?);
     }
-    let mut complaints: Vec<String> = Vec::new();
-    if outcome.exit != Some(case.exit) {
-        let status = outcome
-            .exit
-            .map_or("a signal".to_owned(), |n| n.to_string());
-        complaints.push(format!("expected exit {}, got {status}", case.exit));
-    }
-    complaints.extend(case.stdout.complaint("stdout", &outcome.stdout));
-    complaints.extend(case.stderr.complaint("stderr", &outcome.stderr));
+    let complaints = case.complaints(&outcome);
     match complaints.is_empty() {
         true => Ok(()),
         false => Err(complaints.join("\n").into()),
