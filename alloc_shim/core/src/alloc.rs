@@ -8,6 +8,7 @@
 //!   the word    it allocates from            it frees                       locks
 //!   a heap      its heap                     at home, or to the others      may wait
 //!   EMPTY       a heap that it gets now      to the others                  may wait
+//!               (or has: hardened)           (or at home)
 //!   DEAD        a borrowed heap              to the others                  may wait
 //!   BUSY        a borrowed heap              to the others                  may wait
 //!   BUSY, and   a borrowed heap as it is,    to the others; what needs a    never
@@ -35,6 +36,7 @@ use crate::foreign::Foreign;
 use crate::heap::{BUSY, Heap};
 use crate::page::PageEntry;
 use crate::pal::Pal;
+use crate::quarantine::Quarantine;
 use crate::region::{Region, SLICE};
 use crate::remote::Stack;
 use crate::reserve::Reserve;
@@ -59,6 +61,8 @@ pub struct Allocator<P: Pal> {
     pub(crate) deferred: Stack<PageEntry>,
     /// Whether there is something that a handler has left to do.
     pub(crate) chores: AtomicBool,
+    /// Where freed blocks wait in the hardened mode.
+    pub(crate) quarantine: Quarantine,
     pub(crate) start_hook: AtomicPtr<()>,
     pub(crate) foreign: AtomicPtr<Foreign>,
     /// The word of the thread that forks.
@@ -77,6 +81,7 @@ impl<P: Pal + Words> Allocator<P> {
             reserve: Reserve::new(),
             deferred: Stack::new(),
             chores: AtomicBool::new(false),
+            quarantine: Quarantine::new(),
             start_hook: AtomicPtr::new(null_mut()),
             foreign: AtomicPtr::new(null_mut()),
             forking: AtomicPtr::new(null_mut()),

@@ -1,9 +1,9 @@
 //! Fork: both processes go on, whatever the other threads were doing.
 //!
 //! ```text
-//!   prepare: the thread is busy, the region's lock is held      (a handler that allocates now does not wait)
+//!   prepare: the thread is busy, both locks are held            (a handler that allocates now does not wait)
 //!      │
-//!      ├─ parent: the lock is released, the word comes back
+//!      ├─ parent: the locks are released, the word comes back
 //!      └─ child:  the same, and the heaps of the other threads, who do not exist here:
 //!                   nobody was changing it      vacant; the next thread adopts it
 //!                   somebody was                lost: its blocks can be freed, its pages are not used again
@@ -39,6 +39,7 @@ impl<P: Pal + Words> Allocator<P> {
         let slot = words.slot();
         let word = words.get(slot);
         words.set(slot, &BUSY);
+        self.quarantine.fork_prepare(self.region.pal());
         words.set_locked(slot, true);
         self.region.fork_prepare();
         // The lock is held: nobody else forks now.
@@ -49,6 +50,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub fn fork_parent(&self) {
         let word = self.forking.load(Relaxed);
         self.region.fork_parent();
+        self.quarantine.fork_parent(self.region.pal());
         let words = self.words();
         let slot = words.slot();
         words.set_locked(slot, false);
@@ -79,6 +81,7 @@ impl<P: Pal + Words> Allocator<P> {
         self.leave_chore();
         let word = self.forking.load(Relaxed);
         self.region.fork_child();
+        self.quarantine.fork_child();
         words.set_locked(slot, false);
         words.set(slot, word);
     }

@@ -31,7 +31,8 @@ use core::ptr::{self, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// What a live block is part of, with its usable size.
-enum Place<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
     Page(&'a PageEntry, usize),
     Large(&'a PageEntry, usize),
     Reserve(&'a PageEntry, usize),
@@ -39,7 +40,7 @@ enum Place<'a> {
 
 /// Why a pointer is no live block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bad {
+pub(crate) enum Bad {
     /// It is outside the region.
     Foreign,
     /// Nothing is there.
@@ -52,7 +53,7 @@ enum Bad {
 
 impl<P: Pal + Words> Allocator<P> {
     /// Where a block is, as far as the side table knows.
-    fn place(&self, block: *const u8) -> Result<Place<'_>, Bad> {
+    pub(crate) fn place(&self, block: *const u8) -> Result<Place<'_>, Bad> {
         let offset = self.region.offset(block).ok_or(Bad::Foreign)?;
         let slice = offset / SLICE;
         let entry = self.entry(slice);
@@ -127,21 +128,36 @@ impl<P: Pal + Words> Allocator<P> {
             return;
         }
         match self.place(block) {
-            // SAFETY: as the caller says.
-            Ok(Place::Page(page, _)) => unsafe { self.free_in_page(page, block.cast()) },
-            Ok(Place::Large(entry, size)) => {
-                if !self.free_large(entry) {
-                    self.refuse("free", block, Bad::Freed(size));
+            Ok(place) => {
+                if !self.detain(block, &place) {
+                    // SAFETY: `place` has found the block; the caller gives it back.
+                    unsafe { self.free_at(&place, block) };
                 }
             }
-            // SAFETY: `place` has found the block; the caller gives it back.
-            Ok(Place::Reserve(entry, _)) => unsafe { self.free_in_reserve(entry, block) },
             Err(Bad::Foreign) => match self.foreign() {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
                 Some(foreign) => unsafe { (foreign.free)(block) },
                 None => self.refuse("free", block, Bad::Foreign),
             },
             Err(bad) => self.refuse("free", block, bad),
+        }
+    }
+
+    /// Frees a block that is at this place.
+    ///
+    /// # Safety
+    /// [`Allocator::place`] has found it there, and the caller gives it back.
+    pub(crate) unsafe fn free_at(&self, place: &Place<'_>, block: *mut u8) {
+        match *place {
+            // SAFETY: as the caller says.
+            Place::Page(page, _) => unsafe { self.free_in_page(page, block.cast()) },
+            Place::Large(entry, size) => {
+                if !self.free_large(entry) {
+                    self.refuse("free", block, Bad::Freed(size));
+                }
+            }
+            // SAFETY: as the caller says.
+            Place::Reserve(entry, _) => unsafe { self.free_in_reserve(entry, block) },
         }
     }
 
@@ -154,7 +170,7 @@ impl<P: Pal + Words> Allocator<P> {
         let secret = self.secret();
         let busy = self.busy();
         let home = page.home.load(Relaxed);
-        if !ptr::eq(home, busy.back) {
+        if !ptr::eq(home, busy.heap()) {
             drop(busy);
             // SAFETY: as the caller says. Unless it is to be told of, the page may be gone afterwards: inv:remote.last.
             if unsafe { page.push_remote(block, secret) } {
@@ -165,7 +181,7 @@ impl<P: Pal + Words> Allocator<P> {
         // SAFETY: inv:heap.forever.
         let heap = unsafe { &*home };
         let change = heap.change();
-        // SAFETY: inv:heap.holder: the word led to the heap; the caller gives the block back.
+        // SAFETY: inv:heap.holder: the words led to the heap; the caller gives the block back.
         let emptied = unsafe { page.push(block, secret) };
         if heap.is_parked(page) {
             heap.unpark(page);
@@ -178,7 +194,7 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// Stops the process when a block of a page is free already: inv:free.verified.
-    fn refuse_freed(&self, what: &str, page: &PageEntry, block: *const Block) {
+    pub(crate) fn refuse_freed(&self, what: &str, page: &PageEntry, block: *const Block) {
         let secret = self.secret();
         // SAFETY: inv:block.seal: the block lies in the page.
         if unsafe { Block::is_sealed(block, secret) } && {
@@ -192,6 +208,32 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
+    /// The usable size of a block that is at this place. Stops the process when it was freed.
+    fn size_of_live(&self, what: &str, place: Place<'_>, block: *const u8) -> usize {
+        let (Place::Page(_, size) | Place::Large(_, size) | Place::Reserve(_, size)) = place;
+        if let Place::Page(page, _) = place {
+            self.refuse_freed(what, page, block.cast());
+        }
+        self.refuse_detained(what, block, size);
+        size
+    }
+
+    /// Whether a block can hold `bytes` where it is, and should; a large one is made to.
+    fn stays(&self, place: Place<'_>, bytes: usize) -> bool {
+        if self.is_hardened() {
+            return false;
+        }
+        match place {
+            // A block of which more than half would be idle is given up for a smaller one.
+            Place::Page(_, size) => bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN),
+            Place::Large(entry, _) => {
+                let fits = isize::try_from(bytes).is_ok() && bytes > LARGEST;
+                fits && self.resize_large(entry, bytes)
+            }
+            Place::Reserve(_, size) => bytes <= size,
+        }
+    }
+
     /// The usable size of a block; 0 for null.
     ///
     /// # Safety
@@ -201,11 +243,7 @@ impl<P: Pal + Words> Allocator<P> {
             return 0;
         }
         match self.place(block) {
-            Ok(Place::Page(page, size)) => {
-                self.refuse_freed("malloc_usable_size", page, block.cast());
-                size
-            }
-            Ok(Place::Large(_, size) | Place::Reserve(_, size)) => size,
+            Ok(place) => self.size_of_live("malloc_usable_size", place, block),
             Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
                 unsafe { (foreign.usable_size)(block) }
@@ -244,19 +282,10 @@ impl<P: Pal + Words> Allocator<P> {
         class: Class,
     ) -> *mut u8 {
         let (stays, old) = match self.place(block) {
-            Ok(Place::Page(page, size)) => {
-                self.refuse_freed("realloc", page, block.cast());
-                // A block of which more than half would be idle is given up for a smaller one.
-                (
-                    bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN),
-                    size,
-                )
+            Ok(place) => {
+                let old = self.size_of_live("realloc", place, block);
+                (self.stays(place, bytes), old)
             }
-            Ok(Place::Large(entry, size)) => {
-                let fits = isize::try_from(bytes).is_ok() && bytes > LARGEST;
-                (fits && self.resize_large(entry, bytes), size)
-            }
-            Ok(Place::Reserve(_, size)) => (bytes <= size, size),
             Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
                 return unsafe { (foreign.realloc)(block, bytes) };
@@ -304,7 +333,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// Says what is wrong with a pointer, and ends the process.
     #[cold]
     #[inline(never)]
-    fn refuse(&self, what: &str, block: *const u8, bad: Bad) -> ! {
+    pub(crate) fn refuse(&self, what: &str, block: *const u8, bad: Bad) -> ! {
         let line = Line::new(what).text(" of ").pointer(block).text(": ");
         let line = match bad {
             Bad::Foreign | Bad::NotAllocated => line.text("not allocated here"),

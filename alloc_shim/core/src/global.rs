@@ -109,6 +109,17 @@ pub fn purge() {
     ALLOCATOR.purge();
 }
 
+/// Switches the hardened mode on: writes to freed blocks are found. To be called once, while the process has one thread;
+/// false when there is no memory for it.
+pub fn harden() -> bool {
+    ALLOCATOR.harden()
+}
+
+/// In the hardened mode: looks for writes to the freed blocks that are held back. To be called at exit.
+pub fn inspect() {
+    ALLOCATOR.inspect();
+}
+
 /// Sets what runs on every thread that gets a heap, once, at its first allocation. The hook may allocate.
 pub fn on_thread_start(hook: fn()) {
     ALLOCATOR.on_thread_start(hook);

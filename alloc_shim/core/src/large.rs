@@ -26,7 +26,7 @@ impl<P: Pal + Words> Allocator<P> {
         if !locked {
             self.do_chores();
             let watched = class == Class::Client && !self.is_away();
-            if watched && !self.region.ask(class, slices * SLICE) {
+            if watched && !self.ask(class, slices * SLICE) {
                 return self.no_memory();
             }
         }
@@ -85,7 +85,7 @@ impl<P: Pal + Words> Allocator<P> {
         let first = self.slice_of(block);
         if to > from {
             let watched = class == Class::Client && !self.is_away();
-            if watched && !self.region.ask(class, (to - from) * SLICE) {
+            if watched && !self.ask(class, (to - from) * SLICE) {
                 return false;
             }
         }

@@ -64,9 +64,13 @@ mod fork;
 #[cfg(not(loom))]
 mod free;
 #[cfg(not(loom))]
+mod hardened;
+#[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
 mod locked;
+#[cfg(not(loom))]
+mod quarantine;
 #[cfg(not(loom))]
 mod reserve;
 #[cfg(not(loom))]

@@ -59,7 +59,7 @@ pub enum Kind {
     Large,
     /// Nothing any more: a large block was freed here.
     Freed,
-    /// Heaps.
+    /// Heaps, or the table of the quarantine.
     Heaps,
     /// The reserve for signal handlers.
     Reserve,

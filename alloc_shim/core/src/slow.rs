@@ -44,7 +44,7 @@ impl<P: Pal + Words> Allocator<P> {
             }
         }
         let bytes = CLASSES[bin].slices as usize * SLICE;
-        if class == Class::Client && !self.region.ask(class, bytes) {
+        if class == Class::Client && !self.ask(class, bytes) {
             return null_mut();
         }
         let block = self.block_of_new_page(heap, class, bin);

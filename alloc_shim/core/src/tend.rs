@@ -42,11 +42,12 @@ impl<P: Pal + Words> Allocator<P> {
     pub(crate) fn emptied(&self, page: &PageEntry) {
         let busy = self.busy();
         // A handler may have been here before the thread was busy, and the page may be somebody else's now.
-        if !core::ptr::eq(page.owner.load(Relaxed), busy.back) {
+        let home = busy.heap();
+        if !core::ptr::eq(page.owner.load(Relaxed), home) {
             return;
         }
         // SAFETY: inv:heap.forever.
-        let home = unsafe { &*busy.back };
+        let home = unsafe { &*home };
         if home.has_only(page) && page.slices() == 1 {
             return;
         }
@@ -194,6 +195,7 @@ impl<P: Pal + Words> Allocator<P> {
             return;
         }
         self.do_chores();
+        self.empty_quarantine();
         let _busy = self.busy();
         let words = self.words();
         // SAFETY: inv:word.own, inv:heap.forever.

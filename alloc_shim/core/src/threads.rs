@@ -39,6 +39,18 @@ pub(crate) struct Busy<'a, P: Pal + Words> {
     pub(crate) back: *const Heap,
 }
 
+impl<P: Pal + Words> Busy<'_, P> {
+    /// The heap that the thread holds; null or one without a page where it holds none. What the word does not show the
+    /// second word knows: inv:hardened.word.
+    pub(crate) fn heap(&self) -> *const Heap {
+        if ptr::eq(self.back, &EMPTY) {
+            self.words.own(self.slot)
+        } else {
+            self.back
+        }
+    }
+}
+
 impl<P: Pal + Words> Drop for Busy<'_, P> {
     fn drop(&mut self) {
         self.words.set(self.slot, self.back);
@@ -86,7 +98,7 @@ impl<P: Pal + Words> Allocator<P> {
         words.set(slot, &BUSY);
         // SAFETY: inv:word.own, inv:heap.forever.
         if let Some(own) = unsafe { words.own(slot).as_ref() } {
-            words.set(slot, own);
+            words.set(slot, self.shown(own));
             return Standing::Home(own);
         }
         let found = if self.boot() { self.obtain() } else { None };
@@ -95,7 +107,7 @@ impl<P: Pal + Words> Allocator<P> {
             return Standing::Without;
         };
         words.set_own(slot, heap);
-        words.set(slot, heap);
+        words.set(slot, self.shown(heap));
         let hook = self.start_hook.load(Acquire);
         if !hook.is_null() {
             // SAFETY: `on_thread_start` alone stores here, and what it stores is such a function.
@@ -103,6 +115,11 @@ impl<P: Pal + Words> Allocator<P> {
             hook();
         }
         Standing::Home(heap)
+    }
+
+    /// What the word of a thread that has this heap says: inv:hardened.word.
+    fn shown<'a>(&self, heap: &'a Heap) -> &'a Heap {
+        if self.is_hardened() { &EMPTY } else { heap }
     }
 
     /// Makes the region usable. The thread is busy and may wait.

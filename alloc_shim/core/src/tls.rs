@@ -13,6 +13,8 @@
 //!                         ◄──────────────────────────────────────────── DEAD
 //! ```
 //!
+//! In the hardened mode a thread that has a heap goes on with EMPTY ([`crate::hardened`]).
+//!
 //! `inv:word.busy` Whoever touches what the word leads to, or holds a lock of the allocator, has stored BUSY first and
 //! stores the old word when done. A signal handler that interrupts in between therefore finds BUSY: it allocates from a
 //! borrowed heap and frees as another thread would. The stores need no fence of the processor, since a handler runs on

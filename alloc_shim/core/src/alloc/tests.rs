@@ -1,5 +1,6 @@
 //! The allocator on the model platform: what each call promises, in each standing of the thread.
 
+mod hardened;
 mod random;
 mod shrink;
 
