@@ -16,8 +16,8 @@
 //! ```
 //!
 //! Of a block of up to 64 KiB every byte bears the pattern. Of a larger one the first and the last 4 KiB do, and what lies
-//! between is given back to the system at once; a write there is not found. `realloc` moves every block, so that a pointer to the old place
-//! shows. A double free is told exactly as long as the block is in the quarantine.
+//! between is given back to the system at once; a write there is not found. `realloc` moves every block, so that a pointer to
+//! the old place shows. A double free is told exactly as long as the block is in the quarantine.
 //!
 //! `inv:hardened.word` In this mode the word of a thread stays EMPTY when it has a heap, and the heap is found by the second word
 //! (`inv:word.own`). So every call takes its slow path, where the mode is looked for, and the fast paths do not know of it.

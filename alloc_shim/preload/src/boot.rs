@@ -14,11 +14,11 @@
 //! Absent on purpose: anything of std, which nobody has initialised yet.
 
 use crate::winner::{Outcome, decide};
-use crate::{environment, forward, hooks, statistics, table};
+use crate::{environment, forward, heap, hooks, statistics, table};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use bowline_alloc::table::{RegionTable, Winner, install};
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// An initialiser: the dynamic linker calls it with the arguments of `main`.
@@ -43,6 +43,9 @@ pub unsafe extern "C" fn start(
             serve(Winner::Own, Some(table::own()));
             // SAFETY: the caller's word about the array.
             let settings = unsafe { environment::read(environment) };
+            if settings.hardened {
+                harden();
+            }
             if settings.stats {
                 statistics::at_exit();
             }
@@ -58,6 +61,21 @@ pub unsafe extern "C" fn start(
         }
         Outcome::Unreachable => serve(Winner::Split, None),
     }
+}
+
+/// Writes to freed blocks are found from now on: when others have been freed, or at exit, after everything else that
+/// runs there.
+fn harden() {
+    if heap::harden() {
+        hooks::at_exit(inspect);
+    } else {
+        let line = Line::new("no memory for the hardened mode");
+        line.send(&Unix::new());
+    }
+}
+
+extern "C" fn inspect(_: *mut c_void) {
+    heap::inspect();
 }
 
 /// This copy's heap is in use: libc must tell of what happens to threads and processes.

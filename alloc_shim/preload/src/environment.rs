@@ -1,7 +1,8 @@
-//! The environment variables `BOWLINE_MALLOC_…`.
+//! The environment variables `BOWLINE_MALLOC` and `BOWLINE_MALLOC_…`.
 //!
 //! | variable | value | meaning |
 //! |---|---|---|
+//! | `BOWLINE_MALLOC` | `hardened` | writes to freed blocks are found (`bowline_alloc::hardened`) |
 //! | `BOWLINE_MALLOC_STATS` | `0` or `1` | `1`: figures on standard error when the process exits |
 //!
 //! What is unknown is named in one line, and the process goes on: a misspelt setting must not look like one
@@ -17,10 +18,13 @@ use core::ffi::{CStr, c_char};
 /// What the variables say.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Settings {
+    /// Whether to find writes to freed blocks.
+    pub(crate) hardened: bool,
     /// Whether to write figures at exit.
     pub(crate) stats: bool,
 }
 
+const MODE: &[u8] = b"BOWLINE_MALLOC=";
 const PREFIX: &[u8] = b"BOWLINE_MALLOC_";
 
 /// Reads the variables and says what is wrong with them.
@@ -48,6 +52,11 @@ pub(crate) unsafe fn read(environment: *const *const c_char) -> Settings {
 impl Settings {
     /// Takes one `NAME=VALUE` of the environment, whosever it is.
     fn take(&mut self, entry: &[u8]) {
+        match entry.strip_prefix(MODE) {
+            Some(b"hardened") => self.hardened = true,
+            Some(_) => complain("no such mode: ", entry),
+            None => {}
+        }
         let Some(setting) = entry.strip_prefix(PREFIX) else {
             return;
         };

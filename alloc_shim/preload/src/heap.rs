@@ -8,7 +8,8 @@ use bowline_alloc::region::SLICE;
 use core::ffi::c_void;
 
 pub(crate) use global::{
-    fork_child, fork_parent, fork_prepare, on_foreign, on_thread_start, purge, thread_exit,
+    fork_child, fork_parent, fork_prepare, harden, inspect, on_foreign, on_thread_start, purge,
+    thread_exit,
 };
 
 /// `malloc`

@@ -1,4 +1,4 @@
-//! What libc is asked to tell the allocator: forks and the ends of threads.
+//! What libc is asked to tell the allocator: forks, the ends of threads, and the end of the process.
 //!
 //! `inv:hooks.first` The fork handlers are registered before anybody else's, as far as a process allows: libc runs
 //! the first registered *last* before the fork and *first* after it, so that every other handler may allocate.
@@ -30,6 +30,19 @@ unsafe extern "C" {
         child: Option<extern "C" fn()>,
         library: *mut c_void,
     ) -> c_int;
+
+    /// What `atexit` calls, with the library whose closing would run the function; null: none.
+    fn __cxa_atexit(
+        function: extern "C" fn(*mut c_void),
+        argument: *mut c_void,
+        library: *mut c_void,
+    ) -> c_int;
+}
+
+/// Runs a function when the process exits: after all that is registered later.
+pub(crate) fn at_exit(function: extern "C" fn(*mut c_void)) {
+    // SAFETY: the function takes its argument, returns, and stays loaded.
+    unsafe { __cxa_atexit(function, null_mut(), null_mut()) };
 }
 
 /// Registers everything. False if libc refused something: then heaps of ended threads stay with nobody, or a

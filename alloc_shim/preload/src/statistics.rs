@@ -10,12 +10,11 @@
 //! Absent on purpose: figures of a process that ends by `_exit`, by `execve` or by a signal. What is freed
 //! after the table is freed as always.
 
-use crate::heap;
 use crate::text::Text;
+use crate::{heap, hooks};
 use bowline_alloc::figures::Figures;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
-use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// Said instead of figures by a process that exits in a signal handler: what it interrupted would never go on.
@@ -31,15 +30,6 @@ static COPY: AtomicI32 = AtomicI32::new(-1);
 static DEVICE: AtomicU64 = AtomicU64::new(0);
 static INODE: AtomicU64 = AtomicU64::new(0);
 
-unsafe extern "C" {
-    /// What `atexit` calls, with the library whose closing would run the function; null: none.
-    fn __cxa_atexit(
-        function: extern "C" fn(*mut c_void),
-        argument: *mut c_void,
-        library: *mut c_void,
-    ) -> c_int;
-}
-
 /// Has the figures written when the process exits.
 pub(crate) fn at_exit() {
     let Some((device, inode)) = file(STDERR) else {
@@ -50,8 +40,7 @@ pub(crate) fn at_exit() {
     // SAFETY: no pointer is involved.
     let copy = unsafe { libc::fcntl(STDERR, libc::F_DUPFD_CLOEXEC, HIGH) };
     COPY.store(copy, Ordering::Relaxed);
-    // SAFETY: the function takes its argument, returns, and stays loaded.
-    unsafe { __cxa_atexit(finish, null_mut(), null_mut()) };
+    hooks::at_exit(finish);
 }
 
 extern "C" fn finish(_: *mut c_void) {

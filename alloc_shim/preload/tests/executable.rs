@@ -32,8 +32,8 @@ fn rust_allocates_in_an_account_of_its_own() {
     let block = vec![1u8; 50 << 20];
     let after = ((table.live_bytes)(0), (table.live_bytes)(1));
     assert!(in_region(block.as_ptr()));
-    assert!(after.1 >= before.1 + (50 << 20), "{before:?} {after:?}");
-    // Other tests run beside this one.
+    // Other tests run beside this one, and give back what their threads had when they end.
+    assert!(after.1 >= before.1 + (45 << 20), "{before:?} {after:?}");
     assert!(after.0 < before.0 + (50 << 20), "{before:?} {after:?}");
 }
 

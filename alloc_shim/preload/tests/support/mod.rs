@@ -90,7 +90,7 @@ impl Run {
             .arg(program)
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("BOWLINE_MALLOC_") {
+            if name.to_string_lossy().starts_with("BOWLINE_MALLOC") {
                 command.env_remove(name);
             }
         }
