@@ -184,8 +184,15 @@ impl Mutator {
         if bytes > heap().limit {
             return Err(failed);
         }
+        // Nobody collects for a forked child, so the policy does not stop it at the limit.
+        if heap().is_forked() {
+            heap().must_be_whole();
+            self.poll_pressure(bytes)?;
+        }
         let context = self.context();
-        let at = mmtk::memory_manager::alloc(context, bytes, WORD, 0, semantics);
+        let at = heap()
+            .pressure
+            .while_allocating(|| mmtk::memory_manager::alloc(context, bytes, WORD, 0, semantics));
         if at.is_zero() {
             return Err(failed);
         }

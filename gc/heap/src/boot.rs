@@ -16,7 +16,7 @@ use crate::binding::{WordSlot, each_reference, is_weak};
 use crate::sync::lock;
 use crate::sys;
 use bowline_layout::{Addr, Header, Shape, object_bytes};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 /// Bytes reserved; pages are used as they are touched.
 const RESERVED: usize = 256 << 20;
@@ -28,8 +28,9 @@ const PLACES: [usize; 4] = [
     0x00c0_0000_0000,
 ];
 
+/// What the lock guards.
 #[derive(Default)]
-struct Inner {
+pub(crate) struct Inner {
     used: usize,
     /// Permanent root slots, as first word and count.
     ranges: Vec<(Addr, usize)>,
@@ -54,6 +55,10 @@ impl Boot {
             start,
             inner: Mutex::default(),
         })
+    }
+
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.inner)
     }
 
     /// Where it lies: first address and bytes.

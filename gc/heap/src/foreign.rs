@@ -11,7 +11,8 @@
 //! pointer does not keep it alive.
 //!
 //! At the end of the process nothing is given back and no finalizer runs: the system takes the memory.
-//! After a fork both processes have each finalizer, as they have all other memory.
+//! After a fork both processes have each finalizer, as they have all other memory; but only the parent
+//! finds anything dead.
 
 use crate::access;
 use crate::alloc::OutOfMemory;
@@ -24,6 +25,9 @@ use crate::weak::Charge;
 use bowline_layout::{Tag, Value, foreign_pointer};
 use std::ffi::c_void;
 use std::ptr::NonNull;
+
+/// The most bytes that a pointer can stand for, more than any machine has: so that no sum overflows.
+const MOST_BYTES: usize = 1 << 46;
 
 impl Mutator {
     /// A foreign pointer to `bytes` of fresh C memory, which are given back when the collector finds it
@@ -44,7 +48,7 @@ impl Mutator {
                 self.own(owner, memory, bytes, label);
                 return Ok(owner);
             }
-            if again {
+            if again && !self.heap().is_forked() {
                 self.collect(Collect::Full);
             }
         }
@@ -67,7 +71,7 @@ impl Mutator {
     }
 
     /// Attaches `finalizer` to the foreign pointer `pointer`; `bytes` is what it stands for: how much
-    /// memory will be free when the finalizer has run. If the region does not count them already they
+    /// memory will be free when the finalizer has run, at most 64 TiB. If the region does not count them already they
     /// count as declared until the finalizer is taken.
     pub fn attach_finalizer(
         &mut self,
@@ -78,6 +82,7 @@ impl Mutator {
     ) {
         let heap = self.heap();
         let pressure = &heap.pressure;
+        let bytes = bytes.min(MOST_BYTES);
         // SAFETY: the caller's foreign pointer is live.
         let address = unsafe { access::word(pointer, foreign_pointer::POINTER) };
         let declared = !pressure.memory.counts(address as usize);

@@ -8,6 +8,7 @@ use crate::alloc::Bump;
 use crate::binding::{self, Bowline, ObjectWords};
 use crate::boot::Boot;
 use crate::config::{HeapConfig, HeapError, Plan, Zeal};
+use crate::fork::{self, Forks};
 use crate::mutator::Mutator;
 use crate::owners::Owners;
 use crate::pins::{AddrMap, Pins};
@@ -67,9 +68,10 @@ pub struct Heap {
     pub(crate) pins: Pins,
     pub(crate) pressure: Pressure,
     pub(crate) owners: Mutex<Owners>,
-    globals: Globals,
-    sources: Sources,
-    weak: Mutex<Weak>,
+    pub(crate) forks: Forks,
+    pub(crate) globals: Globals,
+    pub(crate) sources: Sources,
+    pub(crate) weak: Mutex<Weak>,
     /// Finalizers that wait to be run.
     finalizers: AtomicUsize,
     workers: Mutex<Vec<&'static WorkerBlock>>,
@@ -94,6 +96,7 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
         pins: Pins::default(),
         pressure,
         owners: Mutex::default(),
+        forks: Forks::new(),
         globals: Globals::default(),
         sources: Sources::default(),
         weak: Mutex::default(),
@@ -115,6 +118,7 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
     }
     binding::abort_on_collector_panic();
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
+    fork::watch()?;
     heap.pressure.watch();
     Ok(heap)
 }
@@ -200,6 +204,7 @@ impl Heap {
     /// Makes the calling thread a mutator, in Managed, after any collection under way. Dropping the
     /// mutator detaches the thread.
     pub fn attach(&'static self) -> Box<Mutator> {
+        self.must_be_whole();
         let stack = RootStack::new(self.config.root_stack)
             .unwrap_or_else(|e| sys::die(format_args!("{e}")));
         let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack)));
@@ -245,14 +250,19 @@ impl Heap {
         v.is_pointer() && self.boot.contains(v.addr())
     }
 
-    /// Asks for a collection and does not wait for it; nothing happens if one is under way. Any thread
-    /// may call this, attached or not.
+    /// Asks for a collection and does not wait for it; nothing happens if one is under way, or in a forked
+    /// child. Any thread may call this, attached or not.
     pub fn request_collection(&self) {
         quietly(|| self.request(false));
     }
 
-    /// Asks for a collection and does not wait for it. Returns false if one is under way.
+    /// Asks for a collection and does not wait for it. Returns false if one is under way or there is
+    /// nobody to ask.
     pub(crate) fn request(&self, full: bool) -> bool {
+        // inv:fork.alone
+        if self.is_forked() {
+            return false;
+        }
         // inv:zeal.log wants every collection full.
         let full = full || self.config.zeal != Zeal::Off;
         // MMTk takes no request while the world is stopped.
@@ -334,7 +344,12 @@ impl Heap {
     /// Whether finalizers wait to be run: see [`Mutator::next_finalizable`]. A load.
     #[inline(always)]
     pub fn finalizable(&self) -> bool {
-        self.finalizers.load(Ordering::Relaxed) > 0
+        self.finalizers_waiting() > 0
+    }
+
+    /// How many finalizers wait to be taken.
+    pub fn finalizers_waiting(&self) -> usize {
+        self.finalizers.load(Ordering::Relaxed)
     }
 
     pub(crate) fn finalizers_left(&self, count: usize) {

@@ -8,7 +8,7 @@
 //! when), `stack`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
-//! `verify` and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys`
+//! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys`
 //! (locks and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
@@ -20,6 +20,7 @@ mod boot;
 mod c_memory;
 mod config;
 mod foreign;
+mod fork;
 mod freeze;
 mod heap;
 mod mutator;

@@ -191,16 +191,21 @@ impl Mutator {
         self.after_poll();
     }
 
-    /// Collects.
+    /// Collects. In a forked child this ends the process with a message.
     pub fn collect(&mut self, kind: Collect) {
+        self.heap.must_collect();
         self.request(false);
         if kind == Collect::Full {
             self.request(true);
         }
     }
 
-    /// Asks for one collection and waits for its end.
+    /// Asks for one collection and waits for its end. In a forked child there is none.
     pub(crate) fn request(&mut self, full: bool) {
+        // inv:fork.alone
+        if self.heap.is_forked() {
+            return;
+        }
         // inv:zeal.log wants every collection full.
         let full = full || self.zealous();
         engine()

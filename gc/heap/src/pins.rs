@@ -12,7 +12,7 @@ use bowline_layout::{Addr, Value};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 /// Hashes addresses: one multiplication is enough, for they are chosen by nobody.
 #[derive(Default)]
@@ -61,7 +61,8 @@ impl fmt::Display for PinError {
 
 impl std::error::Error for PinError {}
 
-struct Pin {
+/// How often an object is pinned.
+pub(crate) struct Pin {
     count: u64,
     object: Value,
 }
@@ -71,6 +72,10 @@ struct Pin {
 pub(crate) struct Pins(Mutex<AddrMap<Pin>>);
 
 impl Pins {
+    pub(crate) fn hold(&self) -> MutexGuard<'_, AddrMap<Pin>> {
+        lock(&self.0)
+    }
+
     /// Pins `v` once more and returns how often it is pinned now.
     pub(crate) fn pin(&self, v: Value) -> Result<u64, PinError> {
         if !v.is_pointer() {

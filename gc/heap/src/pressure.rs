@@ -15,12 +15,14 @@
 //! A collection is a minor one if the death of all young owners would bring the total well below the
 //! size; otherwise a full one.
 //!
-//! Reading order: this, then `hook`: what C's `malloc` and the heap's threads ask.
+//! Reading order: this, then `hook`: what C's `malloc` and the heap's threads ask, and `reentry`, which
+//! keeps that from asking itself.
 //!
 //! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
 //! what they asked for.
 
 mod hook;
+mod reentry;
 
 use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
@@ -65,6 +67,8 @@ pub(crate) struct Pressure {
     due: AtomicBool,
     /// Threads that wait in the hook.
     waiting: AtomicUsize,
+    /// Threads that allocate from MMTk.
+    allocating: AtomicUsize,
     collections: AtomicU64,
     waits: AtomicU64,
     refusals: AtomicU64,
@@ -97,6 +101,7 @@ impl Pressure {
             asked: AtomicBool::new(false),
             due: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
+            allocating: AtomicUsize::new(0),
             collections: AtomicU64::new(0),
             waits: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
@@ -117,6 +122,12 @@ impl Pressure {
     pub(crate) fn watch(&self) {
         self.set_mark();
         self.memory.watch(hook::hook);
+    }
+
+    /// This process is a forked child: no thread that begins here is the collector's.
+    pub(crate) fn forked(&self) {
+        self.arm();
+        hook::forked();
     }
 
     /// The threads of the collector have all started.
@@ -255,9 +266,26 @@ impl Pressure {
         self.size.load(Relaxed)
     }
 
-    /// Whether the size may still become larger.
+    /// Whether the size may still become larger. Beyond the limit it is of no use that it may: what waits
+    /// for finalizers keeps the total there, and another collection would change nothing.
     pub(crate) fn can_grow(&self) -> bool {
-        self.size.load(Relaxed) < self.limit
+        self.size.load(Relaxed) < self.limit && self.beyond_limit(0) == 0
+    }
+
+    /// Runs `f`, which allocates from MMTk and may have it collect.
+    pub(crate) fn while_allocating<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.allocating.fetch_add(1, Relaxed);
+        let result = f();
+        self.allocating.fetch_sub(1, Relaxed);
+        result
+    }
+
+    /// Whether a thread of the heap's is about to collect, or does, for an object's sake.
+    ///
+    /// MMTk gives up on an object after some collections in vain. One that is asked for from outside
+    /// starts its count anew, so threads of C's that ask again and again would keep it from the end.
+    fn heap_collects(&self) -> bool {
+        self.allocating.load(Relaxed) > 0
     }
 
     // What owners and finalizers tell.
@@ -382,6 +410,18 @@ mod tests {
         assert!(p.poll(61 * MIB), "beyond the limit");
         p.taken(80 * MIB);
         assert!(p.poll(MIB));
+    }
+
+    #[test]
+    fn no_size_can_grow_while_finalizers_keep_the_total_beyond_the_limit() {
+        let p = pressure();
+        p.declare(170 * MIB);
+        p.made_ready(170 * MIB);
+        p.ended(MIB, true);
+        assert!(p.size() < 160 * MIB && !p.can_grow());
+        p.taken(170 * MIB);
+        p.undeclare(170 * MIB);
+        assert!(p.can_grow());
     }
 
     #[test]

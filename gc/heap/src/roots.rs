@@ -6,7 +6,7 @@
 
 use crate::sync::lock;
 use bowline_layout::{Addr, Value};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 /// A table of roots of somebody else's, scanned at every collection.
 ///
@@ -29,8 +29,9 @@ pub struct Global(u32);
 
 const CHUNK: usize = 256;
 
+/// What the global cells' lock guards.
 #[derive(Default)]
-struct Cells {
+pub(crate) struct Cells {
     /// A list of slices, so that growing moves no cell (`inv:roots.still`).
     chunks: Vec<Box<[Value]>>,
     free: Vec<u32>,
@@ -48,6 +49,10 @@ impl Cells {
 pub(crate) struct Globals(Mutex<Cells>);
 
 impl Globals {
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Cells> {
+        lock(&self.0)
+    }
+
     pub(crate) fn add(&self, v: Value) -> Global {
         let mut cells = lock(&self.0);
         if cells.free.is_empty() {
@@ -94,6 +99,10 @@ pub(crate) fn word_of(v: &mut Value) -> Addr {
 pub(crate) struct Sources(Mutex<Vec<Box<dyn RootSource>>>);
 
 impl Sources {
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Vec<Box<dyn RootSource>>> {
+        lock(&self.0)
+    }
+
     pub(crate) fn add(&self, source: Box<dyn RootSource>) {
         lock(&self.0).push(source);
     }

@@ -210,10 +210,17 @@ pub(crate) enum Whereabouts {
     Inside,
     /// Managed.
     Managed(&'static ThreadBlock),
-    /// In foreign code: Native.
-    Native,
+    /// In foreign code: Native. The block is the innermost.
+    Native(&'static ThreadBlock),
     /// Not attached.
     Unknown,
+}
+
+/// The blocks of the calling thread, the innermost first.
+fn blocks_here() -> impl Iterator<Item = &'static ThreadBlock> {
+    // SAFETY: a block is in the list of its thread from attach to detach.
+    let at = |block: *const ThreadBlock| unsafe { block.as_ref() };
+    std::iter::successors(at(HERE.get()), move |block| at(block.outer.get()))
 }
 
 /// Where the calling thread is.
@@ -221,26 +228,33 @@ pub(crate) fn whereabouts() -> Whereabouts {
     if QUIET.get() > 0 || WORKER.get().is_some() {
         return Whereabouts::Inside;
     }
-    let mut at = HERE.get();
-    if at.is_null() {
-        return Whereabouts::Unknown;
-    }
-    // SAFETY: a block is in the list of its thread from attach to detach.
-    while let Some(block) = unsafe { at.as_ref() } {
+    for block in blocks_here() {
         match block.state.load(Ordering::Relaxed) {
             n if n == State::Managed as u8 => return Whereabouts::Managed(block),
             n if n == State::Stopped as u8 => return Whereabouts::Inside,
-            _ => at = block.outer.get(),
+            _ => {}
         }
     }
-    Whereabouts::Native
+    blocks_here()
+        .next()
+        .map_or(Whereabouts::Unknown, Whereabouts::Native)
+}
+
+/// From now on C's `malloc` does not ask this thread about memory.
+pub(crate) fn hush() {
+    QUIET.set(QUIET.get() + 1);
+}
+
+/// Takes one [`hush`] back.
+pub(crate) fn unhush() {
+    QUIET.set(QUIET.get() - 1);
 }
 
 /// Runs `f`, in which C's `malloc` does not ask this thread about memory.
 pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> R {
-    QUIET.set(QUIET.get() + 1);
+    hush();
     let result = f();
-    QUIET.set(QUIET.get() - 1);
+    unhush();
     result
 }
 
@@ -250,19 +264,19 @@ impl ThreadBlock {
         self.outer.set(HERE.replace(self));
     }
 
+    /// Whether the calling thread has this block.
+    pub(crate) fn is_here(&self) -> bool {
+        blocks_here().any(|block| std::ptr::eq(block, self))
+    }
+
     /// The calling thread has this block no more.
     pub(crate) fn leave_thread(&self) {
         if std::ptr::eq(HERE.get(), self) {
             HERE.set(self.outer.get());
             return;
         }
-        let mut at = HERE.get();
-        // SAFETY: a block is in the list of its thread from attach to detach.
-        while let Some(block) = unsafe { at.as_ref() } {
-            if std::ptr::eq(block.outer.get(), self) {
-                block.outer.set(self.outer.get());
-            }
-            at = block.outer.get();
+        if let Some(inner) = blocks_here().find(|block| std::ptr::eq(block.outer.get(), self)) {
+            inner.outer.set(self.outer.get());
         }
     }
 }

@@ -27,12 +27,13 @@
 //! Absent on purpose: timeouts. A Managed thread that never polls delays a collection for ever, so
 //! every loop polls.
 
-use crate::thread::{State, ThreadBlock};
+use crate::thread::{State, ThreadBlock, quietly};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-struct Inner {
+/// What the lock guards.
+pub(crate) struct Inner {
     mutators: Vec<&'static ThreadBlock>,
     /// The world is to stop, or has.
     stopped: bool,
@@ -150,8 +151,11 @@ impl World {
 
     #[cold]
     fn tell_left(&self) {
-        let _inner = self.lock();
-        self.left.notify_all();
+        // Native already, so a signal handler that allocates here would be asked, with this lock held.
+        quietly(|| {
+            let _inner = self.lock();
+            self.left.notify_all();
+        });
     }
 
     /// Native → Managed, after any collection under way. Returns whether there was one.
@@ -251,6 +255,25 @@ impl World {
         let inner = self.lock();
         inner.full_ended.is_some_and(|end| end.elapsed() < recent)
             && inner.mutators.iter().all(|b| b.is_settled())
+    }
+
+    /// Locks the world for a fork, after a collection that is running: it needs nothing of this
+    /// thread's. One that is only wanted may wait for this thread, so it is not waited for.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        while inner.halted {
+            inner = self.wait(&self.resumed, inner);
+        }
+        inner
+    }
+
+    /// In a forked child, where nobody is who could stop the world. Returns whether another thread was
+    /// Managed.
+    pub(crate) fn forked(&self, inner: &mut Inner) -> bool {
+        inner.stopped = false;
+        self.stopping.store(false, Ordering::SeqCst);
+        let mut others = inner.mutators.iter().filter(|b| !b.is_here());
+        others.any(|b| b.is_managed())
     }
 
     /// Whether a thread waits for the world to go on.

@@ -5,7 +5,8 @@
 //! unseen, and the hook computes exactly. What it does depends on who asks:
 //!
 //! ```text
-//!   a thread of the collector's, or inside this module ─▶ go on
+//!   a thread of the collector's, or inside this module,
+//!   or inside the heap's handlers of a fork            ─▶ go on
 //!   Managed                                            ─▶ go on; the thread's next poll sees to it
 //!   Native, or not attached:
 //!        below the size                                ─▶ go on
@@ -13,7 +14,8 @@
 //!        beyond                                        ─▶ wait for a minor one if that may do, then for
 //!                                                         a full one; still beyond: refuse (ENOMEM).
 //!                                                         Refuse at once if there was a full one just
-//!                                                         now and no thread was Managed since
+//!                                                         now and no thread was Managed since, or in a
+//!                                                         forked child, where nobody collects
 //! ```
 //!
 //! `inv:pressure.wait` Who waits in the hook holds no lock of the heap's and is not Managed, and the
@@ -25,6 +27,7 @@
 //! Absent on purpose: waiting for finalizers, which may want a lock that the waiting thread holds.
 
 use super::Pressure;
+use super::reentry::{Table, this_thread};
 use crate::alloc::OutOfMemory;
 use crate::heap::{Heap, engine};
 use crate::mutator::Mutator;
@@ -34,6 +37,8 @@ use std::time::{Duration, Instant};
 
 /// How long a thread that C's `malloc` keeps waiting waits for the world to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits for a collection that a thread of the heap's seems to be about to start.
+const BRIEF: Duration = Duration::from_millis(50);
 /// How long a full collection is recent if no thread was Managed since.
 const RECENT: Duration = Duration::from_millis(100);
 
@@ -41,13 +46,27 @@ const RECENT: Duration = Duration::from_millis(100);
 const GO_ON: u32 = 0;
 const REFUSE: u32 = 1;
 
+/// The threads that may see their own variables for the first time.
+static FIRST: Table = Table::new();
+
+/// This process is a forked child.
+pub(super) fn forked() {
+    FIRST.clear();
+}
+
+/// Where the calling thread is. Inside, if it is in this function already.
+fn find_out() -> Whereabouts {
+    let stay = FIRST.enter(this_thread());
+    stay.map_or(Whereabouts::Inside, |_stay| whereabouts())
+}
+
 /// Runs inside C's `malloc` before it takes `bytes` from the region.
 pub(super) extern "C" fn hook(bytes: usize) -> u32 {
     let Some(heap) = Heap::get() else {
         return GO_ON;
     };
     let pressure = &heap.pressure;
-    match whereabouts() {
+    match find_out() {
         Whereabouts::Inside => GO_ON,
         Whereabouts::Managed(block) => {
             if pressure.is_nth_run() {
@@ -60,7 +79,15 @@ pub(super) extern "C" fn hook(bytes: usize) -> u32 {
         }
         // This may be a thread of the collector's that has just begun.
         Whereabouts::Unknown if !pressure.armed.load(Relaxed) => GO_ON,
-        Whereabouts::Native | Whereabouts::Unknown => quietly(|| asked_outside(heap, bytes)),
+        Whereabouts::Unknown => quietly(|| asked_outside(heap, bytes)),
+        Whereabouts::Native(block) => {
+            if pressure.is_over(bytes) {
+                // A collection that is only asked for may come too late for a thread that allocates in a
+                // loop, and its finalizers run on this thread alone: so its next poll waits and runs them.
+                block.stack.want_poll();
+            }
+            quietly(|| asked_outside(heap, bytes))
+        }
     }
 }
 
@@ -69,7 +96,7 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
     let pressure = &heap.pressure;
     heap.give_back();
     if pressure.is_nth_run() {
-        wait(heap, true);
+        wait(heap, true, 0);
     }
     if bytes > pressure.limit {
         return refuse(pressure);
@@ -78,11 +105,13 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
         return GO_ON;
     }
     if pressure.beyond_limit(bytes) == 0 {
-        ask(heap, pressure.wants_full(bytes));
+        if !pressure.heap_collects() {
+            ask(heap, pressure.wants_full(bytes));
+        }
         return GO_ON;
     }
     // Who is refused and tries again at once must not pay for a collection each time.
-    if heap.world.is_settled(RECENT) {
+    if heap.is_forked() || heap.world.is_settled(RECENT) {
         return refuse(pressure);
     }
     pressure.waits.fetch_add(1, Relaxed);
@@ -90,8 +119,7 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
         if !full && pressure.wants_full(bytes) {
             continue;
         }
-        pressure.want(bytes);
-        if !wait(heap, full) {
+        if !wait(heap, full, bytes) {
             break;
         }
         if pressure.beyond_limit(bytes) == 0 {
@@ -114,22 +142,32 @@ fn ask(heap: &Heap, full: bool) {
     }
 }
 
-/// Waits for the end of a collection that begins now (`inv:pressure.wait`). Returns whether there was
-/// one.
-fn wait(heap: &Heap, full: bool) -> bool {
+/// Waits for the end of a collection that begins now (`inv:pressure.wait`) and is to make room for `bytes`.
+/// Returns whether there was one.
+fn wait(heap: &Heap, full: bool, bytes: usize) -> bool {
+    // inv:fork.alone
+    if heap.is_forked() {
+        return false;
+    }
     let pressure = &heap.pressure;
-    let deadline = Instant::now() + PATIENCE;
     pressure.waiting.fetch_add(1, Relaxed);
     let majors = heap.majors();
     let mut done = false;
     // A minor collection may have been on its way already.
-    for _ in 0..3 {
+    for attempt in 0..3 {
+        let relies = attempt < 2 && pressure.heap_collects();
+        let patience = if relies { BRIEF } else { PATIENCE };
         pressure.asked.store(true, Relaxed);
-        done = heap.world.wait_from_outside(deadline, || {
-            let mmtk = engine().mmtk;
-            mmtk.handle_user_collection_request(requester(), true, full);
-        });
-        if !done || !full || heap.majors() > majors {
+        let ask = || {
+            if !relies {
+                pressure.want(bytes);
+                let mmtk = engine().mmtk;
+                mmtk.handle_user_collection_request(requester(), true, full);
+            }
+        };
+        done = heap.world.wait_from_outside(Instant::now() + patience, ask);
+        let none_came = relies && !done;
+        if !none_came && (!done || !full || heap.majors() > majors) {
             break;
         }
     }
@@ -162,8 +200,10 @@ impl Mutator {
             return failed;
         }
         let young = pressure.is_young_full();
+        // inv:fork.alone
+        let collects = !self.heap().is_forked();
         for full in [false, true] {
-            let wanted = pressure.is_over(bytes) || (young && !full);
+            let wanted = collects && (pressure.is_over(bytes) || (young && !full));
             if !wanted || (!full && pressure.wants_full(bytes)) {
                 continue;
             }

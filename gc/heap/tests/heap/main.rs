@@ -2,6 +2,7 @@
 
 mod boundary;
 mod checks;
+mod forked;
 mod freeze;
 mod objects;
 mod owners;
@@ -19,6 +20,7 @@ fn main() {
         weak::CASES,
         pressure::CASES,
         owners::CASES,
+        forked::CASES,
         threads::CASES,
         checks::CASES,
         freeze::CASES,

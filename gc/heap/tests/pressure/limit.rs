@@ -130,7 +130,7 @@ fn refused_realloc() {
 }
 
 /// Conses until there is no room.
-fn fill_heap(m: &mut Mutator, root: usize) -> usize {
+pub(crate) fn fill_heap(m: &mut Mutator, root: usize) -> usize {
     for n in 0.. {
         match m.alloc_pair(fix(n), m.get(root)) {
             Ok(p) => m.set(root, p),

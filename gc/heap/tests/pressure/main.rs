@@ -1,6 +1,9 @@
 //! The heap in a process whose `malloc` is Bowline's: C's bytes count.
 
 mod foreign;
+mod fork;
+#[path = "../heap/forked.rs"]
+mod forked;
 mod limit;
 #[path = "../heap/owners.rs"]
 mod owners;
@@ -14,6 +17,14 @@ use support::{Case, trials};
 bowline_interpose::executable!();
 
 fn main() {
-    let cases: Vec<Case> = [foreign::CASES, limit::CASES, threads::CASES, owners::CASES].concat();
+    let cases: Vec<Case> = [
+        foreign::CASES,
+        limit::CASES,
+        threads::CASES,
+        fork::CASES,
+        owners::CASES,
+        forked::CASES,
+    ]
+    .concat();
     trials(&cases);
 }

@@ -1,8 +1,10 @@
 //! Many threads in C's `malloc`, attached and not.
 
 use crate::foreign::{free, malloc, native};
+use crate::limit::fill_heap;
 use crate::support::*;
 use bowline_gc::Heap;
+use bowline_layout::Value;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +14,10 @@ pub(crate) const CASES: &[Case] = &[
     case("many threads in malloc at the limit", many_threads),
     case("a managed thread that never polls ends a wait", no_poll),
     case("threads that end under pressure", threads_end),
+    case(
+        "a full heap ends beside threads that ask again and again",
+        full_beside_askers,
+    ),
 ];
 
 fn unattached() {
@@ -167,6 +173,38 @@ fn threads_end() {
             });
         }
     });
+    m.collect(bowline_gc::Collect::Full);
+    assert_eq!(held(heap), (0, 0));
+}
+
+/// Collections that C's threads ask for must not keep the heap from finding that it is full.
+fn full_beside_askers() {
+    let (heap, mut m) = limited(40 * MIB);
+    let filler: Vec<_> = native(&mut m, &[], || (0..24).map(|_| malloc(MIB)).collect());
+    let (stop, start) = (AtomicBool::new(false), Barrier::new(4));
+    std::thread::scope(|s| {
+        for seed in 0..3 {
+            let (stop, start) = (&stop, &start);
+            s.spawn(move || {
+                start.wait();
+                while !stop.load(Ordering::Relaxed) {
+                    storm(100, seed);
+                }
+            });
+        }
+        native(&mut m, &[], || start.wait());
+        let begun = Instant::now();
+        for _ in 0..3 {
+            let root = m.len();
+            m.push(Value::NIL);
+            let made = fill_heap(&mut m, root);
+            assert!(made * 16 < 16 * MIB, "{made} pairs");
+            m.truncate(root);
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    });
+    filler.into_iter().for_each(free);
     m.collect(bowline_gc::Collect::Full);
     assert_eq!(held(heap), (0, 0));
 }

@@ -60,10 +60,16 @@ impl Vm {
         self.set_root(Root::Dyn, self.root(Root::OuterDyn));
         self.set_root(Root::Winders, Value::NIL);
         let mut quit = None;
-        while quit.is_none()
-            && let Some((pointer, procedure)) = self.rt.heap.next_finalizable()
-        {
+        // Those that become ready meanwhile have to wait: a finalizer that attaches itself again would
+        // otherwise keep the program from going on.
+        for _ in 0..self.rt.heap().finalizers_waiting() {
+            let Some((pointer, procedure)) = self.rt.heap.next_finalizable() else {
+                break;
+            };
             quit = self.run_finalizer(pointer, procedure);
+            if quit.is_some() {
+                break;
+            }
         }
         if self.full > 0 {
             self.take_ballast();
