@@ -15,7 +15,7 @@ const MOST: u64 = 200 << 10;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
-    let trials = ["owners"].map(|kind| {
+    let trials = ["owners", "finalizers"].map(|kind| {
         trial(
             context,
             format!("dropped::{kind}"),
