@@ -82,7 +82,6 @@ pub struct PageEntry {
     kind: AtomicU8,
     pub(crate) bin: AtomicU8,
     class: AtomicU8,
-    zeroed: AtomicU8,
     // From here on the line of the others.
     pub(crate) remote: Remote,
     mail: AtomicPtr<PageEntry>,
@@ -129,7 +128,6 @@ impl PageEntry {
             kind: AtomicU8::new(0),
             bin: AtomicU8::new(0),
             class: AtomicU8::new(0),
-            zeroed: AtomicU8::new(0),
             remote: Remote::new(),
             mail: AtomicPtr::new(null_mut()),
             home: AtomicPtr::new(null_mut()),
