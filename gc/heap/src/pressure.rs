@@ -28,8 +28,9 @@ use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// The fewest bytes of young owners that are a reason for a minor collection.
-const YOUNG_OWNERS: usize = 32 << 20;
+/// The fewest bytes of young owners that are a reason for a minor collection: fewer than the region keeps of
+/// what was freed, so that a loop uses the memory of its dead owners again and the system is not asked.
+const YOUNG_OWNERS: usize = 24 << 20;
 /// What a minor collection must promise when a full one could not raise the size.
 const LEAST_GAIN: usize = 1 << 20;
 /// The largest request that is small: what the region takes for a page of small blocks.
@@ -175,7 +176,7 @@ impl Pressure {
     /// Whether the young owners hold so much that a minor collection is due.
     pub(crate) fn is_young_full(&self) -> bool {
         let most = YOUNG_OWNERS
-            .max(2 * self.nursery)
+            .max(self.nursery)
             .max(self.size.load(Relaxed) / 8);
         self.young.load(Relaxed) > most.min(self.limit / 2)
     }
@@ -463,7 +464,7 @@ mod tests {
     fn many_young_owners_are_a_reason_of_their_own() {
         let p = pressure();
         p.full_ends();
-        p.owner_made(32 * MIB, false);
+        p.owner_made(24 * MIB, false);
         assert!(!p.is_young_full());
         p.owner_made(1, false);
         assert!(p.is_young_full() && !p.is_over(0));

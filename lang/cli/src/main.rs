@@ -65,18 +65,18 @@ fn work() -> i32 {
 }
 
 fn main() -> ExitCode {
+    // The thread ends the process itself: in a forked child there is no other that could.
     let thread = std::thread::Builder::new()
         .name("bowline".into())
         .stack_size(STACK)
-        .spawn(work);
-    let status = match thread.map(std::thread::JoinHandle::join) {
-        Ok(Ok(status)) => status,
-        Ok(Err(_)) => 101,
+        // A status is what the system keeps of it: the low eight bits.
+        .spawn(|| std::process::exit(i32::from(work() as u8)));
+    match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(never)) => never,
+        Ok(Err(_)) => ExitCode::from(101),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "bowline: cannot start a thread: {error}");
-            2
+            ExitCode::from(2)
         }
-    };
-    // A status is what the system keeps of it: the low eight bits.
-    ExitCode::from(status as u8)
+    }
 }

@@ -96,3 +96,19 @@ fn heaps_that_cannot_be_are_refused() {
         assert!(output.stdout.is_empty());
     }
 }
+
+#[test]
+fn a_forked_child_ends_with_its_own_status() {
+    let body = "(import (bowline ffi))
+(define-foreign-library libc \"libc.so.6\")
+(define-foreign fork (libc \"fork\") () int)
+(define-foreign waitpid (libc \"waitpid\") (int pointer int) int)
+(define status (make-foreign-memory 4))
+(define child (fork))
+(if (= child 0) (exit 3))
+(waitpid child status 0)
+(write (quotient (pointer-ref status int) 256))";
+    let output = Program::new("forked", body).run(&[], Stdio::piped());
+    assert_eq!(told(&output), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "3");
+}
