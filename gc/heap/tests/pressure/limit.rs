@@ -21,15 +21,15 @@ fn errno() -> i32 {
 }
 
 fn young_make_room() {
-    let (heap, mut m) = limited(64 * MIB);
+    let (heap, mut m) = limited(56 * MIB);
     m.collect(Collect::Minor);
     for _ in 0..4 {
-        let v = owner(&mut m, 5 * MIB);
+        let v = owner(&mut m, 6 * MIB);
         memory(v, 1)[0] = 1;
     }
     let before = m.stats();
     assert_eq!((before.collections, held(heap).0), (1, 4));
-    let p = native(&mut m, &[], || malloc(44 * MIB));
+    let p = native(&mut m, &[], || malloc(32 * MIB));
     assert!(!p.is_null());
     let s = m.stats();
     assert_eq!((s.minor, s.major), (2, 0), "the minor one was enough");
