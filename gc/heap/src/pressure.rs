@@ -220,7 +220,8 @@ impl Pressure {
     /// Whether the collection that [`Pressure::poll`] wants must be full. Notes if it is for C's
     /// memory.
     pub(crate) fn choose(&self) -> bool {
-        if self.heap.load(Relaxed) <= self.size.load(Relaxed) && self.is_over(0) {
+        let for_c = self.is_over(0) || self.is_young_full();
+        if self.heap.load(Relaxed) <= self.size.load(Relaxed) && for_c {
             self.asked.store(true, Relaxed);
         }
         self.wants_full(0)
