@@ -28,13 +28,12 @@ fn libc_allocates_in_the_region() {
 #[test]
 fn rust_allocates_in_an_account_of_its_own() {
     let table = current().expect("this program's table");
-    let before = ((table.live_bytes)(0), (table.live_bytes)(1));
     let block = vec![1u8; 50 << 20];
-    let after = ((table.live_bytes)(0), (table.live_bytes)(1));
+    let (client, runtime) = ((table.live_bytes)(0), (table.live_bytes)(1));
     assert!(in_region(block.as_ptr()));
-    // Other tests run beside this one, and give back what their threads had when they end.
-    assert!(after.1 >= before.1 + (45 << 20), "{before:?} {after:?}");
-    assert!(after.0 < before.0 + (50 << 20), "{before:?} {after:?}");
+    // Other tests run beside this one, so no difference can be told: see `forbidden`.
+    assert!(runtime >= 50 << 20, "{runtime}");
+    assert!(client < 50 << 20, "{client}");
 }
 
 /// Where the module is loaded that this address lies in.
