@@ -15,6 +15,7 @@ pub(super) struct Package {
     name: String,
     manifest_path: String,
     dependencies: Vec<Dependency>,
+    default_run: Option<String>,
     features: std::collections::BTreeMap<String, Vec<String>>,
 }
 
@@ -69,6 +70,7 @@ fn read(json: &[u8], root: &Path) -> Result<Vec<Package>, String> {
 
 pub(super) fn check(tree: &Tree, packages: &[Package]) -> Vec<Finding> {
     let mut found: Vec<Finding> = packages.iter().flat_map(edges).collect();
+    found.extend(packages.iter().filter_map(runs));
     if let Some(page) = tree.file("ARCHITECTURE.md") {
         for krate in CRATES {
             if !page.text.contains(&format!("`{}`", krate.folder)) {
@@ -78,6 +80,19 @@ pub(super) fn check(tree: &Tree, packages: &[Package]) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The package whose program `cargo run` means. A second one that names its program makes that ambiguous.
+const COMMAND: &str = "bowline";
+
+fn runs(package: &Package) -> Option<Finding> {
+    let names = package.default_run.is_some();
+    let message = match package.name == COMMAND {
+        true if !names => "has no `default-run`: `cargo run` means nothing",
+        false if names => "has a `default-run`: `cargo run` is ambiguous",
+        _ => return None,
+    };
+    Some(Finding::new(&package.manifest_path, 0, message.to_owned()))
 }
 
 fn edges(package: &Package) -> Vec<Finding> {
@@ -163,6 +178,22 @@ mod tests {
         bad(|tree| check(tree, &stranger), &[], "not in the table");
         let moved = workspace("bowline-gc", "heap", &[], &[]);
         bad(|tree| check(tree, &moved), &[], "belongs in gc/heap");
+    }
+
+    #[test]
+    fn one_package_names_what_is_run() {
+        let mut stress = workspace("bowline-stress", "stress", &[], &[]);
+        good(|tree| check(tree, &stress), &[]);
+        stress[0].default_run = Some("bowline-stress".to_owned());
+        bad(|tree| check(tree, &stress), &[], "`cargo run` is ambiguous");
+        let mut command = workspace("bowline", "lang/cli", &[], &[]);
+        bad(
+            |tree| check(tree, &command),
+            &[],
+            "`cargo run` means nothing",
+        );
+        command[0].default_run = Some("bowline".to_owned());
+        good(|tree| check(tree, &command), &[]);
     }
 
     #[test]
