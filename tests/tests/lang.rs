@@ -14,7 +14,7 @@ use std::time::Duration;
 use bowline_tests::case::Case;
 use bowline_tests::process;
 use bowline_tests::scratch::Scratch;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 
 /// A mode's name and its flags.
 const MODES: [(&str, &[&str]); 4] = [
@@ -30,14 +30,7 @@ const MALLOC: &str = "malloc";
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
-    }
+    bowline_tests::trials::run(trials)
 }
 
 fn trials() -> Result<Vec<Trial>, String> {

@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_tests::compiler::{Compiler, Kind};
 use bowline_tests::process::{self, Outcome};
-use bowline_tests::scratch::Scratch;
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Failed;
 
 /// How long one process may take, on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(100);
@@ -44,19 +42,6 @@ impl Context {
         command.arg(self.tests.join("memory").join(program));
         command
     }
-}
-
-/// A trial that has the context and a folder of its own.
-pub(crate) fn trial(
-    context: &Arc<Context>,
-    name: String,
-    run: impl FnOnce(&Context, &Path) -> Result<(), Failed> + Send + 'static,
-) -> Trial {
-    let context = Arc::clone(context);
-    Trial::test(name.clone(), move || {
-        let folder = Scratch::new(&name.replace("::", "-"))?;
-        run(&context, folder.path())
-    })
 }
 
 /// What a command that ends with success and no diagnostics prints.

@@ -16,7 +16,8 @@ use bowline_tests::case::Case;
 use bowline_tests::process;
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, LIMIT, complaint, expect, output, trial};
+use crate::context::{Context, LIMIT, complaint, expect, output};
+use bowline_tests::trials::trial;
 
 /// Makes this executable a command: `--degraded [--heap=SIZEm] [--zeal=ZEAL] FILE`.
 const FLAG: &str = "--degraded";

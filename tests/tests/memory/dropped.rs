@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, output, trial};
+use crate::context::{Context, output};
+use bowline_tests::trials::trial;
 
 /// The most memory that the process may ever have, in KiB.
 const MOST: u64 = 200 << 10;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, LIMIT, expect, output, trial};
+use crate::context::{Context, LIMIT, expect, output};
+use bowline_tests::trials::trial;
 
 /// Where the names stand from which the command is linked.
 const NAMES: &str = "../alloc_shim/preload/exports.txt";

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, LIMIT, expect, output, trial};
+use crate::context::{Context, LIMIT, expect, output};
+use bowline_tests::trials::trial;
 
 /// How a program is run.
 struct Mode {

@@ -24,20 +24,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use context::Context;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 
 fn main() -> ExitCode {
     if let Some(status) = degraded::command() {
         return status;
     }
-    let arguments = Arguments::from_args();
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
-    }
+    bowline_tests::trials::run(trials)
 }
 
 fn trials() -> Result<Vec<Trial>, String> {

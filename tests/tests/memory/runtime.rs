@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, LIMIT, output, trial};
+use crate::context::{Context, LIMIT, output};
+use bowline_tests::trials::trial;
 
 const MIB: i64 = 1 << 20;
 /// The limit on the heap and C's memory, in bytes.

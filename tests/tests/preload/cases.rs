@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bowline_tests::malloc::PREFIX;
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, complaint, expect, expect_served, run, run_under, trial};
+use crate::context::{Context, complaint, expect, expect_served, run, run_under};
+use bowline_tests::trials::trial;
 
 const SIGABRT: i32 = 6;
 

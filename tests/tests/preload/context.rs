@@ -3,14 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bowline_tests::compiler::{Compiler, Kind};
 use bowline_tests::malloc::{self, Malloc};
 use bowline_tests::process::{self, Outcome};
-use bowline_tests::scratch::Scratch;
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Failed;
 
 /// How long one process may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(100);
@@ -91,19 +90,6 @@ impl Context {
         let path = self.sources.join(source);
         std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
-}
-
-/// A trial that has the context and a folder of its own.
-pub(crate) fn trial(
-    context: &Arc<Context>,
-    name: String,
-    run: impl FnOnce(&Context, &Path) -> Result<(), Failed> + Send + 'static,
-) -> Trial {
-    let context = Arc::clone(context);
-    Trial::test(name.clone(), move || {
-        let folder = Scratch::new(&name.replace("::", "-"))?;
-        run(&context, folder.path())
-    })
 }
 
 /// Runs a command in `folder`, without any preload but the one that it asks for.

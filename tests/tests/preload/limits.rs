@@ -13,7 +13,8 @@ use bowline_tests::malloc::PREFIX;
 use bowline_tests::process::Outcome;
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, complaint, expect_served, run, trial};
+use crate::context::{Context, complaint, expect_served, run};
+use bowline_tests::trials::trial;
 
 const MIB: u64 = 1024;
 

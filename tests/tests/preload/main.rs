@@ -30,18 +30,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use context::Context;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("malloc");
-    match trials(&sources) {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
-    }
+    bowline_tests::trials::run(|| trials(&sources))
 }
 
 fn trials(sources: &Path) -> Result<Vec<Trial>, String> {

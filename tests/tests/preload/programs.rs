@@ -11,7 +11,8 @@ use bowline_tests::malloc::split_stderr;
 use bowline_tests::process::{Outcome, find};
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, complaint, expect_served, run, run_under, trial};
+use crate::context::{Context, complaint, expect_served, run, run_under};
+use bowline_tests::trials::trial;
 
 /// A program and what it is to do.
 struct Program {

@@ -10,7 +10,8 @@ use bowline_tests::malloc::PREFIX;
 use bowline_tests::process;
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, complaint, expect, expect_served, run, trial};
+use crate::context::{Context, complaint, expect, expect_served, run};
+use bowline_tests::trials::trial;
 
 /// How `copies.c` loads a plugin that is linked with the malloc, and how many regions there are then
 /// without a preload and with it.

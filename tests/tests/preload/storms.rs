@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, expect, expect_served, run, run_under, trial};
+use crate::context::{Context, expect, expect_served, run, run_under};
+use bowline_tests::trials::trial;
 
 /// Programs without arguments.
 const STORMS: [&str; 8] = [

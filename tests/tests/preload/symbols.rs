@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, trial};
+use crate::context::Context;
+use bowline_tests::trials::trial;
 
 /// Everything that is exported, and nothing else is.
 const EXPORTS: &str = "
