@@ -8,6 +8,7 @@
 mod dump;
 mod libraries;
 mod loader;
+pub mod reference;
 mod report;
 mod session;
 
