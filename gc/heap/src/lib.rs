@@ -5,7 +5,7 @@
 //! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
-//! when), `stack`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
+//! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys`
@@ -23,6 +23,7 @@ mod foreign;
 mod fork;
 mod freeze;
 mod heap;
+mod interrupt;
 mod mutator;
 mod owners;
 mod pins;
@@ -42,6 +43,7 @@ pub use alloc::OutOfMemory;
 pub use config::{HeapConfig, HeapError, Plan, Zeal};
 pub use freeze::{FreezeError, Frozen, MoreRoots};
 pub use heap::{Heap, start};
+pub use interrupt::Interrupter;
 pub use mutator::{Collect, Mutator};
 pub use owners::{Owner, OwnerLabel};
 pub use pins::PinError;

@@ -16,9 +16,11 @@
 //! Absent on purpose: growing. A language that recurses deeply moves old frames into the heap.
 
 use crate::HeapError;
+use crate::interrupt::{Interrupter, Limit};
 use crate::sys::{self, Access};
 use bowline_layout::{Addr, Value, WORD};
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const PAGE: usize = 4096;
@@ -28,7 +30,7 @@ const SLACK: usize = 4 * PAGE;
 /// A thread's root stack.
 #[repr(C)]
 pub struct RootStack {
-    limit: AtomicUsize,
+    limit: Arc<Limit>,
     sp: Cell<*mut Value>,
     base: *mut Value,
     real_limit: usize,
@@ -51,7 +53,7 @@ impl RootStack {
         let start: *mut Value = crate::access::pointer(base).cast();
         let real_limit = base.byte(bytes).raw();
         Ok(RootStack {
-            limit: AtomicUsize::new(real_limit),
+            limit: Limit::new(real_limit),
             sp: Cell::new(start),
             base: start,
             real_limit,
@@ -88,7 +90,7 @@ impl RootStack {
     /// (`inv:stack.limit`).
     #[inline(always)]
     pub fn limit_ptr(&self) -> *const AtomicUsize {
-        &raw const self.limit
+        self.limit.word()
     }
 
     /// The limit that holds when nobody wants the thread.
@@ -100,17 +102,39 @@ impl RootStack {
     /// Whether the thread is wanted at a safepoint.
     #[inline(always)]
     pub fn poll_wanted(&self) -> bool {
-        self.limit.load(Ordering::Relaxed) == 0
+        self.limit.word().load(Ordering::Relaxed) == 0
     }
 
     /// Asks for the thread at its next poll.
     pub(crate) fn want_poll(&self) {
-        self.limit.store(0, Ordering::SeqCst);
+        self.limit.trip();
     }
 
     /// Takes the request back.
     pub(crate) fn clear_poll(&self) {
-        self.limit.store(self.real_limit, Ordering::SeqCst);
+        self.limit.restore();
+    }
+
+    /// A handle by which others interrupt what the stack's thread does.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.limit))
+    }
+
+    /// Begins or ends the time in which requests to interrupt the thread count. Those that nobody has
+    /// met are forgotten.
+    pub fn listen(&self, on: bool) {
+        self.limit.listen(on);
+    }
+
+    /// Whether somebody wants to interrupt the thread.
+    #[inline]
+    pub fn interrupt_wanted(&self) -> bool {
+        self.limit.is_requested()
+    }
+
+    /// Meets the requests to interrupt the thread, if there are any.
+    pub fn take_interrupt(&self) -> bool {
+        self.limit.take()
     }
 
     /// How many words are on it.

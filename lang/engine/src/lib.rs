@@ -6,11 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod dump;
+mod interact;
 mod libraries;
 mod loader;
 pub mod reference;
 mod report;
 mod session;
 
+pub use bowline_gc::Interrupter;
 pub use dump::Stage;
+pub use interact::{Candidate, Entry, Interaction, Reply, Token, TokenClass};
 pub use session::{Options, Session, StartError};

@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// Writes out what the program printed. Text that is lost is a failure, and is told.
-    fn flush(&mut self) -> Result<(), Stop> {
+    pub(crate) fn flush(&mut self) -> Result<(), Stop> {
         self.vm.rt.flush_ports().map_err(|lost| {
             tell(&format!("bowline: {lost}\n"));
             Stop(FAILED)
