@@ -15,7 +15,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use bowline_engine::{Options, Session};
+use bowline_engine::{Format, Options, Session};
 use clap::Parser;
 
 use options::{Cli, Command, DumpOptions, HeapOptions, RunOptions};
@@ -24,25 +24,39 @@ use options::{Cli, Command, DumpOptions, HeapOptions, RunOptions};
 /// on it. Only what is used is ever committed.
 const STACK: usize = 1 << 30;
 
-fn start(heap: &HeapOptions, file: &Path, arguments: &[String]) -> Result<Session, String> {
+/// How what goes wrong is told on standard error.
+fn format(json: bool) -> Format {
+    match json {
+        true => Format::Json,
+        false if std::io::stderr().is_terminal() => Format::Color,
+        false => Format::Plain,
+    }
+}
+
+fn start(
+    heap: &HeapOptions,
+    json: bool,
+    file: &Path,
+    arguments: &[String],
+) -> Result<Session, String> {
     let mut command_line = vec![file.display().to_string()];
     command_line.extend_from_slice(arguments);
     let options = Options {
         heap: heap.config(),
         arguments: command_line,
-        color: std::io::stderr().is_terminal(),
+        format: format(json),
     };
     Session::new(options).map_err(|error| error.to_string())
 }
 
 fn run(options: &RunOptions) -> Result<i32, String> {
     let (file, arguments) = options.program();
-    let mut session = start(&options.heap, &file, arguments)?;
+    let mut session = start(&options.heap, options.json, &file, arguments)?;
     Ok(session.run_file(&file))
 }
 
 fn dump(options: &DumpOptions) -> Result<i32, String> {
-    let mut session = start(&HeapOptions::default(), &options.file, &[])?;
+    let mut session = start(&HeapOptions::default(), options.json, &options.file, &[])?;
     let text = match session.dump_file(&options.file, options.stage) {
         Ok(text) => text,
         Err(status) => return Ok(status),
@@ -54,12 +68,14 @@ fn dump(options: &DumpOptions) -> Result<i32, String> {
 }
 
 fn work() -> i32 {
-    let done = match Cli::parse().command {
-        Command::Run(options) => run(&options),
-        Command::Dump(options) => dump(&options),
+    let command = Cli::parse().command;
+    let done = match &command {
+        Command::Run(options) => run(options),
+        Command::Dump(options) => dump(options),
     };
     done.unwrap_or_else(|message| {
-        let _ = writeln!(std::io::stderr(), "bowline: {message}");
+        let text = format(command.json()).remark(&message);
+        let _ = std::io::stderr().write_all(text.as_bytes());
         2
     })
 }

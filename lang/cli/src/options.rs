@@ -23,11 +23,24 @@ pub(crate) enum Command {
     Dump(DumpOptions),
 }
 
+impl Command {
+    /// Whether diagnostics are told as JSON.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Command::Run(options) => options.json,
+            Command::Dump(options) => options.json,
+        }
+    }
+}
+
 /// Options of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) heap: HeapOptions,
+    /// Tell what goes wrong as JSON on standard error, an object on each line.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// The program, then what it sees as its command line.
     // One argument, so that whatever follows the file is the program's, options of ours too.
     #[arg(required = true, trailing_var_arg = true, value_names = ["FILE", "ARGS"])]
@@ -51,6 +64,9 @@ pub(crate) struct DumpOptions {
     /// The stage: core, ir, bytecode.
     #[arg(long)]
     pub(crate) stage: Stage,
+    /// Tell what goes wrong as JSON on standard error, an object on each line.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// The program.
     pub(crate) file: PathBuf,
 }

@@ -14,6 +14,7 @@ mod report;
 mod session;
 
 pub use bowline_gc::Interrupter;
+pub use bowline_syntax::Format;
 pub use dump::Stage;
 pub use interact::{Candidate, Entry, Interaction, Reply, Token, TokenClass};
 pub use session::{Options, Session, StartError};

@@ -1,15 +1,15 @@
 //! What is said of an object that nobody handled, by the program or by a finalizer.
 //!
 //! The place is that of the innermost frame of the user's own code; frames of the standard library
-//! are left out, as they say nothing about the program. The rest of the chain follows as notes, the
-//! innermost caller first; a recursion is one note, without a number: a long chain is cut.
+//! are left out, as they say nothing about the program. The rest of the chain follows as calls, the
+//! innermost first; a recursion is one of them, without a number: a long chain is cut.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use bowline_layout::Value;
 use bowline_runtime::{Rt, is_condition};
-use bowline_syntax::{Diagnostic, SourceMap, Span, render};
+use bowline_syntax::{Call, Diagnostic, Format, SourceMap, Span};
 use bowline_vm::{Reporter, TraceFrame};
 
 use crate::session::tell;
@@ -41,7 +41,11 @@ pub(crate) fn uncaught(
     }
     for group in callers.chunk_by(|a, b| a.span == b.span && a.name == b.name) {
         let again = if group.len() > 1 { ", repeatedly" } else { "" };
-        diagnostic = diagnostic.with_note(caller(group[0], sources) + again);
+        diagnostic = diagnostic.with_call(Call {
+            name: group[0].name.clone(),
+            place: group[0].span,
+            text: caller(group[0], sources) + again,
+        });
     }
     diagnostic
 }
@@ -59,7 +63,7 @@ fn caller(frame: &TraceFrame, sources: &SourceMap) -> String {
 /// Tells the user, on standard error, of what happens while a program runs.
 pub(crate) struct Telling {
     pub(crate) sources: Rc<RefCell<SourceMap>>,
-    pub(crate) color: bool,
+    pub(crate) format: Format,
 }
 
 impl Reporter for Telling {
@@ -79,6 +83,6 @@ impl Reporter for Telling {
         let diagnostic = diagnostic.with_note("the program goes on");
         // What the program printed before comes before.
         let _ = rt.flush_ports();
-        tell(&render(&[diagnostic], &sources, self.color));
+        tell(&self.format.text(&[diagnostic], &sources));
     }
 }

@@ -15,7 +15,7 @@ use bowline_middle::core::Unit;
 use bowline_middle::ir::Module;
 use bowline_middle::{Expander, InlineOp, PrimitiveInfo, passes};
 use bowline_runtime::{PrimKind, Rt};
-use bowline_syntax::{Datum, Diagnostic, SourceId, render};
+use bowline_syntax::{Datum, Diagnostic, Format, SourceId};
 use bowline_vm::{CompileError, Entry, Exit, Vm};
 
 use crate::libraries;
@@ -29,8 +29,8 @@ pub struct Options {
     pub heap: HeapConfig,
     /// The command line that the program sees: its name, then its arguments.
     pub arguments: Vec<String>,
-    /// Whether diagnostics are coloured.
-    pub color: bool,
+    /// How diagnostics are told.
+    pub format: Format,
 }
 
 /// Why a session could not begin.
@@ -64,7 +64,7 @@ pub struct Session {
     pub(crate) loader: Loader,
     pub(crate) expander: Expander,
     pub(crate) vm: Vm,
-    color: bool,
+    pub(crate) format: Format,
     frozen: bool,
 }
 
@@ -91,13 +91,13 @@ impl Session {
         let loader = Loader::new();
         vm.set_reporter(Rc::new(Telling {
             sources: Rc::clone(&loader.sources),
-            color: options.color,
+            format: options.format,
         }));
         Ok(Session {
             loader,
             expander,
             vm,
-            color: options.color,
+            format: options.format,
             frozen: false,
         })
     }
@@ -118,7 +118,7 @@ impl Session {
     /// Writes out what the program printed. Text that is lost is a failure, and is told.
     pub(crate) fn flush(&mut self) -> Result<(), Stop> {
         self.vm.rt.flush_ports().map_err(|lost| {
-            tell(&format!("bowline: {lost}\n"));
+            tell(&self.format.remark(&lost.to_string()));
             Stop(FAILED)
         })
     }
@@ -146,7 +146,7 @@ impl Session {
         let (source, text): (SourceId, String) = match self.loader.read(file) {
             Ok(read) => read,
             Err(message) => {
-                tell(&format!("bowline: {message}\n"));
+                tell(&self.format.remark(&message));
                 return Err(Stop(FAILED));
             }
         };
@@ -160,7 +160,7 @@ impl Session {
 
     fn refuse(&self, diagnostics: &[Diagnostic]) -> Stop {
         let sources = self.loader.sources.borrow();
-        tell(&render(diagnostics, &sources, self.color));
+        tell(&self.format.text(diagnostics, &sources));
         Stop(FAILED)
     }
 
@@ -197,7 +197,7 @@ impl Session {
                 self.refuse(&[Diagnostic::error(error.to_string(), span)])
             }
             _ => {
-                tell(&format!("bowline: {error}\n"));
+                tell(&self.format.remark(&error.to_string()));
                 Stop(FAILED)
             }
         })

@@ -26,7 +26,7 @@ mod symbol;
 pub use character::{character_name, fold_case, is_plain_identifier, named_character};
 pub use cycle::{check_literal, check_unquoted};
 pub use datum::{Datum, DatumKind};
-pub use diagnostic::{Diagnostic, Severity, render};
+pub use diagnostic::{Call, Diagnostic, Format, Severity, render, to_json};
 pub use number::{IBig, Number, NumberError, RBig, UBig, real_to_string};
 pub use printer::{display, write, write_apart, write_character, write_string, write_symbol};
 pub use reader::{ReadError, Reader, read_all};

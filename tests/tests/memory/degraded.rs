@@ -64,7 +64,7 @@ fn run(arguments: Vec<String>) -> Result<i32, String> {
     let options = Options {
         heap,
         arguments: rest,
-        color: false,
+        ..Options::default()
     };
     let mut session = Session::new(options).map_err(|error| error.to_string())?;
     Ok(session.run_file(&file))

@@ -47,7 +47,10 @@ fn style(severity: Severity) -> Style {
 }
 
 fn head(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: bool) {
-    let (severity, message) = (diagnostic.severity, printable(&diagnostic.message));
+    let (severity, mut message) = (diagnostic.severity, printable(&diagnostic.message));
+    if let (Some(code), Severity::Warning) = (diagnostic.code, severity) {
+        let _ = write!(message, " [{code}]");
+    }
     if let Some(location) = sources.location(diagnostic.primary) {
         out.push_str(&printable(&location.to_string()));
         out.push_str(": ");
@@ -94,7 +97,8 @@ fn body(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: b
     for id in ids {
         group = group.element(snippet(id, &marks, sources, diagnostic.primary.source));
     }
-    for note in &diagnostic.notes {
+    let calls = diagnostic.calls.iter().map(|call| &call.text);
+    for note in calls.chain(&diagnostic.notes) {
         group = group.element(Level::NOTE.message(note.as_str()));
     }
     if group.is_empty() {
