@@ -17,13 +17,12 @@ pub use token::{Token, TokenClass};
 /// What an entry came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// Text for the terminal: values, one on each line, or what was wrong. It ends with a line's end
-    /// unless it is empty.
+    /// What there is to show. Each text ends with a line's end unless it is empty.
     Said {
-        /// The text.
+        /// For standard output: values, one on each line, or what a command tells.
         text: String,
-        /// Whether the entry failed or was interrupted.
-        failed: bool,
+        /// For standard error, after the text: why the entry failed, or where it was interrupted.
+        failure: Option<String>,
     },
     /// The program asked to end with this status.
     Quit(i32),
@@ -65,7 +64,7 @@ impl Interaction {
         let _ = (&self.session, self.env, text);
         Reply::Said {
             text: String::new(),
-            failed: false,
+            failure: None,
         }
     }
 
