@@ -6,7 +6,8 @@
 //! Reading order: `error` and `types` (what is talked about), `parse` (what a program writes),
 //! `library` and `function` (what is called), `host` (who calls), `call` with `active`, `convert`,
 //! `object`, `cif` and `errno` (how), `callback` (how C calls back), `memory` (C memory by type),
-//! `handle` (how C holds on to objects that move), `sync` (atomics for the model checker).
+//! `stdio` (what C printed), `handle` (how C holds on to objects that move), `sync` (atomics for the
+//! model checker).
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table is there.
 
@@ -37,6 +38,8 @@ pub mod memory;
 mod object;
 #[cfg(not(loom))]
 mod parse;
+#[cfg(not(loom))]
+mod stdio;
 mod sync;
 #[cfg(not(loom))]
 mod types;
@@ -61,5 +64,7 @@ pub use object::{
 };
 #[cfg(not(loom))]
 pub use parse::{MAX_PARAMETERS, TypeExpr};
+#[cfg(not(loom))]
+pub use stdio::flush_c_stdout;
 #[cfg(not(loom))]
 pub use types::{CType, CallbackType, Lifetime, Repr, Signature};

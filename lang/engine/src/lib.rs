@@ -16,5 +16,5 @@ mod session;
 pub use bowline_gc::Interrupter;
 pub use bowline_syntax::Format;
 pub use dump::Stage;
-pub use interact::{Candidate, Entry, Interaction, Reply, Token, TokenClass};
+pub use interact::{Candidate, Entry, Interaction, Reply, Token, TokenClass, entry};
 pub use session::{Options, Session, StartError};

@@ -19,7 +19,8 @@ pub enum Entry {
     },
 }
 
-pub(super) fn entry(text: &str) -> Entry {
+/// Whether `text` is an entry. Nothing is evaluated, and what is bound makes no difference.
+pub fn entry(text: &str) -> Entry {
     if text.trim_start().starts_with(',') {
         return Entry::Complete;
     }

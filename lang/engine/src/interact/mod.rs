@@ -11,7 +11,7 @@ use bowline_middle::ReplEnv;
 
 use crate::session::{Session, Stop};
 
-pub use entry::Entry;
+pub use entry::{Entry, entry};
 pub use token::{Token, TokenClass};
 
 /// What an entry came to.
@@ -54,9 +54,15 @@ impl Session {
 }
 
 impl Interaction {
-    /// Whether what was typed so far is an entry. Nothing is evaluated.
+    /// Whether what was typed so far is an entry, as [`entry()`] says.
     pub fn entry(&self, text: &str) -> Entry {
-        entry::entry(text)
+        entry(text)
+    }
+
+    /// The next line of standard input without its end; none at the end. Programs at the prompt read
+    /// from the same buffer, so the prompt and they take turns where input is piped.
+    pub fn read_line(&mut self) -> Option<String> {
+        self.session.vm.rt.read_input_line()
     }
 
     /// Evaluates an entry: any number of forms, or one command that begins with a comma.

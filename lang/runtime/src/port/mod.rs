@@ -204,6 +204,14 @@ impl Rt {
         self.roots.get(root::STDERR)
     }
 
+    /// The next line of standard input, from the buffer that programs read from too. None at the end,
+    /// and where the port is closed or cannot be read.
+    pub fn read_input_line(&mut self) -> Option<String> {
+        let port = self.stdin_port();
+        let input = self.input("read-line", 0, port, flags::TEXTUAL).ok()?;
+        input.line().ok().flatten()
+    }
+
     /// Flushes every output port: for the end of the program, and before anything that may end it.
     pub fn flush_ports(&mut self) -> std::result::Result<(), LostOutput> {
         self.ports.flush_all()
