@@ -4,7 +4,7 @@
 //! trees, two words to a node; each prints how many nodes it counted, and the counts must agree.
 //! Start-up is measured with the shallowest trees that the program knows.
 
-use super::scheme::{argument, compile, find_chez};
+use super::scheme::{argument, compiled_by_chez, read};
 use super::{Course, Entrant, build, missed, output_of, target_directory};
 use std::path::Path;
 use std::process::Command;
@@ -81,27 +81,13 @@ fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
 }
 
 fn chez(root: &Path, scratch: &Path) -> Result<Entrant, String> {
-    let (name, version) = find_chez()?;
-    let source = root.join(SOURCE_SCHEME);
-    let text = std::fs::read_to_string(&source);
-    let text = text.map_err(|e| format!("{}: {e}", source.display()))?;
-    let mut commands = Vec::new();
+    let text = read(&root.join(SOURCE_SCHEME))?;
+    let mut programs = Vec::new();
     for depth in DEPTHS {
-        let program = format!("binary-trees-{depth}");
-        let compiled = compile(name, scratch, &program, &with_depth(&text, depth)?)?;
-        let command = [
-            name.to_string(),
-            "--program".to_string(),
-            argument(&compiled),
-        ];
-        commands.push(command.to_vec());
+        programs.push((format!("binary-trees-{depth}"), with_depth(&text, depth)?));
     }
-    Ok(Entrant {
-        name: "chez",
-        version: format!("Chez Scheme {version}"),
-        how: format!("`{SOURCE_SCHEME}`, `compile-program` at optimize-level 2"),
-        commands,
-    })
+    let how = format!("`{SOURCE_SCHEME}`, `compile-program` at optimize-level 2");
+    compiled_by_chez(scratch, &how, &programs)
 }
 
 /// The program with another depth.

@@ -85,31 +85,45 @@ fn bowline(root: &Path, programs: &[String]) -> Result<Entrant, String> {
 
 /// Chez Scheme with these programs compiled, or why it cannot take part.
 fn chez(root: &Path, scratch: &Path, programs: &[String]) -> Result<Entrant, String> {
+    let mut texts = Vec::new();
+    for program in programs {
+        texts.push((program.clone(), read(&source(root, program))?));
+    }
+    let how = "`compile-program` at optimize-level 2, then `scheme --program PROGRAM.so`";
+    compiled_by_chez(scratch, how, &texts)
+}
+
+/// A source as text.
+pub(super) fn read(source: &Path) -> Result<String, String> {
+    std::fs::read_to_string(source).map_err(|e| format!("{}: {e}", source.display()))
+}
+
+/// Chez Scheme with these names and texts of programs compiled, or why it cannot take part.
+pub(super) fn compiled_by_chez(
+    scratch: &Path,
+    how: &str,
+    programs: &[(String, String)],
+) -> Result<Entrant, String> {
     let (name, version) = find_chez()?;
     let mut commands = Vec::new();
-    for program in programs {
-        let source = source(root, program);
-        let text = std::fs::read_to_string(&source);
-        let text = text.map_err(|e| format!("{}: {e}", source.display()))?;
-        let compiled = compile(name, scratch, program, &text)?;
-        let command = [
+    for (program, text) in programs {
+        let compiled = compile(name, scratch, program, text)?;
+        commands.push(vec![
             name.to_string(),
             "--program".to_string(),
             argument(&compiled),
-        ];
-        commands.push(command.to_vec());
+        ]);
     }
     Ok(Entrant {
         name: "chez",
         version: format!("Chez Scheme {version}"),
-        how: "`compile-program` at optimize-level 2, then `scheme --program PROGRAM.so`"
-            .to_string(),
+        how: how.to_string(),
         commands,
     })
 }
 
 /// The command that starts Chez here, and its version.
-pub(super) fn find_chez() -> Result<(&'static str, String), String> {
+fn find_chez() -> Result<(&'static str, String), String> {
     for name in CHEZ {
         let script = "(display (scheme-version))";
         if let Ok(said) = evaluate(name, script)
@@ -122,7 +136,7 @@ pub(super) fn find_chez() -> Result<(&'static str, String), String> {
 }
 
 /// Compiles a portable program for Chez and returns the compiled file.
-pub(super) fn compile(
+fn compile(
     chez: &str,
     scratch: &Path,
     program: &str,

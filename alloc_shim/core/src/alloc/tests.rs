@@ -38,6 +38,15 @@ fn interrupted<T>(all: &Small, locked: bool, act: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Frees `kept`, allocates blocks of many sizes and frees every other one.
+fn churn(all: &Small, kept: *mut u8) -> Vec<*mut u8> {
+    free(all, kept);
+    let blocks: Vec<_> = (0..500).map(|i| all.malloc(i)).collect();
+    let halved = blocks.iter().step_by(2);
+    halved.for_each(|block| free(all, *block));
+    blocks
+}
+
 /// The thread ends, and another one begins in its place.
 fn next_thread(all: &Small) {
     all.thread_exit();
@@ -198,12 +207,7 @@ fn handlers_allocate_and_free_wherever_they_interrupt() {
         let all = allocator();
         let kept = all.malloc(64);
         let blocks = interrupted(&all, locked, || {
-            free(&all, kept);
-            let blocks: Vec<_> = (0..500).map(|i| all.malloc(i)).collect();
-            blocks
-                .iter()
-                .step_by(2)
-                .for_each(|block| free(&all, *block));
+            let blocks = churn(&all, kept);
             let large = all.malloc(100_000);
             assert!(!large.is_null());
             free(&all, large);

@@ -3,6 +3,7 @@
 use super::form::Form;
 use super::{Cx, Result};
 use crate::core::{Expr, Lambda, VarId};
+use crate::scope::Scope;
 use crate::stx::{Ident, Stx};
 
 impl Cx<'_> {
@@ -49,14 +50,16 @@ impl Cx<'_> {
                 return cx.expand_body(body.to_vec(), form, false);
             }
             let scope = cx.ex.scopes.fresh();
-            let mut vars = Vec::with_capacity(bindings.len());
-            for (ident, _) in bindings {
-                vars.push(cx.bind_variable(ident, scope)?);
-            }
+            let vars = cx.bind_variables(bindings, scope)?;
             let body = cx.scoped(body, scope);
             let body = Box::new(cx.expand_body(body, form, true)?);
             Ok(Expr::Let { vars, inits, body })
         })
+    }
+
+    fn bind_variables(&mut self, bindings: &[(Ident, Stx)], scope: Scope) -> Result<Vec<VarId>> {
+        let bind = |(ident, _): &(Ident, Stx)| self.bind_variable(ident, scope);
+        bindings.iter().map(bind).collect()
     }
 
     fn named_let(&mut self, form: &Form<'_>, name: &Ident) -> Result<Expr> {
@@ -154,7 +157,7 @@ impl Cx<'_> {
         Ok(bound.into_iter().rev().fold(body, nest))
     }
 
-    fn scoped_by(&mut self, stx: &Stx, scopes: &[crate::scope::Scope]) -> Stx {
+    fn scoped_by(&mut self, stx: &Stx, scopes: &[Scope]) -> Stx {
         let add = |stx: Stx, &scope: &_| stx.add_scope(scope, &mut self.ex.scopes);
         scopes.iter().fold(stx.clone(), add)
     }
@@ -176,10 +179,7 @@ impl Cx<'_> {
                 return cx.expand_body(body.to_vec(), form, false);
             }
             let scope = cx.ex.scopes.fresh();
-            let mut vars = Vec::with_capacity(bindings.len());
-            for (ident, _) in bindings {
-                vars.push(cx.bind_variable(ident, scope)?);
-            }
+            let vars = cx.bind_variables(bindings, scope)?;
             let mut inits = Vec::with_capacity(bindings.len());
             for (ident, init) in bindings {
                 let init = cx.add_scope(init.clone(), scope);

@@ -1,6 +1,6 @@
 //! The hardened mode: what is written to freed blocks is found, and all else goes on as without it.
 
-use super::{Small, allocator, check, free, interrupted, last_words, live, next_thread};
+use super::{Small, allocator, check, churn, free, interrupted, last_words, live, next_thread};
 use crate::account::Class::{Client, Runtime};
 use crate::heap::{DEAD, EMPTY};
 use crate::quarantine::BLOCKS;
@@ -231,12 +231,7 @@ fn handlers_and_ended_threads_go_on() {
         let all = hardened();
         let kept = all.malloc(64);
         let blocks = interrupted(&all, locked, || {
-            free(&all, kept);
-            let blocks: Vec<_> = (0..500).map(|i| all.malloc(i)).collect();
-            blocks
-                .iter()
-                .step_by(2)
-                .for_each(|block| free(&all, *block));
+            let blocks = churn(&all, kept);
             all.inspect();
             blocks
         });
