@@ -28,7 +28,13 @@
 
 use std::sync::OnceLock;
 
-const TEXTS: [&str; 1] = [include_str!("../reference/base.txt")];
+const TEXTS: [&str; 5] = [
+    include_str!("../reference/syntax.txt"),
+    include_str!("../reference/data.txt"),
+    include_str!("../reference/numbers.txt"),
+    include_str!("../reference/control.txt"),
+    include_str!("../reference/bowline.txt"),
+];
 
 /// What a name is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -226,7 +232,7 @@ mod tests {
             (Kind::Procedure, "(scheme base)")
         );
         assert_eq!(entry.signature, "(car pair) → object");
-        assert!(entry.text.starts_with("The first part of PAIR."));
+        assert!(entry.text.starts_with("The first part of PAIR;"));
         let examples: Vec<_> = entry.examples().collect();
         assert_eq!(examples[0], ("(car '(a b c))", Outcome::Values("a")));
         assert!(lookup("no-such-name").is_none());
