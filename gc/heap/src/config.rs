@@ -168,8 +168,10 @@ impl HeapConfig {
         if self.zeal != Zeal::Off {
             return 1;
         }
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        self.workers.unwrap_or((cores / 2).max(1))
+        self.workers.unwrap_or_else(|| {
+            let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+            (cores / 2).clamp(1, MOST_WORKERS)
+        })
     }
 
     /// Refuses what no heap can be.

@@ -25,12 +25,16 @@ use crate::world::World;
 use crate::zeal::{self, Log};
 use bowline_layout::{Addr, Value};
 use mmtk::util::alloc::{AllocatorInfo, BumpPointer};
+use mmtk::util::options::{GCTriggerSelector, NurserySize, PlanSelector};
 use mmtk::vm::ObjectModel;
 use mmtk::{AllocationSemantics, BarrierSelector, MMTK, MMTKBuilder};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
+
+/// The nursery that MMTk never goes below, in bytes.
+const LEAST_NURSERY: usize = 64 << 10;
 
 static HEAP: OnceLock<Heap> = OnceLock::new();
 
@@ -81,8 +85,10 @@ pub struct Heap {
 }
 
 /// Starts the process's heap.
-pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
+pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     config.check()?;
+    // Asked once: the system reads files to answer.
+    config.workers = Some(config.effective_workers());
     if HEAP.get().is_some() {
         return Err(HeapError::AlreadyStarted);
     }
@@ -123,29 +129,29 @@ pub fn start(config: HeapConfig) -> Result<&'static Heap, HeapError> {
     Ok(heap)
 }
 
-/// The options that MMTk is started with.
+/// The options that MMTk is started with. They are set as values: MMTk compiles regular expressions to
+/// read them from text, which takes longer than all else that is done here.
 fn options(config: &HeapConfig) -> MMTKBuilder {
     let mut builder = MMTKBuilder::new_no_env_vars();
-    let mut set = |name: &str, value: &str| {
-        if !builder.set_option(name, value) {
-            sys::die(format_args!("MMTk refuses the option {name}={value}"));
-        }
-    };
-    set(
-        "plan",
-        match config.plan {
-            Plan::Throughput | Plan::CompactTest => "StickyImmix",
-            Plan::Immix => "Immix",
-        },
-    );
-    set("gc_trigger", "Delegated");
-    set("threads", &config.effective_workers().to_string());
-    let nursery = config.effective_nursery();
-    set("nursery", &format!("Bounded:65536,{nursery}"));
-    if config.moves_everything() {
+    let options = &mut builder.options;
+    let moves = config.moves_everything();
+    let taken = [
+        options.plan.set(match config.plan {
+            Plan::Throughput | Plan::CompactTest => PlanSelector::StickyImmix,
+            Plan::Immix => PlanSelector::Immix,
+        }),
+        options.gc_trigger.set(GCTriggerSelector::Delegated),
+        options.threads.set(config.effective_workers()),
+        options.nursery.set(NurserySize::Bounded {
+            min: LEAST_NURSERY,
+            max: config.effective_nursery(),
+        }),
         // Either one alone moves nothing.
-        set("immix_always_defrag", "true");
-        set("immix_defrag_every_block", "true");
+        options.immix_always_defrag.set(moves),
+        options.immix_defrag_every_block.set(moves),
+    ];
+    if taken.contains(&false) {
+        sys::die(format_args!("MMTk refuses its options: {config:?}"));
     }
     builder
 }

@@ -1,6 +1,7 @@
 //! The binding to MMTk: how it finds objects, references, roots and threads.
 //!
 //! Reading order: `slot` (a reference as MMTk sees it), `object_model` (sizes, copying, metadata),
+//! `side` (where metadata lies),
 //! `scanning` (references of objects, roots, weak things), `collection` (stopping and resuming),
 //! `active_plan` (threads), `policy` (when to collect).
 //!
@@ -11,6 +12,7 @@ mod collection;
 mod object_model;
 mod policy;
 mod scanning;
+mod side;
 mod slot;
 
 pub(crate) use collection::abort_on_collector_panic;

@@ -4,7 +4,7 @@
 //! has to be known by; so the forwarding bits and every other bit are on the side, and kind and size
 //! of an object that may be forwarded are never read from its old place.
 
-use super::{Bowline, object_at};
+use super::{Bowline, object_at, side};
 use crate::access;
 use crate::alloc::MAX_SMALL;
 use crate::thread::WorkerBlock;
@@ -32,13 +32,17 @@ impl ObjectModel<Bowline> for ObjectWords {
     const GLOBAL_LOG_BIT_SPEC: VMGlobalLogBitSpec = VMGlobalLogBitSpec::side_first();
     const LOCAL_FORWARDING_POINTER_SPEC: VMLocalForwardingPointerSpec =
         VMLocalForwardingPointerSpec::in_header(0);
-    const LOCAL_MARK_BIT_SPEC: VMLocalMarkBitSpec = VMLocalMarkBitSpec::side_first();
-    const LOCAL_PINNING_BIT_SPEC: VMLocalPinningBitSpec =
-        VMLocalPinningBitSpec::side_after(Self::LOCAL_MARK_BIT_SPEC.as_spec());
-    const LOCAL_LOS_MARK_NURSERY_SPEC: VMLocalLOSMarkNurserySpec =
-        VMLocalLOSMarkNurserySpec::side_after(Self::LOCAL_PINNING_BIT_SPEC.as_spec());
+    // inv:side.lent: each behind the one before.
     const LOCAL_FORWARDING_BITS_SPEC: VMLocalForwardingBitsSpec =
-        VMLocalForwardingBitsSpec::side_after(Self::LOCAL_LOS_MARK_NURSERY_SPEC.as_spec());
+        VMLocalForwardingBitsSpec::side_after(&side::FRONT);
+    const LOCAL_MARK_BIT_SPEC: VMLocalMarkBitSpec =
+        VMLocalMarkBitSpec::side_after(&side::behind(Self::LOCAL_FORWARDING_BITS_SPEC.as_spec()));
+    const LOCAL_PINNING_BIT_SPEC: VMLocalPinningBitSpec =
+        VMLocalPinningBitSpec::side_after(&side::behind(Self::LOCAL_MARK_BIT_SPEC.as_spec()));
+    const LOCAL_LOS_MARK_NURSERY_SPEC: VMLocalLOSMarkNurserySpec =
+        VMLocalLOSMarkNurserySpec::side_after(&side::behind(
+            Self::LOCAL_PINNING_BIT_SPEC.as_spec(),
+        ));
     const UNIFIED_OBJECT_REFERENCE_ADDRESS: bool = true;
     const OBJECT_REF_OFFSET_LOWER_BOUND: isize = 0;
     const VM_WORST_CASE_COPY_EXPANSION: f64 = 1.0;

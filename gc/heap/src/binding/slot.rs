@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Where MMTk's spaces begin with its default layout.
 const HEAP_START: usize = 1 << 41;
 /// One past the end of MMTk's spaces.
-const HEAP_END: usize = 0x2200_0000_0000;
+pub(super) const HEAP_END: usize = 0x2200_0000_0000;
 
 /// Whether `addr` lies in MMTk's range (`inv:slot.range`).
 #[inline(always)]
