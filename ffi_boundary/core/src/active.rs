@@ -28,6 +28,8 @@ pub(crate) struct ActiveCall {
     pub(crate) id: u64,
     /// Who made the call. Used only while C runs and its maker waits for it.
     pub(crate) host: *mut dyn Host,
+    /// The name of the foreign function, borrowed from it for the call.
+    pub(crate) name: *const str,
     /// Where the arguments begin on the root stack.
     pub(crate) args: usize,
     /// What local handles and scopes were open before it.
@@ -114,8 +116,14 @@ fn stack_floor() -> usize {
 }
 
 impl ActiveCall {
-    /// A call by `host` with arguments at `args`.
-    pub(crate) fn new(id: u64, host: &mut (dyn Host + '_), args: usize, open: Open) -> Self {
+    /// A call of `name` by `host` with arguments at `args`.
+    pub(crate) fn new(
+        id: u64,
+        host: &mut (dyn Host + '_),
+        name: &str,
+        args: usize,
+        open: Open,
+    ) -> Self {
         let host: *mut (dyn Host + '_) = host;
         // SAFETY: only the lifetime of the trait object changes; `host` is used while the call is
         // linked, which is within the borrow that it was made from (inv:active.linked).
@@ -124,6 +132,7 @@ impl ActiveCall {
             prev: Cell::new(std::ptr::null()),
             id,
             host,
+            name,
             args,
             open,
             pending: Cell::new(false),

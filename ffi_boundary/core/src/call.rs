@@ -120,7 +120,7 @@ pub fn call(
     for (i, slot) in slots.iter_mut().enumerate() {
         *slot = first.wrapping_add(i).cast();
     }
-    let active = ActiveCall::new(id, host, args.start, scope::open());
+    let active = ActiveCall::new(id, host, &function.name, args.start, scope::open());
     let returned = cross(function, host, &active, slots, pinned);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);

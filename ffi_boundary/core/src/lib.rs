@@ -6,8 +6,8 @@
 //! Reading order: `error` and `types` (what is talked about), `parse` (what a program writes),
 //! `library` and `function` (what is called), `host` (who calls), `call` with `active`, `convert`,
 //! `object`, `cif` and `errno` (how), `callback` (how C calls back), `memory` (C memory by type),
-//! `stdio` (what C printed), `handle` (how C holds on to objects that move), `sync` (atomics for the
-//! model checker).
+//! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio`
+//! (what C printed), `sync` (atomics for the model checker).
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table is there.
 
@@ -39,6 +39,8 @@ mod object;
 #[cfg(not(loom))]
 mod parse;
 #[cfg(not(loom))]
+mod signal;
+#[cfg(not(loom))]
 mod stdio;
 mod sync;
 #[cfg(not(loom))]
@@ -64,6 +66,8 @@ pub use object::{
 };
 #[cfg(not(loom))]
 pub use parse::{MAX_PARAMETERS, TypeExpr};
+#[cfg(not(loom))]
+pub use signal::handle_interrupts;
 #[cfg(not(loom))]
 pub use stdio::flush_c_stdout;
 #[cfg(not(loom))]

@@ -78,6 +78,12 @@ impl Limit {
 pub struct Interrupter(pub(crate) Arc<Limit>);
 
 impl Interrupter {
+    /// Whether there are requests that the thread has not met.
+    #[inline]
+    pub fn is_requested(&self) -> bool {
+        self.0.is_requested()
+    }
+
     /// Asks the thread to stop what it does, at its next poll. The result is how many requests it has
     /// not met yet, this one included; 0 if there is nothing to interrupt. May be called in a signal
     /// handler.

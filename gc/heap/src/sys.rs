@@ -36,6 +36,20 @@ pub(crate) fn die(message: fmt::Arguments<'_>) -> ! {
     std::process::abort()
 }
 
+/// Makes the calling thread take no signals that are sent to the process: handlers belong to threads of
+/// the program's.
+pub(crate) fn leave_signals_to_others() {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: fills in the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE] {
+        // SAFETY: the set was filled in.
+        unsafe { libc::sigdelset(all.as_mut_ptr(), fault) };
+    }
+    // SAFETY: the set was filled in. It cannot fail with these arguments.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
+}
+
 /// The machine's memory in bytes.
 pub(crate) fn physical_memory() -> usize {
     // SAFETY: sysconf takes any name.

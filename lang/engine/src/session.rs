@@ -58,6 +58,8 @@ pub(crate) struct Stop(pub(crate) i32);
 
 /// The status of a program that failed.
 const FAILED: i32 = 1;
+/// The status of a program that was interrupted, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// A session.
 pub struct Session {
@@ -174,6 +176,8 @@ impl Session {
         match self.vm.run(entry) {
             Ok(_) => Ok(()),
             Err(Exit::Quit(status)) => Err(Stop(status)),
+            // Nobody listens for interrupts while a program runs.
+            Err(Exit::Interrupted { .. }) => Err(Stop(INTERRUPTED)),
             Err(Exit::Uncaught { condition, trace }) => {
                 // What the program printed comes before what is said about its end.
                 let _ = self.flush();

@@ -237,6 +237,7 @@ impl Rt {
                 Draft::nobody(k.unbound, message, Extra::Text(name))
             }
             Fault::Control { message, .. } => Draft::nobody(k.control, message, Extra::None),
+            Fault::Interrupt { .. } => Draft::nobody(k.control, "interrupted".into(), Extra::None),
             Fault::Exit(status) => Draft::nobody(k.control, format!("exit {status}"), Extra::None),
             fault => self.draft_of_system(fault, base),
         }

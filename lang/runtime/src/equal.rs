@@ -7,6 +7,7 @@
 use bowline_layout::{Value, foreign_pointer};
 
 use crate::addresses::WordMap;
+use crate::fault::{Fault, Result};
 use crate::kinds;
 use crate::num;
 use crate::object;
@@ -24,8 +25,22 @@ const FREE_STEPS: usize = 2000;
 
 /// `(equal? a b)`
 pub fn equal(rt: &Rt, a: Value, b: Value) -> bool {
+    equal_until(rt, a, b, || false).unwrap_or(false)
+}
+
+/// The same, unless somebody interrupts it.
+pub fn equal_or_interrupt(rt: &Rt, a: Value, b: Value) -> Result<bool> {
+    let equal = equal_until(rt, a, b, || rt.heap.stack().interrupt_wanted());
+    equal.ok_or_else(|| Box::new(Fault::Interrupt { unwound: false }))
+}
+
+/// Steps between two looks at whether to stop.
+const PATIENCE: usize = 1024;
+
+/// Whether the two are equal; `None` if `stop` said so meanwhile.
+fn equal_until(rt: &Rt, a: Value, b: Value, stop: impl Fn() -> bool) -> Option<bool> {
     let mut stack = vec![(a, b)];
-    let mut steps = 0;
+    let mut steps = 0usize;
     let mut classes = Classes::default();
     while let Some((mut a, mut b)) = stack.pop() {
         // A pair's spine is walked in place, so lists cost no stack.
@@ -34,9 +49,12 @@ pub fn equal(rt: &Rt, a: Value, b: Value) -> bool {
                 break;
             }
             steps += 1;
+            if steps.is_multiple_of(PATIENCE) && stop() {
+                return None;
+            }
             if !(a.is_pair() && b.is_pair()) {
                 if !equal_objects(rt, a, b, &mut stack, steps, &mut classes) {
-                    return false;
+                    return Some(false);
                 }
                 break;
             }
@@ -48,13 +66,13 @@ pub fn equal(rt: &Rt, a: Value, b: Value) -> bool {
                 if x.is_pointer() && y.is_pointer() {
                     stack.push((x, y));
                 } else {
-                    return false;
+                    return Some(false);
                 }
             }
             (a, b) = (object::cdr(a), object::cdr(b));
         }
     }
-    true
+    Some(true)
 }
 
 fn equal_objects(

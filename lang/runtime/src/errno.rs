@@ -3,6 +3,9 @@
 //!
 //! Numbers with two names are listed under the one that manuals use (`EAGAIN`, `EDEADLK`).
 
+/// What a call says that a signal has woken up.
+pub const EINTR: i32 = libc::EINTR;
+
 /// Number and name, ascending.
 const NAMES: &[(i32, &str)] = &[
     (1, "EPERM"),

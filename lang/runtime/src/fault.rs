@@ -168,6 +168,11 @@ pub enum Fault {
     },
     /// The program asks to end with this status.
     Exit(i32),
+    /// Somebody wants what is running to stop.
+    Interrupt {
+        /// Whether the program's winders have run, so that nothing is left to do.
+        unwound: bool,
+    },
 }
 
 impl From<OutOfMemory> for Box<Fault> {

@@ -157,9 +157,9 @@ pub(crate) fn input_ready(fd: i32) -> bool {
     poll_input(fd, 0)
 }
 
-/// Waits until reading from a file descriptor does not wait.
-pub(crate) fn wait_for_input(fd: i32) {
-    poll_input(fd, -1);
+/// Waits until reading from a file descriptor does not wait; false if a signal came first.
+pub(crate) fn wait_for_input(fd: i32) -> bool {
+    poll_input(fd, -1) || std::io::Error::last_os_error().raw_os_error() != Some(libc::EINTR)
 }
 
 fn poll_input(fd: i32, timeout: i32) -> bool {

@@ -14,6 +14,7 @@ use bowline_syntax::{write_character, write_string, write_symbol};
 
 use crate::addresses::{WordMap, WordSet};
 use crate::condition;
+use crate::fault::{Fault, Result};
 use crate::kinds;
 use crate::object;
 use crate::rt::Rt;
@@ -34,10 +35,24 @@ pub enum Mode {
 
 /// The text of `v`.
 pub fn print(rt: &Rt, v: Value, mode: Mode) -> String {
+    print_until(rt, v, mode, || false).unwrap_or_default()
+}
+
+/// The same, unless somebody interrupts it.
+pub fn print_or_interrupt(rt: &Rt, v: Value, mode: Mode) -> Result<String> {
+    let text = print_until(rt, v, mode, || rt.heap.stack().interrupt_wanted());
+    text.ok_or_else(|| Box::new(Fault::Interrupt { unwound: false }))
+}
+
+/// Steps between two looks at whether to stop.
+const PATIENCE: usize = 1024;
+
+/// The text of `v`; `None` if `stop` said so meanwhile.
+fn print_until(rt: &Rt, v: Value, mode: Mode, stop: impl Fn() -> bool) -> Option<String> {
     let labels = match mode {
-        Mode::Shared => shared(v),
+        Mode::Shared => shared(v, &stop)?,
         _ if is_small_tree(v) => Labels::default(),
-        _ => cyclic(v),
+        _ => cyclic(v, &stop)?,
     };
     let mut printer = Printer {
         rt,
@@ -47,8 +62,21 @@ pub fn print(rt: &Rt, v: Value, mode: Mode) -> String {
         labels,
         next: 0,
     };
-    printer.run();
-    printer.out
+    printer.run(&stop)?;
+    Some(printer.out)
+}
+
+/// Counts steps, and gives up when `stop` says so.
+struct Steps<'a, F>(usize, &'a F);
+
+impl<F: Fn() -> bool> Steps<'_, F> {
+    fn next(&mut self) -> Option<()> {
+        self.0 += 1;
+        if self.0.is_multiple_of(PATIENCE) && (self.1)() {
+            return None;
+        }
+        Some(())
+    }
 }
 
 /// The parts of a compound value that printing goes into: pairs, vectors, records.
@@ -98,7 +126,7 @@ fn is_small_tree(v: Value) -> bool {
 type Labels = WordMap<Option<usize>>;
 
 /// Everything that the walk meets again while it is inside it.
-fn cyclic(v: Value) -> Labels {
+fn cyclic(v: Value, stop: &impl Fn() -> bool) -> Option<Labels> {
     enum Step {
         Enter(Value),
         Leave(Value),
@@ -107,7 +135,9 @@ fn cyclic(v: Value) -> Labels {
     // Whether a node is on the path; nodes that were left stay, so that each is walked once.
     let mut seen: WordMap<bool> = WordMap::default();
     let mut stack = vec![Step::Enter(v)];
+    let mut steps = Steps(0, stop);
     while let Some(step) = stack.pop() {
+        steps.next()?;
         match step {
             Step::Leave(v) => {
                 seen.insert(v.bits(), false);
@@ -130,15 +160,17 @@ fn cyclic(v: Value) -> Labels {
             }
         }
     }
-    labels
+    Some(labels)
 }
 
 /// Everything that occurs twice.
-fn shared(v: Value) -> Labels {
+fn shared(v: Value, stop: &impl Fn() -> bool) -> Option<Labels> {
     let mut labels = Labels::default();
     let mut seen = WordSet::default();
     let mut stack = vec![v];
+    let mut steps = Steps(0, stop);
     while let Some(v) = stack.pop() {
+        steps.next()?;
         let Some((first, end)) = children(v) else {
             continue;
         };
@@ -148,7 +180,7 @@ fn shared(v: Value) -> Labels {
             labels.insert(v.bits(), None);
         }
     }
-    labels
+    Some(labels)
 }
 
 enum Task {
@@ -170,8 +202,10 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn run(&mut self) {
+    fn run(&mut self, stop: &impl Fn() -> bool) -> Option<()> {
+        let mut steps = Steps(0, stop);
         while let Some(task) = self.tasks.pop() {
+            steps.next()?;
             match task {
                 Task::Text(text) => self.out.push_str(text),
                 Task::Value(v) => self.value(v),
@@ -179,6 +213,7 @@ impl Printer<'_> {
                 Task::Fields(v, i, space) => self.fields(v, i, space),
             }
         }
+        Some(())
     }
 
     fn fields(&mut self, v: Value, i: usize, space: bool) {

@@ -275,6 +275,15 @@ impl Rt {
         Ok(list)
     }
 
+    /// Fails if somebody wants what is running to stop: for primitives that may take long.
+    #[inline]
+    pub fn check_interrupt(&self) -> Result<()> {
+        if self.heap.stack().interrupt_wanted() {
+            return Err(Box::new(crate::fault::Fault::Interrupt { unwound: false }));
+        }
+        Ok(())
+    }
+
     /// A number that changes whenever addresses may have: at every collection and freeze.
     #[inline]
     pub fn epoch(&self) -> u64 {

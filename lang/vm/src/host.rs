@@ -35,6 +35,7 @@ impl Host for Vm {
             Outcome::Returned => return Ok(value),
             Outcome::Uncaught => Pending::Uncaught,
             Outcome::Quit(status) => Pending::Quit(status),
+            Outcome::Interrupted => Pending::Interrupted,
             Outcome::Throw => Pending::Throw,
         });
         Err(PendingExit)

@@ -94,6 +94,24 @@ impl CodeSpace {
         })
     }
 
+    /// The procedure that runs at a place, and the nearest place in it that is known: the last before,
+    /// or else the first behind.
+    pub(crate) fn running(&self, pc: Pc) -> Option<TraceFrame> {
+        let unit = self.unit(pc)?;
+        let offset = pc.since(unit.start);
+        let number = unit.function_number(offset.checked_sub(1)?)?;
+        let function = &unit.functions[number];
+        let end = unit.functions.get(number + 1).map_or(unit.len, |f| f.start);
+        let behind = unit.spans.partition_point(|s| s.0 <= offset);
+        let inside = |s: &&(usize, Span)| s.0 > function.start && s.0 <= end;
+        let before = unit.spans[..behind].last().filter(inside);
+        let span = before.or_else(|| unit.spans.get(behind).filter(inside));
+        Some(TraceFrame {
+            name: function.name.clone(),
+            span: span.map_or(Span::NONE, |s| s.1),
+        })
+    }
+
     /// Every unit, in ascending order of address.
     pub(crate) fn units(&self) -> &[LinkedUnit] {
         &self.units
@@ -103,7 +121,12 @@ impl CodeSpace {
 impl LinkedUnit {
     /// The function that the instruction at `offset` belongs to.
     pub(crate) fn function_at(&self, offset: usize) -> Option<&FunctionFacts> {
-        let behind = self.functions.partition_point(|f| f.start <= offset);
-        self.functions.get(behind.checked_sub(1)?)
+        self.functions.get(self.function_number(offset)?)
+    }
+
+    fn function_number(&self, offset: usize) -> Option<usize> {
+        self.functions
+            .partition_point(|f| f.start <= offset)
+            .checked_sub(1)
     }
 }

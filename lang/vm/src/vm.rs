@@ -39,6 +39,8 @@ pub(crate) enum Root {
     Rewind,
     /// The library's procedure that ends the program.
     Exit,
+    /// The library's procedure that ends an interrupted run.
+    Interrupt,
     /// The object that nobody handled.
     Uncaught,
     /// Where a pending exit leads.
@@ -49,7 +51,7 @@ pub(crate) enum Root {
     Ballast,
 }
 
-const ROOTS: usize = 10;
+const ROOTS: usize = 11;
 
 /// Why a run ended without a value.
 #[derive(Debug)]
@@ -63,6 +65,11 @@ pub enum Exit {
     },
     /// The program asked to end with this status.
     Quit(i32),
+    /// Somebody interrupted it.
+    Interrupted {
+        /// Where it was, innermost first.
+        trace: Vec<TraceFrame>,
+    },
 }
 
 /// A unit's code, ready to run.
@@ -78,6 +85,8 @@ pub enum Hook {
     Rewind,
     /// `(lambda (status) …)`: runs winders, then ends the program.
     Exit,
+    /// `(lambda () …)`: runs winders, then ends the interrupted run.
+    Interrupt,
 }
 
 /// The engine of one thread.
@@ -222,6 +231,9 @@ impl Vm {
         match outcome {
             Outcome::Returned => Ok(value),
             Outcome::Quit(status) => Err(Exit::Quit(status)),
+            Outcome::Interrupted => Err(Exit::Interrupted {
+                trace: std::mem::take(&mut self.uncaught_trace),
+            }),
             // Only a callback's activation can throw outwards; what the engine starts is outermost.
             Outcome::Uncaught | Outcome::Throw => Err(Exit::Uncaught {
                 condition: self.root(Root::Uncaught),
@@ -241,6 +253,7 @@ impl Vm {
             Hook::Raise => Root::Raise,
             Hook::Rewind => Root::Rewind,
             Hook::Exit => Root::Exit,
+            Hook::Interrupt => Root::Interrupt,
         };
         self.set_root(root, procedure);
     }

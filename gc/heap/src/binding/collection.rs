@@ -49,6 +49,7 @@ impl Collection<Bowline> for Stops {
         let spawned = std::thread::Builder::new()
             .name(THREAD_NAME.into())
             .spawn(move || {
+                sys::leave_signals_to_others();
                 let block = WorkerBlock::adopt();
                 heap().add_worker(block);
                 mmtk::memory_manager::start_worker(engine().mmtk, block.tls(), worker);

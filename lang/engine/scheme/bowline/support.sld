@@ -73,6 +73,11 @@
 
     (%install-hook! 'exit %exit-after-winding)
 
+    (%install-hook! 'interrupt
+      (lambda ()
+        (wind-to (%activation-winders))
+        (%interrupted)))
+
     ;; Exceptions. A handler runs where the object was raised, with the handlers outside of it.
 
     (define (with-handlers handlers thunk)

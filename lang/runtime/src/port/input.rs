@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use bowline_gc::Interrupter;
 use bowline_syntax::{Datum, ReadError, Reader, SourceId};
 
 use super::flags;
@@ -30,6 +31,8 @@ pub struct Input {
     /// Whether the end was seen and not yet reported.
     ended: bool,
     fold_case: bool,
+    /// Who may end a read that waits.
+    pub(super) interrupter: Option<Interrupter>,
 }
 
 /// What `read` found.
@@ -49,6 +52,7 @@ impl Input {
             textual,
             ended: false,
             fold_case: false,
+            interrupter: None,
         }
     }
 
@@ -93,7 +97,8 @@ impl Input {
                 Source::Stdin => io::stdin().lock().read(space),
             };
             match result {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // A signal that wants nothing of us: once more.
+                Err(e) if e.kind() == io::ErrorKind::Interrupted && !self.is_interrupted() => {}
                 other => break other,
             }
         };
@@ -104,6 +109,12 @@ impl Input {
         self.buffer.truncate(old + n);
         self.ended = matches!(got, Ok(0));
         Ok(got? > 0)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupter
+            .as_ref()
+            .is_some_and(Interrupter::is_requested)
     }
 
     /// The end is reported; a terminal may go on after it.

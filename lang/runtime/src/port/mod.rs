@@ -162,7 +162,13 @@ pub(crate) fn errno_of(error: &std::io::Error) -> i32 {
 
 impl Rt {
     /// A port object for this state.
-    pub fn make_port(&mut self, port: Port) -> Result {
+    pub fn make_port(&mut self, mut port: Port) -> Result {
+        let interrupter = Some(self.heap.stack().interrupter());
+        match &mut port {
+            Port::Input(p) => p.interrupter = interrupter,
+            Port::Output(p) => p.interrupter = interrupter,
+            Port::Kept(_) | Port::Closed => {}
+        }
         let flags = match &port {
             Port::Input(p) => flags::INPUT | p.flags(),
             Port::Output(p) => flags::OUTPUT | p.flags(),
@@ -274,9 +280,16 @@ impl Rt {
         let i = index(v);
         if matches!(&self.ports.entries[i], Port::Input(p) if p.would_wait()) {
             self.flush_stdout();
-            self.heap.enter_native();
-            object::wait_for_input(libc::STDIN_FILENO);
-            self.heap.leave_native();
+            // A signal ends the wait; unless it wants us to stop there is nothing to do about it.
+            loop {
+                self.heap.enter_native();
+                let ready = object::wait_for_input(libc::STDIN_FILENO);
+                self.heap.leave_native();
+                self.check_interrupt()?;
+                if ready {
+                    break;
+                }
+            }
         }
         match &mut self.ports.entries[i] {
             Port::Input(p) => Ok(p),
@@ -307,6 +320,16 @@ impl Rt {
             Port::Input(p) => Ok(p),
             _ => Fault::wrong_type(who, position, expected, v),
         }
+    }
+
+    /// The standard output and error ports, for whoever shares the terminal with the program.
+    pub fn standard_outputs(&mut self) -> impl Iterator<Item = &mut Output> {
+        let wanted = [index(self.stdout_port()), index(self.stderr_port())];
+        let entries = self.ports.entries.iter_mut().enumerate();
+        entries.filter_map(move |(i, port)| match port {
+            Port::Output(out) if wanted.contains(&i) => Some(out),
+            _ => None,
+        })
     }
 
     /// A prompt must be seen before the answer is waited for.
@@ -396,9 +419,13 @@ impl Rt {
 /// An I/O result as a primitive's.
 pub(crate) fn io<T>(who: &'static str, result: std::io::Result<T>) -> Result<T> {
     result.map_err(|error| {
-        Box::new(Fault::Io {
-            who,
-            errno: errno_of(&error),
+        Box::new(match error.kind() {
+            // Ports go on after signals but this one.
+            std::io::ErrorKind::Interrupted => Fault::Interrupt { unwound: false },
+            _ => Fault::Io {
+                who,
+                errno: errno_of(&error),
+            },
         })
     })
 }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 
+use bowline_gc::Interrupter;
+
 use super::flags;
 
 /// Where output goes.
@@ -27,6 +29,10 @@ pub struct Output {
     /// Flush at each line end (a terminal), or at each write (standard error).
     by_line: bool,
     at_once: bool,
+    /// Whether the last byte ended a line, or there was none.
+    line_start: bool,
+    /// Who may end a write that takes long.
+    pub(super) interrupter: Option<Interrupter>,
 }
 
 impl Output {
@@ -39,6 +45,8 @@ impl Output {
             textual,
             by_line: false,
             at_once,
+            line_start: true,
+            interrupter: None,
         }
     }
 
@@ -84,6 +92,9 @@ impl Output {
     /// Writes bytes; text is UTF-8.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.buffer.extend_from_slice(bytes);
+        if let Some(last) = bytes.last() {
+            self.line_start = *last == b'\n';
+        }
         if matches!(self.sink, Sink::Memory) {
             return Ok(());
         }
@@ -99,16 +110,52 @@ impl Output {
     pub fn flush(&mut self) -> io::Result<()> {
         let result = match &mut self.sink {
             Sink::Memory => return Ok(()),
-            Sink::File(file) => file.write_all(&self.buffer),
+            Sink::File(file) => write_all(file, &self.buffer, &self.interrupter),
             Sink::Stdout => {
                 let mut out = io::stdout().lock();
-                out.write_all(&self.buffer).and_then(|()| out.flush())
+                let written = write_all(&mut out, &self.buffer, &self.interrupter);
+                written.and_then(|()| out.flush())
             }
-            Sink::Stderr => io::stderr().lock().write_all(&self.buffer),
+            Sink::Stderr => write_all(&mut io::stderr().lock(), &self.buffer, &self.interrupter),
         };
         self.buffer.clear();
         result
     }
+
+    /// Whether what comes next begins a line.
+    pub fn is_at_line_start(&self) -> bool {
+        self.line_start
+    }
+
+    /// Says that somebody else has ended the line.
+    pub fn line_was_ended(&mut self) {
+        self.line_start = true;
+    }
+}
+
+/// Bytes handed to the system at once, so that a slow terminal can be interrupted in between.
+const PIECE: usize = 4 * 1024;
+
+/// Writes everything, unless somebody interrupts that.
+fn write_all(out: &mut dyn Write, bytes: &[u8], who: &Option<Interrupter>) -> io::Result<()> {
+    let Some(interrupter) = who else {
+        return out.write_all(bytes);
+    };
+    for piece in bytes.chunks(PIECE) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            if interrupter.is_requested() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match out.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => rest = &rest[n..],
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

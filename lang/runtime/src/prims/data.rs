@@ -18,7 +18,8 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(equal::eqv(rt, rt.arg(a, 0), rt.arg(a, 1))))
     }),
     row("equal?", 2, 2, |rt, a| {
-        Ok(Value::bool(equal::equal(rt, rt.arg(a, 0), rt.arg(a, 1))))
+        let same = equal::equal_or_interrupt(rt, rt.arg(a, 0), rt.arg(a, 1))?;
+        Ok(Value::bool(same))
     }),
     row("not", 1, 1, |rt, a| {
         Ok(Value::bool(!rt.arg(a, 0).is_true()))

@@ -8,7 +8,7 @@ use crate::fault::{Fault, Result};
 use crate::object;
 use crate::port::{flags, io, is_port, port_flags};
 use crate::primitive::{Primitive, row};
-use crate::printer::{Mode, print};
+use crate::printer::{Mode, print_or_interrupt};
 use crate::rt::{Args, Rt};
 use crate::strings;
 
@@ -97,7 +97,7 @@ fn datum(rt: &mut Rt, a: Args, who: &'static str, mode: Mode) -> Result {
         rt.write_heap_bytes(who, port, object::field(v, string::BODY), 0, bytes)?;
         return Ok(Value::UNSPECIFIED);
     }
-    let content = print(rt, v, mode);
+    let content = print_or_interrupt(rt, v, mode)?;
     text(rt, a, 1, who, &content)
 }
 

@@ -17,6 +17,9 @@ pub(super) const TABLE: &[Primitive] = &[
     row("%exit", 0, 1, |rt, a| {
         Err(Box::new(Fault::Exit(status(rt, a)?)))
     }),
+    row("%interrupted", 0, 0, |_, _| {
+        Err(Box::new(Fault::Interrupt { unwound: true }))
+    }),
     row("current-jiffy", 0, 0, |rt, _| {
         let ns = rt.started.elapsed().as_nanos();
         rt.make_unsigned(u64::try_from(ns).unwrap_or(u64::MAX))

@@ -4,7 +4,9 @@ use crate::evaluate::Session;
 use crate::runtime;
 use bowline_gc::HeapConfig;
 use bowline_layout::Value;
-use bowline_runtime::{Fault, Rt, equal, num, object, primitives, printer, table};
+use bowline_runtime::{
+    Fault, Rt, equal, equal_or_interrupt, num, object, primitives, printer, table,
+};
 use std::collections::HashSet;
 
 pub(crate) const NAMES: &[&str] = &[
@@ -15,6 +17,7 @@ pub(crate) const NAMES: &[&str] = &[
     "names_are_distinct",
     "fast_paths",
     "frozen",
+    "long_primitives_are_interrupted",
 ];
 
 pub(crate) fn run(name: &str) {
@@ -26,6 +29,7 @@ pub(crate) fn run(name: &str) {
         "names_are_distinct" => names_are_distinct(),
         "fast_paths" => fast_paths(),
         "frozen" => frozen(),
+        "long_primitives_are_interrupted" => long_primitives_are_interrupted(),
         _ => panic!("no trial {name}"),
     }
 }
@@ -274,5 +278,42 @@ fn frozen() {
         let either = expected == "(((young) . too) ((key) . found))"
             && got == "(((key) . found) ((young) . too))";
         assert!(got == expected || either, "{source}: {got}");
+    }
+}
+
+/// What walks long data stops where somebody wants it to; what is short does not look.
+fn long_primitives_are_interrupted() {
+    let mut rt = runtime(HeapConfig::default());
+    for _ in 0..2 {
+        rt.push(Value::NIL);
+        for i in 0..10_000 {
+            let top = rt.height() - 1;
+            let last = rt.at(top);
+            let next = ok(rt.cons(Value::fixnum(i), last));
+            rt.set_at(top, next);
+        }
+    }
+    let (a, b) = (rt.at(rt.height() - 1), rt.at(rt.height() - 2));
+    let modes = [
+        printer::Mode::Write,
+        printer::Mode::Simple,
+        printer::Mode::Shared,
+    ];
+    assert!(ok(equal_or_interrupt(&rt, a, b)));
+    rt.heap.stack().listen(true);
+    rt.heap.stack().interrupter().interrupt();
+    let interrupted = |fault: Box<Fault>| matches!(*fault, Fault::Interrupt { unwound: false });
+    assert!(equal_or_interrupt(&rt, a, b).is_err_and(interrupted));
+    for mode in modes {
+        assert!(printer::print_or_interrupt(&rt, a, mode).is_err_and(interrupted));
+    }
+    assert!(ok(equal_or_interrupt(&rt, Value::TRUE, Value::TRUE)));
+    // Tables must not be told that equal keys differ.
+    assert!(equal(&rt, a, b));
+    assert!(rt.check_interrupt().is_err_and(interrupted));
+    assert!(rt.heap.stack().take_interrupt());
+    assert!(rt.check_interrupt().is_ok());
+    for mode in modes {
+        assert!(printer::print_or_interrupt(&rt, a, mode).is_ok());
     }
 }

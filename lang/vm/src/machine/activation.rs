@@ -10,10 +10,11 @@
 //!                              │
 //!                              ├──────► Uncaught   an object that nobody handles
 //!                              ├──────► Quit       the program wants to end
+//!                              ├──────► Interrupted  somebody outside wants it to end
 //!                              └──────► Throw      to a continuation further out
 //! ```
 //!
-//! The last three, in an activation that C entered, become its caller's *pending exit*: they are
+//! The last four, in an activation that C entered, become its caller's *pending exit*: they are
 //! resumed where the foreign call returns. For what they mean in a finalizer see `finalize`.
 
 use bowline_layout::Value;
@@ -51,6 +52,8 @@ pub(crate) enum Outcome {
     Uncaught,
     /// With this exit status.
     Quit(i32),
+    /// Because it was interrupted.
+    Interrupted,
     /// For the continuation and the values in `Root::PendingKont` and `Root::PendingValues`.
     Throw,
 }
@@ -62,6 +65,8 @@ pub(crate) enum Pending {
     Uncaught,
     /// End the program.
     Quit(i32),
+    /// End the run, which was interrupted.
+    Interrupted,
     /// Go on to the continuation in `Root::PendingKont`.
     Throw,
     /// Raise this.

@@ -211,6 +211,7 @@ impl Vm {
             ("raise", Root::Raise),
             ("rewind", Root::Rewind),
             ("exit", Root::Exit),
+            ("interrupt", Root::Interrupt),
         ] {
             if name == self.rt.intern(text) {
                 self.set_root(root, hook);
@@ -219,7 +220,13 @@ impl Vm {
                 return r;
             }
         }
-        self.wrong_type(r, "%install-hook!", 1, "raise, rewind or exit", name)
+        self.wrong_type(
+            r,
+            "%install-hook!",
+            1,
+            "raise, rewind, exit or interrupt",
+            name,
+        )
     }
 
     /// The running frame's words as an object of several values.

@@ -30,6 +30,12 @@ impl Vm {
         if let Fault::Exit(status) = *fault {
             return self.end(r, Outcome::Quit(status));
         }
+        if let Fault::Interrupt { unwound } = *fault {
+            return match unwound {
+                true => self.end(r, Outcome::Interrupted),
+                false => self.interrupt(r),
+            };
+        }
         let continuable = matches!(
             *fault,
             Fault::Raise {

@@ -9,7 +9,7 @@
 //! Each runs as an activation of its own, with the dynamic state that a program starts with: the
 //! handlers and parameters of whatever was interrupted are no concern of a finalizer's. What it raises
 //! and does not handle is told, and then the program goes on; a jump out of it is such an error.
-//! `exit` ends the program.
+//! `exit` ends the program, and so does an interrupt, which gives the finalizer up.
 //!
 //! Absent on purpose: running those that wait when the program ends (ADR 0020).
 
@@ -17,6 +17,12 @@ use bowline_layout::Value;
 
 use super::{Outcome, Regs, Start};
 use crate::vm::{Root, Vm};
+
+/// How a finalizer ends the program that it interrupts.
+enum Ending {
+    Quit(i32),
+    Interrupted,
+}
 
 impl Vm {
     /// Whether there are finalizers to run, and they may run now (inv:vm.finalize).
@@ -59,15 +65,15 @@ impl Vm {
         let outer = std::mem::replace(&mut self.caller_fp, r.fp);
         self.set_root(Root::Dyn, self.root(Root::OuterDyn));
         self.set_root(Root::Winders, Value::NIL);
-        let mut quit = None;
+        let mut ending = None;
         // Those that become ready meanwhile have to wait: a finalizer that attaches itself again would
         // otherwise keep the program from going on.
         for _ in 0..self.rt.heap().finalizers_waiting() {
             let Some((pointer, procedure)) = self.rt.heap.next_finalizable() else {
                 break;
             };
-            quit = self.run_finalizer(pointer, procedure);
-            if quit.is_some() {
+            ending = self.run_finalizer(pointer, procedure);
+            if ending.is_some() {
                 break;
             }
         }
@@ -80,14 +86,15 @@ impl Vm {
         r.acc = r.sp.get(1);
         self.set_root(Root::Dyn, r.sp.get(2));
         self.set_root(Root::Winders, r.sp.get(3));
-        match quit {
+        match ending {
             None => Ok(r),
-            Some(status) => Err(self.quit(r, status)),
+            Some(Ending::Quit(status)) => Err(self.quit(r, status)),
+            Some(Ending::Interrupted) => Err(self.leave_interrupted(r)),
         }
     }
 
-    /// Calls a finalizer. The result is the status of a program that it ends.
-    fn run_finalizer(&mut self, pointer: Value, procedure: Value) -> Option<i32> {
+    /// Calls a finalizer; says how the program ends if it does.
+    fn run_finalizer(&mut self, pointer: Value, procedure: Value) -> Option<Ending> {
         let height = self.rt.height();
         self.rt.push(procedure);
         self.rt.push(pointer);
@@ -96,7 +103,8 @@ impl Vm {
         match outcome {
             // `go_to` has refused a throw, and so it ended with a fault.
             Outcome::Returned | Outcome::Throw => None,
-            Outcome::Quit(status) => Some(status),
+            Outcome::Quit(status) => Some(Ending::Quit(status)),
+            Outcome::Interrupted => Some(Ending::Interrupted),
             Outcome::Uncaught => {
                 let object = self.root(Root::Uncaught);
                 let trace = std::mem::take(&mut self.uncaught_trace);

@@ -2,7 +2,7 @@
 
 use bowline_ffi::{CallError, FfiError};
 use bowline_layout::Value;
-use bowline_runtime::{FUNCTION_NAME, FUNCTION_PREDICATE, Fault, object};
+use bowline_runtime::{FUNCTION_NAME, FUNCTION_PREDICATE, Fault, errno, object};
 
 use super::{Outcome, Pending, Regs};
 use crate::vm::{Root, Vm};
@@ -49,6 +49,10 @@ impl Vm {
             Ok(returned) => {
                 self.rt.errno = returned.errno;
                 r.acc = returned.value;
+                // The signal woke it up: what C says of that is nobody's business.
+                if returned.errno == errno::EINTR && self.rt.heap.stack().interrupt_wanted() {
+                    return self.interrupt(r);
+                }
                 match self.finalize(r) {
                     Ok(r) => self.foreign_returned(r),
                     Err(elsewhere) => elsewhere,
@@ -108,6 +112,7 @@ impl Vm {
                 r.enter(hook);
                 r
             }
+            Some(Pending::Interrupted) => self.leave_interrupted(r),
             Some(Pending::Uncaught) => self.end(r, Outcome::Uncaught),
             Some(Pending::Error(fault)) => self.fault(r, fault),
             None => self.control_fault(r, "a foreign call was left without a reason", r.closure),

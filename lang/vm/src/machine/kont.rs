@@ -224,6 +224,14 @@ impl Vm {
 
     /// A call of the continuation `closure` with the words of the running frame.
     pub(super) fn kont_called(&mut self, mut r: Regs) -> Regs {
+        // A continuation that is called with itself turns without entering a function
+        // (inv:vm.interrupt).
+        if self.limit.get() < self.stack.real_limit() {
+            r = match self.serve(r) {
+                Ok(r) => r,
+                Err(elsewhere) => return elsewhere,
+            };
+        }
         let k = r.closure;
         let winders = object::field(k, WINDERS);
         if matches!(self.reach(k), Reach::Here) && winders == self.root(Root::Winders) {
@@ -309,11 +317,7 @@ impl Vm {
         // What it was may be out of date (inv:vm.publish).
         r.acc = Value::UNSPECIFIED;
         if self.limit.get() < self.stack.real_limit() {
-            r.sp.put(0, r.closure);
-            self.stack.publish(r.sp.at(1));
-            self.rt.heap.poll();
-            r.closure = r.sp.get(0);
-            r = match self.finalize(r) {
+            r = match self.serve(r) {
                 Ok(r) => r,
                 Err(elsewhere) => return elsewhere,
             };

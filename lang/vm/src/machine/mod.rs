@@ -33,6 +33,7 @@ mod fault;
 mod finalize;
 mod foreign;
 mod heap;
+mod interrupt;
 mod kont;
 mod owner;
 mod stubs;

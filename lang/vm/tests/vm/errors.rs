@@ -120,7 +120,7 @@ fn not_procedure() {
     );
     w.check(
         "(message (lambda () (%install-hook! 'other list)))",
-        "\"%install-hook!: argument 1 must be raise, rewind or exit, not\"",
+        "\"%install-hook!: argument 1 must be raise, rewind, exit or interrupt, not\"",
     );
 }
 

@@ -7,6 +7,7 @@ mod continuations;
 mod errors;
 mod finalizers;
 mod foreign;
+mod interrupts;
 mod mini;
 mod support;
 
@@ -23,6 +24,7 @@ fn cases() -> Vec<Case> {
         errors::CASES,
         finalizers::CASES,
         foreign::CASES,
+        interrupts::CASES,
     ]
     .concat()
 }

@@ -54,6 +54,7 @@ const LIBRARY: &str = "
 (%install-hook! 'rewind (lambda (k results) (wind-to (%kont-winders k)) (%throw k results)))
 (define (%exit-after-winding code) (wind-to (%activation-winders)) (%exit code))
 (%install-hook! 'exit %exit-after-winding)
+(%install-hook! 'interrupt (lambda () (wind-to (%activation-winders)) (%interrupted)))
 (define (with-handlers handlers thunk)
   (%with-dyn (%make-dyn handlers (%dyn-params (%dyn))) thunk))
 (define (with-exception-handler handler thunk)
@@ -172,6 +173,7 @@ impl World {
     pub(crate) fn describe(&self, exit: &Exit) -> String {
         match exit {
             Exit::Quit(status) => format!("quit {status}"),
+            Exit::Interrupted { .. } => "interrupted".to_string(),
             Exit::Uncaught { condition, .. } => self.vm.rt.describe(*condition),
         }
     }

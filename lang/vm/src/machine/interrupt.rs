@@ -1,0 +1,64 @@
+//! Interrupts: somebody outside wants what is running to stop.
+//!
+//! An interrupt is a way out and no condition: no handler sees it, so `guard` with `else` in a loop
+//! cannot swallow it. It leaves through the `after` thunks of every `dynamic-wind`, as `exit` does,
+//! and ends the run. A second one that comes while such a thunk runs gives that thunk up and goes on
+//! with those further out; so does one in a finalizer, which the program's own end follows.
+//!
+//! inv:vm.interrupt — requests are met where the machine polls: at every function's entry, every turn
+//! of a loop, every call of a continuation, after a foreign call that the signal has woken, and in
+//! primitives that may take long (`inv:interrupt.seen` of the heap brings the machine there).
+//!
+//! Absent on purpose: going on after an interrupt.
+
+use super::{Outcome, Regs};
+use crate::space::TraceFrame;
+use crate::vm::{Root, Vm};
+
+/// Words above the limit below which the library's procedure may still be called.
+const LAST_RESORT: isize = 1536;
+
+impl Vm {
+    /// Serves whoever wants the thread (`inv:stack.limit`): a collection, an interrupt, finalizers.
+    /// `Err` if the run goes on elsewhere. Nobody wants `acc`.
+    pub(super) fn serve(&mut self, mut r: Regs) -> Result<Regs, Regs> {
+        r.sp.put(0, r.closure);
+        self.stack.publish(r.sp.at(1));
+        self.rt.heap.poll();
+        r.closure = r.sp.get(0);
+        if self.rt.heap.stack().interrupt_wanted() {
+            return Err(self.interrupt(r));
+        }
+        self.finalize(r)
+    }
+
+    /// Ends the run because somebody wants it, through the program's winders.
+    pub(super) fn interrupt(&mut self, r: Regs) -> Regs {
+        self.rt.heap.stack().take_interrupt();
+        self.uncaught_trace = self.running(&r);
+        self.leave_interrupted(r)
+    }
+
+    /// The same where the place was noted already: further out than where it happened.
+    pub(super) fn leave_interrupted(&mut self, mut r: Regs) -> Regs {
+        let hook = self.root(Root::Interrupt);
+        let room = r.sp.at(-LAST_RESORT).addr() <= self.stack.real_limit();
+        if !hook.is_procedure() || !room {
+            return self.end(r, Outcome::Interrupted);
+        }
+        r.push_frame(r.pc);
+        r.fp = r.sp;
+        r.enter(hook);
+        r
+    }
+
+    /// The chain of this moment with the running procedure itself, which may have made no call yet.
+    fn running(&self, r: &Regs) -> Vec<TraceFrame> {
+        let chain = self.frames(&self.trace(r));
+        let here = match self.code.frame(r.pc) {
+            Some(_) => None,
+            None => self.code.running(r.pc),
+        };
+        here.into_iter().chain(chain).collect()
+    }
+}
