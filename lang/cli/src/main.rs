@@ -6,7 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+mod color;
 mod options;
+mod repl;
 
 // C's malloc and Rust's are the static region, whose every byte the collector knows of.
 bowline_interpose::executable!();
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 use bowline_engine::{Format, Options, Session};
 use clap::Parser;
 
+use color::Color;
 use options::{Cli, Command, DumpOptions, HeapOptions, RunOptions};
 
 /// The stack of the thread that runs everything: deep programs are expanded, and callbacks nest,
@@ -25,17 +28,17 @@ use options::{Cli, Command, DumpOptions, HeapOptions, RunOptions};
 const STACK: usize = 1 << 30;
 
 /// How what goes wrong is told on standard error.
-fn format(json: bool) -> Format {
+fn format(json: bool, color: Color) -> Format {
     match json {
         true => Format::Json,
-        false if std::io::stderr().is_terminal() => Format::Color,
+        false if color.on(std::io::stderr().is_terminal()) => Format::Color,
         false => Format::Plain,
     }
 }
 
 fn start(
     heap: &HeapOptions,
-    json: bool,
+    format: Format,
     file: &Path,
     arguments: &[String],
 ) -> Result<Session, String> {
@@ -44,19 +47,19 @@ fn start(
     let options = Options {
         heap: heap.config(),
         arguments: command_line,
-        format: format(json),
+        format,
     };
     Session::new(options).map_err(|error| error.to_string())
 }
 
-fn run(options: &RunOptions) -> Result<i32, String> {
+fn run(options: &RunOptions, format: Format) -> Result<i32, String> {
     let (file, arguments) = options.program();
-    let mut session = start(&options.heap, options.json, &file, arguments)?;
+    let mut session = start(&options.heap, format, &file, arguments)?;
     Ok(session.run_file(&file))
 }
 
-fn dump(options: &DumpOptions) -> Result<i32, String> {
-    let mut session = start(&HeapOptions::default(), options.json, &options.file, &[])?;
+fn dump(options: &DumpOptions, format: Format) -> Result<i32, String> {
+    let mut session = start(&HeapOptions::default(), format, &options.file, &[])?;
     let text = match session.dump_file(&options.file, options.stage) {
         Ok(text) => text,
         Err(status) => return Ok(status),
@@ -68,13 +71,15 @@ fn dump(options: &DumpOptions) -> Result<i32, String> {
 }
 
 fn work() -> i32 {
-    let command = Cli::parse().command;
+    let Cli { command, color } = Cli::parse();
+    let format = format(command.json(), color);
     let done = match &command {
-        Command::Run(options) => run(options),
-        Command::Dump(options) => dump(options),
+        Command::Run(options) => run(options, format),
+        Command::Dump(options) => dump(options, format),
+        Command::Repl(options) => repl::run(options, format, color),
     };
     done.unwrap_or_else(|message| {
-        let text = format(command.json()).remark(&message);
+        let text = format.remark(&message);
         let _ = std::io::stderr().write_all(text.as_bytes());
         2
     })

@@ -6,10 +6,16 @@ use bowline_engine::Stage;
 use bowline_gc::{HeapConfig, Plan, Zeal};
 use clap::{Args, Parser, Subcommand};
 
+use crate::color::Color;
+use crate::repl::ReplOptions;
+
 /// Scheme that calls C while its collector moves objects.
 #[derive(Parser, Debug)]
 #[command(name = "bowline", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
+    /// Whether what is told on a terminal is coloured.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -21,6 +27,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Show what a program becomes.
     Dump(DumpOptions),
+    /// Evaluate what is typed.
+    Repl(ReplOptions),
 }
 
 impl Command {
@@ -29,6 +37,7 @@ impl Command {
         match self {
             Command::Run(options) => options.json,
             Command::Dump(options) => options.json,
+            Command::Repl(_) => false,
         }
     }
 }
@@ -169,6 +178,10 @@ mod tests {
         let (file, arguments) = run.program();
         assert_eq!(file, PathBuf::from("a.scm"));
         assert_eq!(arguments, ["--heap=1", "-x"]);
+        let cli = Cli::try_parse_from(["bowline", "run", "a.scm", "--color=never"]).expect("good");
+        assert_eq!(cli.color, Color::Auto);
+        let cli = Cli::try_parse_from(["bowline", "run", "--color=never", "a.scm"]).expect("good");
+        assert_eq!(cli.color, Color::Never);
         for bad in [
             &["bowline", "run"][..],
             &["bowline", "run", "--bogus", "a.scm"],

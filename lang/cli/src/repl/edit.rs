@@ -1,0 +1,135 @@
+//! Entries from a line editor.
+
+use std::io::Write;
+
+use rustyline::Editor;
+use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+
+use super::helper::Asked;
+use super::history::{self, History};
+use super::terminal::Terminal;
+use super::{FAILED, Next, PROMPT, Shared, keys, reply, show};
+
+/// Who ends a session without saying so must be told how.
+const HOW_TO_LEAVE: &str = "To leave, press Ctrl-D or type ,quit\n";
+
+struct Prompt {
+    editor: Editor<Asked, FileHistory>,
+    history: History,
+    terminal: Terminal,
+    interaction: Shared,
+}
+
+/// What the keyboard gave.
+enum Typed {
+    Entry(String),
+    /// An empty line.
+    Nothing,
+    /// An interrupt, which drops the line.
+    Interrupt,
+    End,
+}
+
+/// Evaluates until the user leaves: the status to exit with.
+pub(super) fn run(interaction: Shared, color: bool) -> Result<i32, String> {
+    let interrupter = interaction.borrow().interrupter();
+    bowline_ffi::handle_interrupts(interrupter).map_err(|error| error.to_string())?;
+    let mut prompt = Prompt::new(interaction, color).map_err(|error| error.to_string())?;
+    let mut interrupts = 0;
+    loop {
+        let typed = prompt.read();
+        interrupts = match typed {
+            Ok(Typed::Interrupt) => interrupts + 1,
+            _ => 0,
+        };
+        match typed {
+            Ok(Typed::Entry(entry)) => {
+                if let Next::End(status) = prompt.evaluate(&entry) {
+                    return Ok(status);
+                }
+            }
+            Ok(Typed::Interrupt) if interrupts == 2 => {
+                show(HOW_TO_LEAVE);
+            }
+            Ok(Typed::Nothing | Typed::Interrupt) => {}
+            Ok(Typed::End) => return Ok(0),
+            Err(error) => {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "bowline: cannot read the terminal: {error}"
+                );
+                return Ok(FAILED);
+            }
+        }
+    }
+}
+
+impl Prompt {
+    fn new(interaction: Shared, color: bool) -> rustyline::Result<Prompt> {
+        let config = Config::builder()
+            .max_history_size(history::LENGTH)?
+            .completion_type(CompletionType::List)
+            .completion_show_all_if_ambiguous(true)
+            .bell_style(BellStyle::None)
+            .color_mode(if color {
+                ColorMode::Forced
+            } else {
+                ColorMode::Disabled
+            })
+            .build();
+        let mut editor = Editor::with_config(config)?;
+        editor.set_helper(Some(Asked::new(interaction.clone(), color)));
+        keys::bind(&mut editor);
+        let history = History::new();
+        history.load(&mut editor);
+        Ok(Prompt {
+            editor,
+            history,
+            terminal: Terminal::keep()?,
+            interaction,
+        })
+    }
+
+    fn read(&mut self) -> rustyline::Result<Typed> {
+        let columns = self.measure();
+        fresh_line(columns);
+        let (terminal, editor) = (&self.terminal, &mut self.editor);
+        match terminal.while_editing(|| editor.readline(PROMPT)) {
+            Ok(entry) if entry.trim().is_empty() => Ok(Typed::Nothing),
+            Ok(entry) => Ok(Typed::Entry(entry)),
+            Err(ReadlineError::Interrupted) => Ok(Typed::Interrupt),
+            Err(ReadlineError::Eof) => Ok(Typed::End),
+            Err(ReadlineError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+                show("What was typed is not UTF-8.\n");
+                Ok(Typed::Nothing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn evaluate(&mut self, entry: &str) -> Next {
+        self.history.keep(&mut self.editor, entry);
+        reply(&mut self.interaction.borrow_mut(), entry)
+    }
+
+    /// The columns of the terminal; the helper is told of its size.
+    fn measure(&mut self) -> usize {
+        let (columns, rows) = self.editor.dimensions().unwrap_or((80, 24));
+        let (columns, rows) = (usize::from(columns), usize::from(rows));
+        if let Some(asked) = self.editor.helper() {
+            asked.resize(columns, rows);
+        }
+        columns
+    }
+}
+
+/// Moves to the beginning of a line, unless the cursor is there: what a program printed last may
+/// have no end of line, and it is not to be written over.
+///
+/// A line's width of spaces ends on the next line except from the beginning of one, where the
+/// terminal waits with the step to the next line until there is something to put there.
+fn fresh_line(columns: usize) {
+    show(&format!("{}\r", " ".repeat(columns)));
+}
