@@ -91,6 +91,8 @@ impl Session {
         let expander = Expander::new(primitive_info(&rt));
         let mut vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
         let loader = Loader::new();
+        let expansions = Rc::clone(expander.expansions());
+        loader.sources.borrow_mut().set_expansions(expansions);
         vm.set_reporter(Rc::new(Telling {
             sources: Rc::clone(&loader.sources),
             format: options.format,

@@ -10,6 +10,10 @@
 /// this far in a debug build.
 pub(crate) const NESTING_LIMIT: u32 = 10_000;
 
+/// How many expansions may lie around one: each a use that the template of the one before brought.
+/// Where they nest in no form, as definitions do not, only this ends them.
+pub(crate) const EXPANSION_LIMIT: u32 = 2 * NESTING_LIMIT;
+
 /// How deeply core may be nested while procedures are moved to the places that call them: into each
 /// other they could be moved as deeply as the program is long.
 pub(crate) const MOVED_LIMIT: u32 = 6 * NESTING_LIMIT;

@@ -143,16 +143,30 @@ impl Scopes {
         child
     }
 
+    /// Whether a scope is in a set.
+    fn contains(&self, set: ScopeSet, scope: Scope) -> bool {
+        if self.node(set).mask & 1 << (scope.0 & 63) == 0 {
+            return false;
+        }
+        let mut at = set;
+        while at != ScopeSet::EMPTY && self.node(at).scope > scope {
+            let node = self.node(at);
+            let far = node.jump != ScopeSet::EMPTY && self.node(node.jump).scope >= scope;
+            at = if far { node.jump } else { node.parent };
+        }
+        at != ScopeSet::EMPTY && self.node(at).scope == scope
+    }
+
     /// `set` and `scope`.
     pub(crate) fn add(&mut self, set: ScopeSet, scope: Scope) -> ScopeSet {
+        if self.contains(set, scope) {
+            return set;
+        }
         let mut prefix = set;
         let mut newer = Vec::new();
         while prefix != ScopeSet::EMPTY && self.node(prefix).scope > scope {
             newer.push(self.node(prefix).scope);
             prefix = self.node(prefix).parent;
-        }
-        if prefix != ScopeSet::EMPTY && self.node(prefix).scope == scope {
-            return set;
         }
         let prefix = self.append(prefix, scope);
         let rebuild = |set, scope| self.append(set, scope);

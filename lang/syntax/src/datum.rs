@@ -225,7 +225,9 @@ impl fmt::Display for Datum {
 /// The text that `write` prints, and the place. Not the derived form, which would recurse.
 impl fmt::Debug for Datum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Span { source, start, end } = self.span;
+        let Span {
+            source, start, end, ..
+        } = self.span;
         write!(f, "{self} @{}:{start}..{end}", source.0)
     }
 }

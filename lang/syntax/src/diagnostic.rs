@@ -6,6 +6,7 @@
 //! same as JSON.
 
 mod json;
+mod places;
 mod render;
 
 use std::fmt;

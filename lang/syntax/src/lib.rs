@@ -14,6 +14,7 @@ mod character;
 mod cycle;
 mod datum;
 mod diagnostic;
+mod expansion;
 mod fault;
 mod lexer;
 mod number;
@@ -27,6 +28,7 @@ pub use character::{character_name, fold_case, is_plain_identifier, named_charac
 pub use cycle::{check_literal, check_unquoted};
 pub use datum::{Datum, DatumKind};
 pub use diagnostic::{Call, Diagnostic, Format, Severity, render, to_json};
+pub use expansion::{Expanding, ExpansionStep, Expansions, TemplatePlaces, Via};
 pub use number::{IBig, Number, NumberError, RBig, UBig, real_to_string};
 pub use printer::{display, write, write_apart, write_character, write_string, write_symbol};
 pub use reader::{ReadError, Reader, read_all};

@@ -12,6 +12,8 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::expansion::{Expansions, Via};
+
 /// The number of a source within its [`SourceMap`].
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub struct SourceId(pub u32);
@@ -30,6 +32,8 @@ pub struct Span {
     pub start: u32,
     /// The offset behind the last byte.
     pub end: u32,
+    /// Through which macro it came there.
+    pub via: Via,
 }
 
 impl Span {
@@ -38,11 +42,17 @@ impl Span {
         source: SourceId::NONE,
         start: 0,
         end: 0,
+        via: Via::WRITTEN,
     };
 
     /// The bytes `start..end` of `source`.
     pub const fn new(source: SourceId, start: u32, end: u32) -> Self {
-        Self { source, start, end }
+        Self {
+            source,
+            start,
+            end,
+            via: Via::WRITTEN,
+        }
     }
 
     /// Whether this is the span of made-up code.
@@ -63,6 +73,11 @@ impl Span {
             source: self.source,
             start: self.start.min(other.start),
             end: self.end.max(other.end),
+            via: if self.via == other.via {
+                self.via
+            } else {
+                Via::WRITTEN
+            },
         }
     }
 }
@@ -128,6 +143,7 @@ impl Source {
 #[derive(Default)]
 pub struct SourceMap {
     sources: Vec<Source>,
+    expansions: Rc<Expansions>,
 }
 
 impl SourceMap {
@@ -155,6 +171,16 @@ impl SourceMap {
             line_starts: OnceCell::new(),
         });
         id
+    }
+
+    /// What spans came through is looked up here from now on.
+    pub fn set_expansions(&mut self, expansions: Rc<Expansions>) {
+        self.expansions = expansions;
+    }
+
+    /// What spans came through.
+    pub fn expansions(&self) -> &Expansions {
+        &self.expansions
     }
 
     fn get(&self, id: SourceId) -> Option<&Source> {

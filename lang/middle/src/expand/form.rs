@@ -7,6 +7,7 @@ use bowline_syntax::{Diagnostic, Symbol, check_literal};
 use super::{Cx, Result, bad_form, error};
 use crate::core::Expr;
 use crate::env::{Binding, MacroId};
+use crate::limits::EXPANSION_LIMIT;
 use crate::special::Special;
 use crate::stx::{Ident, Stx, View};
 
@@ -116,6 +117,12 @@ impl Cx<'_> {
     /// One expansion step of a macro use.
     pub(super) fn expand_macro(&mut self, id: MacroId, stx: &Stx) -> Result<Stx> {
         let mac = Rc::clone(&self.ex.macros[id.0 as usize]);
+        let span = stx.span();
+        if self.ex.expansions.depth(span.via) > EXPANSION_LIMIT
+            && let Some(error) = self.endless(span)
+        {
+            return Err(Box::new(error));
+        }
         let intro = self.ex.scopes.fresh();
         if mac.frame == 0 || mac.frame != self.frame {
             return mac.expand(stx, &mut self.meaning(), intro);

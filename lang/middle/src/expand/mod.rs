@@ -33,7 +33,7 @@ mod values;
 
 use std::rc::Rc;
 
-use bowline_syntax::{Datum, Diagnostic, SourceId, Span, Symbol};
+use bowline_syntax::{Datum, Diagnostic, Expansions, SourceId, Span, Symbol};
 
 use crate::core::{Expr, Unit, VarId};
 use crate::env::{Binding, Env, Resolution};
@@ -63,6 +63,7 @@ pub struct Expander {
     fixed: FxHashSet<GlobalId>,
     env: Env,
     macros: Vec<Rc<Macro>>,
+    expansions: Rc<Expansions>,
     libraries: FxHashMap<Rc<str>, Library>,
     /// Libraries in the order in which they were first seen; `Origin::Imported` counts them.
     library_names: Vec<Rc<str>>,
@@ -129,6 +130,8 @@ pub(crate) struct Cx<'a> {
     errors: Vec<Diagnostic>,
     /// How deep we are (inv:middle.depth).
     depth: u32,
+    /// Whether a macro expands without end: what it has left behind would do so, too.
+    endless: bool,
     /// The definition context around.
     frame: u32,
     /// What the next procedure is called.
@@ -150,6 +153,7 @@ impl<'a> Cx<'a> {
             units: Vec::new(),
             errors: Vec::new(),
             depth: 0,
+            endless: false,
             frame: 0,
             name_hint: None,
             including: FxHashMap::default(),
@@ -174,8 +178,7 @@ impl<'a> Cx<'a> {
         span: Span,
         body: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let note = "expansions count, too: a macro that always expands to its own use never ends";
-        self.levels(steps, span, note, body)
+        self.levels(steps, span, "the uses of macros around count, too", body)
     }
 
     /// Runs `body` for a form whose core nests so many parts where the source does not.
@@ -211,12 +214,28 @@ impl<'a> Cx<'a> {
         self.depth = before.saturating_add(u32::try_from(levels).unwrap_or(u32::MAX));
         if self.depth > NESTING_LIMIT {
             self.depth = before;
+            if let Some(error) = self.endless(span) {
+                return Err(Box::new(error));
+            }
             let message = format!("forms are nested more than {NESTING_LIMIT} deep here");
             return Err(Box::new(Diagnostic::error(message, span).with_note(note)));
         }
         let result = body(self);
         self.depth = before;
         result
+    }
+
+    /// The error for what goes too deep because a macro expands into its own use.
+    fn endless(&mut self, span: Span) -> Option<Diagnostic> {
+        let expansions = &self.ex.expansions;
+        if expansions.depth(span.via) < NESTING_LIMIT / 4 {
+            return None;
+        }
+        let step = expansions.steps(span.via, 1).pop()?;
+        self.endless = true;
+        let message = format!("the expansion of the macro `{}` does not end", step.name);
+        let note = "what it expands to contains a further use, thousands deep";
+        Some(Diagnostic::error(message, span).with_note(note))
     }
 
     fn fresh_var(&mut self, name: Symbol) -> VarId {
@@ -290,6 +309,7 @@ impl<'a> Cx<'a> {
         Meaning {
             env: &self.ex.env,
             scopes: &mut self.ex.scopes,
+            expansions: &self.ex.expansions,
         }
     }
 

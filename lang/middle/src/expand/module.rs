@@ -19,6 +19,9 @@ impl Cx<'_> {
         while let Some(stx) = scan.queue.pop() {
             if let Err(error) = self.scan_form(&mut scan, stx) {
                 self.report(*error);
+                if self.endless {
+                    break;
+                }
             }
         }
         let mut body = Vec::with_capacity(scan.items.len());

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use bowline_syntax::{Datum, Diagnostic, Severity, SourceId, Span, Symbol};
+use bowline_syntax::{Datum, Diagnostic, Expansions, Severity, SourceId, Span, Symbol};
 
 use super::library::{Exports, Library};
 use super::{Cx, Expander, TopKind, UnitBuilder};
@@ -81,6 +81,7 @@ impl Expander {
             scopes: Scopes::new(),
             env: Env::new(),
             macros: Vec::new(),
+            expansions: Rc::default(),
             libraries,
             library_names: vec![name],
             features: FEATURES.iter().map(|&feature| Rc::from(feature)).collect(),
@@ -101,6 +102,11 @@ impl Expander {
     /// The primitives.
     pub fn primitives(&self) -> &Rc<Primitives> {
         &self.prims
+    }
+
+    /// Through which macros the code of every unit came.
+    pub fn expansions(&self) -> &Rc<Expansions> {
+        &self.expansions
     }
 
     /// All top-level variables so far.

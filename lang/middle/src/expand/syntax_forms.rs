@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bowline_syntax::{Datum, DatumKind, Diagnostic, Symbol};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol, Via};
 
 use super::form::Form;
 use super::{Cx, Result, bad_form};
@@ -124,11 +124,16 @@ impl Cx<'_> {
             message.push(' ');
             message.push_str(&irritant.to_datum().to_string());
         }
-        Box::new(Diagnostic::error(message, form.span()))
+        // The macro speaks for itself: where in its template it does so tells nobody anything.
+        let span = Span {
+            via: Via::WRITTEN,
+            ..form.span()
+        };
+        Box::new(Diagnostic::error(message, span))
     }
 }
 
 /// The datum of a name, for messages and record types.
-pub(super) fn symbol_datum(name: &Symbol, span: bowline_syntax::Span) -> Datum {
+pub(super) fn symbol_datum(name: &Symbol, span: Span) -> Datum {
     Datum::new(DatumKind::Symbol(name.clone()), span)
 }

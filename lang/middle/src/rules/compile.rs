@@ -1,8 +1,10 @@
 //! `(syntax-rules …)` to rules, with a message for everything that can be wrong with it.
 
-use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol};
+use std::rc::Rc;
 
-use super::{Element, Macro, Meaning, Pattern, Repeat, Result, Rule, Sequence, Template};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol, TemplatePlaces};
+
+use super::{Element, Macro, Meaning, Part, Pattern, Repeat, Result, Rule, Sequence, Template};
 use crate::limits::NESTING_LIMIT;
 use crate::special::Special;
 use crate::stx::{Ident, Stx, View};
@@ -43,8 +45,9 @@ pub(crate) fn compile(
             literals: &idents,
             escaped: false,
             vars: Vec::new(),
+            places: Vec::new(),
         };
-        rules.push(compiler.rule(clause)?);
+        rules.push(compiler.rule(clause, &name)?);
     }
     Ok(Macro {
         name,
@@ -75,6 +78,8 @@ struct Compiler<'a, 'm> {
     /// Inside `(... TEMPLATE)`: ellipses are ordinary identifiers.
     escaped: bool,
     vars: Vec<Var>,
+    /// Where the parts of the template stand.
+    places: Vec<Span>,
 }
 
 fn same_name(a: &Ident, b: &Ident) -> bool {
@@ -82,7 +87,7 @@ fn same_name(a: &Ident, b: &Ident) -> bool {
 }
 
 impl Compiler<'_, '_> {
-    fn rule(&mut self, clause: &Stx) -> Result<Rule> {
+    fn rule(&mut self, clause: &Stx, name: &Symbol) -> Result<Rule> {
         let parts = clause.items(self.meaning.scopes);
         let Some([pattern, template]) = parts.as_deref() else {
             return malformed("a clause must be (PATTERN TEMPLATE)", clause.span());
@@ -101,6 +106,10 @@ impl Compiler<'_, '_> {
         Ok(Rule {
             pattern: sequence,
             template,
+            places: Rc::new(TemplatePlaces {
+                name: name.clone(),
+                places: std::mem::take(&mut self.places),
+            }),
             vars: self.vars.iter().map(|var| var.ident.name.clone()).collect(),
             shown: pattern.to_datum(),
         })
@@ -232,6 +241,12 @@ impl Compiler<'_, '_> {
         Ok(sequence)
     }
 
+    /// The number of a part of the template.
+    fn part(&mut self, stx: &Stx) -> Part {
+        self.places.push(stx.span());
+        self.places.len() as Part - 1
+    }
+
     fn template(&mut self, stx: &Stx, ellipses: u8, depth: u32) -> Result<Template> {
         Self::nesting(depth, stx.span())?;
         match stx.view(self.meaning.scopes) {
@@ -245,15 +260,19 @@ impl Compiler<'_, '_> {
                     self.escaped = false;
                     return template;
                 }
-                Ok(Template::List(self.elements(&items, ellipses, depth)?))
+                let items = self.elements(&items, ellipses, depth)?;
+                Ok(Template::List(items, self.part(stx)))
             }
             View::Improper(items, tail) => {
                 let items = self.elements(&items, ellipses, depth)?;
                 let tail = self.template(&tail, ellipses, depth + 1)?;
-                Ok(Template::Improper(items, Box::new(tail)))
+                Ok(Template::Improper(items, Box::new(tail), self.part(stx)))
             }
-            View::Vector(items) => Ok(Template::Vector(self.elements(&items, ellipses, depth)?)),
-            View::Atom => Ok(Template::Atom(stx.to_acyclic()?)),
+            View::Vector(items) => {
+                let items = self.elements(&items, ellipses, depth)?;
+                Ok(Template::Vector(items, self.part(stx)))
+            }
+            View::Atom => Ok(Template::Atom(stx.to_acyclic()?, self.part(stx))),
         }
     }
 
@@ -269,7 +288,8 @@ impl Compiler<'_, '_> {
             if self.is_ellipsis(stx) {
                 return malformed("an ellipsis must follow a template", ident.span);
             }
-            return Ok(Template::Identifier(ident.name, ident.scopes));
+            let part = self.part(stx);
+            return Ok(Template::Identifier(ident.name, ident.scopes, part));
         };
         let wanted = self.vars[index].depth;
         if wanted > ellipses {
@@ -319,18 +339,18 @@ impl Compiler<'_, '_> {
     /// The variables inside that stand for several things.
     fn repeated_vars(&self, template: &Template, vars: &mut Vec<u32>) {
         match template {
-            Template::Atom(_) | Template::Identifier(..) => {}
+            Template::Atom(..) | Template::Identifier(..) => {}
             Template::Var(var) => {
                 if self.vars[*var as usize].depth > 0 && !vars.contains(var) {
                     vars.push(*var);
                 }
             }
-            Template::List(items) | Template::Vector(items) => {
+            Template::List(items, _) | Template::Vector(items, _) => {
                 items
                     .iter()
                     .for_each(|item| self.repeated_vars(&item.template, vars));
             }
-            Template::Improper(items, tail) => {
+            Template::Improper(items, tail, _) => {
                 items
                     .iter()
                     .for_each(|item| self.repeated_vars(&item.template, vars));

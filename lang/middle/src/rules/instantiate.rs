@@ -4,13 +4,14 @@
 //! expansion; what the variables stand for does not. That is what sets of scopes ask for by adding
 //! the scope to the use and flipping it on the result, without touching the use.
 //!
-//! What the template brings stands, for messages, where the macro was used.
+//! What the template brings stands, for messages, where the macro was used, and came there through
+//! its place in the template.
 
-use bowline_syntax::{Diagnostic, Span};
+use bowline_syntax::{Diagnostic, Expanding, Span};
 
 use super::compile::atom_at;
 use super::matching::Match;
-use super::{Element, Result, Rule, Template};
+use super::{Element, Part, Result, Rule, Template};
 use crate::scope::{Scope, ScopeSet, Scopes};
 use crate::stx::Stx;
 
@@ -21,6 +22,7 @@ pub(super) fn instantiate(
     scopes: &mut Scopes,
     intro: Scope,
     span: Span,
+    expanding: Expanding,
 ) -> Result<Stx> {
     let mut filler = Filler {
         rule,
@@ -28,6 +30,7 @@ pub(super) fn instantiate(
         scopes,
         intro,
         span,
+        expanding,
         last: None,
     };
     filler.template(&rule.template)
@@ -39,6 +42,7 @@ struct Filler<'a> {
     scopes: &'a mut Scopes,
     intro: Scope,
     span: Span,
+    expanding: Expanding,
     /// The last set that got the scope, and what came of it: most identifiers share theirs.
     last: Option<(ScopeSet, ScopeSet)>,
 }
@@ -55,23 +59,33 @@ impl Filler<'_> {
         }
     }
 
+    /// The place of a part of the template.
+    fn at(&self, part: Part) -> Span {
+        Span {
+            via: self.expanding.via(part),
+            ..self.span
+        }
+    }
+
     fn template(&mut self, template: &Template) -> Result<Stx> {
         Ok(match template {
-            Template::Atom(datum) => Stx::new(atom_at(datum, self.span), ScopeSet::EMPTY),
-            Template::Identifier(name, set) => {
+            Template::Atom(datum, part) => {
+                Stx::new(atom_at(datum, self.at(*part)), ScopeSet::EMPTY)
+            }
+            Template::Identifier(name, set, part) => {
                 let set = self.introduced(*set);
-                Stx::identifier(name.clone(), set, self.span)
+                Stx::identifier(name.clone(), set, self.at(*part))
             }
             Template::Var(var) => match &self.matches[*var as usize] {
                 Some(Match::One(stx)) => stx.clone(),
                 _ => return Err(self.wrong_depth(*var)),
             },
-            Template::List(items) => Stx::list(self.elements(items)?, self.span),
-            Template::Vector(items) => Stx::vector(self.elements(items)?, self.span),
-            Template::Improper(items, tail) => {
+            Template::List(items, part) => Stx::list(self.elements(items)?, self.at(*part)),
+            Template::Vector(items, part) => Stx::vector(self.elements(items)?, self.at(*part)),
+            Template::Improper(items, tail, part) => {
                 let items = self.elements(items)?;
                 let tail = self.template(tail)?;
-                Stx::with_tail(items, tail, self.span, self.scopes)
+                Stx::with_tail(items, tail, self.at(*part), self.scopes)
             }
         })
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::mismatch::Mismatch;
 use super::{Meaning, Pattern, Rule, Sequence};
 use crate::scope::Scopes;
 use crate::stx::{Stx, View};
@@ -39,19 +40,18 @@ impl Parts {
     }
 }
 
-/// What the rule's variables stand for, if it matches.
-pub(super) fn match_use(
-    rule: &Rule,
+/// What the rule's variables stand for, or why it does not match.
+pub(super) fn match_use<'r>(
+    rule: &'r Rule,
     parts: &Parts,
     meaning: &mut Meaning<'_>,
-) -> Option<Vec<Option<Match>>> {
+) -> Result<Vec<Option<Match>>, Mismatch<'r>> {
     let mut matcher = Matcher {
         meaning,
         found: vec![None; rule.vars.len()],
     };
-    matcher
-        .sequence(&rule.pattern, parts)
-        .then_some(matcher.found)
+    matcher.sequence(&rule.pattern, parts)?;
+    Ok(matcher.found)
 }
 
 impl Sequence {
@@ -65,9 +65,18 @@ struct Matcher<'a, 'm> {
     found: Vec<Option<Match>>,
 }
 
+type Matched<'r> = Result<(), Mismatch<'r>>;
+
 impl Matcher<'_, '_> {
-    fn pattern(&mut self, pattern: &Pattern, stx: &Stx) -> bool {
-        match pattern {
+    fn other<'r>(wanted: &'r Pattern, found: &Stx) -> Matched<'r> {
+        Err(Mismatch::Other {
+            wanted,
+            found: found.clone(),
+        })
+    }
+
+    fn pattern<'r>(&mut self, pattern: &'r Pattern, stx: &Stx) -> Matched<'r> {
+        let fits = match pattern {
             Pattern::Any => true,
             Pattern::Var(var) => {
                 self.found[*var as usize] = Some(Match::One(stx.clone()));
@@ -84,62 +93,80 @@ impl Matcher<'_, '_> {
                     View::Improper(items, tail) => (items, Some(tail)),
                     // (PATTERN ... . TAIL) matches what is no list at all: no element, all tail.
                     _ if sequence.matches_bare_tail() => (Vec::new(), Some(stx.clone())),
-                    _ => return false,
+                    _ => return Self::other(pattern, stx),
                 };
-                self.taken_apart(sequence, parts, stx)
+                return self.taken_apart(sequence, parts, stx);
             }
             Pattern::Vector(sequence) => match stx.view(self.meaning.scopes) {
-                View::Vector(items) => self.taken_apart(sequence, (items, None), stx),
+                View::Vector(items) => return self.taken_apart(sequence, (items, None), stx),
                 _ => false,
             },
+        };
+        if fits {
+            Ok(())
+        } else {
+            Self::other(pattern, stx)
         }
     }
 
-    fn taken_apart(
+    fn taken_apart<'r>(
         &mut self,
-        sequence: &Sequence,
+        sequence: &'r Sequence,
         (items, tail): (Vec<Stx>, Option<Stx>),
         whole: &Stx,
-    ) -> bool {
+    ) -> Matched<'r> {
         let whole = whole.clone();
         self.sequence(sequence, &Parts { items, tail, whole })
     }
 
-    fn sequence(&mut self, sequence: &Sequence, parts: &Parts) -> bool {
+    fn sequence<'r>(&mut self, sequence: &'r Sequence, parts: &Parts) -> Matched<'r> {
         let items = &parts.items[..];
-        let fixed = sequence.before.len() + sequence.after.len();
+        let (before, after) = (&sequence.before[..], &sequence.after[..]);
         let exact = sequence.repeat.is_none() && sequence.tail.is_none();
-        if items.len() < fixed || (exact && items.len() > fixed) {
-            return false;
+        let fixed = before.len() + after.len();
+        if let Some(wanted) = before.iter().chain(after).nth(items.len()) {
+            // What is there is looked at first: a part that does not fit says more.
+            self.all(before, items)?;
+            let list = parts.whole.span();
+            return Err(Mismatch::Missing { wanted, list });
         }
-        if sequence.tail.is_none() && parts.tail.is_some() {
-            return false;
+        if exact && items.len() > fixed {
+            self.all(before, items)?;
+            return Err(Mismatch::TooMuch {
+                found: items[fixed].clone(),
+            });
         }
-        let (before, rest) = items.split_at(sequence.before.len());
-        if !self.all(&sequence.before, before) {
-            return false;
+        if let (None, Some(tail)) = (&sequence.tail, &parts.tail) {
+            return Err(Mismatch::TooMuch {
+                found: tail.clone(),
+            });
         }
-        let after_len = sequence.after.len();
+        let (first, rest) = items.split_at(before.len());
+        self.all(before, first)?;
         let Some(repeat) = &sequence.repeat else {
             return self.tail(sequence, rest, parts);
         };
         // With an ellipsis the last patterns before the dot match the last elements.
-        let (repeated, after) = rest.split_at(rest.len() - after_len);
-        if !self.all(&sequence.after, after) {
-            return false;
-        }
-        self.repeat(&repeat.pattern, &repeat.vars, repeated) && self.tail(sequence, &[], parts)
+        let (repeated, last) = rest.split_at(rest.len() - after.len());
+        self.all(after, last)?;
+        self.repeat(&repeat.pattern, &repeat.vars, repeated)?;
+        self.tail(sequence, &[], parts)
     }
 
-    fn all(&mut self, patterns: &[Pattern], items: &[Stx]) -> bool {
+    fn all<'r>(&mut self, patterns: &'r [Pattern], items: &[Stx]) -> Matched<'r> {
         let mut pairs = patterns.iter().zip(items);
-        pairs.all(|(pattern, item)| self.pattern(pattern, item))
+        pairs.try_for_each(|(pattern, item)| self.pattern(pattern, item))
     }
 
     /// What follows the dot of the pattern against what is left.
-    fn tail(&mut self, sequence: &Sequence, left: &[Stx], parts: &Parts) -> bool {
+    fn tail<'r>(&mut self, sequence: &'r Sequence, left: &[Stx], parts: &Parts) -> Matched<'r> {
         let Some(pattern) = &sequence.tail else {
-            return left.is_empty();
+            return match left.first() {
+                None => Ok(()),
+                Some(found) => Err(Mismatch::TooMuch {
+                    found: found.clone(),
+                }),
+            };
         };
         let span = left.first().map_or(parts.whole.span(), Stx::span);
         let rest = match &parts.tail {
@@ -149,17 +176,15 @@ impl Matcher<'_, '_> {
         self.pattern(pattern, &rest)
     }
 
-    fn repeat(&mut self, pattern: &Pattern, vars: &[u32], items: &[Stx]) -> bool {
+    fn repeat<'r>(&mut self, pattern: &'r Pattern, vars: &[u32], items: &[Stx]) -> Matched<'r> {
         if let Pattern::Var(var) = pattern {
             let all: Vec<Match> = items.iter().cloned().map(Match::One).collect();
             self.found[*var as usize] = Some(Match::Many(all.into()));
-            return true;
+            return Ok(());
         }
         let mut columns: Vec<Vec<Match>> = vec![Vec::with_capacity(items.len()); vars.len()];
         for item in items {
-            if !self.pattern(pattern, item) {
-                return false;
-            }
+            self.pattern(pattern, item)?;
             for (column, &var) in columns.iter_mut().zip(vars) {
                 column.extend(self.found[var as usize].take());
             }
@@ -167,6 +192,6 @@ impl Matcher<'_, '_> {
         for (column, &var) in columns.into_iter().zip(vars) {
             self.found[var as usize] = Some(Match::Many(column.into()));
         }
-        true
+        Ok(())
     }
 }

@@ -9,8 +9,11 @@
 mod compile;
 mod instantiate;
 mod matching;
+mod mismatch;
 
-use bowline_syntax::{Datum, Diagnostic, Span, Symbol};
+use std::rc::Rc;
+
+use bowline_syntax::{Datum, Diagnostic, Expansions, Span, Symbol, TemplatePlaces};
 
 use crate::env::{Binding, Env, Resolution};
 use crate::scope::{Scope, ScopeSet, Scopes};
@@ -33,6 +36,8 @@ pub(crate) struct Macro {
 struct Rule {
     pattern: Sequence,
     template: Template,
+    /// Where the parts of the template stand, by their numbers.
+    places: Rc<TemplatePlaces>,
     /// How many pattern variables there are, and what they are called.
     vars: Vec<Symbol>,
     /// The pattern as written, for messages.
@@ -65,13 +70,16 @@ struct Repeat {
     vars: Vec<u32>,
 }
 
+/// The number of a part of a template, by which its place is known.
+type Part = u32;
+
 enum Template {
-    Atom(Datum),
-    Identifier(Symbol, ScopeSet),
+    Atom(Datum, Part),
+    Identifier(Symbol, ScopeSet, Part),
     Var(u32),
-    List(Vec<Element>),
-    Improper(Vec<Element>, Box<Template>),
-    Vector(Vec<Element>),
+    List(Vec<Element>, Part),
+    Improper(Vec<Element>, Box<Template>, Part),
+    Vector(Vec<Element>, Part),
 }
 
 /// A template followed by this many ellipses, and the variables that they run over.
@@ -87,6 +95,7 @@ type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 pub(crate) struct Meaning<'a> {
     pub(crate) env: &'a Env,
     pub(crate) scopes: &'a mut Scopes,
+    pub(crate) expansions: &'a Expansions,
 }
 
 impl Meaning<'_> {
@@ -126,21 +135,18 @@ impl Macro {
         intro: Scope,
     ) -> Result<Stx> {
         let parts = matching::Parts::of_use(form, meaning.scopes);
+        let mut reasons = Vec::new();
         for rule in &self.rules {
-            if let Some(matches) = matching::match_use(rule, &parts, meaning) {
-                return instantiate::instantiate(rule, matches, meaning.scopes, intro, form.span());
+            match matching::match_use(rule, &parts, meaning) {
+                Ok(matches) => {
+                    let span = form.span();
+                    let expanding = meaning.expansions.enter(&rule.places, span.via);
+                    let scopes = &mut *meaning.scopes;
+                    return instantiate::instantiate(rule, matches, scopes, intro, span, expanding);
+                }
+                Err(reason) => reasons.push(reason),
             }
         }
-        Err(Box::new(self.no_match(form)))
-    }
-
-    fn no_match(&self, form: &Stx) -> Diagnostic {
-        let message = format!("no clause of the macro `{}` matches this use", self.name);
-        let mut diagnostic = Diagnostic::error(message, form.span())
-            .with_secondary(self.span, format!("`{}` is defined here", self.name));
-        for rule in self.rules.iter().take(4) {
-            diagnostic = diagnostic.with_note(format!("a use may look like {}", rule.shown));
-        }
-        diagnostic
+        Err(Box::new(self.no_match(form, &reasons)))
     }
 }

@@ -179,6 +179,9 @@ pub(crate) fn run(stage: &str, settings: &[String], source: &str) -> String {
         return render(&faults, &loader.map, false);
     }
     let mut expander = Expander::new(primitives());
+    loader
+        .map
+        .set_expansions(std::rc::Rc::clone(expander.expansions()));
     if stage == "repl" {
         let env = expander.new_repl_env();
         for datum in &data {

@@ -40,10 +40,10 @@ impl Place {
 }
 
 #[derive(Serialize)]
-struct Labelled<'a> {
+struct Labelled {
     #[serde(flatten)]
     place: Place,
-    label: &'a str,
+    label: String,
 }
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ struct Object<'a> {
     #[serde(flatten)]
     place: Place,
     label: &'a str,
-    secondary: Vec<Labelled<'a>>,
+    secondary: Vec<Labelled>,
     calls: Vec<CallObject<'a>>,
     notes: &'a [String],
 }
@@ -76,17 +76,18 @@ fn call<'a>(call: &'a Call, sources: &SourceMap) -> CallObject<'a> {
 }
 
 fn object<'a>(diagnostic: &'a Diagnostic, sources: &SourceMap) -> Object<'a> {
-    let labelled = |(span, label): &'a (Span, String)| Labelled {
-        place: Place::new(*span, sources),
+    let labelled = |(span, label)| Labelled {
+        place: Place::new(span, sources),
         label,
     };
+    let places = diagnostic.other_places(sources).into_iter();
     Object {
         severity: diagnostic.severity.to_string(),
         code: diagnostic.code,
         message: &diagnostic.message,
         place: Place::new(diagnostic.primary, sources),
         label: &diagnostic.primary_label,
-        secondary: diagnostic.secondary.iter().map(labelled).collect(),
+        secondary: places.map(labelled).collect(),
         calls: diagnostic.calls.iter().map(|c| call(c, sources)).collect(),
         notes: &diagnostic.notes,
     }

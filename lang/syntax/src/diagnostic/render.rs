@@ -77,7 +77,8 @@ fn body(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: b
         label: &diagnostic.primary_label,
         kind: AnnotationKind::Primary,
     }];
-    marks.extend(diagnostic.secondary.iter().map(|(span, label)| Mark {
+    let places = diagnostic.other_places(sources);
+    marks.extend(places.iter().map(|(span, label)| Mark {
         span: *span,
         label,
         kind: AnnotationKind::Context,
