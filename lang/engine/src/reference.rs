@@ -22,7 +22,7 @@
 //! example ends in `⇒ VALUE` (several values with blanks between), `prints TEXT` or
 //! `raises PART-OF-THE-MESSAGE`. Lines are joined to paragraphs by whoever shows them.
 //!
-//! inv:reference.text — everything in an entry is a slice of the embedded texts.
+//! Everything in an entry is a slice of the embedded texts.
 //!
 //! Absent on purpose: checking. Tests compare names, arities and examples with the library itself.
 
@@ -80,7 +80,7 @@ pub enum Outcome {
 }
 
 /// A section of the reference.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Section {
     /// Its library.
     pub library: &'static str,
@@ -88,6 +88,8 @@ pub struct Section {
     pub title: &'static str,
     /// What it is about; often empty.
     pub text: &'static str,
+    /// Its entries in reading order. Those that share a text stand side by side.
+    pub entries: Vec<Entry>,
 }
 
 impl Entry {
@@ -122,28 +124,27 @@ struct Reference {
 fn reference() -> &'static Reference {
     static REFERENCE: OnceLock<Reference> = OnceLock::new();
     REFERENCE.get_or_init(|| {
-        let mut reference = Reference {
-            entries: Vec::new(),
-            sections: Vec::new(),
-        };
-        TEXTS.iter().for_each(|text| reference.read(text));
-        reference.entries.sort_by_key(|entry| entry.name);
-        reference
+        let mut sections = Vec::new();
+        TEXTS.iter().for_each(|text| read(text, &mut sections));
+        let entries = sections.iter().flat_map(|section| &section.entries);
+        let mut entries: Vec<Entry> = entries.copied().collect();
+        entries.sort_by_key(|entry| entry.name);
+        Reference { entries, sections }
     })
 }
 
-impl Reference {
-    fn read(&mut self, text: &'static str) {
-        for block in text.split("\n\n").map(|block| block.trim_matches('\n')) {
-            if let Some(heading) = block.strip_prefix("== ") {
-                self.sections.push(section(heading));
-            } else if let Some(&section) = self.sections.last() {
-                self.entries_of(block, section);
-            }
+fn read(text: &'static str, sections: &mut Vec<Section>) {
+    for block in text.split("\n\n").map(|block| block.trim_matches('\n')) {
+        if let Some(heading) = block.strip_prefix("== ") {
+            sections.push(section(heading));
+        } else if let Some(section) = sections.last_mut() {
+            section.read(block);
         }
     }
+}
 
-    fn entries_of(&mut self, block: &'static str, section: Section) {
+impl Section {
+    fn read(&mut self, block: &'static str) {
         let (kind, block) = kind(block);
         let (mut signatures, rest) = match kind {
             Kind::Procedure | Kind::Syntax => split_while(block, |line| line.starts_with('(')),
@@ -155,8 +156,8 @@ impl Reference {
             self.entries.push(Entry {
                 name,
                 kind,
-                library: section.library,
-                section: section.title,
+                library: self.library,
+                section: self.title,
                 signature: signature.trim_end(),
                 text: text.trim_end(),
                 examples,
@@ -174,6 +175,7 @@ fn section(block: &'static str) -> Section {
         library,
         title: title.trim(),
         text,
+        entries: Vec::new(),
     }
 }
 
@@ -190,17 +192,21 @@ fn kind(block: &'static str) -> (Kind, &'static str) {
 /// The name that a signature is of.
 fn name(signature: &'static str) -> &'static str {
     let inner = signature.strip_prefix('(').unwrap_or(signature);
-    inner.split([' ', ')']).next().unwrap_or(inner)
+    inner.split([' ', ')', '\n']).next().unwrap_or(inner)
 }
+
+/// What stands between an example's expression and what it comes to.
+const MARKS: [(&str, Mark); 3] = [
+    (" ⇒ ", Outcome::Values),
+    (" prints ", Outcome::Prints),
+    (" raises ", Outcome::Raises),
+];
+
+type Mark = fn(&'static str) -> Outcome;
 
 fn example(line: &'static str) -> Option<(&'static str, Outcome)> {
     let line = line.strip_prefix("> ")?;
-    let ways: [(&str, fn(&'static str) -> Outcome); 3] = [
-        (" ⇒ ", Outcome::Values),
-        (" prints ", Outcome::Prints),
-        (" raises ", Outcome::Raises),
-    ];
-    ways.into_iter().find_map(|(mark, outcome)| {
+    MARKS.into_iter().find_map(|(mark, outcome)| {
         let (expression, what) = line.rsplit_once(mark)?;
         Some((expression.trim_end(), outcome(what.trim())))
     })

@@ -44,8 +44,8 @@
                (begin
                  (heads 'map (list tail1 tail2))
                  (reverse results)))))
-        ((procedure . lists)
-         (let loop ((lists lists) (results '()))
+        ((procedure list1 . lists)
+         (let loop ((lists (cons list1 lists)) (results '()))
            (let ((arguments (heads 'map lists)))
              (if arguments
                  (loop (map1 cdr lists) (cons (apply procedure arguments) results))
@@ -68,8 +68,8 @@
                  (procedure (car tail1) (car tail2))
                  (loop (cdr tail1) (cdr tail2)))
                (if (heads 'for-each (list tail1 tail2)) #f))))
-        ((procedure . lists)
-         (let loop ((lists lists))
+        ((procedure list1 . lists)
+         (let loop ((lists (cons list1 lists)))
            (let ((arguments (heads 'for-each lists)))
              (if arguments
                  (begin
@@ -126,9 +126,10 @@
         ((procedure vector)
          (check-vector 'vector-map vector)
          (list->vector (map1 procedure (vector->list vector))))
-        ((procedure . vectors)
-         (list->vector
-           (collect-indexed procedure vector-ref (shortest vector-length vectors) vectors)))))
+        ((procedure vector1 . vectors)
+         (let ((all (cons vector1 vectors)))
+           (list->vector
+             (collect-indexed procedure vector-ref (shortest vector-length all) all))))))
 
     (define vector-for-each
       (case-lambda
@@ -140,22 +141,25 @@
                  (begin
                    (procedure (vector-ref vector i))
                    (loop (+ i 1)))))))
-        ((procedure . vectors)
-         (visit-indexed procedure vector-ref (shortest vector-length vectors) vectors))))
+        ((procedure vector1 . vectors)
+         (let ((all (cons vector1 vectors)))
+           (visit-indexed procedure vector-ref (shortest vector-length all) all)))))
 
     (define string-map
       (case-lambda
         ((procedure string)
          (check-string 'string-map string)
          (list->string (map1 procedure (string->list string))))
-        ((procedure . strings)
-         (list->string
-           (collect-indexed procedure string-ref (shortest string-length strings) strings)))))
+        ((procedure string1 . strings)
+         (let ((all (cons string1 strings)))
+           (list->string
+             (collect-indexed procedure string-ref (shortest string-length all) all))))))
 
     (define string-for-each
       (case-lambda
         ((procedure string)
          (check-string 'string-for-each string)
          (for-each procedure (string->list string)))
-        ((procedure . strings)
-         (visit-indexed procedure string-ref (shortest string-length strings) strings))))))
+        ((procedure string1 . strings)
+         (let ((all (cons string1 strings)))
+           (visit-indexed procedure string-ref (shortest string-length all) all)))))))

@@ -10,33 +10,51 @@
     hash-table-update!/default hash-table-values hash-table-walk hash-table? make-hash-table)
   (begin
 
-    (define (make-hash-table . equivalence)
-      (cond
-        ((null? equivalence) (%make-hash-table 'equal?))
-        ((eq? (car equivalence) eq?) (%make-hash-table 'eq?))
-        ((eq? (car equivalence) eqv?) (%make-hash-table 'eqv?))
-        ((eq? (car equivalence) equal?) (%make-hash-table 'equal?))
-        ((eq? (car equivalence) string=?) (%make-hash-table 'string=?))
-        (else
-         (%type-error 'make-hash-table 1 "one of eq? eqv? equal? string=?" (car equivalence)))))
+    (define make-hash-table
+      (case-lambda
+        (() (%make-hash-table 'equal?))
+        ((equivalence)
+         (cond
+           ((eq? equivalence eq?) (%make-hash-table 'eq?))
+           ((eq? equivalence eqv?) (%make-hash-table 'eqv?))
+           ((eq? equivalence equal?) (%make-hash-table 'equal?))
+           ((eq? equivalence string=?) (%make-hash-table 'string=?))
+           (else
+            (%type-error 'make-hash-table 1 "one of eq? eqv? equal? string=?" equivalence))))))
+
+    (define (check-table who table)
+      (if (not (hash-table? table)) (%type-error who 1 "a hash table" table)))
 
     ;; Told apart from every value that a program can store.
     (define missing (list 'missing))
 
-    (define (hash-table-ref table key . failure)
+    (define (lookup who table key failure)
+      (check-table who table)
       (let ((value (hash-table-ref/default table key missing)))
-        (cond
-          ((not (eq? value missing)) value)
-          ((pair? failure) ((car failure)))
-          (else (error "hash-table-ref: no such key" key)))))
+        (if (eq? value missing) (failure) value)))
 
-    (define (hash-table-update! table key procedure . failure)
-      (hash-table-set! table key (procedure (apply hash-table-ref table key failure))))
+    (define hash-table-ref
+      (case-lambda
+        ((table key)
+         (lookup 'hash-table-ref table key
+           (lambda () (error "hash-table-ref: no such key" key))))
+        ((table key failure) (lookup 'hash-table-ref table key failure))))
+
+    (define hash-table-update!
+      (case-lambda
+        ((table key procedure)
+         (hash-table-update! table key procedure
+           (lambda () (error "hash-table-update!: no such key" key))))
+        ((table key procedure failure)
+         (hash-table-set! table key
+           (procedure (lookup 'hash-table-update! table key failure))))))
 
     (define (hash-table-update!/default table key procedure default)
+      (check-table 'hash-table-update!/default table)
       (hash-table-set! table key (procedure (hash-table-ref/default table key default))))
 
     (define (hash-table-walk table procedure)
+      (check-table 'hash-table-walk table)
       (for-each
         (lambda (entry) (procedure (car entry) (cdr entry)))
         (hash-table->alist table)))))

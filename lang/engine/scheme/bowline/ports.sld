@@ -75,15 +75,20 @@
     (define read-bytevector!
       (case-lambda
         ((bytevector) (%read-bytevector! bytevector (current-input-port)))
-        ((bytevector port . range) (apply %read-bytevector! bytevector port range))))
+        ((bytevector port) (%read-bytevector! bytevector port))
+        ((bytevector port start) (%read-bytevector! bytevector port start))
+        ((bytevector port start end) (%read-bytevector! bytevector port start end))))
 
     (define write-string
       (case-lambda
         ((string) (%write-string string (current-output-port)))
         ((string port) (%write-string string port))
-        ((string port . range) (apply %write-string string port range))))
+        ((string port start) (%write-string string port start))
+        ((string port start end) (%write-string string port start end))))
 
     (define write-bytevector
       (case-lambda
         ((bytevector) (%write-bytevector bytevector (current-output-port)))
-        ((bytevector port . range) (apply %write-bytevector bytevector port range))))))
+        ((bytevector port) (%write-bytevector bytevector port))
+        ((bytevector port start) (%write-bytevector bytevector port start))
+        ((bytevector port start end) (%write-bytevector bytevector port start end))))))
