@@ -1,4 +1,4 @@
-//! `cargo xtask`: tidy and bench.
+//! `cargo xtask`: tidy, bench and docs.
 //!
 //! Only arguments are read here; the work is in the library, where tests reach it.
 
@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use xtask::bench::{self, BenchOptions, What};
-use xtask::tidy;
+use xtask::{docs, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Project tasks of Bowline")]
@@ -45,6 +45,8 @@ enum Task {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Write docs/reference.md from the reference.
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
                 out,
             },
         ),
+        Task::Docs => docs::command(&root),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

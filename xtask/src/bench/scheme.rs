@@ -136,12 +136,7 @@ fn find_chez() -> Result<(&'static str, String), String> {
 }
 
 /// Compiles a portable program for Chez and returns the compiled file.
-fn compile(
-    chez: &str,
-    scratch: &Path,
-    program: &str,
-    text: &str,
-) -> Result<PathBuf, String> {
+fn compile(chez: &str, scratch: &Path, program: &str, text: &str) -> Result<PathBuf, String> {
     let own = scratch.join(format!("{program}.ss"));
     let compiled = scratch.join(format!("{program}.so"));
     std::fs::write(&own, with_chez_import(text)?).map_err(|e| format!("{}: {e}", own.display()))?;
