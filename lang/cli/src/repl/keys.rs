@@ -81,3 +81,28 @@ fn missing(before: &str) -> Option<usize> {
         .is_empty()
         .then(|| indentation(above).saturating_sub(line.chars().count()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{indentation, missing};
+
+    #[test]
+    fn lines_are_indented_as_they_are_seen() {
+        assert_eq!(indentation("(define (f x)"), PROMPT_AND_BODY);
+        // The second line is at the edge already.
+        assert_eq!(indentation("(define (f x)\n    (let ((a 1))"), 6);
+        assert_eq!(indentation("(f)"), 0);
+    }
+
+    const PROMPT_AND_BODY: usize = 4;
+
+    #[test]
+    fn tab_moves_only_where_a_line_begins() {
+        assert_eq!(missing("(car"), None);
+        assert_eq!(missing(""), Some(0));
+        assert_eq!(missing("(define (f x)\n"), Some(PROMPT_AND_BODY));
+        assert_eq!(missing("(define (f x)\n   "), Some(PROMPT_AND_BODY - 3));
+        assert_eq!(missing("(define (f x)\n         "), Some(0));
+        assert_eq!(missing("(define (f x)\n  (ca"), None);
+    }
+}

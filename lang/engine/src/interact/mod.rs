@@ -88,7 +88,7 @@ impl Interaction {
 
     /// The text in pieces that may be coloured.
     pub fn tokens(&self, text: &str) -> Vec<Token> {
-        token::tokens(text)
+        token::tokens(text, |_| TokenClass::Name)
     }
 
     /// A handle that ends the evaluation of an entry.
