@@ -267,6 +267,11 @@ impl<P: Pal> Region<P> {
         self.accounts.live(class)
     }
 
+    /// The most that `class` ever held.
+    pub fn peak(&self, class: Class) -> usize {
+        self.accounts.peak(class)
+    }
+
     /// What is counted as it happens.
     #[inline]
     pub fn counters(&self) -> &Counters {

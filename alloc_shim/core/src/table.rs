@@ -40,6 +40,8 @@ pub struct RegionTable {
     pub free: unsafe extern "C" fn(*mut c_void),
     /// How many bytes of a block may be used; 0 for null.
     pub usable_size: unsafe extern "C" fn(*const c_void) -> usize,
+    /// The most bytes that a class ever held; 0 for a class that is none.
+    pub peak_bytes: extern "C" fn(class: u32) -> usize,
 }
 
 impl RegionTable {

@@ -85,6 +85,11 @@ pub(crate) fn live(class: Class) -> usize {
     ALLOCATOR.region().live(class)
 }
 
+/// The most that an account ever held.
+pub(crate) fn peak(class: Class) -> usize {
+    ALLOCATOR.region().peak(class)
+}
+
 /// All figures; none in a signal handler that interrupted this heap at the wrong moment.
 pub(crate) fn figures() -> Option<Figures> {
     ALLOCATOR.figures()

@@ -24,6 +24,7 @@ const TABLE: RegionTable = RegionTable {
     alloc_zeroed,
     free,
     usable_size,
+    peak_bytes,
 };
 
 /// This copy's table.
@@ -45,6 +46,10 @@ extern "C" fn contains(place: *const c_void) -> bool {
 
 extern "C" fn live_bytes(number: u32) -> usize {
     class(number).map_or(0, heap::live)
+}
+
+extern "C" fn peak_bytes(number: u32) -> usize {
+    class(number).map_or(0, heap::peak)
 }
 
 extern "C" fn set_pressure(hook: Option<PressureHook>) {

@@ -144,7 +144,15 @@ fn cross(
     mutator.enter_native();
     // SAFETY: unlinked below; a panic in between would not get past C.
     unsafe { active.link() };
-    let (word, errno) = run(function, slots);
+    let (word, errno) = match function.callee {
+        None => run(function, slots),
+        Some(callee) => {
+            let began = mutator.call_begins();
+            let done = run(function, slots);
+            host.mutator().call_ends(began, callee);
+            done
+        }
+    };
     active.unlink();
     let mutator = host.mutator();
     mutator.leave_native();

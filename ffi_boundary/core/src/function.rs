@@ -5,6 +5,7 @@ use crate::cif::Cif;
 use crate::error::FfiError;
 use crate::library::Library;
 use crate::types::{CType, Signature};
+use bowline_gc::{Callee, Heap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct ForeignFunction {
     pub signature: Signature,
     pub(crate) cif: Cif,
     pub(crate) ways: Vec<Way>,
+    /// Where its calls are counted, if they are.
+    pub(crate) callee: Option<&'static Callee>,
     /// Who its callbacks are lent by.
     pub(crate) lender: Option<&'static Lender>,
 }
@@ -73,6 +76,7 @@ impl ForeignFunction {
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         Ok(ForeignFunction {
             name: name.to_owned(),
+            callee: Heap::get().and_then(|heap| heap.callee(name, false)),
             library: library.clone(),
             address,
             cif: Cif::of_signature(&signature)?,

@@ -13,6 +13,7 @@ use crate::access;
 use crate::binding::{Bowline, ObjectWords, object_at};
 use crate::heap::{engine, heap};
 use crate::mutator::Mutator;
+use crate::recorder::Note;
 use crate::sys;
 use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes, weak_pair};
 use mmtk::AllocationSemantics;
@@ -182,6 +183,7 @@ impl Mutator {
         self.zeal_allocation();
         // What can never fit is refused before it starts a collection.
         if bytes > heap().limit {
+            heap().recorder.note(Note::OutOfMemory);
             return Err(failed);
         }
         // Nobody collects for a forked child, so the policy does not stop it at the limit.
@@ -194,6 +196,7 @@ impl Mutator {
             .pressure
             .while_allocating(|| mmtk::memory_manager::alloc(context, bytes, WORD, 0, semantics));
         if at.is_zero() {
+            heap().recorder.note(Note::OutOfMemory);
             return Err(failed);
         }
         let at = Addr::new(at.as_usize());

@@ -48,6 +48,16 @@ impl CMemory {
         self.table.map_or(0, |t| (t.live_bytes)(RUNTIME))
     }
 
+    /// The most that C ever used.
+    pub(crate) fn client_peak(&self) -> usize {
+        self.table.map_or(0, |t| (t.peak_bytes)(CLIENT))
+    }
+
+    /// The most that the runtime ever used.
+    pub(crate) fn runtime_peak(&self) -> usize {
+        self.table.map_or(0, |t| (t.peak_bytes)(RUNTIME))
+    }
+
     /// Whether the bytes at `p` are counted by the region.
     pub(crate) fn counts(&self, p: usize) -> bool {
         let p = std::ptr::without_provenance(p);

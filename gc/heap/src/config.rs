@@ -5,6 +5,7 @@
 //! Absent on purpose: environment variables and command lines. Whoever has one parses it and fills in
 //! a [`HeapConfig`].
 
+use crate::recorder::Recording;
 use std::fmt;
 use std::str::FromStr;
 
@@ -122,6 +123,8 @@ pub struct HeapConfig {
     pub verify: bool,
     /// The bytes of a thread's root stack.
     pub root_stack: usize,
+    /// What is told of it.
+    pub recording: Recording,
 }
 
 impl Default for HeapConfig {
@@ -136,6 +139,7 @@ impl Default for HeapConfig {
             zeal: Zeal::Off,
             verify: false,
             root_stack: MIB,
+            recording: Recording::default(),
         }
     }
 }
@@ -232,6 +236,13 @@ pub enum HeapError {
     },
     /// The system refused memory; the message says for what.
     NoMemory(&'static str),
+    /// The file of the trace cannot be written.
+    Trace {
+        /// The file.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
 }
 
 impl fmt::Display for HeapError {
@@ -245,6 +256,7 @@ impl fmt::Display for HeapError {
                  bytes is too small: raise it with \"ulimit -v unlimited\""
             ),
             HeapError::NoMemory(what) => write!(f, "the system refused memory for {what}"),
+            HeapError::Trace { path, why } => write!(f, "cannot write the trace to {path}: {why}"),
         }
     }
 }
@@ -319,5 +331,8 @@ mod tests {
                 .contains("ulimit -v")
         );
         assert!(HeapError::NoMemory("x").to_string().ends_with("for x"));
+        let (path, why) = ("a/b".into(), "no".into());
+        let message = HeapError::Trace { path, why }.to_string();
+        assert_eq!(message, "cannot write the trace to a/b: no");
     }
 }

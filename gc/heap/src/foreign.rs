@@ -107,6 +107,7 @@ impl Mutator {
         let heap = self.heap();
         let (next, left) = heap.with_weak(|weak| weak.next_finalizer())?;
         heap.finalizers_left(left);
+        heap.recorder.finalizer_taken();
         let charge = next.charge;
         lock(&heap.owners).discharge(charge.label, charge.bytes);
         heap.pressure.taken(charge.bytes);

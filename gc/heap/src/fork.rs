@@ -125,6 +125,7 @@ extern "C" fn child() {
             false => Standing::Forked,
         });
         heap.pressure.forked();
+        heap.recorder.forked();
     }
     unhush();
 }

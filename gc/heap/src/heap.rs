@@ -13,6 +13,7 @@ use crate::mutator::Mutator;
 use crate::owners::Owners;
 use crate::pins::{AddrMap, Pins};
 use crate::pressure::Pressure;
+use crate::recorder::{Change, Collected, Reason, Recorder};
 use crate::roots::{Global, Globals, RootSource, Sources};
 use crate::stack::RootStack;
 use crate::stats::{Counters, GcStats, Started};
@@ -71,6 +72,7 @@ pub struct Heap {
     pub(crate) boot: Boot,
     pub(crate) pins: Pins,
     pub(crate) pressure: Pressure,
+    pub(crate) recorder: Recorder,
     pub(crate) owners: Mutex<Owners>,
     pub(crate) forks: Forks,
     pub(crate) globals: Globals,
@@ -94,6 +96,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     }
     let pressure = Pressure::new(&config);
     pressure.check()?;
+    let recorder = Recorder::new(&config.recording)?;
     let heap = Heap {
         limit: config.hard_limit(),
         engine: OnceLock::new(),
@@ -101,6 +104,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         boot: Boot::new()?,
         pins: Pins::default(),
         pressure,
+        recorder,
         owners: Mutex::default(),
         forks: Forks::new(),
         globals: Globals::default(),
@@ -126,6 +130,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
     fork::watch()?;
     heap.pressure.watch();
+    heap.recorder.watch(heap)?;
     Ok(heap)
 }
 
@@ -213,7 +218,8 @@ impl Heap {
         self.must_be_whole();
         let stack = RootStack::new(self.config.root_stack)
             .unwrap_or_else(|e| sys::die(format_args!("{e}")));
-        let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack)));
+        let track = quietly(|| self.recorder.attach());
+        let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack, track)));
         let engine = engine();
         quietly(|| {
             self.world.attach(block, || {
@@ -241,6 +247,9 @@ impl Heap {
                 mmtk::memory_manager::destroy_mutator(context);
             });
             block.leave_thread();
+            if let Some(track) = &block.track {
+                self.recorder.detach(track);
+            }
         });
     }
 
@@ -259,12 +268,12 @@ impl Heap {
     /// Asks for a collection and does not wait for it; nothing happens if one is under way, or in a forked
     /// child. Any thread may call this, attached or not.
     pub fn request_collection(&self) {
-        quietly(|| self.request(false));
+        quietly(|| self.request(false, Reason::Asked));
     }
 
     /// Asks for a collection and does not wait for it. Returns false if one is under way or there is
     /// nobody to ask.
-    pub(crate) fn request(&self, full: bool) -> bool {
+    pub(crate) fn request(&self, full: bool, reason: Reason) -> bool {
         // inv:fork.alone
         if self.is_forked() {
             return false;
@@ -273,6 +282,7 @@ impl Heap {
         let full = full || self.config.zeal != Zeal::Off;
         // MMTk takes no request while the world is stopped.
         self.world.unless_stopped(|| {
+            self.recorder.because(reason);
             let mmtk = engine().mmtk;
             mmtk.handle_user_collection_request(requester(), true, full);
         })
@@ -374,6 +384,7 @@ impl Heap {
 
     /// Notes a collection that starts; the world is stopped.
     pub(crate) fn collection_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
+        let stopped = Instant::now();
         let mut pinned: AddrMap<()> = AddrMap::default();
         let mut add = |v: Value| {
             if binding::reference(v).is_some() {
@@ -384,32 +395,59 @@ impl Heap {
         self.pins.each(&mut add);
         *lock(&self.started) = Some(Started {
             asked,
+            stopped,
             in_foreign_call: threads.iter().any(|b| b.in_call()),
             pinned: pinned.len() as u64,
+            threads: threads.len() as u64,
+            reason: self.recorder.take_reason(),
+            heap_bytes: used_bytes(),
+            outside: self.pressure.outside() as u64,
         });
         if self.config.verifies() {
             verify::walk(self, threads, When::Before);
         }
     }
 
-    /// Notes a collection that ends; the world is still stopped.
-    pub(crate) fn collection_ends(&self) {
-        let Some(started) = lock(&self.started).take() else {
-            return;
-        };
+    /// Notes a collection that ends; the world is still stopped. Returns what it was.
+    pub(crate) fn collection_ends(&self) -> Option<Collected> {
+        let started = lock(&self.started).take()?;
         let moved = lock(&self.workers)
             .iter()
             .map(|w| w.moved())
             .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let moved = self.counters.ended(&started, is_minor(), moved);
+        let ended = self.counters.ended(&started, is_minor(), moved);
         if self.config.verifies() {
-            self.check(moved);
+            self.check(ended.moved_objects);
         }
+        let collected = Collected {
+            number: self.collections(),
+            full: !is_minor(),
+            reason: started.reason,
+            asked: self.recorder.at(started.asked),
+            stopped: self.recorder.at(started.stopped),
+            done: self.recorder.now(),
+            pause: ended.pause,
+            heap: Change {
+                before: started.heap_bytes,
+                after: used_bytes(),
+            },
+            outside: Change {
+                before: started.outside,
+                after: self.pressure.outside() as u64,
+            },
+            moved_objects: ended.moved_objects,
+            moved_bytes: ended.moved_bytes,
+            pinned: started.pinned,
+            threads: started.threads,
+            in_foreign_call: started.in_foreign_call,
+            ..Collected::default()
+        };
         self.pressure.count_collection();
         // Somebody who goes on now gives the dead owners' memory back; see `owners`.
         if self.pressure.nobody_waits() && !self.world.anyone_stopped() {
             self.give_back();
         }
+        Some(collected)
     }
 
     /// Walks the heap after a collection that has moved `moved` objects.
@@ -440,14 +478,26 @@ impl Heap {
     /// The heap's figures. `pinned_bytes_now` covers the counted pins: see [`Mutator::stats`]. The
     /// calling thread is Managed.
     pub fn stats(&self) -> GcStats {
-        let mut stats = GcStats {
+        GcStats {
             pinned_bytes_now: self.pins.bytes(),
-            heap_bytes: mmtk::memory_manager::used_bytes(engine().mmtk) as u64,
+            ..self.figures()
+        }
+    }
+
+    /// The figures that any thread may ask for at any time: all but `pinned_bytes_now`.
+    pub(crate) fn figures(&self) -> GcStats {
+        let mut stats = GcStats {
+            heap_bytes: used_bytes(),
             ..self.counters.snapshot()
         };
         self.pressure.fill(&mut stats);
         stats
     }
+}
+
+/// Bytes of the heap in use.
+fn used_bytes() -> u64 {
+    mmtk::memory_manager::used_bytes(engine().mmtk) as u64
 }
 
 /// Whether the collection under way, or the last one, is a minor one.

@@ -8,7 +8,8 @@
 //! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
-//! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats`, `access` (words where they stand), `sync` and `sys`
+//! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
+//! `access` (words where they stand), `sync` and `sys`
 //! (locks and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
@@ -28,6 +29,7 @@ mod mutator;
 mod owners;
 mod pins;
 mod pressure;
+mod recorder;
 mod roots;
 mod stack;
 mod stats;
@@ -47,6 +49,10 @@ pub use interrupt::Interrupter;
 pub use mutator::{Collect, Mutator};
 pub use owners::{Owner, OwnerLabel};
 pub use pins::PinError;
+pub use recorder::{
+    Callee, CalleeFigures, PauseFigures, Reason, Recording, Shares, Summary, ThreadFigures,
+    Tracing, Usage,
+};
 pub use roots::{Global, RootSource};
 pub use stack::RootStack;
 pub use stats::GcStats;

@@ -14,9 +14,10 @@ use crate::binding::{Bowline, WordSlot, object_at};
 use crate::config::Zeal;
 use crate::heap::{Heap, engine};
 use crate::pins::{PinError, size_of_pinned};
+use crate::recorder::{Callee, Note, Reason};
 use crate::stack::RootStack;
 use crate::stats::GcStats;
-use crate::thread::{CallFrame, ThreadBlock};
+use crate::thread::{CallFrame, ThreadBlock, quietly};
 use bowline_layout::Value;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -187,27 +188,28 @@ impl Mutator {
     #[cold]
     #[inline(never)]
     fn poll_slow(&mut self) {
-        self.heap.world.safepoint(self.block);
+        self.block.waiting(|| self.heap.world.safepoint(self.block));
         self.after_poll();
     }
 
     /// Collects. In a forked child this ends the process with a message.
     pub fn collect(&mut self, kind: Collect) {
         self.heap.must_collect();
-        self.request(false);
+        self.request(false, Reason::Asked);
         if kind == Collect::Full {
-            self.request(true);
+            self.request(true, Reason::Asked);
         }
     }
 
     /// Asks for one collection and waits for its end. In a forked child there is none.
-    pub(crate) fn request(&mut self, full: bool) {
+    pub(crate) fn request(&mut self, full: bool, reason: Reason) {
         // inv:fork.alone
         if self.heap.is_forked() {
             return;
         }
         // inv:zeal.log wants every collection full.
         let full = full || self.zealous();
+        self.heap.recorder.because(reason);
         engine()
             .mmtk
             .handle_user_collection_request(self.block.tls(), true, full);
@@ -234,6 +236,37 @@ impl Mutator {
     pub fn crossing(&mut self) {
         if let Zeal::Crossing(n) = self.heap.config.zeal {
             self.zeal_step(n);
+        }
+    }
+
+    // What the boundary tells the recorder, if [`Heap::callee`] has given it a place. Each pair is called with
+    // the thread Native, so that it keeps no collection waiting.
+
+    /// C is about to run. Returns the time.
+    #[cold]
+    pub fn call_begins(&self) -> u64 {
+        self.block.live_track().map_or(0, |t| t.call_begins())
+    }
+
+    /// C has returned.
+    #[cold]
+    pub fn call_ends(&self, began: u64, callee: &Callee) {
+        if let Some(track) = self.block.live_track() {
+            quietly(|| track.call_ends(began, callee));
+        }
+    }
+
+    /// C calls back. Returns the time.
+    #[cold]
+    pub fn callback_begins(&self) -> u64 {
+        self.block.live_track().map_or(0, |t| t.callback_begins())
+    }
+
+    /// The callback goes back to C.
+    #[cold]
+    pub fn callback_ends(&self, began: u64, callee: &Callee) {
+        if let Some(track) = self.block.live_track() {
+            quietly(|| track.callback_ends(began, callee));
         }
     }
 
@@ -316,7 +349,8 @@ impl Mutator {
         self.zeal_left -= 1;
         if self.zeal_left == 0 {
             self.zeal_left = every;
-            self.request(true);
+            self.heap.recorder.note(Note::Zeal);
+            self.request(true, Reason::Zeal);
         }
     }
 }

@@ -114,6 +114,11 @@ impl Owners {
         });
     }
 
+    /// How many objects own memory.
+    pub(crate) fn count(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
     fn line(&mut self, label: OwnerLabel) -> Option<&mut Line> {
         let index = (label.0 as usize).checked_sub(1)?;
         self.lines.get_mut(index)

@@ -12,6 +12,7 @@ use bowline_layout::{Addr, Value};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 /// Hashes addresses: one multiplication is enough, for they are chosen by nobody.
@@ -69,11 +70,14 @@ pub(crate) struct Pin {
 
 /// The counted pins of the process.
 #[derive(Default)]
-pub(crate) struct Pins(Mutex<AddrMap<Pin>>);
+pub(crate) struct Pins {
+    pins: Mutex<AddrMap<Pin>>,
+    made: AtomicU64,
+}
 
 impl Pins {
     pub(crate) fn hold(&self) -> MutexGuard<'_, AddrMap<Pin>> {
-        lock(&self.0)
+        lock(&self.pins)
     }
 
     /// Pins `v` once more and returns how often it is pinned now.
@@ -81,7 +85,8 @@ impl Pins {
         if !v.is_pointer() {
             return Err(PinError::NotAnObject(v));
         }
-        let mut pins = lock(&self.0);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let mut pins = lock(&self.pins);
         let pin = pins.entry(v.addr()).or_insert(Pin {
             count: 0,
             object: v,
@@ -95,7 +100,7 @@ impl Pins {
         if !v.is_pointer() {
             return Err(PinError::NotAnObject(v));
         }
-        let mut pins = lock(&self.0);
+        let mut pins = lock(&self.pins);
         let pin = pins.get_mut(&v.addr()).ok_or(PinError::NotPinned(v))?;
         pin.count -= 1;
         let left = pin.count;
@@ -107,12 +112,22 @@ impl Pins {
 
     /// Whether `v` has a counted pin.
     pub(crate) fn is_pinned(&self, v: Value) -> bool {
-        v.is_pointer() && lock(&self.0).contains_key(&v.addr())
+        v.is_pointer() && lock(&self.pins).contains_key(&v.addr())
+    }
+
+    /// How many objects are pinned.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.pins).len()
+    }
+
+    /// How many pins were made.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
     }
 
     /// Calls `f` with each pinned object.
     pub(crate) fn each(&self, f: &mut dyn FnMut(Value)) {
-        lock(&self.0).values().for_each(|pin| f(pin.object));
+        lock(&self.pins).values().for_each(|pin| f(pin.object));
     }
 
     /// The bytes of the pinned objects. The calling thread is Managed.

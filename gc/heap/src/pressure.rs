@@ -26,6 +26,7 @@ mod reentry;
 
 use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
+use crate::recorder::Reason;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The fewest bytes of young owners that are a reason for a minor collection: fewer than the region keeps of
@@ -139,7 +140,7 @@ impl Pressure {
     // The accounts.
 
     /// The bytes outside the heap that live.
-    fn outside(&self) -> usize {
+    pub(crate) fn outside(&self) -> usize {
         let bytes = self.memory.client_bytes() + self.declared.load(Relaxed);
         bytes.saturating_sub(self.dead.load(Relaxed))
     }
@@ -225,6 +226,22 @@ impl Pressure {
             self.asked.store(true, Relaxed);
         }
         self.wants_full(0)
+    }
+
+    /// Why a collection is due that somebody finds due now.
+    pub(crate) fn reason(&self) -> Reason {
+        if self.beyond_limit(0) > 0 {
+            Reason::Limit
+        } else if self.excess(0) > 0 {
+            match self.heap.load(Relaxed) > self.size.load(Relaxed) {
+                true => Reason::Heap,
+                false => Reason::CMemory,
+            }
+        } else if self.is_young_full() {
+            Reason::Owners
+        } else {
+            Reason::Nursery
+        }
     }
 
     /// While a full collection ends the size is the limit.

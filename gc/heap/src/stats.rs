@@ -1,5 +1,6 @@
 //! What the heap counts.
 
+use crate::recorder::Reason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -62,27 +63,43 @@ pub(crate) struct Counters {
 /// One collection, as it began.
 pub(crate) struct Started {
     pub(crate) asked: Instant,
+    pub(crate) stopped: Instant,
     pub(crate) in_foreign_call: bool,
     pub(crate) pinned: u64,
+    pub(crate) threads: u64,
+    pub(crate) reason: Reason,
+    pub(crate) heap_bytes: u64,
+    pub(crate) outside: u64,
+}
+
+/// What one collection adds to the counters.
+pub(crate) struct Ended {
+    pub(crate) moved_objects: u64,
+    pub(crate) moved_bytes: u64,
+    /// In nanoseconds.
+    pub(crate) pause: u64,
 }
 
 impl Counters {
     /// Counts a collection that ends now. `moved` is what the workers have moved since the start.
-    /// Returns how many objects this collection moved.
-    pub(crate) fn ended(&self, started: &Started, minor: bool, moved: (u64, u64)) -> u64 {
+    pub(crate) fn ended(&self, started: &Started, minor: bool, moved: (u64, u64)) -> Ended {
         let kind = if minor { &self.minor } else { &self.major };
         kind.fetch_add(1, Ordering::Relaxed);
         if started.in_foreign_call {
             self.in_foreign_calls.fetch_add(1, Ordering::Relaxed);
         }
         self.pinned_objects.store(started.pinned, Ordering::Relaxed);
-        self.moved_bytes.store(moved.1, Ordering::Relaxed);
+        let bytes_before = self.moved_bytes.swap(moved.1, Ordering::Relaxed);
         let before = self.moved_objects.swap(moved.0, Ordering::Relaxed);
         let pause: Duration = started.asked.elapsed();
         let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
         self.max_pause_ns.fetch_max(pause, Ordering::Relaxed);
         self.total_pause_ns.fetch_add(pause, Ordering::Relaxed);
-        moved.0 - before
+        Ended {
+            moved_objects: moved.0 - before,
+            moved_bytes: moved.1 - bytes_before,
+            pause,
+        }
     }
 
     /// How many full collections there were.

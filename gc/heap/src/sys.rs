@@ -3,6 +3,7 @@
 //! Messages go to file descriptor 2 by `write(2)` from a buffer of our own: they are wanted when the
 //! world is stopped or the process is dying, where stdio and the allocator may be locked.
 
+use crate::recorder::Usage;
 use bowline_layout::Addr;
 use std::fmt;
 
@@ -28,6 +29,38 @@ impl fmt::Write for Fd2 {
 pub(crate) fn say(message: fmt::Arguments<'_>) {
     // There is nowhere to report that a message could not be written.
     let _ = fmt::Write::write_fmt(&mut Fd2, format_args!("bowline: {message}\n"));
+}
+
+/// Room for a line that is written at once.
+const LINE: usize = 512;
+
+/// A line under way.
+struct Line {
+    text: [u8; LINE],
+    len: usize,
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // What is too long is cut.
+        let fits = text.len().min(LINE - 1 - self.len);
+        self.text[self.len..self.len + fits].copy_from_slice(&text.as_bytes()[..fits]);
+        self.len += fits;
+        Ok(())
+    }
+}
+
+/// Writes a line to file descriptor 2, with one `write(2)`, so that lines of several threads do not mix.
+pub(crate) fn line(message: fmt::Arguments<'_>) {
+    let mut line = Line {
+        text: [0; LINE],
+        len: 0,
+    };
+    let _ = fmt::Write::write_fmt(&mut line, message);
+    line.text[line.len] = b'\n';
+    let bytes = &line.text[..=line.len];
+    // SAFETY: the bytes are there. There is nowhere to report that they could not be written.
+    unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
 }
 
 /// Says `message` and ends the process.
@@ -138,4 +171,63 @@ pub(crate) fn unmap(at: Addr, bytes: usize) {
     let p = std::ptr::with_exposed_provenance_mut(at.raw());
     // SAFETY: the callers pass whole mappings made above that nobody uses any more.
     unsafe { libc::munmap(p, bytes) };
+}
+
+/// Runs `f` when the process exits. Returns whether it will.
+pub(crate) fn at_exit(f: extern "C" fn()) -> bool {
+    // SAFETY: `f` takes nothing, returns, and goes away with this code alone.
+    unsafe { libc::atexit(f) == 0 }
+}
+
+/// What the process took from the system until now.
+pub(crate) fn usage() -> Usage {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the structure is writable.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
+    // SAFETY: zeroes are a value of it.
+    let usage = unsafe { usage.assume_init() };
+    let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
+    Usage {
+        user: ns(usage.ru_utime),
+        system: ns(usage.ru_stime),
+        resident: usage.ru_maxrss as u64 * 1024,
+    }
+}
+
+/// Has `handler` run when `signal` comes, unless somebody handles or ignores it.
+pub(crate) fn handle_if_default(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+    let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: asks alone; the structure is writable.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) };
+    // SAFETY: zeroes are a value of it.
+    let mut action = unsafe { old.assume_init() };
+    if asked != 0 || action.sa_sigaction != libc::SIG_DFL {
+        return;
+    }
+    action.sa_sigaction = handler as *const () as usize;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the handler does what a handler may (inv:sampler.handler).
+    unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
+}
+
+/// Ends the process by `signal`, as if nobody handled it.
+pub(crate) fn end_by(signal: libc::c_int) {
+    // SAFETY: gives the signal its first meaning back.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: takes nothing.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: sends this process a signal.
+    unsafe { libc::kill(process, signal) };
+}
+
+/// Writes one byte to `fd` from a signal handler (inv:sampler.handler).
+pub(crate) fn ring(fd: libc::c_int, byte: u8) {
+    // SAFETY: every thread has its own.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: a live word of this thread's.
+    let before = unsafe { *errno };
+    // SAFETY: the byte is there. A full socket has rung already.
+    unsafe { libc::write(fd, (&raw const byte).cast(), 1) };
+    // SAFETY: as above.
+    unsafe { *errno = before };
 }

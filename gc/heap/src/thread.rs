@@ -10,12 +10,16 @@
 //! ours on any thread, which must learn where it is without a lock.
 
 use crate::binding::Bowline;
+use crate::heap::heap;
+use crate::recorder::Track;
 use crate::stack::RootStack;
 use bowline_layout::{Addr, Value};
 use mmtk::util::{Address, OpaquePointer, VMMutatorThread, VMThread, VMWorkerThread};
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Whose block an opaque thread pointer points to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +88,8 @@ pub(crate) struct ThreadBlock {
     pub(crate) mmtk: Cell<*mut mmtk::Mutator<Bowline>>,
     /// Under zeal: the address and size of each object that was allocated since the last collection.
     log: UnsafeCell<Vec<(Addr, usize)>>,
+    /// Where its crossings are recorded, if they are.
+    pub(crate) track: Option<Arc<Track>>,
 }
 
 // SAFETY: inv:world.exclusive says who touches the cells when; the rest is atomic.
@@ -92,7 +98,7 @@ unsafe impl Sync for ThreadBlock {}
 unsafe impl Send for ThreadBlock {}
 
 impl ThreadBlock {
-    pub(crate) fn new(stack: RootStack) -> Self {
+    pub(crate) fn new(stack: RootStack, track: Option<Arc<Track>>) -> Self {
         ThreadBlock {
             kind: Kind::Mutator,
             state: AtomicU8::new(State::Native as u8),
@@ -101,7 +107,26 @@ impl ThreadBlock {
             outer: Cell::new(std::ptr::null()),
             mmtk: Cell::new(std::ptr::null_mut()),
             log: UnsafeCell::new(Vec::new()),
+            track,
         }
+    }
+
+    /// Where its crossings are recorded; nothing in a forked child (inv:recorder.fork).
+    pub(crate) fn live_track(&self) -> Option<&Track> {
+        let track = self.track.as_deref();
+        track.filter(|_| heap().recorder.is_live())
+    }
+
+    /// Runs `wait`, in which the thread waits for the collector if it must.
+    #[cold]
+    pub(crate) fn waiting<R>(&self, wait: impl FnOnce() -> R) -> R {
+        let Some(track) = self.live_track() else {
+            return wait();
+        };
+        let began = Instant::now();
+        let result = wait();
+        track.waited(began);
+        result
     }
 
     #[inline(always)]

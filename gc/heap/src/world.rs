@@ -165,7 +165,7 @@ impl World {
         // inv:world.dekker
         let stopping = self.stopping.load(Ordering::SeqCst);
         if stopping {
-            self.safepoint(block);
+            block.waiting(|| self.safepoint(block));
         }
         stopping
     }
@@ -274,6 +274,11 @@ impl World {
         self.stopping.store(false, Ordering::SeqCst);
         let mut others = inner.mutators.iter().filter(|b| !b.is_here());
         others.any(|b| b.is_managed())
+    }
+
+    /// Whether the world is to stop, or has.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Whether a thread waits for the world to go on.

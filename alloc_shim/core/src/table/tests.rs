@@ -34,6 +34,7 @@ const fn table(version: u32, bytes: usize) -> RegionTable {
         alloc_zeroed: alloc,
         free,
         usable_size,
+        peak_bytes: live_bytes,
     }
 }
 
@@ -42,7 +43,7 @@ static TABLE: RegionTable = table(RegionTable::VERSION, size_of::<RegionTable>()
 /// Other copies, made from other states of these sources, read these places.
 #[test]
 fn version_one_has_this_layout() {
-    assert_eq!(size_of::<RegionTable>(), 72);
+    assert_eq!(size_of::<RegionTable>(), 80);
     let offsets = [
         offset_of!(RegionTable, version),
         offset_of!(RegionTable, bytes),
@@ -54,8 +55,9 @@ fn version_one_has_this_layout() {
         offset_of!(RegionTable, alloc_zeroed),
         offset_of!(RegionTable, free),
         offset_of!(RegionTable, usable_size),
+        offset_of!(RegionTable, peak_bytes),
     ];
-    assert_eq!(offsets, [0, 4, 8, 16, 24, 32, 40, 48, 56, 64]);
+    assert_eq!(offsets, [0, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72]);
 }
 
 #[test]

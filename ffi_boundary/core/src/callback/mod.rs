@@ -43,11 +43,17 @@ unsafe fn enter(trampoline: &'static Trampoline, result: *mut c_void, args: *con
         // (inv:active.linked); no other callback of the call runs, for `inside` was false.
         let host = unsafe { &mut *innermost.host };
         innermost.inside.set(true);
+        let recorded = trampoline
+            .callee()
+            .map(|callee| (callee, host.mutator().callback_begins()));
         host.mutator().leave_native();
         host.mutator().crossing();
         // SAFETY: the caller's.
         let done = unsafe { run(trampoline, host, procedure, args) };
         host.mutator().enter_native();
+        if let Some((callee, began)) = recorded {
+            host.mutator().callback_ends(began, callee);
+        }
         innermost.inside.set(false);
         done.unwrap_or_else(|Exit| {
             innermost.pending.set(true);

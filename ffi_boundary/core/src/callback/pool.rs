@@ -16,6 +16,7 @@
 use crate::cif::Cif;
 use crate::convert;
 use crate::types::{CType, CallbackType, Repr};
+use bowline_gc::{Callee, Heap};
 use libffi::low::{self, ffi_cif};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
@@ -29,6 +30,8 @@ const REST: usize = 256;
 pub(crate) struct Lender {
     /// The foreign function's name.
     pub(crate) name: Box<str>,
+    /// Where its callbacks are counted, if they are.
+    pub(crate) callee: Option<&'static Callee>,
 }
 
 /// All that callbacks of one type have in common.
@@ -73,7 +76,10 @@ pub(crate) fn lender(name: &str) -> &'static Lender {
     if let Some(known) = registry.lenders.get(name) {
         return known;
     }
-    let lender: &'static Lender = Box::leak(Box::new(Lender { name: name.into() }));
+    let lender: &'static Lender = Box::leak(Box::new(Lender {
+        name: name.into(),
+        callee: Heap::get().and_then(|heap| heap.callee(name, true)),
+    }));
     registry.lenders.insert(name.to_owned(), lender);
     lender
 }
@@ -193,10 +199,17 @@ impl Trampoline {
 
     /// The function that it is or was lent to.
     pub(crate) fn lender_name(&self) -> &'static str {
+        self.lender().map_or("nobody", |lender| &lender.name)
+    }
+
+    /// Where its runs are counted, if they are.
+    pub(crate) fn callee(&self) -> Option<&'static Callee> {
+        self.lender()?.callee
+    }
+
+    fn lender(&self) -> Option<&'static Lender> {
         // SAFETY: null before the first loan, a lender afterwards; lenders live for ever.
-        let lender: Option<&'static Lender> =
-            unsafe { self.lender.load(Ordering::Relaxed).as_ref() };
-        lender.map_or("nobody", |lender| &lender.name)
+        unsafe { self.lender.load(Ordering::Relaxed).as_ref() }
     }
 
     /// Makes it a tombstone: its call has returned.

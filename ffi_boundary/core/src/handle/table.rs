@@ -31,6 +31,7 @@ fn process_tag() -> u8 {
 fn table(heap: &'static Heap) -> &'static Slots {
     TABLE.get_or_init(|| {
         heap.register_roots(Box::new(Roots));
+        heap.add_gauge("handles", || TABLE.get().map_or(0, Slots::count));
         Slots::new(process_tag(), MAX_INDEX)
     })
 }

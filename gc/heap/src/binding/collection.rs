@@ -33,14 +33,19 @@ impl Collection<Bowline> for Stops {
     }
 
     fn resume_mutators(_tls: VMWorkerThread) {
-        heap().collection_ends();
+        let collected = heap().collection_ends();
         heap().world.resume(!is_minor(), heap().finalizable());
+        if let Some(mut collected) = collected {
+            collected.resumed = heap().recorder.now();
+            heap().recorder.collected(&collected);
+        }
     }
 
     fn block_for_gc(tls: VMMutatorThread) {
         // A thread that only asks is in no state to wait.
         if Threads::is_mutator(tls.0) {
-            heap().world.wait_for_collection(ThreadBlock::of(tls));
+            let block = ThreadBlock::of(tls);
+            block.waiting(|| heap().world.wait_for_collection(block));
             heap().give_back();
         }
     }

@@ -82,6 +82,9 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         }
         // The plan asks `is_heap_full`.
         let required = plan.collection_required(space_full, space) || pressure().is_young_full();
+        if required {
+            heap().recorder.because(pressure().reason());
+        }
         if required
             && (pressure().choose() || self.always_full)
             && let Some(generational) = plan.generational()

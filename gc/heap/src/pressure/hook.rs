@@ -26,11 +26,11 @@
 //!
 //! Absent on purpose: waiting for finalizers, which may want a lock that the waiting thread holds.
 
-use super::Pressure;
 use super::reentry::{Table, this_thread};
 use crate::alloc::OutOfMemory;
 use crate::heap::{Heap, engine};
 use crate::mutator::Mutator;
+use crate::recorder::{Note, Reason};
 use crate::thread::{Whereabouts, quietly, requester, whereabouts};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -96,10 +96,11 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
     let pressure = &heap.pressure;
     heap.give_back();
     if pressure.is_nth_run() {
-        wait(heap, true, 0);
+        heap.recorder.note(Note::Zeal);
+        wait(heap, true, 0, Reason::Zeal);
     }
     if bytes > pressure.limit {
-        return refuse(pressure);
+        return refuse(heap);
     }
     if !pressure.is_over(bytes) {
         return GO_ON;
@@ -112,39 +113,45 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
     }
     // Who is refused and tries again at once must not pay for a collection each time.
     if heap.is_forked() || heap.world.is_settled(RECENT) {
-        return refuse(pressure);
+        return refuse(heap);
     }
     pressure.waits.fetch_add(1, Relaxed);
+    heap.recorder.note(Note::Waits);
     for full in [false, true] {
         if !full && pressure.wants_full(bytes) {
             continue;
         }
-        if !wait(heap, full, bytes) {
+        if !wait(heap, full, bytes, Reason::Limit) {
             break;
         }
         if pressure.beyond_limit(bytes) == 0 {
             return GO_ON;
         }
     }
-    refuse(pressure)
+    refuse(heap)
 }
 
-fn refuse(pressure: &Pressure) -> u32 {
-    pressure.refusals.fetch_add(1, Relaxed);
+fn refuse(heap: &Heap) -> u32 {
+    heap.pressure.refusals.fetch_add(1, Relaxed);
+    heap.recorder.note(Note::Refused);
     REFUSE
 }
 
 /// Asks for a collection and goes on.
 fn ask(heap: &Heap, full: bool) {
     let pressure = &heap.pressure;
-    if !pressure.asked.swap(true, Relaxed) && !heap.request(full) {
-        pressure.asked.store(false, Relaxed);
+    if pressure.asked.swap(true, Relaxed) {
+        return;
+    }
+    match heap.request(full, Reason::Malloc) {
+        true => heap.recorder.note(Note::Asked),
+        false => pressure.asked.store(false, Relaxed),
     }
 }
 
 /// Waits for the end of a collection that begins now (`inv:pressure.wait`) and is to make room for `bytes`.
 /// Returns whether there was one.
-fn wait(heap: &Heap, full: bool, bytes: usize) -> bool {
+fn wait(heap: &Heap, full: bool, bytes: usize, reason: Reason) -> bool {
     // inv:fork.alone
     if heap.is_forked() {
         return false;
@@ -161,6 +168,7 @@ fn wait(heap: &Heap, full: bool, bytes: usize) -> bool {
         let ask = || {
             if !relies {
                 pressure.want(bytes);
+                heap.recorder.because(reason);
                 let mmtk = engine().mmtk;
                 mmtk.handle_user_collection_request(requester(), true, full);
             }
@@ -209,7 +217,12 @@ impl Mutator {
             }
             pressure.asked.store(true, Relaxed);
             pressure.want(bytes);
-            self.request(full);
+            // Nothing of the heap's is full: whoever asks here is about to take C memory.
+            let reason = match pressure.reason() {
+                Reason::Nursery => Reason::CMemory,
+                reason => reason,
+            };
+            self.request(full, reason);
         }
         if pressure.beyond_limit(bytes) > 0 {
             return failed;
@@ -229,7 +242,8 @@ impl Mutator {
         let heap = self.heap();
         heap.give_back();
         if heap.pressure.due.swap(false, Relaxed) {
-            self.request(true);
+            self.heap().recorder.note(Note::Zeal);
+            self.request(true, Reason::Zeal);
         }
         // A poll has nothing to refuse: whoever wants more finds out.
         let _ = self.poll_pressure(0);
