@@ -8,6 +8,7 @@
 
 mod color;
 mod options;
+mod recording;
 mod repl;
 
 // C's malloc and Rust's are the static region, whose every byte the collector knows of.
@@ -44,8 +45,12 @@ fn start(
 ) -> Result<Session, String> {
     let mut command_line = vec![file.display().to_string()];
     command_line.extend_from_slice(arguments);
+    let mut heap = heap.config();
+    if let Some(trace) = &mut heap.recording.trace {
+        trace.name = file.display().to_string();
+    }
     let options = Options {
-        heap: heap.config(),
+        heap,
         arguments: command_line,
         format,
     };

@@ -7,6 +7,7 @@ use bowline_gc::{HeapConfig, Plan, Zeal};
 use clap::{Args, Parser, Subcommand};
 
 use crate::color::Color;
+use crate::recording::RecordingOptions;
 use crate::repl::ReplOptions;
 
 /// Scheme that calls C while its collector moves objects.
@@ -102,6 +103,8 @@ pub(crate) struct HeapOptions {
     /// Check the whole heap after every collection.
     #[arg(long)]
     verify: bool,
+    #[command(flatten)]
+    recording: RecordingOptions,
 }
 
 impl HeapOptions {
@@ -110,6 +113,7 @@ impl HeapOptions {
             limit: self.heap,
             workers: self.workers,
             verify: self.verify,
+            recording: self.recording.config(),
             ..HeapConfig::default()
         };
         if let Some(nursery) = self.nursery {
@@ -126,7 +130,7 @@ impl HeapOptions {
 }
 
 /// A number of bytes: digits, then k, m or g for 2¹⁰, 2²⁰, 2³⁰.
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let lower = text.to_ascii_lowercase();
     let (digits, shift) = match lower.strip_suffix(['k', 'm', 'g']) {
         Some(digits) => (

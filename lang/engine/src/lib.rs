@@ -12,6 +12,7 @@ mod loader;
 pub mod reference;
 mod report;
 mod session;
+pub mod trace;
 
 pub use bowline_gc::Interrupter;
 pub use bowline_syntax::Format;

@@ -5,7 +5,7 @@
 
 use super::summary::{CalleeFigures, PauseFigures, Summary, ThreadFigures};
 use super::writer::Quoted;
-use super::{COLLECTOR, Recorder, Shares, Track, ledger};
+use super::{COLLECTOR, Recorder, Shares, ledger};
 use crate::config::HeapError;
 use crate::heap::Heap;
 use crate::stats::GcStats;
@@ -30,14 +30,6 @@ pub(super) fn at_exit() -> Result<(), HeapError> {
         Ok(())
     } else {
         Err(HeapError::NoMemory("what is done at the end"))
-    }
-}
-
-/// What is known of a thread.
-pub(super) fn thread(track: &Track) -> ThreadFigures {
-    ThreadFigures {
-        name: track.name.clone(),
-        shares: track.shares(),
     }
 }
 
@@ -145,13 +137,9 @@ impl Recorder {
         let gc = heap.figures();
         let mut threads = {
             let tracks = lock(&self.tracks);
-            let living = tracks.living.iter().map(|track| thread(track));
-            tracks
-                .ended
-                .iter()
-                .cloned()
-                .chain(living)
-                .collect::<Vec<_>>()
+            let rest = tracks.leaving.iter().chain(&tracks.living);
+            let rest = rest.map(|track| track.figures());
+            tracks.ended.iter().cloned().chain(rest).collect::<Vec<_>>()
         };
         threads.retain(|thread| thread.shares != Shares::default());
         let gauges = lock(&self.gauges).clone();

@@ -39,7 +39,8 @@ fn top(bucket: usize) -> u64 {
     let (row, fine) = ((bucket >> FINE) as u32, (bucket & ((1 << FINE) - 1)) as u64);
     match row.checked_sub(1) {
         None => fine,
-        Some(shift) => (((1u128 << FINE) + u128::from(fine) + 1 << shift) - 1) as u64,
+        // One less than where the next bucket begins, which may be past the last number.
+        Some(shift) => ((((1u128 << FINE) + u128::from(fine) + 1) << shift) - 1) as u64,
     }
 }
 

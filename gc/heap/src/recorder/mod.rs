@@ -13,9 +13,9 @@
 //! C's `malloc`: facts are put aside as words. A collector thread tells of a collection when it has let the
 //! world go on, and before it can begin another.
 //!
-//! `inv:recorder.locks` Whoever holds a lock of the recorder's waits for nothing but the file, standard error
-//! `pins` and `owners`, and another lock of the recorder's, in this order: `ending`, `tracks`, a track's, `stream`, `ledger`. None is
-//! wanted by a thread that holds a lock of the heap's.
+//! `inv:recorder.locks` Whoever holds a lock of the recorder's waits for nothing but the file, standard error,
+//! the heap's locks of pins and owners, and another lock of the recorder's, in this order: `ending`, `tracks`, a
+//! track's, `stream`, `ledger`, the others. None is wanted by a thread that holds a lock of the heap's.
 //!
 //! `inv:recorder.fork` In a forked child the recorder is dead: it writes nothing, not even at the end, and
 //! takes no lock, for a thread of the parent's may have held it. `live` is asked before every lock.
@@ -102,12 +102,17 @@ impl Recording {
 #[derive(Default)]
 struct Tracks {
     living: Vec<Arc<Track>>,
+    /// Of threads that have ended; a trace has not been told the last of them.
+    leaving: Vec<Arc<Track>>,
     ended: Vec<ThreadFigures>,
     /// How many were made.
     made: u32,
-    /// Events of threads that have ended, and the names of those that began.
+    /// The names of threads that began, as events.
     text: String,
 }
+
+/// What somebody else counts, and its name.
+type Gauge = (&'static str, fn() -> usize);
 
 /// The recorder of the process.
 pub(crate) struct Recorder {
@@ -125,7 +130,7 @@ pub(crate) struct Recorder {
     /// A collection was entered in the ledger.
     entered: Condvar,
     callees: Mutex<HashMap<(String, bool), &'static Callee>>,
-    gauges: Mutex<Vec<(&'static str, fn() -> usize)>>,
+    gauges: Mutex<Vec<Gauge>>,
     finalizers: AtomicU64,
     /// Where the recorder's thread is told of a signal.
     bell: AtomicI32,
@@ -272,10 +277,10 @@ impl Recorder {
         if !self.is_live() {
             return;
         }
+        track.end();
         let mut tracks = lock(&self.tracks);
         tracks.living.retain(|living| !Arc::ptr_eq(living, track));
-        tracks.text.push_str(&track.take().0);
-        tracks.ended.push(end::thread(track));
+        tracks.leaving.push(Arc::clone(track));
     }
 
     /// The figures of the foreign function of this name, or of its callbacks, if they are kept.

@@ -168,6 +168,7 @@ impl Stream {
             ("runtime", stats.runtime_bytes),
         ];
         self.counter("C memory", now, &classes);
+        // The heap's locks that inv:recorder.locks allows.
         self.counter("pins", now, &[("objects", heap.pins.count() as u64)]);
         self.counter(
             "owners",
@@ -215,7 +216,12 @@ impl Recorder {
         }
         let (tracks, made) = {
             let mut tracks = lock(&self.tracks);
-            (tracks.living.clone(), std::mem::take(&mut tracks.text))
+            let leaving = std::mem::take(&mut tracks.leaving);
+            tracks
+                .ended
+                .extend(leaving.iter().map(|track| track.figures()));
+            let all = [leaving, tracks.living.clone()].concat();
+            (all, std::mem::take(&mut tracks.text))
         };
         let left: Vec<_> = tracks.iter().map(|track| track.take()).collect();
         let mut stream = lock(&self.stream);

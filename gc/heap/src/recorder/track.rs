@@ -16,10 +16,11 @@
 //!
 //! `inv:track.bounded` That text does not outgrow [`MOST`]: what comes while it is full is counted instead.
 
+use super::summary::ThreadFigures;
 use super::writer::{Micros, Quoted, event};
 use crate::sync::lock;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// The most bytes of events that wait to be taken away.
@@ -86,6 +87,7 @@ pub(crate) struct Track {
     calls: AtomicU64,
     callbacks: AtomicU64,
     lost: AtomicU64,
+    ended: AtomicBool,
     events: Mutex<String>,
 }
 
@@ -115,6 +117,7 @@ impl Track {
             calls: AtomicU64::new(0),
             callbacks: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             events: Mutex::default(),
         };
         track.since.store(track.now() << 1, Relaxed);
@@ -191,12 +194,26 @@ impl Track {
         );
     }
 
+    /// The thread ends: no share is running from now on.
+    pub(super) fn end(&self) {
+        self.turn(false);
+        self.ended.store(true, Relaxed);
+    }
+
     /// Takes the events away, and how many were left out.
     pub(super) fn take(&self) -> (String, u64) {
         (
             std::mem::take(&mut *lock(&self.events)),
             self.lost.swap(0, Relaxed),
         )
+    }
+
+    /// What is known of the thread.
+    pub(super) fn figures(&self) -> ThreadFigures {
+        ThreadFigures {
+            name: self.name.clone(),
+            shares: self.shares(),
+        }
     }
 
     /// What the thread's time was spent on until now.
@@ -211,6 +228,7 @@ impl Track {
         let since = self.since.load(Relaxed);
         let running = self.now().saturating_sub(since >> 1);
         match since & 1 {
+            _ if self.ended.load(Relaxed) => {}
             1 => shares.c += running,
             _ => shares.own += running,
         }

@@ -1,0 +1,103 @@
+//! The options that tell what the collector does: `--gc-log`, `--stats`, `--trace`.
+
+use std::path::PathBuf;
+
+use bowline_engine::trace;
+use bowline_gc::{Recording, Tracing};
+use clap::{Args, ValueEnum};
+
+use crate::options::size;
+
+/// Crossings of fewer nanoseconds are only counted, unless the command line says otherwise.
+const LEAST: u64 = 10_000;
+/// The most bytes of a trace, unless the command line says otherwise.
+const LIMIT: usize = 256 << 20;
+
+/// How figures look.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Figures {
+    /// For people.
+    Table,
+    /// For programs, one line.
+    Json,
+}
+
+/// What is told of a program's run.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "What is told of the run")]
+pub(crate) struct RecordingOptions {
+    /// Tell of each collection on standard error, a line each.
+    #[arg(long)]
+    gc_log: bool,
+    /// Tell figures on standard error when the program ends: table (if nothing is said) or json.
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true,
+          default_missing_value = "table")]
+    stats: Option<Figures>,
+    /// Write a trace for https://ui.perfetto.dev or bowline trace-view.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Crossings that take less are counted in the trace but are no events of it, as 500ns, 10us, 1ms.
+    #[arg(long, value_name = "TIME", value_parser = nanoseconds, requires = "trace")]
+    trace_min: Option<u64>,
+    /// The most that the trace may take; then it is cut off, and says so.
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "trace")]
+    trace_limit: Option<usize>,
+}
+
+impl RecordingOptions {
+    pub(crate) fn config(&self) -> Recording {
+        Recording {
+            gc_log: self.gc_log,
+            trace: self.trace.as_ref().map(|path| Tracing {
+                path: path.clone(),
+                name: "bowline".into(),
+                least: self.trace_min.unwrap_or(LEAST),
+                limit: self.trace_limit.unwrap_or(LIMIT) as u64,
+            }),
+            at_end: self.stats.map(|figures| match figures {
+                Figures::Table => trace::tell_table,
+                Figures::Json => trace::tell_json,
+            }),
+            signals: true,
+        }
+    }
+}
+
+/// A time: digits, then ns, us or ms; 0 needs no unit.
+fn nanoseconds(text: &str) -> Result<u64, String> {
+    let units = [("ns", 1), ("us", 1000), ("µs", 1000), ("ms", 1_000_000)];
+    let with_unit = units.iter().find_map(|(unit, ns)| {
+        let digits = text.strip_suffix(unit)?;
+        digits.parse::<u64>().ok()?.checked_mul(*ns)
+    });
+    match text {
+        "0" => Ok(0),
+        _ => with_unit
+            .ok_or_else(|| format!("\"{text}\" is no time: give a number with ns, us or ms")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_need_a_unit() {
+        for (text, ns) in [
+            ("0", 0),
+            ("500ns", 500),
+            ("10us", 10_000),
+            ("3µs", 3000),
+            ("1ms", 1_000_000),
+        ] {
+            assert_eq!(nanoseconds(text), Ok(ns));
+        }
+        for bad in ["", "10", "us", "-1us", "1s", "1.5ms", "99999999999999999ms"] {
+            let message = nanoseconds(bad).unwrap_err();
+            assert_eq!(
+                message,
+                format!("\"{bad}\" is no time: give a number with ns, us or ms")
+            );
+        }
+    }
+}
