@@ -18,6 +18,7 @@
 //! |---|---|---|
 //! | `args: A B` | arguments of the program | none |
 //! | `flags: --heap=16m` | flags before the file | none |
+//! | `check: FLAGS` | `check FLAGS` instead of `run`, in the plain mode only | `run` |
 //! | `dump: STAGE` | `dump --stage=STAGE` instead of `run` | `run` |
 //! | `exit: N` | the expected status | 0 |
 //! | `modes: plain zeal` | the modes that the case runs in | all |
@@ -80,6 +81,8 @@ pub struct Case {
     pub args: Vec<String>,
     /// Flags before the file.
     pub flags: Vec<String>,
+    /// The flags of `check`, if the program is to be checked and not run.
+    pub check: Option<Vec<String>>,
     /// The stage to dump, if the program is not to be run.
     pub dump: Option<String>,
     /// The expected status.
@@ -103,6 +106,7 @@ impl Case {
             source: String::new(),
             args: Vec::new(),
             flags: Vec::new(),
+            check: None,
             dump: None,
             exit: 0,
             modes: Vec::new(),
@@ -119,6 +123,9 @@ impl Case {
         for (heading, body) in sections {
             case.section(&heading, body)?;
         }
+        if case.check.is_some() {
+            case.modes = vec!["plain".to_owned()];
+        }
         Ok(case)
     }
 
@@ -131,6 +138,7 @@ impl Case {
             "args" => self.args = words(),
             "flags" => self.flags = words(),
             "modes" => self.modes = words(),
+            "check" => self.check = Some(words()),
             "dump" => self.dump = Some(value.trim().to_owned()),
             "exit" => {
                 self.exit = value

@@ -74,9 +74,10 @@ fn check(
     let folder = scratch.path();
     case.lay_out(folder)?;
     let mut command = Command::new(binary);
-    match &case.dump {
-        Some(stage) => command.arg("dump").arg(format!("--stage={stage}")),
-        None => command.arg("run").args(flags).args(&case.flags),
+    match (&case.dump, &case.check) {
+        (Some(stage), _) => command.arg("dump").arg(format!("--stage={stage}")),
+        (None, Some(flags)) => command.arg("check").args(flags),
+        (None, None) => command.arg("run").args(flags).args(&case.flags),
     };
     command.arg("main.scm").args(&case.args);
     let outcome = process::run(&mut command, folder, &case.stdin, LIMIT)?;

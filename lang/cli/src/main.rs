@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod color;
 mod options;
 mod recording;
@@ -59,6 +60,9 @@ fn start(
 
 fn run(options: &RunOptions, format: Format) -> Result<i32, String> {
     let (file, arguments) = options.program();
+    if options.warn {
+        check::warn(&file, format);
+    }
     let mut session = start(&options.heap, format, &file, arguments)?;
     Ok(session.run_file(&file))
 }
@@ -82,6 +86,7 @@ fn work() -> i32 {
         Command::Run(options) => run(options, format),
         Command::Dump(options) => dump(options, format),
         Command::Repl(options) => repl::run(options, format, color),
+        Command::Check(options) => check::check(options, color),
     };
     done.unwrap_or_else(|message| {
         let text = format.remark(&message);

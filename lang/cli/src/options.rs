@@ -6,6 +6,7 @@ use bowline_engine::Stage;
 use bowline_gc::{HeapConfig, Plan, Zeal};
 use clap::{Args, Parser, Subcommand};
 
+use crate::check::CheckOptions;
 use crate::color::Color;
 use crate::recording::RecordingOptions;
 use crate::repl::ReplOptions;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Show what a program becomes.
     Dump(DumpOptions),
+    /// Tell what is wrong with programs, and what looks wrong, without running them.
+    Check(CheckOptions),
     /// Evaluate what is typed.
     Repl(ReplOptions),
 }
@@ -38,6 +41,7 @@ impl Command {
         match self {
             Command::Run(options) => options.json,
             Command::Dump(options) => options.json,
+            Command::Check(options) => options.json,
             Command::Repl(_) => false,
         }
     }
@@ -51,6 +55,9 @@ pub(crate) struct RunOptions {
     /// Tell what goes wrong as JSON on standard error, an object on each line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Tell first what `bowline check` would warn of.
+    #[arg(long)]
+    pub(crate) warn: bool,
     /// The program, then what it sees as its command line.
     // One argument, so that whatever follows the file is the program's, options of ours too.
     #[arg(required = true, trailing_var_arg = true, value_names = ["FILE", "ARGS"])]

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod dump;
 mod interact;
 mod libraries;
@@ -15,7 +16,9 @@ mod session;
 pub mod trace;
 
 pub use bowline_gc::Interrupter;
+pub use bowline_middle::lint::Name as Warning;
 pub use bowline_syntax::Format;
+pub use check::{Checked, check_file};
 pub use dump::Stage;
 pub use interact::{Candidate, Entry, Interaction, Reply, Token, TokenClass, entry};
 pub use session::{Options, Session, StartError};

@@ -14,7 +14,7 @@ use bowline_gc::{HeapConfig, HeapError};
 use bowline_middle::core::Unit;
 use bowline_middle::ir::Module;
 use bowline_middle::{Expander, InlineOp, PrimitiveInfo, passes};
-use bowline_runtime::{PrimKind, Rt};
+use bowline_runtime::{PrimKind, Primitive, Rt};
 use bowline_syntax::{Datum, Diagnostic, Format, SourceId};
 use bowline_vm::{CompileError, Entry, Exit, Vm};
 
@@ -70,8 +70,9 @@ pub struct Session {
     frozen: bool,
 }
 
-fn primitive_info(rt: &Rt) -> Vec<PrimitiveInfo> {
-    rt.primitives
+/// What the compiler must know of primitives.
+pub(crate) fn primitive_info(primitives: &[Primitive]) -> Vec<PrimitiveInfo> {
+    primitives
         .iter()
         .map(|primitive| PrimitiveInfo {
             name: primitive.name,
@@ -88,7 +89,7 @@ impl Session {
     pub fn new(options: Options) -> Result<Session, StartError> {
         let heap = bowline_gc::start(options.heap).map_err(StartError::Heap)?;
         let rt = Rt::new(heap, options.arguments).map_err(|_| StartError::OutOfMemory)?;
-        let expander = Expander::new(primitive_info(&rt));
+        let expander = Expander::new(primitive_info(&rt.primitives));
         let mut vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
         let loader = Loader::new();
         let expansions = Rc::clone(expander.expansions());

@@ -6,10 +6,12 @@
 //!
 //! Absent on purpose: phases. Macros are `syntax-rules` and run nothing.
 
+use std::cell::RefCell;
+
 use bowline_syntax::{Span, Symbol};
 
 use crate::core::VarId;
-use crate::fx::FxHashMap;
+use crate::fx::{FxHashMap, FxHashSet};
 use crate::prims::{GlobalId, PrimitiveId};
 use crate::scope::{ModuleId, Scope, ScopeSet, Scopes};
 use crate::special::Special;
@@ -123,7 +125,12 @@ pub(crate) struct Env {
     /// The names of the live local bindings, in order.
     trail: Vec<Symbol>,
     modules: Vec<Module>,
+    /// Names with what they meant where they were looked up, if somebody wants to know.
+    used: Option<RefCell<Used>>,
 }
+
+/// Names with what they meant.
+pub(crate) type Used = FxHashSet<(Symbol, Binding)>;
 
 /// A point to go back to (inv:middle.local-life).
 #[derive(Clone, Copy)]
@@ -135,6 +142,24 @@ impl Env {
             locals: FxHashMap::default(),
             trail: Vec::new(),
             modules: Vec::new(),
+            used: None,
+        }
+    }
+
+    /// From now on notes what is looked up.
+    pub(crate) fn start_noting(&mut self) {
+        self.used = Some(RefCell::default());
+    }
+
+    pub(crate) fn is_noting(&self) -> bool {
+        self.used.is_some()
+    }
+
+    /// What was looked up since the last call, with `next` in its place.
+    pub(crate) fn swap_used(&mut self, next: Used) -> Used {
+        match &mut self.used {
+            Some(used) => used.replace(next),
+            None => Used::default(),
         }
     }
 
@@ -201,8 +226,19 @@ impl Env {
         }
     }
 
-    /// What an identifier means.
+    /// What an identifier means. Counts as a use of it.
     pub(crate) fn resolve(&self, name: &Symbol, scopes: ScopeSet, table: &Scopes) -> Resolution {
+        let meant = self.peek(name, scopes, table);
+        if let (Some(used), Resolution::Bound(binding)) = (&self.used, meant)
+            && !matches!(binding, Binding::Local(_))
+        {
+            used.borrow_mut().insert((name.clone(), binding));
+        }
+        meant
+    }
+
+    /// What an identifier means, asked out of curiosity.
+    pub(crate) fn peek(&self, name: &Symbol, scopes: ScopeSet, table: &Scopes) -> Resolution {
         let mut search = Search {
             table,
             scopes,

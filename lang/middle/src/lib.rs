@@ -12,6 +12,7 @@ mod expand;
 mod fx;
 pub mod ir;
 mod limits;
+pub mod lint;
 pub mod passes;
 mod pretty;
 mod prims;
@@ -20,6 +21,6 @@ mod scope;
 mod special;
 mod stx;
 
-pub use expand::{Expander, ReplEnv, SourceLoader};
+pub use expand::{Expander, Findings, ReplEnv, SourceLoader};
 pub use limits::STACK_BYTES;
 pub use prims::{GlobalId, Globals, InlineOp, PrimitiveId, PrimitiveInfo, Primitives};

@@ -1,6 +1,7 @@
 //! `let`, named `let`, `let*`, `letrec` and `letrec*`.
 
 use super::form::Form;
+use super::lambda::Params;
 use super::{Cx, Result};
 use crate::core::{Expr, Lambda, VarId};
 use crate::scope::Scope;
@@ -96,13 +97,16 @@ impl Cx<'_> {
                 };
                 params.push(cx.bind_variable(&ident, inner)?);
             }
+            let rest = None;
+            let bound = Params { params, rest };
+            cx.note_params(&bound);
             let body = cx.scoped(body, outer);
             let body = cx.scoped(&body, inner);
             let body = cx.expand_body(body, form, true)?;
             let lambda = Lambda {
                 name: Some(name.name.clone()),
-                params,
-                rest: None,
+                params: bound.params,
+                rest,
                 body,
                 span: form.span(),
             };

@@ -38,6 +38,7 @@ impl Cx<'_> {
         if let [only] = &forms[..]
             && !self.may_define(only)?
         {
+            self.note_body();
             return self.expand(only);
         }
         let forms = if outer {
@@ -48,8 +49,15 @@ impl Cx<'_> {
         };
         self.frame = self.fresh_frame();
         let mut scan = Scan::new(false, self.frame, forms);
+        scan.around = self.note_body();
         while let Some(stx) = scan.queue.pop() {
-            self.scan_form(&mut scan, stx)?;
+            let span = stx.span();
+            let outcome = self.scan_form(&mut scan, stx.clone());
+            if let Err(error) = outcome {
+                self.definition_failed(&stx);
+                let nothing = self.recovered(Err(error), span)?;
+                scan.items.push(Item::Nothing(nothing));
+            }
         }
         self.finish_body(scan.items, form)
     }
@@ -66,7 +74,7 @@ impl Cx<'_> {
     fn finish_body(&mut self, items: Vec<Item>, form: &Form<'_>) -> Result<Expr> {
         let last_definition = items
             .iter()
-            .rposition(|item| !matches!(item, Item::Expr(_)));
+            .rposition(|item| !matches!(item, Item::Expr(_) | Item::Nothing(_)));
         let expressions = last_definition.map_or(0, |last| last + 1);
         if expressions == items.len() {
             return form.bad("its body does not end with an expression");
@@ -89,6 +97,8 @@ impl Cx<'_> {
         for (index, item) in items.into_iter().enumerate() {
             match item {
                 Item::Expr(stx) if index >= expressions => body.push(self.expand(&stx)?),
+                Item::Nothing(nothing) if index >= expressions => body.push(nothing),
+                Item::Nothing(_) => {}
                 Item::Expr(stx) => {
                     // Between definitions: a definition of nothing, for its effect.
                     let span = stx.span();
@@ -102,7 +112,8 @@ impl Cx<'_> {
                     rhs,
                     whole,
                 } => {
-                    let init = self.define_rhs(&name, rhs, &whole)?;
+                    let init = self.define_rhs(&name, rhs, &whole);
+                    let init = self.recovered(init, whole.span())?;
                     if let Place::Local(var) = place {
                         defined.push(var, init);
                     }

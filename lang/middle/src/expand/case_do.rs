@@ -5,6 +5,7 @@ use bowline_syntax::{Datum, DatumKind, Number, Span, Symbol};
 use super::form::Form;
 use super::{Cx, Result};
 use crate::core::{Expr, Lambda, VarId};
+use crate::fx::FxHashMap;
 use crate::special::Special;
 use crate::stx::{Ident, Stx};
 
@@ -42,6 +43,7 @@ impl Cx<'_> {
     fn case_clauses(&mut self, form: &Form<'_>, clauses: &[Stx], var: VarId) -> Result<Expr> {
         let mut expanded = Vec::with_capacity(clauses.len());
         let mut rest = Expr::unspecified(form.span());
+        let mut seen = FxHashMap::default();
         for (index, clause) in clauses.iter().enumerate() {
             let parts = self.items(clause);
             let Some([data, body @ ..]) = parts.as_deref() else {
@@ -66,7 +68,10 @@ impl Cx<'_> {
             if is_else {
                 rest = body;
             } else {
-                let data = data.iter().map(Stx::to_acyclic).collect::<Result<_>>()?;
+                let data: Vec<_> = data.iter().map(Stx::to_acyclic).collect::<Result<_>>()?;
+                for datum in &data {
+                    self.note_case_key(&mut seen, datum);
+                }
                 expanded.push((self.case_test(data, var, clause.span())?, body));
             }
         }

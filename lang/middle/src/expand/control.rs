@@ -17,6 +17,7 @@ use std::rc::Rc;
 use bowline_syntax::Symbol;
 
 use super::form::Form;
+use super::lambda::Formals;
 use super::{Cx, Result, error};
 use crate::core::{Expr, Lambda};
 use crate::env::Binding;
@@ -79,7 +80,11 @@ impl Cx<'_> {
         let span = form.span();
         self.with_locals(|cx| {
             let scope = cx.ex.scopes.fresh();
-            let mut params = vec![cx.bind_variable(ident, scope)?];
+            let formals = Formals {
+                params: vec![ident.clone()],
+                rest: None,
+            };
+            let mut params = cx.bind_formals(&formals, scope)?.params;
             let mut otherwise = Expr::unspecified(span);
             if !complete {
                 let reraise = cx.fresh_var(Symbol::new("reraise"));

@@ -12,13 +12,19 @@
 use bowline_syntax::{Diagnostic, Span, Symbol};
 
 use super::form::Form;
+use super::lambda::Formals;
+use super::notes::VarKind;
 use super::{Cx, Result, bad_form};
 use crate::core::{Expr, VarId};
 use crate::env::Binding;
 use crate::prims::GlobalId;
 use crate::scope::Scope;
 use crate::special::Special;
-use crate::stx::{Ident, Stx};
+use crate::stx::{Ident, Stx, View};
+
+/// How many parts of a wrong definition are looked at for names. A macro can make it larger than
+/// anybody can read.
+const NAMES: usize = 1000;
 
 /// A variable that a definition makes.
 #[derive(Clone, Copy)]
@@ -36,6 +42,9 @@ impl Place {
         }
     }
 }
+
+/// Variables for several values and for a list of the rest, with their names.
+type Named = (Vec<(Place, Symbol)>, Option<(Place, Symbol)>);
 
 /// What a variable is defined as.
 pub(super) enum Rhs {
@@ -62,13 +71,15 @@ pub(super) enum Item {
         span: Span,
     },
     Expr(Stx),
+    /// What stands for a form that is wrong.
+    Nothing(Expr),
 }
 
 impl Item {
     /// How many variables it becomes in a body.
     pub(super) fn vars(&self) -> usize {
         match self {
-            Self::Define { .. } | Self::Expr(_) => 1,
+            Self::Define { .. } | Self::Expr(_) | Self::Nothing(_) => 1,
             // All the values, then each of them.
             Self::Values { places, rest, .. } => 1 + places.len() + usize::from(rest.is_some()),
         }
@@ -87,6 +98,8 @@ pub(super) struct Scan {
     pub(super) queue: Vec<Stx>,
     /// Names defined so far, to show where a duplicate was defined first.
     names: Vec<(Symbol, Span)>,
+    /// The variables of the form whose body this is, as far as notes are made.
+    pub(super) around: Vec<VarId>,
     /// How many macro uses in a row stand behind the form at hand.
     steps: usize,
 }
@@ -101,6 +114,7 @@ impl Scan {
             items: Vec::new(),
             queue: forms,
             names: Vec::new(),
+            around: Vec::new(),
             steps: 0,
         }
     }
@@ -165,7 +179,12 @@ impl Cx<'_> {
             }
             Special::Define => self.scan_define(scan, &form)?,
             Special::DefineValues => self.scan_define_values(scan, &form)?,
-            Special::DefineRecordType => self.scan_record(scan, &form)?,
+            Special::DefineRecordType => {
+                self.note_group(Some((form.span(), "record type")));
+                let outcome = self.scan_record(scan, &form);
+                self.note_group(None);
+                outcome?;
+            }
             _ => self.scan_define_syntax(scan, &form)?,
         }
         Ok(())
@@ -206,6 +225,8 @@ impl Cx<'_> {
             return Ok(Place::Global(self.define_global(&ident)?));
         }
         let var = self.fresh_var(ident.name.clone());
+        self.note_variable(&ident, var, VarKind::Definition);
+        self.note_local_definition(&ident, &scan.around);
         self.define_local(scan, &ident, Binding::Local(var))?;
         Ok(Place::Local(var))
     }
@@ -256,6 +277,20 @@ impl Cx<'_> {
             return form.bad("it takes formals and one expression");
         };
         let formals = self.formals(formals, form)?;
+        self.note_group(Some((form.span(), "variable")));
+        let outcome = self.define_formals(scan, &formals);
+        self.note_group(None);
+        let (places, rest) = outcome?;
+        scan.items.push(Item::Values {
+            places,
+            rest,
+            init: init.clone(),
+            span: form.span(),
+        });
+        Ok(())
+    }
+
+    fn define_formals(&mut self, scan: &mut Scan, formals: &Formals) -> Result<Named> {
         let mut places = Vec::with_capacity(formals.params.len());
         for ident in &formals.params {
             places.push((self.define_variable(scan, ident)?, ident.name.clone()));
@@ -264,13 +299,7 @@ impl Cx<'_> {
             Some(ident) => Some((self.define_variable(scan, ident)?, ident.name.clone())),
             None => None,
         };
-        scan.items.push(Item::Values {
-            places,
-            rest,
-            init: init.clone(),
-            span: form.span(),
-        });
-        Ok(())
+        Ok((places, rest))
     }
 
     fn scan_define_syntax(&mut self, scan: &mut Scan, form: &Form<'_>) -> Result<()> {
@@ -286,6 +315,39 @@ impl Cx<'_> {
             self.define_keyword(&ident, binding)
         } else {
             self.define_local(scan, &ident, binding)
+        }
+    }
+
+    /// A definition is wrong: what it would have bound is not to be called unbound. In a form that
+    /// is none of the plain definitions that may be any name.
+    pub(super) fn definition_failed(&mut self, stx: &Stx) {
+        let parts = self.items(stx).unwrap_or_default();
+        let Some((head, rest)) = parts.split_first() else {
+            return;
+        };
+        let plain = ["define", "define-values", "define-syntax"];
+        let plain = head
+            .name()
+            .is_some_and(|head| plain.contains(&head.as_str()));
+        let rest = if plain {
+            rest.get(..1).unwrap_or_default()
+        } else {
+            rest
+        };
+        let mut queue = rest.to_vec();
+        for _ in 0..NAMES {
+            let Some(stx) = queue.pop() else {
+                return;
+            };
+            match stx.view(&mut self.ex.scopes) {
+                View::Identifier => self.failed.extend(stx.name().cloned()),
+                View::List(items) => queue.extend(items),
+                View::Improper(items, tail) => {
+                    queue.extend(items);
+                    queue.push(tail);
+                }
+                View::Vector(_) | View::Atom => {}
+            }
         }
     }
 

@@ -50,7 +50,10 @@ impl Cx<'_> {
         match stx.view(&mut self.ex.scopes) {
             View::Atom | View::Vector(_) => Ok(Expr::Const(stx.to_acyclic()?)),
             View::Identifier => match stx.as_identifier() {
-                Some(ident) => self.reference(&ident),
+                Some(ident) => {
+                    let outcome = self.reference(&ident);
+                    self.recovered(outcome, ident.span)
+                }
                 None => Ok(Expr::Const(stx.to_datum())),
             },
             View::Improper(..) => match self.head_binding(stx)? {
@@ -66,7 +69,10 @@ impl Cx<'_> {
                 Diagnostic::error("() is no expression", stx.span())
                     .with_note("the empty list is written '()"),
             )),
-            View::List(items) => self.nested(stx.span(), |cx| cx.list_form(stx, items, hint)),
+            View::List(items) => {
+                let outcome = self.nested(stx.span(), |cx| cx.list_form(stx, items, hint));
+                self.recovered(outcome, stx.span())
+            }
         }
     }
 
@@ -98,6 +104,7 @@ impl Cx<'_> {
                 {
                     return Err(self.misplaced(special, stx.span()));
                 }
+                self.note_call(stx);
                 let f = self.expand(&items[0])?;
                 // The arguments of a procedure that is called at once become a `let`.
                 let vars = match f {

@@ -24,6 +24,7 @@ impl Cx<'_> {
     pub(super) fn import(&mut self, sets: &[Datum]) {
         for set in sets {
             if let Err(error) = self.import_one(set) {
+                self.import_failed = true;
                 self.report(*error);
             }
         }
@@ -34,6 +35,7 @@ impl Cx<'_> {
         let module = self.unit.module;
         let scopes = self.ex.env.module(module).scopes;
         self.ex.env.module_mut(module).reserve(set.names.len());
+        self.note_import(datum, &set.library_name, &set.names);
         for (name, binding) in set.names {
             let entry = Entry {
                 binding,

@@ -3,6 +3,7 @@
 use bowline_syntax::{Diagnostic, Span, Symbol};
 
 use super::form::Form;
+use super::notes::VarKind;
 use super::{Cx, Result};
 use crate::core::{Expr, Lambda, VarId};
 use crate::env::Binding;
@@ -59,6 +60,7 @@ impl Cx<'_> {
     /// Binds an identifier, in this scope too, to a new variable.
     pub(super) fn bind_variable(&mut self, ident: &Ident, scope: Scope) -> Result<VarId> {
         let var = self.fresh_var(ident.name.clone());
+        self.note_variable(ident, var, VarKind::Local);
         let scopes = self.ex.scopes.add(ident.scopes, scope);
         let ident = Ident {
             scopes,
@@ -84,7 +86,9 @@ impl Cx<'_> {
             Some(ident) => Some(self.bind_variable(ident, scope)?),
             None => None,
         };
-        Ok(Params { params, rest })
+        let bound = Params { params, rest };
+        self.note_params(&bound);
+        Ok(bound)
     }
 
     /// A procedure from its formals and body.

@@ -9,8 +9,8 @@ use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol, read_al
 
 use super::form::Form;
 use super::suggest::nearest;
-use super::{Cx, Result, TopKind, UnitBuilder, bad_form};
-use crate::env::Binding;
+use super::{Cx, Result, TopKind, bad_form};
+use crate::env::{Binding, Used};
 use crate::fx::FxHashMap;
 use crate::special::Special;
 use crate::stx::Stx;
@@ -193,8 +193,12 @@ impl Cx<'_> {
     /// Expands a library. What is wrong with it is reported, and it exports what it can.
     fn expand_library(&mut self, name: &Rc<str>, form: &Datum) -> Exports {
         let module = self.ex.env.add_module(&mut self.ex.scopes);
-        let unit = UnitBuilder::new(TopKind::Library, module, Some(Rc::clone(name)));
+        let mut unit = self.new_unit(TopKind::Library, module, Some(Rc::clone(name)));
+        if let Some(notes) = &mut unit.notes {
+            notes.source = Some(form.span.source);
+        }
         let outside = std::mem::replace(&mut self.unit, unit);
+        let used = self.ex.env.swap_used(Used::default());
         let frame = std::mem::replace(&mut self.frame, 0);
         let mut declarations = Declarations::default();
         for declaration in form.as_list().unwrap_or_default().iter().skip(2) {
@@ -209,6 +213,7 @@ impl Cx<'_> {
         let unit = std::mem::replace(&mut self.unit, outside);
         self.frame = frame;
         self.finish_unit(unit, body);
+        self.ex.env.swap_used(used);
         exports
     }
 
@@ -296,8 +301,10 @@ impl Cx<'_> {
                 None => error,
             }));
         };
-        match exports.insert(outer.clone(), entry.binding) {
-            Some(previous) if previous != entry.binding => {
+        let binding = entry.binding;
+        self.note_export(inner, binding);
+        match exports.insert(outer.clone(), binding) {
+            Some(previous) if previous != binding => {
                 let message = format!("two things are exported as `{outer}`");
                 Err(Box::new(Diagnostic::error(message, spec.span)))
             }

@@ -14,6 +14,7 @@
 mod binding_forms;
 mod body;
 mod case_do;
+mod check;
 mod conditionals;
 mod control;
 mod definitions;
@@ -23,6 +24,7 @@ mod imports;
 mod lambda;
 mod library;
 mod module;
+mod notes;
 mod quasi;
 mod record;
 mod session;
@@ -46,7 +48,10 @@ use crate::special::Special;
 use crate::stx::{Ident, Stx};
 
 use library::Library;
+use notes::Notes;
 
+pub use check::Findings;
+pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written};
 pub use session::{ReplEnv, SourceLoader};
 
 /// An error is boxed: it is rare and large.
@@ -92,6 +97,8 @@ pub(crate) struct UnitBuilder {
     procedures: Vec<GlobalId>,
     /// What is assigned, or defined more than once.
     redefined: FxHashSet<GlobalId>,
+    /// For the lints, if they are wanted.
+    notes: Option<Box<Notes>>,
 }
 
 impl UnitBuilder {
@@ -104,6 +111,7 @@ impl UnitBuilder {
             globals: Vec::new(),
             procedures: Vec::new(),
             redefined: FxHashSet::default(),
+            notes: None,
         }
     }
 
@@ -127,7 +135,15 @@ pub(crate) struct Cx<'a> {
     unit: UnitBuilder,
     /// Libraries expanded on the way.
     units: Vec<Unit>,
+    /// The notes of these units, if any are made.
+    notes: Vec<Notes>,
     errors: Vec<Diagnostic>,
+    /// Whether forms are nested too deeply, so that going on might never end.
+    gave_up: bool,
+    /// Whether an import failed: then what is unbound may be what it should have brought.
+    import_failed: bool,
+    /// Names whose definitions failed: that they are unbound is no news.
+    failed: FxHashSet<Symbol>,
     /// How deep we are (inv:middle.depth).
     depth: u32,
     /// Whether a macro expands without end: what it has left behind would do so, too.
@@ -151,7 +167,11 @@ impl<'a> Cx<'a> {
             loader,
             unit,
             units: Vec::new(),
+            notes: Vec::new(),
             errors: Vec::new(),
+            gave_up: false,
+            import_failed: false,
+            failed: FxHashSet::default(),
             depth: 0,
             endless: false,
             frame: 0,
@@ -164,6 +184,18 @@ impl<'a> Cx<'a> {
 
     fn report(&mut self, error: Diagnostic) {
         self.errors.push(error);
+    }
+
+    /// The outcome of a form; when that is an error it is reported, so that the forms around are
+    /// looked at, too. The units that come of it are never seen (inv:expand.all-or-nothing).
+    fn recovered(&mut self, outcome: Result<Expr>, span: Span) -> Result<Expr> {
+        match outcome {
+            Err(error) if !self.gave_up && !self.endless => {
+                self.report(*error);
+                Ok(Expr::unspecified(span))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Runs `body` one level deeper.
@@ -214,6 +246,7 @@ impl<'a> Cx<'a> {
         self.depth = before.saturating_add(u32::try_from(levels).unwrap_or(u32::MAX));
         if self.depth > NESTING_LIMIT {
             self.depth = before;
+            self.gave_up = true;
             if let Some(error) = self.endless(span) {
                 return Err(Box::new(error));
             }

@@ -17,7 +17,8 @@ impl Cx<'_> {
         let mut scan = Scan::new(true, frame, forms);
         scan.inner = Some(self.ex.env.module(self.unit.module).inner);
         while let Some(stx) = scan.queue.pop() {
-            if let Err(error) = self.scan_form(&mut scan, stx) {
+            if let Err(error) = self.scan_form(&mut scan, stx.clone()) {
+                self.definition_failed(&stx);
                 self.report(*error);
                 if self.endless {
                     break;
@@ -38,6 +39,7 @@ impl Cx<'_> {
     fn expand_item(&mut self, item: Item) -> Result<Expr> {
         match item {
             Item::Expr(stx) => self.expand(&stx),
+            Item::Nothing(nothing) => Ok(nothing),
             Item::Define {
                 place,
                 name,
@@ -113,10 +115,12 @@ impl Cx<'_> {
         {
             // Once more in the same program: an assignment to what is there.
             self.unit.redefined.insert(id);
+            self.note_definition(ident, Binding::Global(id), previous);
             return Ok(id);
         }
         self.check_free(ident, previous)?;
         let id = self.fresh_global(ident.name.clone());
+        self.note_definition(ident, Binding::Global(id), previous);
         self.enter_name(ident, Binding::Global(id));
         Ok(id)
     }
@@ -126,6 +130,7 @@ impl Cx<'_> {
         let module = self.ex.env.module(self.unit.module);
         let previous = module.get(&ident.name, ident.scopes).copied();
         self.check_free(ident, previous)?;
+        self.note_definition(ident, binding, previous);
         self.enter_name(ident, binding);
         Ok(())
     }

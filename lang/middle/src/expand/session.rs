@@ -11,7 +11,7 @@ use bowline_syntax::{Datum, Diagnostic, Expansions, Severity, SourceId, Span, Sy
 use super::library::{Exports, Library};
 use super::{Cx, Expander, TopKind, UnitBuilder};
 use crate::core::{Expr, Unit};
-use crate::env::{Binding, Env};
+use crate::env::{Binding, Env, Used};
 use crate::fx::{FxHashMap, FxHashSet};
 use crate::prims::{Globals, PrimitiveInfo, Primitives};
 use crate::scope::{ModuleId, Scopes};
@@ -54,6 +54,14 @@ pub trait SourceLoader {
 #[derive(Clone, Copy, Debug)]
 pub struct ReplEnv {
     module: ModuleId,
+}
+
+/// Errors in the order of their places, each once: a macro may repeat a part of its use, with what
+/// is wrong in it.
+pub(super) fn sorted(mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    errors.sort_by_key(|error| (error.primary.source.0, error.primary.start));
+    errors.dedup();
+    errors
 }
 
 type Outcome = Result<Vec<Unit>, Vec<Diagnostic>>;
@@ -140,8 +148,7 @@ impl Expander {
         sources: &mut dyn SourceLoader,
         body: impl FnOnce(&mut Cx<'_>) -> Option<Vec<Expr>>,
     ) -> Outcome {
-        let unit = UnitBuilder::new(kind, module, None);
-        let mut cx = Cx::new(self, sources, unit);
+        let mut cx = Cx::new(self, sources, UnitBuilder::new(kind, module, None));
         let body = body(&mut cx);
         let unit = std::mem::replace(&mut cx.unit, UnitBuilder::new(kind, module, None));
         if let Some(body) = body {
@@ -150,11 +157,11 @@ impl Expander {
         let Cx {
             ex,
             units,
-            mut errors,
+            errors,
             loaded,
             ..
         } = cx;
-        errors.sort_by_key(|error| (error.primary.source.0, error.primary.start));
+        let errors = sorted(errors);
         if !errors.iter().any(|error| error.severity == Severity::Error) {
             return Ok(units);
         }
@@ -285,7 +292,7 @@ impl Cx<'_> {
     }
 
     /// Takes the libraries and imports at the beginning of a program; gives the rest.
-    fn program_header<'f>(&mut self, forms: &'f [Datum]) -> &'f [Datum] {
+    pub(super) fn program_header<'f>(&mut self, forms: &'f [Datum]) -> &'f [Datum] {
         let scopes = self.ex.env.module(self.unit.module).scopes;
         let mut imported = false;
         let mut at = 0;
@@ -316,7 +323,11 @@ impl Cx<'_> {
     }
 
     /// Closes a unit.
-    pub(super) fn finish_unit(&mut self, unit: UnitBuilder, body: Vec<Expr>) {
+    pub(super) fn finish_unit(&mut self, mut unit: UnitBuilder, body: Vec<Expr>) {
+        if let Some(mut notes) = unit.notes.take() {
+            notes.used.extend(self.ex.env.swap_used(Used::default()));
+            self.notes.push(*notes);
+        }
         let unit = unit.finish(body);
         self.ex.fixed.extend(unit.fixed.iter().copied());
         self.units.push(unit);

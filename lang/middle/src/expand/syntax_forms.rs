@@ -41,6 +41,7 @@ impl Cx<'_> {
             return Err(bad_form(Special::SyntaxRules, why, spec.span()));
         };
         let mac = compile(name.clone(), frame, &spec, parts, &mut self.meaning())?;
+        self.note_macro(parts);
         self.ex.macros.push(Rc::new(mac));
         Ok(Binding::Macro(MacroId(self.ex.macros.len() as u32 - 1)))
     }

@@ -12,6 +12,9 @@ use crate::core::Expr;
 use crate::env::{Binding, Entry, Origin};
 use crate::stx::Ident;
 
+/// The name of these errors.
+pub(super) const CODE: &str = "unbound-variable";
+
 /// After this many errors no more is looked for what may have been meant.
 const SUGGESTED: usize = 20;
 
@@ -39,8 +42,11 @@ impl Cx<'_> {
             table.insert(ident.name.clone(), module, entry);
             return Expr::Global(id, ident.span);
         }
+        if self.import_failed || self.failed.contains(&ident.name) {
+            return Expr::unspecified(ident.span);
+        }
         let message = format!("unbound variable `{}`", ident.name);
-        let mut error = Diagnostic::error(message, ident.span);
+        let mut error = Diagnostic::error(message, ident.span).with_code(CODE);
         if self.errors.len() < SUGGESTED {
             error.notes = self.unbound_notes(ident);
         }
