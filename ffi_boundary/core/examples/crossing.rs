@@ -9,18 +9,22 @@
 
 use bowline_ffi::{
     CallError, ForeignFunction, HandleKind, Handles, Host, Language, Library, PendingExit,
-    Signature, TypeExpr, call, make_bytevector, make_string,
+    Signature, TypeExpr, Types, call, make_bytevector, make_string,
 };
 use bowline_gc::{HeapConfig, Mutator};
 use bowline_layout::{Tag, TypeId, Value, procedure};
 use core::ops::Range;
 use std::hint::black_box;
 
-struct Smallest(Box<Mutator>);
+struct Smallest(Box<Mutator>, Types);
 
 impl Language for Smallest {
     fn to_double(&self, _: Value) -> Option<f64> {
         None
+    }
+
+    fn types(&self) -> &Types {
+        &self.1
     }
 
     fn describe(&self, v: Value) -> String {
@@ -51,7 +55,8 @@ impl Host for Smallest {
 fn function(name: &str, params: &[&str], result: &str) -> ForeignFunction {
     let library = Library::open(None).expect("the process");
     let params: Vec<_> = params.iter().map(|p| TypeExpr::name(p)).collect();
-    let signature = Signature::parse(&params, &TypeExpr::name(result)).expect("well formed");
+    let signature = Signature::parse(&params, &TypeExpr::name(result), &mut Types::default())
+        .expect("well formed");
     ForeignFunction::new(name, &library, name, signature).expect("in libc")
 }
 
@@ -80,7 +85,7 @@ fn measure(what: &str, n: u64, mut round: impl FnMut(u64)) {
 
 fn main() {
     let heap = bowline_gc::start(HeapConfig::default()).expect("starts");
-    let mut host = Smallest(heap.attach());
+    let mut host = Smallest(heap.attach(), Types::default());
     const N: u64 = 1_000_000;
 
     let abs = function("abs", &["int"], "int");
@@ -120,7 +125,8 @@ fn callbacks(host: &mut Smallest) {
         TypeExpr::name("size_t"),
         compare,
     ];
-    let signature = Signature::parse(&params, &pointer()).expect("well formed");
+    let signature =
+        Signature::parse(&params, &pointer(), &mut Types::default()).expect("well formed");
     let lfind = ForeignFunction::new("lfind", &library, "lfind", signature).expect("in libc");
     host.0.truncate(0);
     let array = make_bytevector(&mut host.0, &[0; 16]).expect("room");

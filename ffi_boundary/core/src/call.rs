@@ -1,11 +1,12 @@
 //! A foreign call, from values to values.
 //!
 //! ```text
-//!  Managed   arguments → words; strings and bytevectors noted as pinned, closures lent
+//!  Managed   out parameters get their memory (it may collect: nothing is lent yet)
+//!            arguments → words; strings and bytevectors noted as pinned, closures lent
 //!            frame pushed ─ crossing ─ enter_native
 //!  Native    errno = 0 ─ C ─ errno kept                 (callbacks: see `callback`)
 //!            leave_native
-//!  Managed   pending exit? ─ result → value ─ frame popped, closures retired
+//!  Managed   pending exit? ─ outs and result → values ─ frame popped, closures retired
 //! ```
 //!
 //! `inv:call.lent` From the moment that an address into the heap is taken until the frame is pushed
@@ -13,7 +14,7 @@
 //! result is converted before that, for C may return a pointer into what it was lent.
 
 use crate::active::{self, ActiveCall};
-use crate::callback::pool::Lent;
+use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
 use crate::convert::{self, Spot};
 use crate::errno;
 use crate::error::FfiError;
@@ -21,9 +22,11 @@ use crate::function::{ForeignFunction, Way};
 use crate::handle::scope;
 use crate::host::Host;
 use crate::object;
-use bowline_gc::{CallFrame, OutOfMemory};
+use crate::outs;
+use bowline_gc::{CallFrame, Mutator, OutOfMemory};
 use bowline_layout::Value;
 use core::ops::Range;
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt;
 
@@ -34,6 +37,9 @@ pub struct Returned {
     pub value: Value,
     /// `errno` as the C function left it; it was 0 before.
     pub errno: i32,
+    /// How many further results there are, one for each `(out T)` and `(inout T)`: they are the last
+    /// on the root stack, in order, and the caller takes them off.
+    pub outs: usize,
 }
 
 /// Why a foreign call gave no value.
@@ -96,9 +102,8 @@ pub fn call(
     host: &mut dyn Host,
     args: Range<usize>,
 ) -> Result<Returned, CallError> {
-    let n = args.len();
-    if n != function.ways.len() {
-        return Err(arity(function, n).into());
+    if args.len() != function.arguments {
+        return Err(arity(function, args.len()).into());
     }
     if active::stack_nearly_full() {
         return Err(FfiError::TooDeep {
@@ -106,6 +111,31 @@ pub fn call(
         }
         .into());
     }
+    let (mut cells, mut more_cells) = ([0u64; INLINE], Vec::new());
+    let cells = room(&mut cells, &mut more_cells, function.outs, 0);
+    // C writes to them.
+    let cells = Cell::from_mut(cells).as_slice_of_cells();
+    if cells.is_empty() {
+        return call_with(function, host, args.start, cells);
+    }
+    let height = host.mutator().len();
+    let returned = outs::prepare(function, host, cells)
+        .and_then(|()| call_with(function, host, args.start, cells));
+    if returned.is_err() {
+        host.mutator().truncate(height);
+    }
+    returned
+}
+
+/// As [`call`], with a cell for each out parameter.
+#[inline(always)]
+fn call_with(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    start: usize,
+    cells: &[Cell<u64>],
+) -> Result<Returned, CallError> {
+    let n = function.ways.len();
     let (mut words, mut more_words) = ([0u64; INLINE], Vec::new());
     let (mut pinned, mut more_pinned) = ([Value::FALSE; INLINE], Vec::new());
     let (mut slots, mut more_slots) = ([std::ptr::null_mut(); INLINE], Vec::new());
@@ -115,13 +145,18 @@ pub fn call(
     let id = active::next_id();
     // The values stay on the root stack throughout (inv:host.rooted).
     let mut lent = Lent::default();
-    convert_arguments(function, host, args.start, id, words, pinned, &mut lent)?;
+    let to = Target {
+        words,
+        pinned,
+        cells,
+    };
+    convert_arguments(function, host, start, id, to, &mut lent)?;
     let first = words.as_mut_ptr();
     for (i, slot) in slots.iter_mut().enumerate() {
         *slot = first.wrapping_add(i).cast();
     }
-    let active = ActiveCall::new(id, host, &function.name, args.start, scope::open());
-    let returned = cross(function, host, &active, slots, pinned);
+    let active = ActiveCall::new(id, host, &function.name, start, scope::open());
+    let returned = cross(function, host, &active, slots, pinned, cells);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);
     }
@@ -135,6 +170,7 @@ fn cross(
     active: &ActiveCall,
     slots: &mut [*mut c_void],
     pinned: &[Value],
+    cells: &[Cell<u64>],
 ) -> Result<Returned, CallError> {
     let mut frame = CallFrame::new(pinned);
     let mutator = host.mutator();
@@ -159,11 +195,29 @@ fn cross(
     let returned = if active.pending.get() {
         Err(CallError::PendingExit)
     } else {
-        convert::to_value(mutator, &function.signature.result, word).map_err(CallError::from)
+        results(function, mutator, word, cells).map_err(CallError::from)
     };
     // SAFETY: pushed above; inner calls have popped theirs.
     unsafe { mutator.pop_call(&mut frame) };
-    returned.map(|value| Returned { value, errno })
+    returned.map(|value| Returned {
+        value,
+        errno,
+        outs: cells.len(),
+    })
+}
+
+/// The result's value. Those of out parameters, if any, become values first, where they have roots.
+#[inline(always)]
+fn results(
+    function: &ForeignFunction,
+    mutator: &mut Mutator,
+    word: u64,
+    cells: &[Cell<u64>],
+) -> Result<Value, OutOfMemory> {
+    if !cells.is_empty() {
+        outs::collect(function, mutator, cells)?;
+    }
+    convert::to_value(mutator, &function.signature.result, word)
 }
 
 /// The C function alone, and its `errno`.
@@ -185,9 +239,19 @@ fn run(function: &ForeignFunction, slots: &mut [*mut c_void]) -> (u64, i32) {
 fn arity(function: &ForeignFunction, got: usize) -> FfiError {
     FfiError::Arity {
         function: function.name.clone(),
-        expected: function.ways.len(),
+        expected: function.arguments,
         got,
     }
+}
+
+/// What arguments are turned into.
+struct Target<'a> {
+    /// A word for each parameter.
+    words: &'a mut [u64],
+    /// What must be pinned for it.
+    pinned: &'a mut [Value],
+    /// A word for each out parameter (`inv:outs.cells`).
+    cells: &'a [Cell<u64>],
 }
 
 /// Turns the arguments into words, notes what must be pinned and lends closures (`inv:call.lent`).
@@ -196,21 +260,30 @@ fn convert_arguments(
     host: &mut dyn Host,
     start: usize,
     id: u64,
-    words: &mut [u64],
-    pinned: &mut [Value],
+    to: Target<'_>,
     lent: &mut Lent,
 ) -> Result<(), FfiError> {
+    let (words, pinned) = (to.words, to.pinned);
     let mutator = host.mutator();
-    for (i, word) in words.iter_mut().enumerate() {
-        *word = mutator.get(start + i).bits();
+    let mut next = start;
+    for (word, way) in words.iter_mut().zip(&function.ways) {
+        if way.is_argument() {
+            *word = mutator.get(next).bits();
+            next += 1;
+        }
     }
     let host: &dyn Host = host;
+    let mut cells = to.cells.iter();
+    let mut position = 0;
     let params = function.signature.params.iter().zip(&function.ways);
-    for (i, (ctype, way)) in params.enumerate() {
+    for (i, (param, way)) in params.enumerate() {
+        let ctype = &param.ctype;
         let v = Value::from_bits(words[i]);
+        let argument = position;
+        position += usize::from(way.is_argument());
         let spot = Spot::Argument {
             function: &function.name,
-            position: i + 1,
+            position: argument + 1,
         };
         let wrong = || convert::wrong_type(host, ctype, v, spot);
         words[i] = match way {
@@ -221,11 +294,7 @@ fn convert_arguments(
             }
             Way::String if v == Value::FALSE => 0,
             Way::String => {
-                let (body, length) = object::string_body(v).ok_or_else(wrong)?;
-                if let Some(offset) = object::find_nul(body, length) {
-                    let place = spot.place();
-                    return Err(FfiError::EmbeddedNul { place, offset });
-                }
+                let body = string_body(v, spot, wrong)?;
                 pinned[i] = body;
                 object::bytes_address(body).expose_provenance() as u64
             }
@@ -238,24 +307,60 @@ fn convert_arguments(
                 if !host.is_procedure(v) {
                     return Err(wrong());
                 }
-                let count = plan.params.len();
-                if !host.accepts(v, count) {
-                    return Err(FfiError::CallbackArity {
-                        place: spot.place(),
-                        procedure: host.procedure_name(v),
-                        count,
-                    });
-                }
-                let trampoline = function
-                    .lender
-                    .and_then(|lender| plan.lend(lender, id, i))
-                    .ok_or_else(|| FfiError::NoClosure {
-                        place: spot.place(),
-                    })?;
+                let lend = |lender| plan.lend(lender, id, argument);
+                let trampoline = lend_closure(function, host, plan, v, spot, lend)?;
                 lent.add(trampoline);
                 trampoline.code() as u64
+            }
+            Way::Cell { argument } | Way::Memory { argument } => {
+                let Some(cell) = cells.next() else { continue };
+                if *argument {
+                    outs::begin_with(host, ctype, cell, v, spot)?;
+                }
+                outs::address(way, cell)
             }
         };
     }
     Ok(())
+}
+
+/// The object with a string's bytes, which C can read to their end.
+fn string_body(
+    v: Value,
+    spot: Spot<'_>,
+    wrong: impl FnOnce() -> FfiError,
+) -> Result<Value, FfiError> {
+    let (body, length) = object::string_body(v).ok_or_else(wrong)?;
+    match object::find_nul(body, length) {
+        None => Ok(body),
+        Some(offset) => {
+            let place = spot.place();
+            Err(FfiError::EmbeddedNul { place, offset })
+        }
+    }
+}
+
+/// The closure that C calls for the procedure `v`.
+fn lend_closure(
+    function: &ForeignFunction,
+    host: &dyn Host,
+    plan: &Plan,
+    v: Value,
+    spot: Spot<'_>,
+    lend: impl FnOnce(&'static Lender) -> Option<&'static Trampoline>,
+) -> Result<&'static Trampoline, FfiError> {
+    let count = plan.params.len();
+    if !host.accepts(v, count) {
+        return Err(FfiError::CallbackArity {
+            place: spot.place(),
+            procedure: host.procedure_name(v),
+            count,
+        });
+    }
+    function
+        .lender
+        .and_then(lend)
+        .ok_or_else(|| FfiError::NoClosure {
+            place: spot.place(),
+        })
 }

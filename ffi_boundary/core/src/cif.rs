@@ -35,7 +35,8 @@ fn ffi_type_of(repr: Repr) -> *mut ffi_type {
         Repr::Unsigned(_) => &raw mut types::uint64,
         Repr::Float => &raw mut types::float,
         Repr::Double => &raw mut types::double,
-        Repr::Pointer => &raw mut types::pointer,
+        // An aggregate is handed over by its address.
+        Repr::Pointer | Repr::Aggregate => &raw mut types::pointer,
     }
 }
 

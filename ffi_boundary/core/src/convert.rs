@@ -7,6 +7,7 @@
 //! Absent on purpose: what needs a call around it. Strings and bytevectors are lent by `call`, which
 //! pins them, and callbacks are made there.
 
+use crate::aggregate::StructType;
 use crate::error::{FfiError, Place};
 use crate::host::Language;
 use crate::object::{self, Integer};
@@ -26,6 +27,7 @@ pub(crate) enum Spot<'a> {
     Argument { function: &'a str, position: usize },
     CallbackResult { function: &'a str, position: usize },
     Store,
+    Field { structure: &'a str, field: &'a str },
 }
 
 impl Spot<'_> {
@@ -40,6 +42,10 @@ impl Spot<'_> {
                 position,
             },
             Spot::Store => Place::Store,
+            Spot::Field { structure, field } => Place::Field {
+                structure: structure.to_owned(),
+                field: field.to_owned(),
+            },
         }
     }
 }
@@ -69,12 +75,40 @@ pub(crate) fn to_word<L: Language + ?Sized>(
                 .map(|x| u64::from(x.to_bits()))
                 .ok_or_else(|| wrong_type(language, ctype, v, spot)),
         },
-        Repr::Pointer if *ctype == CType::Pointer => match object::pointer_address(v) {
+        Repr::Pointer => match pointer_word(language, ctype, v) {
             Some(address) => Ok(address as u64),
-            None if v == Value::FALSE => Ok(0),
             None => Err(wrong_type(language, ctype, v, spot)),
         },
-        Repr::Pointer => Err(wrong_type(language, ctype, v, spot)),
+        Repr::Aggregate => Err(wrong_type(language, ctype, v, spot)),
+    }
+}
+
+/// The address for a type that is a pointer to C memory, if the value is one.
+fn pointer_word<L: Language + ?Sized>(language: &L, ctype: &CType, v: Value) -> Option<usize> {
+    let accepted = match ctype {
+        CType::Pointer => true,
+        CType::PointerTo(structure) => may_point_to(language, structure, v),
+        _ => return None,
+    };
+    match object::pointer_address(v) {
+        Some(address) if accepted => Some(address),
+        None if v == Value::FALSE => Some(0),
+        _ => None,
+    }
+}
+
+/// Whether a pointer may be handed to C as one to this struct: it is one, or one to an array of them, or
+/// it does not say what it points to.
+fn may_point_to<L: Language + ?Sized>(language: &L, structure: &StructType, v: Value) -> bool {
+    match object::pointer_target(v) {
+        0 => true,
+        number if number == structure.number() => true,
+        number => match language.types().target(number) {
+            Some(CType::Array(array)) => {
+                matches!(&array.element, CType::Struct(element) if **element == *structure)
+            }
+            _ => false,
+        },
     }
 }
 
@@ -140,16 +174,26 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         Repr::Signed(_) | Repr::Unsigned(_) => "an exact integer",
         Repr::Float | Repr::Double => "a real number",
         Repr::Void | Repr::Bool => "any value",
+        Repr::Aggregate => match ctype {
+            CType::Array(array) if array.is_bytes() => {
+                "a string, a bytevector, a vector or a pointer to such an array"
+            }
+            CType::Array(_) => "a vector or a pointer to such an array",
+            _ => "a pointer to such a struct",
+        },
         Repr::Pointer => match ctype {
             CType::String => "a string or #f",
             CType::Bytevector => "a bytevector",
             CType::Callback(_) => "a procedure",
+            CType::PointerTo(_) => "such a pointer or #f",
             _ => "a foreign pointer or #f",
         },
     };
     let is = |id| object::type_of(v) == Some(id);
     let hint = match ctype {
-        CType::Pointer if is(type_id::BYTEVECTOR) => "declare it as `bytevector`",
+        CType::Pointer | CType::PointerTo(_) if is(type_id::BYTEVECTOR) => {
+            "declare it as `bytevector`"
+        }
         CType::Pointer if is(type_id::STRING) => "declare it as `string`",
         CType::Pointer if v.is_procedure() => "declare it as a `callback`",
         CType::Pointer if object::integer(v).is_some() => "use `integer->pointer`",
@@ -173,7 +217,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
 /// The value of a word that C gave us. May collect.
 ///
 /// A `string` word is the address of a C string, which is copied: what is not UTF-8 in it becomes
-/// U+FFFD. NULL is `#f`.
+/// U+FFFD. NULL is `#f`. The word of a struct or an array is its address.
 #[inline]
 pub(crate) fn to_value(
     mutator: &mut Mutator,
@@ -195,7 +239,18 @@ pub(crate) fn to_value(
         Repr::Float => object::make_flonum(mutator, f64::from(f32::from_bits(word as u32))),
         Repr::Double => object::make_flonum(mutator, f64::from_bits(word)),
         Repr::Pointer if *ctype == CType::String => copy_c_string(mutator, word as usize),
-        Repr::Pointer => object::make_pointer(mutator, word as usize),
+        Repr::Pointer => {
+            let v = object::make_pointer(mutator, word as usize)?;
+            if let CType::PointerTo(structure) = ctype {
+                object::set_pointer_target(v, structure.number());
+            }
+            Ok(v)
+        }
+        Repr::Aggregate => {
+            let v = object::make_pointer(mutator, word as usize)?;
+            object::set_pointer_target(v, ctype.number());
+            Ok(v)
+        }
     }
 }
 

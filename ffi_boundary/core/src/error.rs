@@ -6,6 +6,7 @@
 //! Absent on purpose: system errors. A call that C itself reports as failed is not an error here;
 //! the caller reads [`crate::Returned::errno`].
 
+use crate::struct_error::StructError;
 use crate::types::CType;
 use std::fmt;
 
@@ -28,6 +29,13 @@ pub enum Place {
     },
     /// The value of a store into C memory.
     Store,
+    /// The value of a field.
+    Field {
+        /// The struct.
+        structure: String,
+        /// Its field.
+        field: String,
+    },
 }
 
 impl fmt::Display for Place {
@@ -41,6 +49,9 @@ impl fmt::Display for Place {
                 "the result of the callback that is argument {position} of `{function}`"
             ),
             Place::Store => f.write_str("the value to store"),
+            Place::Field { structure, field } => {
+                write!(f, "the field {field} of (struct {structure})")
+            }
         }
     }
 }
@@ -73,6 +84,13 @@ pub enum FfiError {
     UnknownType {
         /// The type as it was written.
         text: String,
+    },
+    /// A type that is planned and not there yet.
+    NotYet {
+        /// The type as it was written.
+        text: String,
+        /// What to use meanwhile.
+        instead: &'static str,
     },
     /// A type form is not written as it must be.
     MalformedType {
@@ -185,6 +203,14 @@ pub enum FfiError {
         /// The type.
         type_name: String,
     },
+    /// About a struct or an array.
+    Struct(StructError),
+}
+
+impl From<StructError> for FfiError {
+    fn from(error: StructError) -> Self {
+        FfiError::Struct(error)
+    }
 }
 
 impl fmt::Display for FfiError {
@@ -210,6 +236,7 @@ impl fmt::Display for FfiError {
                 f,
                 "`{function}` was not called: foreign calls are nested so deeply that the stack is nearly full"
             ),
+            FfiError::Struct(error) => error.fmt(f),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
             FfiError::Arity { .. }
             | FfiError::WrongType { .. }
@@ -241,7 +268,7 @@ impl FfiError {
                 got,
                 hint,
             } => {
-                let name = ctype.name();
+                let name = short(ctype);
                 write!(f, "{place} has type {name}: expected {expected}, got {got}")?;
                 if hint.is_empty() {
                     Ok(())
@@ -278,6 +305,9 @@ impl FfiError {
     fn fmt_declaration(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FfiError::UnknownType { text } => write!(f, "unknown type `{text}`"),
+            FfiError::NotYet { text, instead } => {
+                write!(f, "the type `{text}` is not supported yet; use {instead}")
+            }
             FfiError::MalformedType { text, expected } => {
                 write!(f, "`{text}` is not a type: expected {expected}")
             }
@@ -305,7 +335,7 @@ impl FfiError {
                 write!(f, "libffi cannot call a function of type {signature}")
             }
             FfiError::StoredString => f.write_str(
-                "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy",
+                "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy, as `string->pointer` makes one",
             ),
             FfiError::NotInMemory { type_name } => {
                 write!(
@@ -318,7 +348,15 @@ impl FfiError {
     }
 }
 
-fn plural(n: usize, noun: &str) -> String {
+/// A type as a message about a value names it; all of a callback would be too much.
+fn short(ctype: &CType) -> String {
+    match ctype {
+        CType::Callback(_) => ctype.name().to_owned(),
+        _ => ctype.to_string(),
+    }
+}
+
+pub(crate) fn plural(n: usize, noun: &str) -> String {
     match n {
         0 => format!("no {noun}s"),
         1 => format!("1 {noun}"),

@@ -4,10 +4,10 @@ use crate::callback::pool::{self, Lender, Plan};
 use crate::cif::Cif;
 use crate::error::FfiError;
 use crate::library::Library;
-use crate::types::{CType, Signature};
-use bowline_gc::{Callee, Heap};
+use crate::types::{CType, Parameter, Passing, Repr, Signature};
+use bowline_gc::{Callee, Heap, OwnerLabel};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How one argument gets to C.
 pub(crate) enum Way {
@@ -21,6 +21,27 @@ pub(crate) enum Way {
     Bytevector,
     /// A closure of this plan, lent for the call.
     Callback(&'static Plan),
+    /// The address of a word that C writes to; with an argument it begins as that, converted.
+    Cell {
+        /// Whether there is one.
+        argument: bool,
+    },
+    /// The address of memory that C writes to; with an argument it begins as a copy of that.
+    Memory {
+        /// Whether there is one.
+        argument: bool,
+    },
+}
+
+impl Way {
+    /// Whether a call has an argument for it.
+    #[inline]
+    pub(crate) fn is_argument(&self) -> bool {
+        !matches!(
+            self,
+            Way::Cell { argument: false } | Way::Memory { argument: false }
+        )
+    }
 }
 
 /// A C function that can be called.
@@ -37,6 +58,10 @@ pub struct ForeignFunction {
     pub(crate) ways: Vec<Way>,
     /// Where its calls are counted, if they are.
     pub(crate) callee: Option<&'static Callee>,
+    /// How many arguments a call has, and how many results besides its own.
+    pub(crate) arguments: usize,
+    pub(crate) outs: usize,
+    label: OnceLock<OwnerLabel>,
     /// Who its callbacks are lent by.
     pub(crate) lender: Option<&'static Lender>,
 }
@@ -56,23 +81,12 @@ impl ForeignFunction {
     ) -> Result<ForeignFunction, FfiError> {
         let address = library.symbol(symbol)?;
         let fixed = signature.fixed.unwrap_or(signature.params.len());
-        let ways =
-            signature
-                .params
-                .iter()
-                .enumerate()
-                .map(|(i, param)| match param {
-                    CType::String => Ok(Way::String),
-                    CType::Bytevector => Ok(Way::Bytevector),
-                    CType::Callback(callback) => pool::plan(callback)
-                        .map(Way::Callback)
-                        .ok_or_else(|| FfiError::Unsupported {
-                            signature: param.to_string(),
-                        }),
-                    CType::Float if i >= fixed => Ok(Way::Widened),
-                    _ => Ok(Way::Word),
-                })
-                .collect::<Result<Vec<_>, _>>()?;
+        let ways = signature
+            .params
+            .iter()
+            .enumerate()
+            .map(|(i, param)| way(param, i >= fixed))
+            .collect::<Result<Vec<_>, _>>()?;
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         Ok(ForeignFunction {
             name: name.to_owned(),
@@ -81,9 +95,45 @@ impl ForeignFunction {
             address,
             cif: Cif::of_signature(&signature)?,
             ways,
+            arguments: signature.arguments(),
+            outs: signature.params.iter().filter(|p| p.is_result()).count(),
+            label: OnceLock::new(),
             lender: lends.then(|| pool::lender(name)),
             signature,
         })
+    }
+
+    /// The parameters that give results besides the function's own, in order.
+    pub(crate) fn results(&self) -> impl Iterator<Item = &Parameter> {
+        self.signature.params.iter().filter(|p| p.is_result())
+    }
+
+    /// What its results that own C memory are called.
+    pub(crate) fn label(&self, heap: &Heap) -> OwnerLabel {
+        *self.label.get_or_init(|| heap.owner_label(&self.name))
+    }
+}
+
+fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
+    if param.is_result() {
+        let argument = param.passing == Passing::InOut;
+        return Ok(match param.ctype.repr() {
+            Repr::Aggregate => Way::Memory { argument },
+            _ => Way::Cell { argument },
+        });
+    }
+    match &param.ctype {
+        CType::String => Ok(Way::String),
+        CType::Bytevector => Ok(Way::Bytevector),
+        CType::Callback(callback) => {
+            pool::plan(callback)
+                .map(Way::Callback)
+                .ok_or_else(|| FfiError::Unsupported {
+                    signature: param.to_string(),
+                })
+        }
+        CType::Float if variadic => Ok(Way::Widened),
+        _ => Ok(Way::Word),
     }
 }
 

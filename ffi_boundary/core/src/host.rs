@@ -3,6 +3,7 @@
 //! `inv:host.rooted` A value that stands on the mutator's root stack stays valid while it stands
 //! there; a value in a Rust variable is valid until the next allocation, crossing or call of the host.
 
+use crate::aggregate::Types;
 use crate::call::CallError;
 use bowline_gc::Mutator;
 use bowline_layout::Value;
@@ -19,6 +20,19 @@ pub trait Language {
     /// The double nearest to a real number that is neither a fixnum, a flonum nor a bignum; `None`
     /// when the value is no such number.
     fn to_double(&self, v: Value) -> Option<f64>;
+
+    /// The structs and arrays that the program knows.
+    fn types(&self) -> &Types;
+
+    /// How many elements a vector has; `None` for what is no vector.
+    fn vector_length(&self, _v: Value) -> Option<usize> {
+        None
+    }
+
+    /// Element `i` of a vector.
+    fn vector_element(&self, _v: Value, _i: usize) -> Value {
+        Value::FALSE
+    }
 
     /// The value as the language writes it, shortened where it is long.
     fn describe(&self, v: Value) -> String;

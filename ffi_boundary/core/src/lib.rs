@@ -3,16 +3,18 @@
 //! The crate sits below the language: it knows words, strings, bytevectors, flonums, bignums and
 //! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
-//! Reading order: `error` and `types` (what is talked about), `parse` (what a program writes),
-//! `library` and `function` (what is called), `host` (who calls), `call` with `active`, `convert`,
-//! `object`, `cif` and `errno` (how), `callback` (how C calls back), `memory` (C memory by type),
-//! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio`
-//! (what C printed), `sync` (atomics for the model checker).
+//! Reading order: `error`, `struct_error`, `types` and `aggregate` (what is talked about), `parse`
+//! (what a program writes), `library` and `function` (what is called), `host` (who calls), `call` with
+//! `active`, `outs`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
+//! `memory` (C memory by type), `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also
+//! while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table is there.
 
 #[cfg(not(loom))]
 mod active;
+#[cfg(not(loom))]
+mod aggregate;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
@@ -37,15 +39,21 @@ pub mod memory;
 #[cfg(not(loom))]
 mod object;
 #[cfg(not(loom))]
+mod outs;
+#[cfg(not(loom))]
 mod parse;
 #[cfg(not(loom))]
 mod signal;
 #[cfg(not(loom))]
 mod stdio;
+#[cfg(not(loom))]
+mod struct_error;
 mod sync;
 #[cfg(not(loom))]
 mod types;
 
+#[cfg(not(loom))]
+pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 #[cfg(not(loom))]
 pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
@@ -62,7 +70,7 @@ pub use library::Library;
 #[cfg(not(loom))]
 pub use object::{
     make_bytevector, make_flonum, make_integer, make_pointer, make_pointer_into, make_string,
-    pointer_address,
+    pointer_address, pointer_target, set_pointer_target,
 };
 #[cfg(not(loom))]
 pub use parse::{MAX_PARAMETERS, TypeExpr};
@@ -71,4 +79,6 @@ pub use signal::handle_interrupts;
 #[cfg(not(loom))]
 pub use stdio::flush_c_stdout;
 #[cfg(not(loom))]
-pub use types::{CType, CallbackType, Lifetime, Repr, Signature};
+pub use struct_error::{NotPointer, StructError};
+#[cfg(not(loom))]
+pub use types::{CType, CallbackType, Lifetime, Parameter, Passing, Repr, Signature};

@@ -100,6 +100,20 @@ pub fn pointer_address(v: Value) -> Option<usize> {
     (type_of(v)? == type_id::FOREIGN_POINTER).then(|| word(v, foreign_pointer::POINTER) as usize)
 }
 
+/// The number of what a foreign pointer says that it points to; 0 when it does not say, or is none.
+pub fn pointer_target(v: Value) -> u32 {
+    match type_of(v) {
+        Some(type_id::FOREIGN_POINTER) => word(v, foreign_pointer::TARGET) as u32,
+        _ => 0,
+    }
+}
+
+/// Makes a fresh foreign pointer say what it points to.
+pub fn set_pointer_target(v: Value, number: u32) {
+    debug_assert!(pointer_address(v).is_some());
+    set_word(v, foreign_pointer::TARGET, number.into());
+}
+
 /// The object that holds a string's bytes, and how many there are without the NUL.
 pub(crate) fn string_body(v: Value) -> Option<(Value, usize)> {
     if type_of(v)? != type_id::STRING {
@@ -118,6 +132,20 @@ pub(crate) fn bytevector(v: Value) -> Option<Value> {
 pub(crate) fn bytes_address(v: Value) -> *const u8 {
     // SAFETY: inv:object.live; every headed object has a word 1.
     unsafe { access::bytes_ptr(v, 1) }
+}
+
+/// Copies the first bytes of a string's body or of a bytevector to C memory.
+///
+/// # Safety
+/// `to` is writable for as many bytes.
+pub(crate) unsafe fn copy_bytes_out(v: Value, length: usize, to: *mut u8) {
+    // SAFETY: inv:object.live; the heap is none of the C memory at `to`, which the caller vouches for.
+    unsafe { std::ptr::copy_nonoverlapping(bytes_address(v), to, length) };
+}
+
+/// The number of bytes in a bytevector.
+pub(crate) fn bytevector_length(v: Value) -> Option<usize> {
+    header_of(bytevector(v)?).map(Header::length)
 }
 
 /// Where the first NUL among a string's bytes is, not counting the one that ends it.

@@ -4,8 +4,9 @@
 //! names, lists and integers of the form and nothing else. A type is matched by its symbol's name,
 //! never by a binding, and is never evaluated.
 
+use crate::aggregate::Types;
 use crate::error::FfiError;
-use crate::types::{CType, CallbackType, Lifetime, Repr, Signature};
+use crate::types::{CType, CallbackType, Lifetime, Parameter, Passing, Repr, Signature};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +26,28 @@ pub enum TypeExpr {
 
 const CALLBACK_FORM: &str = "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER)])";
 const POINTER_FORM: &str = "(pointer TYPE)";
+const STRUCT_FORM: &str = "(struct NAME)";
+const ARRAY_FORM: &str = "(array TYPE COUNT)";
+const OUT_FORM: &str = "(out TYPE) or (inout TYPE)";
+
+/// Words that stand for types which are planned, and what does for now.
+const NOT_YET: &[(&str, &str)] = &[
+    ("enum", "`int`"),
+    ("union", "`(array uint8 N)`, or the member that you need"),
+    (
+        "bytevector-at",
+        "`bytevector`, or `pointer` with `with-pinned` and `pointer+`",
+    ),
+    ("handle", "`uint64` with `handle->integer`"),
+    (
+        "callback/env",
+        "`(callback (pointer ...) ...)`, whose closure needs no environment",
+    ),
+    (
+        "env",
+        "`pointer`, with #f as argument: a callback's closure needs no environment",
+    ),
+];
 
 impl TypeExpr {
     /// A name.
@@ -33,38 +56,107 @@ impl TypeExpr {
     }
 
     /// The type that this says.
-    pub fn parse(&self) -> Result<CType, FfiError> {
-        match self {
-            TypeExpr::Name(name) => CType::NAMED
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, ctype)| ctype.clone())
-                .ok_or_else(|| self.unknown()),
-            TypeExpr::Int(_) => Err(self.unknown()),
+    pub fn parse(&self, types: &mut Types) -> Result<CType, FfiError> {
+        let (head, rest) = match self {
+            TypeExpr::Name(name) => {
+                return CType::NAMED
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map(|(_, ctype)| ctype.clone())
+                    .ok_or_else(|| self.unknown(name));
+            }
             TypeExpr::List(items) => match items.split_first() {
-                Some((TypeExpr::Name(head), rest)) if head == "callback" => {
-                    self.parse_callback(rest)
-                }
-                Some((TypeExpr::Name(head), rest)) if head == "pointer" => match rest {
-                    // What a pointer points to is for the reader only.
-                    [target] => target.parse().map(|_| CType::Pointer),
-                    _ => Err(self.malformed(POINTER_FORM)),
-                },
-                _ => Err(self.unknown()),
+                Some((TypeExpr::Name(head), rest)) => (head.as_str(), rest),
+                _ => return Err(self.unknown("")),
             },
+            TypeExpr::Int(_) => return Err(self.unknown("")),
+        };
+        match (head, rest) {
+            ("callback", _) => self.parse_callback(rest, types),
+            ("pointer", [target]) => target.parse_target(types),
+            ("pointer", _) => Err(self.malformed(POINTER_FORM)),
+            ("struct", [TypeExpr::Name(name)]) => Ok(CType::Struct(types.named(name))),
+            ("struct", _) => Err(self.malformed(STRUCT_FORM)),
+            ("array", [element, TypeExpr::Int(count)]) => {
+                let count = usize::try_from(*count).map_err(|_| self.malformed(ARRAY_FORM))?;
+                let element = element.parse(types)?.in_memory("an element of an array")?;
+                Ok(CType::Array(types.array(element, count)?))
+            }
+            ("array", _) => Err(self.malformed(ARRAY_FORM)),
+            ("out" | "inout", [_]) => Err(FfiError::MisplacedType {
+                type_name: self.to_string(),
+                place: "anything but a parameter of a foreign function",
+                hint: "`pointer`",
+            }),
+            ("out" | "inout", _) => Err(self.malformed(OUT_FORM)),
+            (head, _) => Err(self.unknown(head)),
         }
     }
 
-    fn parse_callback(&self, rest: &[TypeExpr]) -> Result<CType, FfiError> {
+    /// A pointer to what this says. Only structs make a difference: any other target is for the
+    /// reader.
+    fn parse_target(&self, types: &mut Types) -> Result<CType, FfiError> {
+        match self.parse(types)? {
+            CType::Struct(structure) => Ok(CType::PointerTo(structure)),
+            _ => Ok(CType::Pointer),
+        }
+    }
+
+    /// A parameter, which alone may go the other way.
+    fn parse_parameter(&self, types: &mut Types) -> Result<Parameter, FfiError> {
+        let TypeExpr::List(items) = self else {
+            return Ok(Parameter {
+                ctype: parameter(self.parse(types)?)?,
+                passing: Passing::In,
+            });
+        };
+        let (passing, target) = match items.as_slice() {
+            [TypeExpr::Name(head), target] if head == "out" => (Passing::Out, target),
+            [TypeExpr::Name(head), target] if head == "inout" => (Passing::InOut, target),
+            _ => {
+                return Ok(Parameter {
+                    ctype: parameter(self.parse(types)?)?,
+                    passing: Passing::In,
+                });
+            }
+        };
+        let ctype = target
+            .parse(types)?
+            .in_memory("what an `out` or `inout` parameter refers to")?;
+        if passing == Passing::InOut && ctype == CType::String {
+            return Err(misplaced(
+                &ctype,
+                "what an `inout` parameter refers to",
+                "`(inout pointer)`",
+            ));
+        }
+        Ok(Parameter { ctype, passing })
+    }
+
+    /// Whether a value of this type has the struct `name` in it.
+    pub(crate) fn mentions_by_value(&self, name: &str) -> bool {
+        let TypeExpr::List(items) = self else {
+            return false;
+        };
+        match items.as_slice() {
+            [TypeExpr::Name(head), TypeExpr::Name(other)] if head == "struct" => other == name,
+            [TypeExpr::Name(head), element, _] if head == "array" => {
+                element.mentions_by_value(name)
+            }
+            _ => false,
+        }
+    }
+
+    fn parse_callback(&self, rest: &[TypeExpr], types: &mut Types) -> Result<CType, FfiError> {
         let [TypeExpr::List(params), result, options @ ..] = rest else {
             return Err(self.malformed(CALLBACK_FORM));
         };
         check_count(params.len())?;
         let params = params
             .iter()
-            .map(|p| callback_parameter(p.parse()?))
+            .map(|p| callback_parameter(p.parse(types)?))
             .collect::<Result<Vec<_>, _>>()?;
-        let result = callback_result(result.parse()?)?;
+        let result = callback_result(result.parse(types)?)?;
         let (lifetime, options) = match options {
             [TypeExpr::Name(name), rest @ ..] => (parse_lifetime(name)?, rest),
             _ => (Lifetime::Call, options),
@@ -88,9 +180,12 @@ impl TypeExpr {
         })))
     }
 
-    fn unknown(&self) -> FfiError {
-        FfiError::UnknownType {
-            text: self.to_string(),
+    /// The error for a type whose name or first word is not known.
+    fn unknown(&self, word: &str) -> FfiError {
+        let text = self.to_string();
+        match NOT_YET.iter().find(|(planned, _)| *planned == word) {
+            Some(&(_, instead)) => FfiError::NotYet { text, instead },
+            None => FfiError::UnknownType { text },
         }
     }
 
@@ -124,7 +219,11 @@ impl fmt::Display for TypeExpr {
 impl Signature {
     /// The signature of a function with these parameter types, among which `...` begins the variadic
     /// part, and this result type.
-    pub fn parse(params: &[TypeExpr], result: &TypeExpr) -> Result<Signature, FfiError> {
+    pub fn parse(
+        params: &[TypeExpr],
+        result: &TypeExpr,
+        types: &mut Types,
+    ) -> Result<Signature, FfiError> {
         let mut parsed = Vec::with_capacity(params.len());
         let mut fixed = None;
         for param in params {
@@ -135,13 +234,13 @@ impl Signature {
                 fixed = Some(parsed.len());
                 continue;
             }
-            parsed.push(parameter(param.parse()?)?);
+            parsed.push(param.parse_parameter(types)?);
         }
         check_count(parsed.len())?;
         Ok(Signature {
             params: parsed,
             fixed,
-            result: function_result(result.parse()?)?,
+            result: function_result(result.parse(types)?)?,
         })
     }
 }
@@ -171,14 +270,14 @@ fn parameter(ctype: CType) -> Result<CType, FfiError> {
             "a parameter",
             "an empty list for a function without parameters",
         )),
-        _ => Ok(ctype),
+        _ => ctype.by_value("a parameter"),
     }
 }
 
 fn function_result(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
         CType::Bytevector | CType::Callback(_) => Err(misplaced(&ctype, "a result", "`pointer`")),
-        _ => Ok(ctype),
+        _ => ctype.by_value("a result"),
     }
 }
 
@@ -197,7 +296,7 @@ fn callback_result(ctype: CType) -> Result<CType, FfiError> {
         CType::String | CType::Bytevector | CType::Callback(_) => {
             Err(misplaced(&ctype, "the result of a callback", "`pointer`"))
         }
-        _ => Ok(ctype),
+        _ => ctype.by_value("the result of a callback"),
     }
 }
 
@@ -217,6 +316,7 @@ fn check_on_exit(value: i64, result: &CType) -> Result<(), FfiError> {
         Repr::Void => false,
         Repr::Bool => value == 0 || value == 1,
         Repr::Float | Repr::Double | Repr::Pointer => true,
+        Repr::Aggregate => false,
         repr => repr
             .range()
             .is_some_and(|(low, high)| low <= wide && wide <= high),

@@ -6,7 +6,12 @@
 //!
 //! Absent on purpose: the names that a program writes. `parse` turns those into what is here.
 
-use core::ffi::{c_char, c_int, c_long, c_short, c_uint, c_ulong, c_ushort};
+use crate::aggregate::{ArrayType, StructType};
+use crate::error::FfiError;
+use crate::struct_error::StructError;
+use core::ffi::{
+    c_char, c_int, c_long, c_longlong, c_short, c_uint, c_ulong, c_ulonglong, c_ushort,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,13 +32,15 @@ pub enum Repr {
     Double,
     /// An address.
     Pointer,
+    /// A struct or an array: bytes in memory, no word. Its size and alignment are its type's.
+    Aggregate,
 }
 
 impl Repr {
-    /// The bytes that a value takes in memory; 0 for `Void`.
+    /// The bytes that a value takes in memory; 0 for what is no word.
     pub const fn size(self) -> usize {
         match self {
-            Repr::Void => 0,
+            Repr::Void | Repr::Aggregate => 0,
             Repr::Bool => 1,
             Repr::Signed(bytes) | Repr::Unsigned(bytes) => bytes as usize,
             Repr::Float => 4,
@@ -79,6 +86,12 @@ macro_rules! ctypes {
         #[derive(Clone, PartialEq, Eq, Hash, Debug)]
         pub enum CType {
             $( $(#[$doc])* $variant, )*
+            /// A pointer to a struct: of this one or, as `void *` in C, of unknown type; NULL is allowed.
+            PointerTo(Arc<StructType>),
+            /// A struct, in memory.
+            Struct(Arc<StructType>),
+            /// An array, in memory.
+            Array(Arc<ArrayType>),
             /// A pointer to a function that calls a procedure of the language.
             Callback(Arc<CallbackType>),
         }
@@ -93,14 +106,18 @@ macro_rules! ctypes {
             pub const fn repr(&self) -> Repr {
                 match self {
                     $( CType::$variant => $repr, )*
-                    CType::Callback(_) => Repr::Pointer,
+                    CType::Callback(_) | CType::PointerTo(_) => Repr::Pointer,
+                    CType::Struct(_) | CType::Array(_) => Repr::Aggregate,
                 }
             }
 
-            /// The name of this type; for a callback the word that its form begins with.
+            /// The name of this type; for a form the word that it begins with.
             pub const fn name(&self) -> &'static str {
                 match self {
                     $( CType::$variant => $name, )*
+                    CType::PointerTo(_) => "pointer",
+                    CType::Struct(_) => "struct",
+                    CType::Array(_) => "array",
                     CType::Callback(_) => "callback",
                 }
             }
@@ -115,6 +132,10 @@ ctypes! {
     Bool "bool" Repr::Bool;
     /// `char`, an integer.
     Char "char" plain_char();
+    /// `signed char`.
+    SChar "schar" Repr::Signed(1);
+    /// `unsigned char`.
+    UChar "uchar" Repr::Unsigned(1);
     /// `int8_t`.
     Int8 "int8" Repr::Signed(1);
     /// `uint8_t`.
@@ -143,6 +164,14 @@ ctypes! {
     Long "long" signed::<c_long>();
     /// `unsigned long`.
     ULong "ulong" unsigned::<c_ulong>();
+    /// `long long`.
+    LongLong "longlong" signed::<c_longlong>();
+    /// `unsigned long long`.
+    ULongLong "ulonglong" unsigned::<c_ulonglong>();
+    /// `intptr_t`.
+    IntPtrT "intptr_t" signed::<isize>();
+    /// `uintptr_t`.
+    UIntPtrT "uintptr_t" unsigned::<usize>();
     /// `size_t`.
     SizeT "size_t" unsigned::<usize>();
     /// `ssize_t`.
@@ -160,19 +189,74 @@ ctypes! {
 }
 
 impl CType {
-    /// The bytes that a value of this type takes in C memory; `None` for `void`.
-    pub const fn size(&self) -> Option<usize> {
-        match self.repr() {
-            Repr::Void => None,
-            repr => Some(repr.size()),
+    /// The bytes that a value of this type takes in C memory; `None` for `void` and for a struct that
+    /// is not defined.
+    pub fn size(&self) -> Option<usize> {
+        match self {
+            CType::Void => None,
+            CType::Struct(structure) => Some(structure.layout()?.size),
+            CType::Array(array) => Some(array.size()),
+            _ => Some(self.repr().size()),
+        }
+    }
+
+    /// What the address of a value of this type is a multiple of. A scalar is aligned as it is large.
+    pub fn align(&self) -> usize {
+        match self {
+            CType::Struct(structure) => structure.layout().map_or(1, |layout| layout.align),
+            CType::Array(array) => array.element.align(),
+            _ => self.repr().size().max(1),
+        }
+    }
+
+    /// The number that a pointer to a value of this type carries; 0 for what is no aggregate.
+    pub fn number(&self) -> u32 {
+        match self {
+            CType::Struct(structure) => structure.number(),
+            CType::Array(array) => array.number(),
+            _ => 0,
+        }
+    }
+
+    /// This type, if a value of it can stand in C memory; `place` says where it is to stand.
+    pub(crate) fn in_memory(self, place: &'static str) -> Result<CType, FfiError> {
+        match &self {
+            CType::Void | CType::Bytevector | CType::Callback(_) => Err(FfiError::MisplacedType {
+                type_name: self.to_string(),
+                place,
+                hint: "`pointer`",
+            }),
+            CType::Struct(structure) => structure.defined().map(|_| ()).map(|()| self),
+            _ => Ok(self),
+        }
+    }
+
+    /// This type, if C can get or give it as a word.
+    pub(crate) fn by_value(self, place: &'static str) -> Result<CType, FfiError> {
+        match self {
+            CType::Struct(_) | CType::Array(_) => {
+                Err(StructError::ByValue { ctype: self, place }.into())
+            }
+            _ => Ok(self),
         }
     }
 }
 
+const _: () = {
+    assert!(align_of::<i16>() == 2 && align_of::<i32>() == 4 && align_of::<i64>() == 8);
+    assert!(align_of::<f32>() == 4 && align_of::<f64>() == 8 && align_of::<*const u8>() == 8);
+};
+
 impl fmt::Display for CType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CType::Callback(callback) = self else {
-            return f.write_str(self.name());
+        let callback = match self {
+            CType::Callback(callback) => callback,
+            CType::PointerTo(structure) => {
+                return write!(f, "(pointer (struct {}))", structure.name());
+            }
+            CType::Struct(structure) => return write!(f, "(struct {})", structure.name()),
+            CType::Array(array) => return write!(f, "(array {} {})", array.element, array.count),
+            _ => return f.write_str(self.name()),
         };
         f.write_str("(callback (")?;
         write_list(f, &callback.params)?;
@@ -184,7 +268,7 @@ impl fmt::Display for CType {
     }
 }
 
-fn write_list(f: &mut fmt::Formatter<'_>, types: &[CType]) -> fmt::Result {
+fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, types: &[T]) -> fmt::Result {
     for (i, t) in types.iter().enumerate() {
         if i > 0 {
             f.write_str(" ")?;
@@ -219,15 +303,72 @@ pub struct CallbackType {
     pub on_exit: Option<i64>,
 }
 
+/// Which way the value of a parameter goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Passing {
+    /// To C.
+    In,
+    /// From C, which gets the address of zeroed memory and writes there.
+    Out,
+    /// To C and back: the memory begins with the argument's value.
+    InOut,
+}
+
+/// A parameter of a foreign function.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Parameter {
+    /// The type of the value.
+    pub ctype: CType,
+    /// Which way it goes.
+    pub passing: Passing,
+}
+
+impl Parameter {
+    /// What C is handed.
+    pub const fn repr(&self) -> Repr {
+        match self.passing {
+            Passing::In => self.ctype.repr(),
+            Passing::Out | Passing::InOut => Repr::Pointer,
+        }
+    }
+
+    /// Whether a call has an argument for it.
+    pub const fn is_argument(&self) -> bool {
+        !matches!(self.passing, Passing::Out)
+    }
+
+    /// Whether a call has a result for it.
+    pub const fn is_result(&self) -> bool {
+        !matches!(self.passing, Passing::In)
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.passing {
+            Passing::In => self.ctype.fmt(f),
+            Passing::Out => write!(f, "(out {})", self.ctype),
+            Passing::InOut => write!(f, "(inout {})", self.ctype),
+        }
+    }
+}
+
 /// The C side of a foreign function.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Signature {
     /// What the function takes, the variadic part included.
-    pub params: Vec<CType>,
+    pub params: Vec<Parameter>,
     /// For a variadic function, how many of the parameters come before its `...`.
     pub fixed: Option<usize>,
     /// What it returns.
     pub result: CType,
+}
+
+impl Signature {
+    /// How many arguments a call has: one for each parameter that is not `(out T)`.
+    pub fn arguments(&self) -> usize {
+        self.params.iter().filter(|p| p.is_argument()).count()
+    }
 }
 
 impl fmt::Display for Signature {

@@ -13,7 +13,7 @@ use crate::{Header, WORD};
 /// | `WeakPair` | 2 | a weak value, then a strong one |
 /// | `Ephemeron` | 2 | a weak key, then a value that lives while the key does |
 /// | `WeakValues` | words | weak values |
-/// | `Foreign` | 3 | C pointer (raw), bytes it stands for (raw), base (value) |
+/// | `Foreign` | 4 | C pointer (raw), bytes it stands for (raw), base (value), C type (raw) |
 /// | `Continuation` | words | see [`crate::references`]; a stack image, scanned as values |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
@@ -77,7 +77,7 @@ pub const fn object_bytes(header: Header) -> usize {
         Shape::Mixed => (header.mixed_raw() + header.mixed_values()) * WORD,
         Shape::Bitmap => (header.length() + 1) * WORD,
         Shape::WeakPair | Shape::Ephemeron => 2 * WORD,
-        Shape::Foreign => 3 * WORD,
+        Shape::Foreign => 4 * WORD,
     };
     let size = WORD + body;
     if size < MIN_OBJECT { MIN_OBJECT } else { size }

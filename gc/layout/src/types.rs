@@ -108,13 +108,15 @@ pub mod foreign_pointer {
     use crate::{Header, Shape, type_id};
 
     /// The header of every foreign pointer.
-    pub const HEADER: Header = Header::new(Shape::Foreign, type_id::FOREIGN_POINTER, 3);
+    pub const HEADER: Header = Header::new(Shape::Foreign, type_id::FOREIGN_POINTER, 4);
     /// The C address.
     pub const POINTER: usize = 1;
     /// The bytes of C memory that die with it.
     pub const BYTES: usize = 2;
     /// The pointer that it was derived from and keeps alive, or `#f`.
     pub const BASE: usize = 3;
+    /// What it points to, as a number of the C boundary's; 0 when nobody said.
+    pub const TARGET: usize = 4;
 }
 
 /// A procedure: tag `Procedure`, shape `Mixed` with one raw word.
@@ -147,6 +149,6 @@ const _: () = {
     use crate::{WORD, object_bytes};
     assert!(object_bytes(string::HEADER) == (string::BODY + 1) * WORD);
     assert!(object_bytes(flonum::HEADER) == 2 * WORD);
-    assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::BASE + 1) * WORD);
+    assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::TARGET + 1) * WORD);
     assert!(object_bytes(weak_pair::HEADER) == (weak_pair::CDR + 1) * WORD);
 };

@@ -56,6 +56,7 @@ specials! {
     DefineValues "define-values" "(define-values FORMALS EXPRESSION)",
     DefineRecordType "define-record-type"
         "(define-record-type NAME (CONSTRUCTOR FIELD ...) PREDICATE (FIELD ACCESSOR [MODIFIER]) ...)",
+    DefineForeignStruct "define-foreign-struct" "(define-foreign-struct NAME (FIELD TYPE) ...)",
     DefineSyntax "define-syntax" "(define-syntax KEYWORD (syntax-rules ...))",
     LetSyntax "let-syntax" "(let-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
     LetrecSyntax "letrec-syntax" "(letrec-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
@@ -84,7 +85,11 @@ impl Special {
     pub(crate) fn is_definition(self) -> bool {
         matches!(
             self,
-            Self::Define | Self::DefineValues | Self::DefineRecordType | Self::DefineSyntax
+            Self::Define
+                | Self::DefineValues
+                | Self::DefineRecordType
+                | Self::DefineForeignStruct
+                | Self::DefineSyntax
         )
     }
 

@@ -9,11 +9,14 @@
 
 use std::sync::Arc;
 
-use bowline_ffi::{CType, CallError, FfiError, ForeignFunction, Language, Library, TypeExpr};
+use bowline_ffi::{
+    CType, CallError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
+};
 use bowline_layout::{Value, procedure};
 
 use crate::check::list_length;
 use crate::fault::Fault;
+use crate::kinds;
 use crate::object;
 use crate::printer::{self, Mode};
 use crate::rt::Rt;
@@ -33,6 +36,8 @@ pub const FUNCTION_MODE: usize = procedure::CAPTURED + 3;
 pub struct Foreign {
     libraries: Vec<Arc<Library>>,
     functions: Vec<Arc<ForeignFunction>>,
+    /// The structs and arrays that the program knows.
+    pub(crate) types: Types,
 }
 
 fn at<T>(items: &[T], index: Value) -> Option<&T> {
@@ -47,7 +52,7 @@ impl Foreign {
 
     /// How many arguments the foreign procedure of this index takes.
     pub(crate) fn parameters(&self, index: Value) -> Option<usize> {
-        Some(at(&self.functions, index)?.signature.params.len())
+        Some(at(&self.functions, index)?.signature.arguments())
     }
 
     pub(crate) fn library(&self, index: Value) -> Option<&Arc<Library>> {
@@ -107,9 +112,9 @@ pub(crate) fn type_exprs(rt: &Rt, list: Value) -> Result<Vec<TypeExpr>, FfiError
 }
 
 /// The type that a datum says.
-pub(crate) fn ctype(rt: &Rt, v: Value) -> Result<CType, FfiError> {
+pub(crate) fn ctype(rt: &mut Rt, v: Value) -> Result<CType, FfiError> {
     match type_expr(rt, v, 0) {
-        Some(expr) => expr.parse(),
+        Some(expr) => expr.parse(&mut rt.foreign.types),
         None => Err(FfiError::UnknownType {
             text: printer::print(rt, v, Mode::Write),
         }),
@@ -141,6 +146,18 @@ const DESCRIPTION: usize = 80;
 impl Language for Rt {
     fn to_double(&self, v: Value) -> Option<f64> {
         Rt::to_double(self, v)
+    }
+
+    fn types(&self) -> &Types {
+        &self.foreign.types
+    }
+
+    fn vector_length(&self, v: Value) -> Option<usize> {
+        object::is(v, kinds::VECTOR).then(|| object::length(v))
+    }
+
+    fn vector_element(&self, v: Value, i: usize) -> Value {
+        object::field(v, i + 1)
     }
 
     fn describe(&self, v: Value) -> String {

@@ -15,6 +15,8 @@ use bowline_gc::OwnerLabel;
 pub(crate) enum Maker {
     /// A primitive of this name.
     Primitive(&'static str),
+    /// The constructor of the struct with this number.
+    Struct(u32),
     /// A procedure with this code.
     Code(u64),
     /// A foreign procedure of this index.

@@ -387,7 +387,10 @@ impl Printer<'_> {
             kinds::WEAK_PAIR => "#<weak-pair>".into(),
             kinds::FOREIGN_POINTER => {
                 let address = object::raw(v, bowline_layout::foreign_pointer::POINTER);
-                format!("#<pointer {address:#x}>")
+                match rt.foreign.types.target(bowline_ffi::pointer_target(v)) {
+                    Some(target) => format!("#<pointer {target} {address:#x}>"),
+                    None => format!("#<pointer {address:#x}>"),
+                }
             }
             _ => "#<object>".into(),
         };

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use bowline_ffi::{CallError, Host, Language, PendingExit};
+use bowline_ffi::{CallError, Host, Language, PendingExit, Types};
 use bowline_gc::Mutator;
 use bowline_layout::Value;
 use bowline_runtime::printer::procedure_label;
@@ -17,6 +17,18 @@ use crate::vm::Vm;
 impl Language for Vm {
     fn to_double(&self, v: Value) -> Option<f64> {
         self.rt.to_double(v)
+    }
+
+    fn types(&self) -> &Types {
+        self.rt.types()
+    }
+
+    fn vector_length(&self, v: Value) -> Option<usize> {
+        self.rt.vector_length(v)
+    }
+
+    fn vector_element(&self, v: Value, i: usize) -> Value {
+        self.rt.vector_element(v, i)
     }
 
     fn describe(&self, v: Value) -> String {

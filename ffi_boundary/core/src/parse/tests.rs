@@ -27,7 +27,11 @@ fn signature(params: &str, result: &str) -> Result<Signature, FfiError> {
     let TypeExpr::List(params) = read(params) else {
         panic!("parameters are a list");
     };
-    Signature::parse(&params, &read(result))
+    Signature::parse(&params, &read(result), &mut Types::default())
+}
+
+fn parse(text: &str) -> Result<CType, FfiError> {
+    read(text).parse(&mut Types::default())
 }
 
 fn message(params: &str, result: &str) -> String {
@@ -39,7 +43,7 @@ fn message(params: &str, result: &str) -> String {
 #[test]
 fn every_name_is_its_type() {
     for (name, ctype) in CType::NAMED {
-        assert_eq!(TypeExpr::name(name).parse().as_ref(), Ok(ctype));
+        assert_eq!(parse(name).as_ref(), Ok(ctype));
         assert_eq!(ctype.to_string(), *name);
     }
 }
@@ -75,21 +79,25 @@ fn variadic_part_begins_after_the_ellipsis() {
 #[test]
 fn a_typed_pointer_is_a_pointer() {
     let parsed = signature("((pointer (pointer char)))", "(pointer int)").expect("well formed");
-    assert_eq!(parsed.params, [CType::Pointer]);
+    let pointer = Parameter {
+        ctype: CType::Pointer,
+        passing: Passing::In,
+    };
+    assert_eq!(parsed.params, [pointer]);
     assert_eq!(parsed.result, CType::Pointer);
 }
 
 #[test]
 fn the_call_lifetime_may_be_said() {
-    let said = read("(callback (int) int call)").parse();
-    assert_eq!(said, read("(callback (int) int)").parse());
+    let said = parse("(callback (int) int call)");
+    assert_eq!(said, parse("(callback (int) int)"));
 }
 
 #[test]
 fn unknown_types_are_named() {
-    for text in ["Int", "timeval", "(struct tm)", "()", "(3)", "7", "((int))"] {
+    for text in ["Int", "timeval", "(tm struct)", "()", "(3)", "7", "((int))"] {
         assert_eq!(
-            read(text).parse().expect_err("unknown").to_string(),
+            parse(text).expect_err("unknown").to_string(),
             format!("unknown type `{text}`")
         );
     }
@@ -108,7 +116,7 @@ fn malformed_forms_are_shown_with_the_right_one() {
         "(callback (int) int (on-exit 1) (on-exit 2))",
     ] {
         assert_eq!(
-            read(text).parse().expect_err("malformed").to_string(),
+            parse(text).expect_err("malformed").to_string(),
             format!("`{text}` is not a type: expected {CALLBACK_FORM}")
         );
     }
@@ -176,10 +184,10 @@ fn on_exit_must_fit_the_result() {
 fn parameters_are_limited() {
     let many = vec![TypeExpr::name("int"); MAX_PARAMETERS + 1];
     assert_eq!(
-        Signature::parse(&many, &TypeExpr::name("int"))
+        Signature::parse(&many, &TypeExpr::name("int"), &mut Types::default())
             .expect_err("too many")
             .to_string(),
         "256 parameters are too many: the limit is 255"
     );
-    assert!(Signature::parse(&many[1..], &TypeExpr::name("int")).is_ok());
+    assert!(Signature::parse(&many[1..], &TypeExpr::name("int"), &mut Types::default()).is_ok());
 }

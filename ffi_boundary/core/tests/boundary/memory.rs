@@ -87,7 +87,7 @@ fn errors() {
         "pointer-set!: the pointer is null"
     );
     for name in ["void", "bytevector", "(callback (int) int)"] {
-        let ctype = read(name).parse().expect("a type");
+        let ctype = read(name).parse(&mut toy.types).expect("a type");
         let text = format!("a {name} cannot be read from or stored into C memory");
         assert_eq!(error(memory::read(&mut toy.mutator, &ctype, 8, 0)), text);
         assert_eq!(error(memory::write(&toy, &ctype, 8, 0, Value::FALSE)), text);
@@ -95,7 +95,7 @@ fn errors() {
     let s = toy.string("not kept");
     assert_eq!(
         error(memory::write(&toy, &CType::String, 8, 0, s)),
-        "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy"
+        "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy, as `string->pointer` makes one"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use bowline_ffi::{
     CallError, ForeignFunction, Host, Language, Library, PendingExit, Returned, Signature,
-    TypeExpr, call, make_bytevector, make_string,
+    TypeExpr, Types, call, make_bytevector, make_string,
 };
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, access};
 use bowline_layout::{Tag, TypeId, Value, flonum, procedure, string, type_id};
@@ -35,6 +35,8 @@ pub(crate) struct Toy {
     procedures: Vec<Procedure>,
     /// What was left and goes on when a foreign call reports a pending exit.
     pub(crate) pending: Option<Leave>,
+    /// The structs that it knows.
+    pub(crate) types: Types,
 }
 
 const PROCEDURE: TypeId = TypeId(20);
@@ -65,7 +67,8 @@ pub(crate) fn signature(params: &str, result: &str) -> Signature {
     let TypeExpr::List(params) = read(params) else {
         panic!("parameters are a list");
     };
-    Signature::parse(&params, &read(result)).expect("a well-formed signature")
+    Signature::parse(&params, &read(result), &mut Types::default())
+        .expect("a well-formed signature")
 }
 
 /// A function of libc or libm.
@@ -111,6 +114,7 @@ impl Toy {
             mutator: heap.attach(),
             procedures: Vec::new(),
             pending: None,
+            types: Types::default(),
         }
     }
 
@@ -281,6 +285,10 @@ impl Language for Toy {
                 .expect("a fixnum") as f64
                 / 2.0
         })
+    }
+
+    fn types(&self) -> &Types {
+        &self.types
     }
 
     fn describe(&self, v: Value) -> String {

@@ -14,9 +14,10 @@
 (define-library (bowline ffi)
   (import (bowline primitives) (bowline support))
   (export
-    define-foreign define-foreign-library
-    pointer-ref pointer-set! pointer+ sizeof
-    null-pointer pointer-null? pointer->integer integer->pointer pointer->string
+    define-foreign define-foreign-library define-foreign-struct
+    pointer? pointer-ref pointer-set! pointer+ sizeof
+    null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector
+    foreign-array-length foreign-array-ref foreign-array-set!
     make-foreign-memory string->pointer attach-finalizer!
     pin! unpin! with-pinned
     make-handle handle-ref handle-free! handle?

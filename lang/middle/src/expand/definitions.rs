@@ -185,6 +185,12 @@ impl Cx<'_> {
                 self.note_group(None);
                 outcome?;
             }
+            Special::DefineForeignStruct => {
+                self.note_group(Some((form.span(), "struct")));
+                let outcome = self.scan_foreign_struct(scan, &form);
+                self.note_group(None);
+                outcome?;
+            }
             _ => self.scan_define_syntax(scan, &form)?,
         }
         Ok(())

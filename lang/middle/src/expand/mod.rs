@@ -19,6 +19,7 @@ mod conditionals;
 mod control;
 mod definitions;
 mod features;
+mod foreign_struct;
 mod form;
 mod imports;
 mod lambda;

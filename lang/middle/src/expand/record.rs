@@ -191,7 +191,7 @@ impl Cx<'_> {
         Ok(())
     }
 
-    fn record_procedure(
+    pub(super) fn record_procedure(
         &mut self,
         scan: &mut Scan,
         ident: &Ident,
@@ -212,7 +212,7 @@ impl Cx<'_> {
     }
 }
 
-fn ident_span(ident: &Ident, form: Span) -> Span {
+pub(super) fn ident_span(ident: &Ident, form: Span) -> Span {
     if ident.span.is_none() {
         form
     } else {
@@ -228,7 +228,7 @@ fn is_wanted(stx: &Stx) -> bool {
     )
 }
 
-fn push(scan: &mut Scan, place: Place, ident: &Ident, value: Expr, whole: &Stx) {
+pub(super) fn push(scan: &mut Scan, place: Place, ident: &Ident, value: Expr, whole: &Stx) {
     scan.items.push(Item::Define {
         place,
         name: ident.name.clone(),

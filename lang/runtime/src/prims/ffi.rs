@@ -75,6 +75,9 @@ pub(super) const TABLE: &[Primitive] = &[
     row("%pointer-set!", 4, 4, pointer_set),
     row("%sizeof", 1, 1, |rt, a| {
         let ctype = ffi::ctype(rt, rt.arg(a, 0))?;
+        if let CType::Struct(structure) = &ctype {
+            structure.defined()?;
+        }
         match ctype.size() {
             Some(n) => Ok(Value::fixnum(n as i64)),
             None => Fault::bad("sizeof", "the type has no size:", vec![rt.arg(a, 0)]),
@@ -159,23 +162,27 @@ fn foreign_symbol(rt: &mut Rt, a: Args) -> Result {
 /// `define-foreign` that it is made of.
 fn make_foreign_procedure(rt: &mut Rt, a: Args) -> Result {
     let who = "define-foreign";
-    let wrong = |message, i| Fault::bad(who, message, vec![rt.arg(a, i)]);
+    let wrong = |rt: &Rt, message, i| Fault::bad(who, message, vec![rt.arg(a, i)]);
     let name = rt.symbol_arg(a, 0, who)?;
     if !object::is(rt.arg(a, 1), kinds::LIBRARY) {
-        return wrong("the library must be one of define-foreign-library, not", 1);
+        return wrong(
+            rt,
+            "the library must be one of define-foreign-library, not",
+            1,
+        );
     }
     let library = library(rt, a, 1, who)?;
     if !strings::is_string(rt.arg(a, 2)) {
-        return wrong("the name in C must be a string, not", 2);
+        return wrong(rt, "the name in C must be a string, not", 2);
     }
     let params = ffi::type_exprs(rt, rt.arg(a, 3))?;
     let Some(result) = ffi::type_expr(rt, rt.arg(a, 4), 0) else {
-        return wrong("the result must be a type, not", 4);
+        return wrong(rt, "the result must be a type, not", 4);
     };
-    let signature = Signature::parse(&params, &result)?;
+    let signature = Signature::parse(&params, &result, &mut rt.foreign.types)?;
     let predicate = rt.arg(a, 6);
     if predicate != Value::FALSE && !predicate.is_procedure() {
-        return wrong("errno-when wants a procedure, not", 6);
+        return wrong(rt, "errno-when wants a procedure, not", 6);
     }
     let symbol = rt.text(rt.arg(a, 2));
     let function = ForeignFunction::new(rt.symbol_name(name), &library, symbol, signature)?;
@@ -190,7 +197,7 @@ fn pointer(rt: &mut Rt, address: usize) -> Result {
 }
 
 /// The address in argument `i`: a pointer, or `#f` for null.
-fn address(rt: &Rt, a: Args, i: usize, who: &'static str) -> Result<usize> {
+pub(super) fn address(rt: &Rt, a: Args, i: usize, who: &'static str) -> Result<usize> {
     let v = rt.arg(a, i);
     if v == Value::FALSE {
         return Ok(0);
@@ -221,42 +228,40 @@ fn integer_to_pointer(rt: &mut Rt, a: Args) -> Result {
     pointer(rt, n as usize)
 }
 
-/// The C string at a pointer, copied; `#f` at null. With a second argument at most so many bytes
-/// are looked at.
+/// The C string at a pointer, copied; `#f` at null. With a second argument, or when the pointer says
+/// that it points to an array, at most so many bytes are looked at.
 fn pointer_to_string(rt: &mut Rt, a: Args) -> Result {
     let who = "pointer->string";
     let start = address(rt, a, 0, who)?;
-    let Some(_) = rt.opt(a, 1) else {
+    let array = memory::array_target(rt, rt.arg(a, 0)).map(|array| array.size());
+    let given = match rt.opt(a, 1) {
+        Some(_) => Some(rt.size_arg(a, 1, who)?),
+        None => None,
+    };
+    if start == 0 {
+        return Ok(Value::FALSE);
+    }
+    let Some(most) = given.into_iter().chain(array).min() else {
         // The boundary reads strings through a pointer to them.
         let cell = (&raw const start).expose_provenance();
         return Ok(memory::read(&mut rt.heap, &CType::String, cell, 0)?);
     };
-    let most = rt.size_arg(a, 1, who)?;
-    if start == 0 {
-        return Ok(Value::FALSE);
-    }
-    let mut bytes = Vec::new();
-    while bytes.len() < most {
-        let at = bytes.len() as isize;
-        let b = memory::read(&mut rt.heap, &CType::UInt8, start, at)?;
-        match b.as_fixnum() {
-            Some(0) | None => break,
-            Some(b) => bytes.push(b as u8),
-        }
-    }
+    let bytes = memory::text(start, most);
     rt.make_string(&String::from_utf8_lossy(&bytes))
 }
 
 /// `(pointer type [offset])`
 fn pointer_ref(rt: &mut Rt, a: Args) -> Result {
     let who = "pointer-ref";
-    let start = address(rt, a, 0, who)?;
+    address(rt, a, 0, who)?;
     let ctype = ffi::ctype(rt, rt.arg(a, 1))?;
     let offset = match rt.opt(a, 2) {
         Some(_) => rt.fixnum_arg(a, 2, who)? as isize,
         None => 0,
     };
-    Ok(memory::read(&mut rt.heap, &ctype, start, offset)?)
+    let base = rt.arg(a, 0);
+    memory::check_inside(rt, base, &ctype, offset, who)?;
+    Ok(memory::read_through(&mut rt.heap, &ctype, base, offset)?)
 }
 
 /// `(pointer type offset value)`
@@ -265,6 +270,7 @@ fn pointer_set(rt: &mut Rt, a: Args) -> Result {
     let start = address(rt, a, 0, who)?;
     let ctype = ffi::ctype(rt, rt.arg(a, 1))?;
     let offset = rt.fixnum_arg(a, 2, who)? as isize;
+    memory::check_inside(rt, rt.arg(a, 0), &ctype, offset, who)?;
     memory::write(rt, &ctype, start, offset, rt.arg(a, 3))?;
     Ok(Value::UNSPECIFIED)
 }

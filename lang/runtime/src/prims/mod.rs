@@ -15,6 +15,7 @@ mod numbers;
 mod output;
 mod owners;
 mod strings;
+mod structs;
 mod system;
 mod tables;
 mod text;
@@ -45,6 +46,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     gc::TABLE,
     ffi::TABLE,
     owners::TABLE,
+    structs::TABLE,
 ];
 
 /// The fault of a copy whose source is longer than the room after the target's index.

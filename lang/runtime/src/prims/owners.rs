@@ -31,7 +31,7 @@ fn label(rt: &mut Rt, name: &'static str) -> OwnerLabel {
 }
 
 #[cold]
-fn new_label(rt: &mut Rt, maker: Maker, name: &str) -> OwnerLabel {
+pub(super) fn new_label(rt: &mut Rt, maker: Maker, name: &str) -> OwnerLabel {
     let label = rt.heap().owner_label(&rt.owners.text(name));
     rt.owners.keep(maker, label);
     label

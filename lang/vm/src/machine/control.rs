@@ -231,14 +231,19 @@ impl Vm {
 
     /// The running frame's words as an object of several values.
     pub(super) fn pack(&mut self, r: &mut Regs) -> Result {
-        let n = r.argc();
+        self.pack_from(r, 0)
+    }
+
+    /// As `pack`, without the first `skipped` words.
+    pub(super) fn pack_from(&mut self, r: &mut Regs, skipped: usize) -> Result {
+        let n = r.argc() - skipped;
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let made = self.rt.alloc_values(kinds::MULTIPLE_VALUES, n);
         r.closure = r.sp.get(0);
         let values = made?;
         for i in 0..n {
-            object::init(values, 1 + i, r.fp.get(i as isize));
+            object::init(values, 1 + i, r.fp.get((skipped + i) as isize));
         }
         Ok(values)
     }

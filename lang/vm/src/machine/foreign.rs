@@ -1,6 +1,6 @@
 //! Foreign procedures: the call, its error predicate, and pending exits.
 
-use bowline_ffi::{CallError, FfiError};
+use bowline_ffi::{CType, CallError, FfiError, ForeignFunction};
 use bowline_layout::Value;
 use bowline_runtime::{FUNCTION_NAME, FUNCTION_PREDICATE, Fault, errno, object};
 
@@ -15,7 +15,7 @@ impl Vm {
     /// How many arguments a foreign procedure takes.
     pub(super) fn foreign_arity(&self, f: Value) -> (usize, Option<usize>) {
         let function = self.rt.foreign.function(f);
-        let n = function.map_or(0, |f| f.signature.params.len());
+        let n = function.map_or(0, |f| f.signature.arguments());
         (n, Some(n))
     }
 
@@ -53,8 +53,16 @@ impl Vm {
                 if returned.errno == errno::EINTR && self.rt.heap.stack().interrupt_wanted() {
                     return self.interrupt(r);
                 }
+                if returned.outs > 0 {
+                    return self.several_returned(r, returned.outs, &function);
+                }
                 match self.finalize(r) {
-                    Ok(r) => self.foreign_returned(r),
+                    Ok(mut r) => {
+                        // The result is also what the predicate sees.
+                        r.sp = r.fp;
+                        r.push(r.acc);
+                        self.foreign_returned(r)
+                    }
                     Err(elsewhere) => elsewhere,
                 }
             }
@@ -63,24 +71,54 @@ impl Vm {
         }
     }
 
-    /// Asks the predicate about the result if C has set `errno`.
+    /// The call has given its result, in the accumulator, and others that stand last on the stack. The
+    /// predicate sees the result; what the call gives is all of them, without the result of a `void`.
+    #[cold]
+    #[inline(never)]
+    fn several_returned(&mut self, mut r: Regs, outs: usize, function: &ForeignFunction) -> Regs {
+        let own = usize::from(function.signature.result != CType::Void);
+        // In the frame: the result, then the others, and at last what the call gives.
+        let first = r.sp.at(1);
+        r.sp = r.fp;
+        r.push(r.acc);
+        for i in 0..outs as isize {
+            r.push(first.get(i));
+        }
+        r.acc = r.fp.get(1);
+        if own + outs > 1 {
+            match self.pack_from(&mut r, 1 - own) {
+                Ok(values) => r.acc = values,
+                Err(fault) => return self.fault(r, fault),
+            }
+        }
+        match self.finalize(r) {
+            Ok(mut r) => {
+                r.sp = r.fp.at(1);
+                self.foreign_returned(r)
+            }
+            Err(elsewhere) => elsewhere,
+        }
+    }
+
+    /// Asks the predicate about the result, which is in slot 0, if C has set `errno`; the accumulator has
+    /// what the call gives.
     fn foreign_returned(&mut self, mut r: Regs) -> Regs {
         let predicate = object::field(r.closure, FUNCTION_PREDICATE);
         if self.rt.errno == 0 || !predicate.is_procedure() {
             r.leave();
             return r;
         }
-        r.sp = r.fp;
-        r.push(r.acc);
+        let result = r.fp.get(0);
+        r.fp.put(0, r.acc);
         r.push(Value::fixnum(self.rt.errno.into()));
         r.push_frame(self.stubs.foreign_check);
         r.fp = r.sp;
-        r.push(r.acc);
+        r.push(result);
         r.enter(predicate);
         r
     }
 
-    /// Where the predicate returns to: slot 0 is the result, slot 1 the error number.
+    /// Where the predicate returns to: slot 0 is what the call gives, slot 1 the error number.
     pub(super) fn foreign_checked(&mut self, mut r: Regs) -> Regs {
         if r.acc.is_true() {
             let errno = r.fp.get(1).as_fixnum().unwrap_or(0) as i32;
