@@ -40,6 +40,15 @@ embedded! {
     "scheme/write",
 }
 
+/// The libraries that the others stand on, and that no program imports.
+const INTERNAL: &[&str] = &["bowline/core", "bowline/ports", "bowline/support"];
+
+/// The paths of the libraries that programs may import.
+pub(crate) fn public() -> impl Iterator<Item = &'static str> {
+    let paths = EMBEDDED.iter().map(|(path, _)| *path);
+    paths.filter(|path| !INTERNAL.contains(path))
+}
+
 /// A library's text and where it came from.
 pub(crate) struct Found {
     /// The name that diagnostics show.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use bowline_layout::Value;
 use bowline_runtime::{Rt, is_condition};
-use bowline_syntax::{Call, Diagnostic, Format, SourceMap, Span};
+use bowline_syntax::{Call, Diagnostic, Format, Severity, SourceMap, Span};
 use bowline_vm::{Reporter, TraceFrame};
 
 use crate::session::tell;
@@ -27,15 +27,29 @@ pub(crate) fn uncaught(
     } else {
         format!("uncaught object: {text}")
     };
+    with_chain(Diagnostic::error(message, Span::NONE), sources, &trace)
+}
+
+/// What is said of a program that was interrupted, at `place` if no frame tells.
+pub(crate) fn interrupted(sources: &SourceMap, trace: &[TraceFrame], place: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Severity::Note, "interrupted", Span::NONE);
+    let mut diagnostic = with_chain(diagnostic, sources, trace);
+    if diagnostic.primary.is_none() {
+        diagnostic.primary = place;
+    }
+    diagnostic
+}
+
+/// The same finding with its place and the calls that led there.
+fn with_chain(mut diagnostic: Diagnostic, sources: &SourceMap, trace: &[TraceFrame]) -> Diagnostic {
     let own: Vec<&TraceFrame> = trace
         .iter()
         .filter(|frame| !frame.span.is_none() && !sources.is_library(frame.span.source))
         .collect();
-    let place = own.first().map_or(Span::NONE, |frame| frame.span);
-    let mut diagnostic = Diagnostic::error(message, place);
     let Some((first, callers)) = own.split_first() else {
         return diagnostic;
     };
+    diagnostic.primary = first.span;
     if let Some(name) = &first.name {
         diagnostic = diagnostic.with_label(format!("in {name}"));
     }

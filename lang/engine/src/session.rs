@@ -3,7 +3,7 @@
 //! inv:engine.boot — units of the standard library run before any other unit, and nothing of the
 //! program is on the stack when they have; then what they made is frozen into the boot heap.
 //!
-//! Absent on purpose: a prompt, and threads of Scheme.
+//! Absent on purpose: threads of Scheme. A prompt is `interact`'s.
 
 use std::fmt;
 use std::io::Write;
@@ -163,14 +163,14 @@ impl Session {
         }
     }
 
-    fn refuse(&self, diagnostics: &[Diagnostic]) -> Stop {
+    pub(crate) fn refuse(&self, diagnostics: &[Diagnostic]) -> Stop {
         let sources = self.loader.sources.borrow();
         tell(&self.format.text(diagnostics, &sources));
         Stop(FAILED)
     }
 
     /// Compiles and runs a unit.
-    fn run_unit(&mut self, unit: Unit) -> Result<(), Stop> {
+    pub(crate) fn run_unit(&mut self, unit: Unit) -> Result<(), Stop> {
         if !self.is_standard(&unit) {
             self.freeze();
         }
@@ -219,7 +219,7 @@ impl Session {
 
     /// Moves all that the library made out of the collector's way (inv:engine.boot). A heap that
     /// cannot be frozen is merely traced more often.
-    fn freeze(&mut self) {
+    pub(crate) fn freeze(&mut self) {
         if !self.frozen {
             self.frozen = self.vm.freeze().is_ok();
         }

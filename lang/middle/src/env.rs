@@ -66,6 +66,7 @@ pub(crate) struct Entry {
 }
 
 /// The top-level bindings of a library, a program or an interaction environment.
+#[derive(Clone)]
 pub(crate) struct Module {
     /// The outer and the inner scope of its forms (inv:expand.edges).
     pub(crate) scopes: ScopeSet,
@@ -102,6 +103,11 @@ impl Module {
     /// Makes room for more names.
     pub(crate) fn reserve(&mut self, more: usize) {
         self.plain.reserve(more);
+    }
+
+    /// The names without marks, with what they are bound to.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Symbol, &Entry)> {
+        self.plain.iter()
     }
 
     /// The names without marks.

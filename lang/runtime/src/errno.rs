@@ -5,6 +5,8 @@
 
 /// What a call says that a signal has woken up.
 pub const EINTR: i32 = libc::EINTR;
+/// What a write says when nobody can read it any more.
+pub const EPIPE: i32 = libc::EPIPE;
 
 /// Number and name, ascending.
 const NAMES: &[(i32, &str)] = &[

@@ -103,6 +103,8 @@ struct Source {
     name: Rc<str>,
     text: Rc<str>,
     library: bool,
+    /// The number of its first line.
+    first_line: u32,
     line_starts: OnceCell<Vec<u32>>,
 }
 
@@ -154,20 +156,26 @@ impl SourceMap {
 
     /// Adds a text under a name.
     pub fn add(&mut self, name: &str, text: impl Into<Rc<str>>) -> SourceId {
-        self.insert(name, text.into(), false)
+        self.insert(name, text.into(), false, 1)
+    }
+
+    /// Adds a text that continues another of the same name: its first line has this number.
+    pub fn add_from_line(&mut self, name: &str, text: impl Into<Rc<str>>, line: u32) -> SourceId {
+        self.insert(name, text.into(), false, line)
     }
 
     /// Adds a text that belongs to the standard library: call chains leave its frames out.
     pub fn add_library(&mut self, name: &str, text: impl Into<Rc<str>>) -> SourceId {
-        self.insert(name, text.into(), true)
+        self.insert(name, text.into(), true, 1)
     }
 
-    fn insert(&mut self, name: &str, text: Rc<str>, library: bool) -> SourceId {
+    fn insert(&mut self, name: &str, text: Rc<str>, library: bool, first_line: u32) -> SourceId {
         let id = SourceId(self.sources.len() as u32);
         self.sources.push(Source {
             name: Rc::from(name),
             text,
             library,
+            first_line,
             line_starts: OnceCell::new(),
         });
         id
@@ -215,7 +223,7 @@ impl SourceMap {
         let start = source.line_starts()[line] as usize;
         Some(Location {
             file: Rc::clone(&source.name),
-            line: line as u32 + 1,
+            line: line as u32 + source.first_line,
             column: source.text[start..offset].chars().count() as u32 + 1,
         })
     }
@@ -240,7 +248,8 @@ impl SourceMap {
             let line = source.line(source.clamp(first));
             let last_line = source.line(source.clamp(last));
             let start = source.line_range(line).start;
-            (start..source.line_range(last_line).end, line as u32 + 1)
+            let number = line as u32 + source.first_line;
+            (start..source.line_range(last_line).end, number)
         })
     }
 }

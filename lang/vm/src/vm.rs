@@ -258,6 +258,13 @@ impl Vm {
         self.set_root(root, procedure);
     }
 
+    /// After a run that failed: takes memory back that was given up to report a full heap.
+    pub fn settle(&mut self) {
+        if self.full > 0 {
+            self.take_ballast();
+        }
+    }
+
     /// Moves everything that lives into the boot heap; the memory kept back for a full heap does not
     /// go along, for it could not be given up there.
     pub fn freeze(&mut self) -> Result<Frozen, FreezeError> {

@@ -1,16 +1,36 @@
 //! The prompt: one entry after another is read, expanded and run in one environment, and what is to
 //! be shown comes back as text.
 //!
+//! Reading order: `entry` and `token` (text before it is submitted), `complete` and `describe` (what
+//! is known of names), `evaluate` with `failure` (forms), `command` and `measure` (what begins with a
+//! comma).
+//!
+//! inv:interact.listening — requests to interrupt count from the beginning of an entry's evaluation
+//! to its end and at no other time, so none is left over for the next one.
+//!
 //! Absent on purpose: the terminal. Editing lines, history and keys are the command's.
 
+mod command;
+mod complete;
+mod describe;
 mod entry;
+mod evaluate;
+mod failure;
+mod measure;
 mod token;
 
-use bowline_gc::Interrupter;
-use bowline_middle::ReplEnv;
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::path::Path;
 
+use bowline_gc::Interrupter;
+use bowline_middle::{GlobalId, ReplEnv};
+use bowline_syntax::{Datum, Diagnostic, SourceId};
+
+use crate::libraries;
 use crate::session::{Session, Stop};
 
+pub use complete::Candidate;
 pub use entry::{Entry, entry};
 pub use token::{Token, TokenClass};
 
@@ -28,29 +48,84 @@ pub enum Reply {
     Quit(i32),
 }
 
-/// Something that a word may be completed to.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Candidate {
-    /// The whole word.
-    pub text: String,
-    /// What it is: "syntax", "procedure (scheme base)", "yours".
-    pub about: String,
-}
-
 /// A session at a prompt.
 pub struct Interaction {
     session: Session,
     env: ReplEnv,
+    /// Lines submitted so far: the next entry's are counted on.
+    lines: u32,
+    /// Whether `#!fold-case` holds.
+    fold: bool,
+    /// Whether values are shown with the names that they get.
+    named: bool,
+    /// How many values have got a name.
+    results: usize,
+    /// The variables of the last ones.
+    kept: VecDeque<GlobalId>,
+    /// What the last entry that failed was told, whole.
+    failed: Option<Diagnostic>,
+    /// What the entry at hand has to show so far.
+    text: String,
 }
+
+/// How the evaluation of an entry ended early.
+enum End {
+    /// With what is told of it.
+    Failed(String),
+    /// The program asked to end with this status.
+    Quit(i32),
+}
+
+type Outcome<T = ()> = Result<T, End>;
+
+/// The name of what is typed at the prompt, as a source.
+const SOURCE: &str = "repl";
 
 impl Session {
     /// Opens a prompt, at which what the public libraries of the standard library export is bound.
     /// The error is a status to exit with; what failed was told on standard error.
     pub fn interact(mut self) -> Result<Interaction, i32> {
         let env = self.expander.new_repl_env();
-        self.flush().map_err(|Stop(status)| status)?;
-        Ok(Interaction { session: self, env })
+        self.loader.directories = libraries::search_path(Path::new(""));
+        let units = self
+            .expander
+            .import(env, &standard_libraries(), &mut self.loader);
+        let run = match units {
+            Ok(units) => units.into_iter().try_for_each(|unit| self.run_unit(unit)),
+            Err(diagnostics) => Err(self.refuse(&diagnostics)),
+        };
+        run.map_err(|Stop(status)| status)?;
+        Ok(Interaction {
+            session: self,
+            env,
+            lines: 0,
+            fold: false,
+            named: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
+            results: 0,
+            kept: VecDeque::new(),
+            failed: None,
+            text: String::new(),
+        })
     }
+}
+
+/// Import sets of the public libraries, those whose name should stand for a name that several export
+/// last.
+fn standard_libraries() -> Vec<Datum> {
+    let rank = |path: &&str| match *path {
+        "scheme/r5rs" => 0,
+        "scheme/base" => 3,
+        path if path.starts_with("scheme/") => 2,
+        _ => 1,
+    };
+    let mut paths: Vec<_> = libraries::public().collect();
+    paths.sort_by_key(rank);
+    let text: Vec<_> = paths
+        .iter()
+        .map(|path| format!("({})", path.replace('/', " ")))
+        .collect();
+    let (sets, _) = bowline_syntax::read_all(SourceId::NONE, &text.join(" "));
+    sets
 }
 
 impl Interaction {
@@ -65,30 +140,44 @@ impl Interaction {
         self.session.vm.rt.read_input_line()
     }
 
+    /// Whether values are shown with the names that they get, as `$1 = 3`. So they are where both
+    /// standard input and output are a terminal.
+    pub fn name_values(&mut self, named: bool) {
+        self.named = named;
+    }
+
     /// Evaluates an entry: any number of forms, or one command that begins with a comma.
     pub fn submit(&mut self, text: &str) -> Reply {
-        let _ = (&self.session, self.env, text);
-        Reply::Said {
-            text: String::new(),
-            failure: None,
+        self.under_way(|this| match text.trim_start().strip_prefix(',') {
+            Some(command) => this.command(command),
+            None => this.entry_text(text),
+        })
+    }
+
+    /// Evaluates what a file holds, as if it were typed here. Values are not shown.
+    pub fn load(&mut self, file: &Path) -> Reply {
+        self.under_way(|this| this.load_file(file))
+    }
+
+    /// Runs `work` so that it can be interrupted, and makes a reply of what comes of it.
+    fn under_way(&mut self, work: impl FnOnce(&mut Self) -> Outcome) -> Reply {
+        // inv:interact.listening
+        self.session.vm.rt.heap.stack().listen(true);
+        let outcome = work(self);
+        self.session.vm.rt.heap.stack().listen(false);
+        self.session.vm.settle();
+        let lost = self.flush();
+        let mut text = std::mem::take(&mut self.text);
+        let failure = match outcome {
+            Err(End::Quit(status)) => return Reply::Quit(status),
+            Err(End::Failed(failure)) => Some(failure),
+            Ok(()) => lost,
+        };
+        if self.named && text.is_empty() && self.line_is_begun() {
+            text.push('\n');
         }
-    }
-
-    /// Where the word before byte `at` begins, and what it may be completed to, sorted.
-    pub fn complete(&self, line: &str, at: usize) -> (usize, Vec<Candidate>) {
-        let _ = line;
-        (at, Vec::new())
-    }
-
-    /// The signature of the procedure or syntax whose form is open at byte `at`.
-    pub fn hint(&self, line: &str, at: usize) -> Option<String> {
-        let _ = (line, at);
-        None
-    }
-
-    /// The text in pieces that may be coloured.
-    pub fn tokens(&self, text: &str) -> Vec<Token> {
-        token::tokens(text, |_| TokenClass::Name)
+        self.line_was_ended();
+        Reply::Said { text, failure }
     }
 
     /// A handle that ends the evaluation of an entry.

@@ -169,7 +169,12 @@ impl Cx<'_> {
             return Err(bad_form(Special::DefineLibrary, why, datum.span));
         }
         let text = self.library_name(name)?;
+        let again = self.unit.kind == TopKind::Prompt
+            && !loaded
+            && !self.loader.has_library(&Self::name_parts(&text));
         match self.ex.libraries.get(&text) {
+            // Whoever imported the old one keeps it.
+            Some(Library::Ready(_)) if again => {}
             Some(Library::Ready(_) | Library::Loading) => {
                 let message = format!("the library {text} is already in use");
                 return Err(Box::new(Diagnostic::error(message, name.span)));

@@ -2,7 +2,7 @@
 //!
 //! [`Expander`] is what lasts for a session: scopes, bindings, macros, libraries. One run over a
 //! program, a library or a form is a [`Cx`], which borrows it. Reading order: `session` (the
-//! interface), `module` (top levels), `library` and `imports`, `body` (definitions inside
+//! interface, with `prompt`), `module` (top levels), `library` and `imports`, `body` (definitions inside
 //! procedures), `form` (what an expression is), then the forms themselves by family.
 //!
 //! Scopes are added where they can matter and nowhere else: a body without definitions makes none,
@@ -26,6 +26,7 @@ mod lambda;
 mod library;
 mod module;
 mod notes;
+mod prompt;
 mod quasi;
 mod record;
 mod session;
@@ -53,6 +54,7 @@ use notes::Notes;
 
 pub use check::Findings;
 pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written};
+pub use prompt::{Bound, BoundTo};
 pub use session::{ReplEnv, SourceLoader};
 
 /// An error is boxed: it is rare and large.

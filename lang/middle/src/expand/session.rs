@@ -53,7 +53,7 @@ pub trait SourceLoader {
 /// An interaction environment: top-level bindings that grow form by form.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplEnv {
-    module: ModuleId,
+    pub(super) module: ModuleId,
 }
 
 /// Errors in the order of their places, each once: a macro may repeat a part of its use, with what

@@ -1,6 +1,6 @@
 //! Sources, spans and locations.
 
-use bowline_syntax::{SourceId, SourceMap, Span, Symbol};
+use bowline_syntax::{Diagnostic, SourceId, SourceMap, Span, Symbol, render};
 
 #[test]
 fn locations_count_lines_and_characters_from_one() {
@@ -89,5 +89,21 @@ fn symbols_compare_by_their_characters() {
     assert_eq!(
         (format!("{a}"), format!("{a:?}"), &*a.shared()),
         ("a".into(), "\"a\"".into(), "a")
+    );
+}
+
+#[test]
+fn a_text_may_continue_the_lines_of_another() {
+    let mut sources = SourceMap::new();
+    sources.add_from_line("repl", "(a)", 1);
+    let second = sources.add_from_line("repl", "(b\n c)", 2);
+    let place = |at| sources.location(Span::new(second, at, at + 1)).unwrap();
+    assert_eq!(place(1).to_string(), "repl:2:2");
+    assert_eq!(place(4).to_string(), "repl:3:2");
+    let error = Diagnostic::error("odd", Span::new(second, 4, 5));
+    let text = render(&[error], &sources, false);
+    assert!(
+        text.starts_with("repl:3:2: error: odd") && text.contains("3 |  c)"),
+        "{text}"
     );
 }

@@ -1,0 +1,238 @@
+//! Evaluating forms one after another, and showing what they give.
+//!
+//! The values of an entry's last form are the reply; those of the others, and large ones, go to the
+//! program's own port, so that everything appears in the order in which it came about. Every value
+//! that is shown gets a name, `$1` and so on; the oldest names are given up so that a long session
+//! does not keep everything alive that it ever computed.
+//!
+//! Absent on purpose: a value for definitions. They show nothing.
+
+use std::path::Path;
+
+use bowline_layout::Value;
+use bowline_middle::core::Unit;
+use bowline_middle::passes;
+use bowline_runtime::printer::{Mode, print_or_interrupt};
+use bowline_runtime::{errno, kinds, object};
+use bowline_syntax::{Datum, Reader, SourceId, Span};
+
+use super::{End, Interaction, Outcome, SOURCE};
+use crate::libraries;
+
+/// How many values keep their names.
+const KEPT: usize = 100;
+
+/// Longer texts of values go to the program's port, where their output can be interrupted.
+const LARGE: usize = 64 << 10;
+
+impl Interaction {
+    /// Evaluates what was typed. Nothing is evaluated if any of it cannot be read.
+    pub(super) fn entry_text(&mut self, text: &str) -> Outcome {
+        let (_, forms) = self.read(text)?;
+        let Some((last, first)) = forms.split_last() else {
+            return Ok(());
+        };
+        for form in first {
+            let value = self.form(form)?;
+            self.show(value, false)?;
+        }
+        let value = self.form(last)?;
+        self.show(value, true)
+    }
+
+    /// Reads a text as the continuation of what was typed before.
+    pub(super) fn read(&mut self, text: &str) -> Outcome<(SourceId, Vec<Datum>)> {
+        let first = self.lines + 1;
+        self.lines += text.trim_end_matches('\n').split('\n').count() as u32;
+        let sources = &self.session.loader.sources;
+        let source = sources.borrow_mut().add_from_line(SOURCE, text, first);
+        let mut reader = Reader::new(source, text).keep_cycles().fold_case(self.fold);
+        let (mut forms, mut wrong) = (Vec::new(), Vec::new());
+        for datum in reader.by_ref() {
+            match datum {
+                Ok(form) => forms.push(form),
+                Err(error) => wrong.push(error.into_diagnostic()),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(self.refused(&wrong));
+        }
+        self.fold = reader.is_folding();
+        Ok((source, forms))
+    }
+
+    /// Evaluates the forms of a file.
+    pub(super) fn load_file(&mut self, file: &Path) -> Outcome {
+        let loader = &mut self.session.loader;
+        let (source, text) = match loader.read(file) {
+            Ok(read) => read,
+            Err(message) => return Err(End::Failed(self.session.format.remark(&message))),
+        };
+        let (forms, wrong) = bowline_syntax::read_all(source, &text);
+        if !wrong.is_empty() {
+            return Err(self.refused(&wrong));
+        }
+        let beside = libraries::search_path(file);
+        let before = std::mem::replace(&mut self.session.loader.directories, beside);
+        let done = forms
+            .iter()
+            .try_for_each(|form| self.form(form).map(|_| ()));
+        self.session.loader.directories = before;
+        done
+    }
+
+    /// Evaluates one form. The value is good until the heap is used.
+    pub(super) fn form(&mut self, form: &Datum) -> Outcome<Value> {
+        let session = &mut self.session;
+        let units = session
+            .expander
+            .expand_repl(form, self.env, &mut session.loader);
+        let units = units.map_err(|diagnostics| self.refused(&diagnostics))?;
+        self.units(units, form.span)
+    }
+
+    /// Runs units, of which the last gives the value.
+    pub(super) fn units(&mut self, units: Vec<Unit>, place: Span) -> Outcome<Value> {
+        let mut value = Value::UNSPECIFIED;
+        let mut units = units.into_iter();
+        while let Some(unit) = units.next() {
+            let library = unit.library.clone();
+            match self.unit(unit, place) {
+                Ok(given) => value = given,
+                Err(end) => {
+                    // What did not run to its end has to be tried again, not taken for done.
+                    let rest = units.filter_map(|unit| unit.library);
+                    for name in library.into_iter().chain(rest) {
+                        self.session.expander.forget_library(&name);
+                    }
+                    return Err(end);
+                }
+            }
+        }
+        Ok(value)
+    }
+
+    fn unit(&mut self, unit: Unit, place: Span) -> Outcome<Value> {
+        let session = &mut self.session;
+        if !session.is_standard(&unit) {
+            session.freeze();
+        }
+        let expander = &session.expander;
+        let module = passes::compile(unit, expander.primitives(), expander.globals());
+        let module = module.map_err(|diagnostic| self.refused(&[*diagnostic]))?;
+        let entry = match self.session.vm.load(&module) {
+            Ok(entry) => entry,
+            Err(error) => return Err(self.too_large(&error, place)),
+        };
+        match self.session.vm.run(entry) {
+            Ok(value) => Ok(value),
+            Err(exit) => Err(self.ended(exit, place)),
+        }
+    }
+
+    /// Shows a value, or several. Whoever is `last` becomes the reply.
+    fn show(&mut self, value: Value, last: bool) -> Outcome {
+        let rt = &mut self.session.vm.rt;
+        let base = rt.height();
+        if object::is(value, kinds::MULTIPLE_VALUES) {
+            (1..=object::length(value)).for_each(|i| rt.push(object::field(value, i)));
+        } else if value != Value::UNSPECIFIED {
+            rt.push(value);
+        }
+        let end = rt.height();
+        let shown = (base..end).try_for_each(|at| self.show_one(at, last));
+        self.session.vm.rt.truncate(base);
+        shown
+    }
+
+    /// Shows the value at a position of the root stack.
+    fn show_one(&mut self, at: usize, last: bool) -> Outcome {
+        let rt = &self.session.vm.rt;
+        let text = match print_or_interrupt(rt, rt.at(at), Mode::Write) {
+            Ok(text) => text,
+            Err(_) => return Err(self.stopped_printing()),
+        };
+        let name = self.keep(at);
+        let line = match self.named {
+            true => format!("{name} = {text}\n"),
+            false => format!("{text}\n"),
+        };
+        if last && line.len() <= LARGE {
+            self.say(&line);
+            return Ok(());
+        }
+        self.print(&line)
+    }
+
+    /// Gives the value at a position of the root stack a name.
+    fn keep(&mut self, at: usize) -> String {
+        self.results += 1;
+        let name = format!("${}", self.results);
+        let id = self.session.expander.define(self.env, &name);
+        let rt = &mut self.session.vm.rt;
+        if rt.globals.declare(id.0, name.as_str().into()) {
+            rt.globals.set(id.0, rt.at(at));
+            self.kept.push_back(id);
+        }
+        if self.kept.len() > KEPT
+            && let Some(old) = self.kept.pop_front()
+        {
+            rt.globals.set(old.0, Value::UNBOUND);
+        }
+        name
+    }
+
+    /// Adds to the reply, on a line of its own.
+    pub(super) fn say(&mut self, text: &str) {
+        if self.text.is_empty() && self.line_is_begun() {
+            self.text.push('\n');
+        }
+        self.text.push_str(text);
+    }
+
+    /// Writes to the program's output, on a line of its own.
+    fn print(&mut self, line: &str) -> Outcome {
+        let begun = self.line_is_begun();
+        let rt = &mut self.session.vm.rt;
+        let port = rt.stdout_port();
+        let fresh = if begun { "\n" } else { "" };
+        let text = format!("{}{fresh}{line}", std::mem::take(&mut self.text));
+        let written = rt
+            .write_text("write", 2, port, &text)
+            .map(|()| self.flush());
+        match written {
+            Ok(_) => Ok(()),
+            Err(fault) if matches!(*fault, bowline_runtime::Fault::Interrupt { .. }) => {
+                Err(self.stopped_printing())
+            }
+            // The program has closed the port.
+            Err(_) => {
+                self.text = text;
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes out what the program printed, C included; says so if some of it is lost.
+    pub(super) fn flush(&mut self) -> Option<String> {
+        bowline_ffi::flush_c_stdout();
+        let lost = self.session.vm.rt.flush_ports().err()?;
+        // Nobody reads any more: whoever writes the reply will see that, too.
+        (lost.errno != errno::EPIPE).then(|| self.session.format.remark(&lost.to_string()))
+    }
+
+    /// Whether the program has printed to the terminal and not ended the line.
+    pub(super) fn line_is_begun(&mut self) -> bool {
+        let mut outputs = self.session.vm.rt.standard_outputs();
+        outputs.any(|out| !out.is_at_line_start())
+    }
+
+    /// What is shown next begins a line.
+    pub(super) fn line_was_ended(&mut self) {
+        self.session
+            .vm
+            .rt
+            .standard_outputs()
+            .for_each(|out| out.line_was_ended());
+    }
+}

@@ -1,0 +1,143 @@
+//! What a prompt asks about its environment: what is bound there, to what, and by whom.
+//!
+//! A name that was only mentioned is bound, too, to a variable that its definition will set; whether
+//! it has a value the engine knows.
+//!
+//! Absent on purpose: values.
+
+use std::rc::Rc;
+
+use bowline_syntax::{Datum, Diagnostic, Span, Symbol};
+
+use super::session::{ReplEnv, SourceLoader};
+use super::{Cx, Expander, TopKind, UnitBuilder};
+use crate::core::Unit;
+use crate::env::{Binding, Entry, Origin};
+use crate::prims::{GlobalId, PrimitiveId};
+use crate::stx::Stx;
+
+/// What a name means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BoundTo {
+    /// A form or an auxiliary keyword that the expander knows.
+    Syntax,
+    /// A macro.
+    Macro,
+    /// A variable.
+    Variable(GlobalId),
+    /// A primitive.
+    Primitive(PrimitiveId),
+}
+
+/// A name that is bound in an interaction environment.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The name.
+    pub name: Symbol,
+    /// What it means.
+    pub meaning: BoundTo,
+    /// The library that it was imported from; `None` for what was defined at the prompt.
+    pub library: Option<Rc<str>>,
+    /// Where it was defined, or imported.
+    pub span: Span,
+}
+
+impl Expander {
+    fn known(&self, name: &Symbol, entry: &Entry) -> Option<Bound> {
+        let meaning = match entry.binding {
+            Binding::Special(_) => BoundTo::Syntax,
+            Binding::Macro(_) => BoundTo::Macro,
+            Binding::Global(id) => BoundTo::Variable(id),
+            Binding::Primitive(id) => BoundTo::Primitive(id),
+            Binding::Local(_) => return None,
+        };
+        let library = match entry.origin {
+            Origin::Defined => None,
+            Origin::Imported(number) => self.library_names.get(number as usize).cloned(),
+        };
+        Some(Bound {
+            name: name.clone(),
+            meaning,
+            library,
+            span: entry.span,
+        })
+    }
+
+    /// What a name means in an interaction environment.
+    pub fn bound(&self, env: ReplEnv, name: &str) -> Option<Bound> {
+        let name = Symbol::new(name);
+        let module = self.env.module(env.module);
+        self.known(&name, module.get(&name, module.scopes)?)
+    }
+
+    /// Every name of an interaction environment, sorted.
+    pub fn all_bound(&self, env: ReplEnv) -> Vec<Bound> {
+        let entries = self.env.module(env.module).entries();
+        let mut all: Vec<_> = entries
+            .filter_map(|(name, entry)| self.known(name, entry))
+            .collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// The variable that a definition of `name` in an interaction environment sets.
+    pub fn define(&mut self, env: ReplEnv, name: &str) -> GlobalId {
+        if let Some(bound) = self.bound(env, name)
+            && let (BoundTo::Variable(id), None) = (bound.meaning, bound.library)
+        {
+            return id;
+        }
+        let name = Symbol::new(name);
+        let id = self.globals.add(name.clone());
+        self.owners.push(env.module);
+        let entry = Entry {
+            binding: Binding::Global(id),
+            origin: Origin::Defined,
+            span: Span::NONE,
+        };
+        let module = self.env.module_mut(env.module);
+        let scopes = module.scopes;
+        module.insert(name, scopes, entry);
+        id
+    }
+
+    /// Forgets a library whose unit was returned and could not be run; it is expanded again when
+    /// something imports it. One that no loader finds is gone.
+    pub fn forget_library(&mut self, name: &str) {
+        self.libraries.remove(name);
+    }
+
+    /// Expands a form as [`Expander::expand_repl`] does, and forgets what it would define.
+    pub fn preview(
+        &mut self,
+        form: &Datum,
+        env: ReplEnv,
+        sources: &mut dyn SourceLoader,
+    ) -> Result<Vec<Unit>, Vec<Diagnostic>> {
+        let before = self.env.module(env.module).clone();
+        let units = self.expand_repl(form, env, sources);
+        *self.env.module_mut(env.module) = before;
+        units
+    }
+
+    /// What the use of a macro stands for after one step; `None` if the form is no use of one.
+    pub fn expand_step(
+        &mut self,
+        form: &Datum,
+        env: ReplEnv,
+        sources: &mut dyn SourceLoader,
+    ) -> Result<Option<Datum>, Vec<Diagnostic>> {
+        let scopes = self.env.module(env.module).scopes;
+        let unit = UnitBuilder::new(TopKind::Prompt, env.module, None);
+        let mut cx = Cx::new(self, sources, unit);
+        let stx = Stx::new(form.clone(), scopes);
+        let step = cx.head_binding(&stx).and_then(|binding| match binding {
+            Some(Binding::Macro(id)) => cx.expand_macro(id, &stx).map(Some),
+            _ => Ok(None),
+        });
+        match step {
+            Ok(step) => Ok(step.map(|stx| stx.to_datum())),
+            Err(error) => Err(vec![*error]),
+        }
+    }
+}
