@@ -79,7 +79,8 @@ pub(crate) struct Pressure {
 impl Pressure {
     pub(crate) fn new(config: &HeapConfig) -> Self {
         let limit = config.hard_limit();
-        let min_heap = config.min_heap.min(limit);
+        // Finalizers need to run before C's `malloc` is at the limit, where it does not wait for them.
+        let min_heap = config.min_heap.min(limit - limit / 4);
         Pressure {
             memory: CMemory::find(),
             limit,

@@ -9,8 +9,8 @@
 ;;; (string->pointer S)       The text of S, in UTF-8 with a NUL behind it, in such memory.
 ;;; (attach-finalizer! P PROC BYTES)
 ;;;                           Once nobody has P, PROC is called with it, between two steps of the program
-;;;                           and never inside a foreign call. BYTES is what P stands for, so that the
-;;;                           collector knows what its death is worth; 0 if nothing. The result is P.
+;;;                           and never inside a foreign call. BYTES is what PROC will give back, so that
+;;;                           the collector looks for it in time; 0 if nothing. The result is P.
 (define-library (bowline ffi)
   (import (bowline primitives) (bowline support))
   (export
