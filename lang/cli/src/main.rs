@@ -11,6 +11,7 @@ mod color;
 mod options;
 mod recording;
 mod repl;
+mod trace_view;
 
 // C's malloc and Rust's are the static region, whose every byte the collector knows of.
 bowline_interpose::executable!();
@@ -87,6 +88,7 @@ fn work() -> i32 {
         Command::Dump(options) => dump(options, format),
         Command::Repl(options) => repl::run(options, format, color),
         Command::Check(options) => check::check(options, color),
+        Command::TraceView(options) => trace_view::run(options),
     };
     done.unwrap_or_else(|message| {
         let text = format.remark(&message);

@@ -10,6 +10,7 @@ use crate::check::CheckOptions;
 use crate::color::Color;
 use crate::recording::RecordingOptions;
 use crate::repl::ReplOptions;
+use crate::trace_view::ViewOptions;
 
 /// Scheme that calls C while its collector moves objects.
 #[derive(Parser, Debug)]
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// Evaluate what is typed.
     Repl(ReplOptions),
+    /// Make a page of HTML of a trace.
+    TraceView(ViewOptions),
 }
 
 impl Command {
@@ -42,7 +45,7 @@ impl Command {
             Command::Run(options) => options.json,
             Command::Dump(options) => options.json,
             Command::Check(options) => options.json,
-            Command::Repl(_) => false,
+            Command::Repl(_) | Command::TraceView(_) => false,
         }
     }
 }

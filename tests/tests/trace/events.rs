@@ -119,7 +119,13 @@ fn nested(context: &Context, folder: &Path) -> Result<(), Failed> {
     slices.retain(|slice| slice.name != "waiting for the collector");
     slices.sort_by_key(|slice| (slice.begin, std::cmp::Reverse(slice.end)));
     let names: Vec<_> = slices.iter().map(|slice| slice.name.as_str()).collect();
-    let wanted = ["usleep", "odd \"name\\ of λ", "qsort", "qsort", "usleep"];
+    let wanted = [
+        "usleep",
+        "odd \"name\\ of λ",
+        "qsort",
+        "qsort callback",
+        "usleep",
+    ];
     ensure(names == wanted, &format!("{names:?} is {wanted:?}"))?;
     let kinds: Vec<_> = trace
         .of("X")

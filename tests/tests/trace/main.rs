@@ -5,6 +5,7 @@
 //! | `events::…` | the trace: slices nest, every collection is there, the sums are those of `gc-stats`, names are right |
 //! | `ends::…` | a trace is whole however the program ends, and a forked child leaves it alone |
 //! | `told::…` | the lines of `--gc-log` and the figures of `--stats` |
+//! | `view::…` | the page that `trace-view` makes, and what it refuses |
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +13,7 @@ mod ends;
 mod events;
 mod run;
 mod told;
+mod view;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,5 +30,6 @@ fn trials() -> Result<Vec<Trial>, String> {
     let mut trials = events::trials(&context);
     trials.extend(ends::trials(&context));
     trials.extend(told::trials(&context));
+    trials.extend(view::trials(&context));
     Ok(trials)
 }

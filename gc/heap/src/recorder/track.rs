@@ -159,8 +159,11 @@ impl Track {
 
     fn crossed(&self, began: u64, now: u64, callee: &Callee) {
         callee.count(now - began);
-        let category = if callee.callback { "callback" } else { "call" };
-        self.slice(&callee.name, category, began, now);
+        let (kind, category) = match callee.callback {
+            true => (" callback", "callback"),
+            false => ("", "call"),
+        };
+        self.slice(&callee.name, kind, category, began, now);
     }
 
     /// The thread waited for the collector, in a share of its own language's.
@@ -168,11 +171,11 @@ impl Track {
         let began = began.saturating_duration_since(self.begun).as_nanos() as u64;
         let now = self.now();
         add(&self.waited, now - began);
-        self.slice("waiting for the collector", "wait", began, now);
+        self.slice("waiting for the collector", "", "wait", began, now);
     }
 
     /// Adds a slice that is long enough.
-    fn slice(&self, name: &str, category: &str, began: u64, now: u64) {
+    fn slice(&self, name: &str, kind: &str, category: &str, began: u64, now: u64) {
         if self.least.is_none_or(|least| now - began < least) {
             return;
         }
@@ -186,7 +189,7 @@ impl Track {
         event(
             &mut events,
             format_args!(
-                r#"{{"ph":"X","name":"{}","cat":"{category}","pid":{pid},"tid":{tid},"ts":{},"dur":{}}}"#,
+                r#"{{"ph":"X","name":"{}{kind}","cat":"{category}","pid":{pid},"tid":{tid},"ts":{},"dur":{}}}"#,
                 Quoted(name),
                 Micros(began),
                 Micros(now - began)
@@ -262,7 +265,9 @@ mod tests {
         assert_eq!((shares.calls, shares.callbacks), (1, 1));
         let (text, lost) = track.take();
         assert_eq!((text.matches("\"ph\":\"X\"").count(), lost), (2, 0));
-        let g = text.find("\"g\"").expect("the callback ends first");
+        let g = text
+            .find("\"g callback\"")
+            .expect("the callback ends first");
         assert!(g < text.find("\"f\"").expect("then the call"));
     }
 

@@ -59,8 +59,11 @@ enum Next {
 pub(crate) fn run(options: &ReplOptions, format: Format, color: Color) -> Result<i32, String> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let name = options.file.as_deref().unwrap_or(Path::new("bowline"));
+    let mut heap = options.heap.config();
+    // The prompt itself answers SIGINT.
+    heap.recording.signals = false;
     let session = Session::new(Options {
-        heap: options.heap.config(),
+        heap,
         arguments: vec![name.display().to_string()],
         format,
     });
