@@ -13,6 +13,7 @@ mod loader;
 pub mod reference;
 mod report;
 mod session;
+mod start;
 pub mod trace;
 
 pub use bowline_gc::Interrupter;

@@ -21,6 +21,7 @@ use bowline_vm::{CompileError, Entry, Exit, Vm};
 use crate::libraries;
 use crate::loader::Loader;
 use crate::report::{self, Telling};
+use crate::start;
 
 /// What a session is asked to be.
 #[derive(Clone, Debug, Default)]
@@ -87,24 +88,37 @@ pub(crate) fn primitive_info(primitives: &[Primitive]) -> Vec<PrimitiveInfo> {
 impl Session {
     /// Starts the process's heap and an engine on the calling thread.
     pub fn new(options: Options) -> Result<Session, StartError> {
-        let heap = bowline_gc::start(options.heap).map_err(StartError::Heap)?;
-        let rt = Rt::new(heap, options.arguments).map_err(|_| StartError::OutOfMemory)?;
-        let expander = Expander::new(primitive_info(&rt.primitives));
-        let mut vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
-        let loader = Loader::new();
+        let heap = start::heap(options.heap);
+        let mut expander = Expander::new(primitive_info(&bowline_runtime::primitives()));
+        let mut loader = Loader::new();
         let expansions = Rc::clone(expander.expansions());
         loader.sources.borrow_mut().set_expansions(expansions);
+        let library = start::library(&mut expander, &mut loader);
+        let heap = heap.wait().map_err(StartError::Heap)?;
+        let rt = Rt::new(heap, options.arguments).map_err(|_| StartError::OutOfMemory)?;
+        let mut vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
         vm.set_reporter(Rc::new(Telling {
             sources: Rc::clone(&loader.sources),
             format: options.format,
         }));
-        Ok(Session {
+        let mut session = Session {
             loader,
             expander,
             vm,
             format: options.format,
             frozen: false,
-        })
+        };
+        session.run_library(&library)?;
+        Ok(session)
+    }
+
+    /// Runs what was compiled ahead of the program (inv:engine.boot). It can lack nothing but memory.
+    fn run_library(&mut self, library: &[Module]) -> Result<(), StartError> {
+        for module in library {
+            let entry = self.vm.load(module).map_err(|_| StartError::OutOfMemory)?;
+            self.vm.run(entry).map_err(|_| StartError::OutOfMemory)?;
+        }
+        Ok(())
     }
 
     /// Runs the program in a file. The result is the status to exit with; failures were told on
