@@ -7,6 +7,7 @@
 
 mod check;
 mod dump;
+mod explain;
 mod interact;
 mod libraries;
 mod loader;

@@ -8,10 +8,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bowline_layout::Value;
-use bowline_runtime::{Rt, is_condition};
+use bowline_runtime::Rt;
 use bowline_syntax::{Call, Diagnostic, Format, Severity, SourceMap, Span};
-use bowline_vm::{Reporter, TraceFrame};
+use bowline_vm::{Reached, Reporter, TraceFrame};
 
+use crate::explain;
+use crate::reference;
 use crate::session::tell;
 
 /// The diagnostic for an uncaught object with the chain of calls that raised it.
@@ -21,39 +23,57 @@ pub(crate) fn uncaught(
     object: Value,
     trace: Vec<TraceFrame>,
 ) -> Diagnostic {
-    let text = rt.describe(object);
-    let message = if is_condition(object) {
-        text
-    } else {
-        format!("uncaught object: {text}")
-    };
-    with_chain(Diagnostic::error(message, Span::NONE), sources, &trace)
+    // Whether the failing operation itself is the program's.
+    let direct = trace.first().is_some_and(|frame| own(sources, frame));
+    let mut frames = trace.iter().filter(|frame| own(sources, frame));
+    let first = frames.next();
+    // A record's accessor blames its argument: the place is the call.
+    let accessor = first.is_some_and(|first| {
+        frames.next().is_some() && explain::blames(rt, object, first.name.as_deref())
+    });
+    let place = first.map(|frame| frame.span).filter(|_| direct);
+    let said = explain::explain(rt, sources, object, place);
+    let mut diagnostic = Diagnostic::error(said.message, Span::NONE);
+    diagnostic.secondary = said.places;
+    diagnostic.notes = said.notes;
+    with_chain(diagnostic, sources, &trace, usize::from(accessor))
 }
 
 /// What is said of a program that was interrupted, at `place` if no frame tells.
 pub(crate) fn interrupted(sources: &SourceMap, trace: &[TraceFrame], place: Span) -> Diagnostic {
     let diagnostic = Diagnostic::new(Severity::Note, "interrupted", Span::NONE);
-    let mut diagnostic = with_chain(diagnostic, sources, trace);
+    let mut diagnostic = with_chain(diagnostic, sources, trace, 0);
     if diagnostic.primary.is_none() {
         diagnostic.primary = place;
     }
     diagnostic
 }
 
-/// The same finding with its place and the calls that led there.
-fn with_chain(mut diagnostic: Diagnostic, sources: &SourceMap, trace: &[TraceFrame]) -> Diagnostic {
-    let own: Vec<&TraceFrame> = trace
-        .iter()
-        .filter(|frame| !frame.span.is_none() && !sources.is_library(frame.span.source))
-        .collect();
-    let Some((first, callers)) = own.split_first() else {
+/// Whether a frame is the program's own.
+fn own(sources: &SourceMap, frame: &TraceFrame) -> bool {
+    !frame.span.is_none() && !sources.is_library(frame.span.source)
+}
+
+/// The same finding with its place and the calls that led there, but for so many of the program's
+/// frames.
+fn with_chain(
+    mut diagnostic: Diagnostic,
+    sources: &SourceMap,
+    trace: &[TraceFrame],
+    without: usize,
+) -> Diagnostic {
+    let frames = trace.iter().filter(|frame| own(sources, frame));
+    let frames: Vec<&TraceFrame> = frames.skip(without).collect();
+    let Some((first, callers)) = frames.split_first() else {
         return diagnostic;
     };
     diagnostic.primary = first.span;
     if let Some(name) = &first.name {
         diagnostic = diagnostic.with_label(format!("in {name}"));
     }
-    for group in callers.chunk_by(|a, b| a.span == b.span && a.name == b.name) {
+    diagnostic.calls.extend(between(first, sources));
+    for group in callers.chunk_by(|a, b| a == b) {
+        diagnostic.calls.extend(between(group[0], sources));
         let again = if group.len() > 1 { ", repeatedly" } else { "" };
         diagnostic = diagnostic.with_call(Call {
             name: group[0].name.clone(),
@@ -72,6 +92,35 @@ fn caller(frame: &TraceFrame, sources: &SourceMap) -> String {
         Some(name) => format!("called from {name} at {place}"),
         None => format!("called from {place}"),
     }
+}
+
+/// What stood between a call and what runs above it, as far as it left a trace.
+fn between(frame: &TraceFrame, sources: &SourceMap) -> Option<Call> {
+    let (name, place, text) = match &frame.reached {
+        Reached::Directly => return None,
+        // What the library does behind its own procedures concerns nobody.
+        Reached::ByTailCalls { defined, .. } if sources.is_library(defined.source) => return None,
+        Reached::ByTailCalls { from, defined, to } => {
+            // Nor do the names that it has for itself.
+            let public = |(name, place): &&(Rc<str>, Span)| {
+                !sources.is_library(place.source) || reference::lookup(name).is_some()
+            };
+            let to = match to.as_ref().filter(public) {
+                Some((name, _)) => format!("to {name}"),
+                None => "elsewhere".to_string(),
+            };
+            let text = format!("tail calls elided: {from} was called and went on {to}");
+            (Some(from.clone()), *defined, text)
+        }
+        Reached::ThroughC { function } => {
+            let text = match function {
+                Some(name) => format!("called from C in {name}"),
+                None => "called from C".to_string(),
+            };
+            (function.clone(), Span::NONE, text)
+        }
+    };
+    Some(Call { name, place, text })
 }
 
 /// Tells the user, on standard error, of what happens while a program runs.

@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use bowline_syntax::Span;
+
 /// What is known of one piece of compiled code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeInfo {
@@ -14,6 +16,8 @@ pub struct CodeInfo {
     pub min: usize,
     /// The most arguments it takes, if there is a limit.
     pub max: Option<usize>,
+    /// Where it was written.
+    pub place: Span,
 }
 
 /// Code words in ascending order with what is known of each.
@@ -68,6 +72,7 @@ mod tests {
             name: Some(name.into()),
             min: 0,
             max: None,
+            place: Span::NONE,
         };
         let mut table = CodeTable::default();
         for start in [10, 30, 20, 10] {

@@ -2,7 +2,8 @@
 //!
 //! A condition is kind, message, irritants, who, trace and extra (`kinds`). Its message reads on
 //! into the irritants: `car: argument 1 must be a pair, not` + `5`. `extra` is the error number of
-//! a `file`, `io` or `system` condition, the name of an `unbound` variable, else `#f`.
+//! a `file`, `io` or `system` condition, the name of an `unbound` variable, the procedure of an
+//! `arity` condition, else `#f`.
 //!
 //! inv:condition.ready — the condition for a full heap is made when the runtime starts, so raising
 //! it allocates nothing.
@@ -11,6 +12,7 @@
 
 use bowline_layout::Value;
 
+use crate::code::CodeInfo;
 use crate::errno;
 use crate::fault::{Fault, Result};
 use crate::kinds;
@@ -69,6 +71,8 @@ enum Extra {
     None,
     Number(i32),
     Text(String),
+    /// The value at the bottom of the values that were pushed.
+    First,
 }
 
 impl Rt {
@@ -118,8 +122,8 @@ impl Rt {
         }
         let irritants = self.push_irritants(&fault);
         let draft = self.draft(fault, base);
-        let first = match draft.who {
-            Who::First => base + 1,
+        let first = match (&draft.who, &draft.extra) {
+            (Who::First, _) | (_, Extra::First) => base + 1,
             _ => base,
         };
         self.finish_condition(draft, base, first, irritants)
@@ -144,6 +148,7 @@ impl Rt {
                 self.push(*got);
             }
             Fault::System { who, .. } => self.push(*who),
+            Fault::Arity { procedure, .. } => self.push(*procedure),
             Fault::Port { port, .. } => self.push(*port),
             _ => {}
         }
@@ -215,10 +220,12 @@ impl Rt {
                 min,
                 max,
             } => {
+                let takes = self
+                    .clauses_text(procedure)
+                    .unwrap_or_else(|| arity_text(min, max, "argument"));
                 let name = printer::procedure_label(self, procedure);
-                let takes = arity_text(min, max, "argument");
                 let message = format!("{name} takes {takes}, but was called with {got}");
-                Draft::nobody(k.arity, message, Extra::None)
+                Draft::nobody(k.arity, message, Extra::First)
             }
             Fault::Values { got, min, max } => {
                 let message = format!("expected {}, but got {got}", arity_text(min, max, "value"));
@@ -229,11 +236,11 @@ impl Rt {
                 Draft::nobody(k.not_procedure, message, Extra::None)
             }
             Fault::Unbound { name } => {
-                let message = format!("the variable {name} has no value yet");
+                let message = format!("the variable `{name}` has no value yet");
                 Draft::nobody(k.unbound, message, Extra::Text(name))
             }
             Fault::Uninitialised { name } => {
-                let message = format!("the variable {name} is used before its initialisation");
+                let message = format!("the variable `{name}` is used before its initialisation");
                 Draft::nobody(k.unbound, message, Extra::Text(name))
             }
             Fault::Control { message, .. } => Draft::nobody(k.control, message, Extra::None),
@@ -291,7 +298,7 @@ impl Rt {
         }
         self.push(list);
         let extra = match &draft.extra {
-            Extra::None => Value::FALSE,
+            Extra::None | Extra::First => Value::FALSE,
             Extra::Number(n) => Value::fixnum((*n).into()),
             Extra::Text(text) => self.make_string(text)?,
         };
@@ -306,12 +313,61 @@ impl Rt {
             Who::First => self.at(base),
             _ => name,
         };
-        let extra = self.pop();
+        let extra = match (self.pop(), draft.extra) {
+            (_, Extra::First) => self.at(base),
+            (made, _) => made,
+        };
         let list = self.pop();
         self.make_object(
             kinds::CONDITION,
             &[draft.kind, message, list, who, Value::FALSE, extra],
         )
+    }
+
+    /// What a procedure of several clauses takes: "1 or 3 arguments".
+    fn clauses_text(&self, procedure: Value) -> Option<String> {
+        let clauses = self.clauses(procedure)?;
+        // What a clause with a rest takes, no other needs to say.
+        let open = clauses.iter().filter(|info| info.max.is_none());
+        let open = open.map(|info| info.min).min();
+        let closed = clauses.iter().filter_map(|info| info.max);
+        let mut counts: Vec<usize> = closed.filter(|&n| open.is_none_or(|min| n < min)).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        let mut words: Vec<String> = counts.iter().map(usize::to_string).collect();
+        words.extend(open.map(|min| format!("at least {min}")));
+        let (last, first) = words.split_last()?;
+        let ending = if open.or(counts.last().copied()) == Some(1) {
+            ""
+        } else {
+            "s"
+        };
+        Some(match first {
+            [] => format!("{last} argument{ending}"),
+            _ => format!("{} or {last} argument{ending}", first.join(", ")),
+        })
+    }
+
+    /// What is known of each clause of a `case-lambda`.
+    pub fn clauses(&self, procedure: Value) -> Option<Vec<&CodeInfo>> {
+        if !object::is(procedure, kinds::CASE_LAMBDA) {
+            return None;
+        }
+        let count = object::header(procedure).mixed_values();
+        let clause = |i: usize| {
+            let clause = object::field(procedure, bowline_layout::procedure::CAPTURED + i);
+            self.procedure_info(clause)
+        };
+        (0..count).map(clause).collect()
+    }
+
+    /// What is known of the code of a procedure compiled from Scheme.
+    pub fn procedure_info(&self, procedure: Value) -> Option<&CodeInfo> {
+        if !object::is(procedure, kinds::CLOSURE) {
+            return None;
+        }
+        let code = object::raw(procedure, bowline_layout::procedure::CODE);
+        self.code.info(code)
     }
 
     /// Sets the trace of a condition.

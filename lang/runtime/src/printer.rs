@@ -256,7 +256,7 @@ impl Printer<'_> {
             self.pair(v);
         } else if v.is_procedure() {
             self.out
-                .push_str(&format!("#<{}>", procedure_label(self.rt, v)));
+                .push_str(&format!("#<{}>", labelled(self.rt, v, "")));
         } else if v.is_object() {
             self.object(v);
         } else {
@@ -418,20 +418,24 @@ impl Rt {
                 Some(self.primitives.get(index)?.name.to_string())
             }
             kinds::FOREIGN_PROCEDURE => Some(print(self, captured(1), Mode::Display)),
-            kinds::CLOSURE | kinds::CASE_LAMBDA => {
+            kinds::CLOSURE => {
                 let info = self.code.info(object::raw(v, procedure::CODE))?;
-                if info.name.is_none() && object::is(v, kinds::CASE_LAMBDA) {
-                    return None;
-                }
                 info.name.as_ref().map(|name| name.to_string())
             }
+            // Every clause has the name of the whole.
+            kinds::CASE_LAMBDA => self.procedure_name(captured(0)),
             _ => None,
         }
     }
 }
 
-/// "procedure car", "procedure", "continuation", "parameter": for messages and printing.
+/// "procedure `car`", "procedure", "continuation", "parameter": for messages.
 pub fn procedure_label(rt: &Rt, v: Value) -> String {
+    labelled(rt, v, "`")
+}
+
+/// The same with the name between these quotes.
+fn labelled(rt: &Rt, v: Value, quote: &str) -> String {
     let what = match object::type_id(v) {
         Some(kinds::KONT) => "continuation",
         Some(kinds::PARAMETER) => "parameter",
@@ -439,7 +443,7 @@ pub fn procedure_label(rt: &Rt, v: Value) -> String {
         _ => "procedure",
     };
     match rt.procedure_name(v) {
-        Some(name) => format!("{what} {name}"),
+        Some(name) => format!("{what} {quote}{name}{quote}"),
         None => what.to_string(),
     }
 }

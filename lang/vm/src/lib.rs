@@ -31,5 +31,5 @@ mod vm;
 pub use compile::CompileError;
 pub use opcode::{Insn, Op, Operands};
 pub use reporter::Reporter;
-pub use space::TraceFrame;
+pub use space::{Reached, TraceFrame};
 pub use vm::{Entry, Exit, Hook, Vm};

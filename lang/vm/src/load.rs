@@ -49,6 +49,7 @@ pub(crate) fn load(vm: &mut Vm, module: &Module) -> Result<Entry, CompileError> 
             name: function.name.clone(),
             min: required,
             max: (!function.rest).then_some(required),
+            place: function.span,
         };
         let code = start.offset(facts.start as isize).bits();
         vm.rt.code.register(code, info);
@@ -67,6 +68,7 @@ fn describe(module: &Module, unit: &Unit, layout: &Layout, start: Pc) -> LinkedU
         functions.push(FunctionFacts {
             start: this,
             name: function.name.clone(),
+            span: function.span,
         });
         let own = unit.functions[number].spans.iter();
         spans.extend(own.map(|&(at, span)| (this + at, span)));

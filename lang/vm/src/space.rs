@@ -22,6 +22,8 @@ pub(crate) struct FunctionFacts {
     pub(crate) start: usize,
     /// Its name.
     pub(crate) name: Option<Rc<str>>,
+    /// Where it was written.
+    pub(crate) span: Span,
 }
 
 /// A linked unit.
@@ -43,6 +45,29 @@ pub struct TraceFrame {
     pub name: Option<Rc<str>>,
     /// The call or operation in it.
     pub span: Span,
+    /// How this call led to what runs above it.
+    pub reached: Reached,
+}
+
+/// How a call led to what runs above it on the stack.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reached {
+    /// It called that, as far as anybody can tell; or nothing runs above it.
+    Directly,
+    /// It called something else, which went on by tail calls.
+    ByTailCalls {
+        /// What it called.
+        from: Rc<str>,
+        /// Where that is defined.
+        defined: Span,
+        /// What runs above it and where that is defined, if it is a procedure of Scheme with a name.
+        to: Option<(Rc<str>, Span)>,
+    },
+    /// It called C, which called back.
+    ThroughC {
+        /// The foreign procedure, if the call names it.
+        function: Option<Rc<str>>,
+    },
 }
 
 /// All code.
@@ -91,6 +116,7 @@ impl CodeSpace {
         Some(TraceFrame {
             name: unit.function_at(offset - 1).and_then(|f| f.name.clone()),
             span: unit.spans[at].1,
+            reached: Reached::Directly,
         })
     }
 
@@ -109,6 +135,7 @@ impl CodeSpace {
         Some(TraceFrame {
             name: function.name.clone(),
             span: span.map_or(Span::NONE, |s| s.1),
+            reached: Reached::Directly,
         })
     }
 

@@ -12,7 +12,9 @@ impl Interaction {
                 }
                 Ok(())
             }
-            _ => Err(End::Failed(self.session.format.remark("there is no such command"))),
+            _ => Err(End::Failed(
+                self.session.format.remark("there is no such command"),
+            )),
         }
     }
 }

@@ -60,7 +60,7 @@ fn calls(rt: &mut Rt) {
         (2, None, "at least 2 arguments"),
     ] {
         let procedure = rt.make_primitive(index).expect("room");
-        let text = format!("procedure cons takes {takes}, but was called with 9");
+        let text = format!("procedure `cons` takes {takes}, but was called with 9");
         let fault = Fault::Arity {
             procedure,
             got: 9,
@@ -79,11 +79,11 @@ fn calls(rt: &mut Rt) {
 
 fn variables(rt: &mut Rt) {
     let name = || "x".to_string();
-    let text = "the variable x has no value yet";
+    let text = "the variable `x` has no value yet";
     let condition = check(rt, Fault::Unbound { name: name() }, "unbound", text);
     let extra = printer::print(rt, object::field(condition, EXTRA), printer::Mode::Write);
     assert_eq!(extra, "\"x\"");
-    let text = "the variable x is used before its initialisation";
+    let text = "the variable `x` is used before its initialisation";
     check(rt, Fault::Uninitialised { name: name() }, "unbound", text);
 }
 
@@ -134,6 +134,7 @@ fn procedures(rt: &mut Rt) {
             name: Some("area".into()),
             min: 1,
             max: Some(2),
+            place: bowline_syntax::Span::NONE,
         },
     );
     let shown = |rt: &Rt, v: Value| printer::print(rt, v, printer::Mode::Write);

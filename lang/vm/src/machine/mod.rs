@@ -36,6 +36,7 @@ mod heap;
 mod interrupt;
 mod kont;
 mod owner;
+mod reached;
 mod stubs;
 mod trace;
 

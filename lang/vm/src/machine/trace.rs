@@ -1,7 +1,10 @@
 //! Call chains: the places that are running now, found by their return addresses.
 //!
 //! A chain is kept as a list of fixnums, for an address of code is an even word; it is turned into
-//! names and spans only when somebody shows it. A tail call leaves no trace of its caller.
+//! names and spans only when somebody shows it. A tail call leaves no trace of its caller; what can
+//! be said of it all the same, `reached` finds.
+//!
+//! `Stubs::halt`, to which nothing returns, stands where C called back.
 
 use bowline_layout::Value;
 use bowline_runtime::{Result, TRACE, is_condition, object};
@@ -16,7 +19,7 @@ const MAX_FRAMES: usize = 50;
 /// Return addresses looked at before giving up: most without a span are stubs.
 const MAX_STEPS: usize = 2_000;
 
-/// The places of a chain, and whether there were more.
+/// The places of a chain, those that no span is known of among them, and whether there were more.
 pub(super) struct Chain {
     places: Vec<Pc>,
     cut: bool,
@@ -29,16 +32,14 @@ impl Vm {
             places: Vec::new(),
             cut: false,
         };
-        let mut steps = 0;
+        let mut frames = 0;
         let mut add = |pc: Pc| {
-            steps += 1;
-            if chain.places.len() == MAX_FRAMES || steps > MAX_STEPS {
+            if frames == MAX_FRAMES || chain.places.len() == MAX_STEPS {
                 chain.cut = true;
                 return false;
             }
-            if self.code.frame(pc).is_some() {
-                chain.places.push(pc);
-            }
+            frames += usize::from(self.code.frame(pc).is_some());
+            chain.places.push(pc);
             true
         };
         if add(r.pc) {
@@ -49,6 +50,7 @@ impl Vm {
                 }
                 if at > 0 {
                     fp = activation.caller_fp;
+                    add(self.stubs.halt);
                 }
             }
         }
@@ -85,8 +87,20 @@ impl Vm {
 
     /// Names and spans of a chain.
     pub(super) fn frames(&self, chain: &Chain) -> Vec<TraceFrame> {
-        let frame = |pc: &Pc| self.code.frame(*pc);
-        chain.places.iter().filter_map(frame).collect()
+        self.frames_at(&chain.places)
+    }
+
+    fn frames_at(&self, places: &[Pc]) -> Vec<TraceFrame> {
+        let mut frames = Vec::new();
+        for (at, &place) in places.iter().enumerate() {
+            if let Some(mut frame) = self.code.frame(place) {
+                if let Some(above) = at.checked_sub(1) {
+                    frame.reached = self.reached(places[above], place);
+                }
+                frames.push(frame);
+            }
+        }
+        frames
     }
 
     /// Names and spans of the chain that a condition carries.
@@ -98,14 +112,14 @@ impl Vm {
         if !list.is_pair() {
             return None;
         }
-        let mut frames = Vec::new();
+        let mut places = Vec::new();
         while list.is_pair() {
             let place = object::car(list);
             if place.is_fixnum() {
-                frames.extend(self.code.frame(Pc::from_bits(place.bits())));
+                places.push(Pc::from_bits(place.bits()));
             }
             list = object::cdr(list);
         }
-        Some(frames)
+        Some(self.frames_at(&places))
     }
 }

@@ -65,11 +65,11 @@ fn arity() {
     let mut w = World::new();
     w.check(
         "(define (f a b) a) (message (lambda () (f 1)))",
-        "\"procedure f takes 2 arguments, but was called with 1\"",
+        "\"procedure `f` takes 2 arguments, but was called with 1\"",
     );
     w.check(
         "(define (g a . b) a) (message (lambda () (g)))",
-        "\"procedure g takes at least 1 argument, but was called with 0\"",
+        "\"procedure `g` takes at least 1 argument, but was called with 0\"",
     );
     w.check(
         "(message (lambda () ((lambda () 1) 2)))",
@@ -77,7 +77,7 @@ fn arity() {
     );
     w.check(
         "(define h car) (message (lambda () (h 1 2)))",
-        "\"procedure car takes 1 argument, but was called with 2\"",
+        "\"procedure `car` takes 1 argument, but was called with 2\"",
     );
     w.check(
         "(define p (%make-parameter 1 #f)) (message (lambda () (p 1)))",
@@ -128,19 +128,19 @@ fn unbound() {
     let mut w = World::new();
     w.check(
         "(message (lambda () nothing))",
-        "\"the variable nothing has no value yet\"",
+        "\"the variable `nothing` has no value yet\"",
     );
     w.check(
         "(message (lambda () (nothing 1)))",
-        "\"the variable nothing has no value yet\"",
+        "\"the variable `nothing` has no value yet\"",
     );
     w.check(
         "(message (lambda () (list 1 nothing)))",
-        "\"the variable nothing has no value yet\"",
+        "\"the variable `nothing` has no value yet\"",
     );
     w.check(
         "(message (lambda () (set! nothing 1)))",
-        "\"the variable nothing has no value yet\"",
+        "\"the variable `nothing` has no value yet\"",
     );
     let text = "(module (entry f0) (globals)
       (function f0 - (params 0) (captures 0) (locals 1)
@@ -149,7 +149,7 @@ fn unbound() {
     let exit = w.run_entry(entry).expect_err("an error");
     assert_eq!(
         w.describe(&exit),
-        "the variable x is used before its initialisation"
+        "the variable `x` is used before its initialisation"
     );
 }
 

@@ -1,0 +1,165 @@
+//! What a report says of a raised object beyond what the object says itself: the operator of a call
+//! as it was written, where a procedure is defined, what to do.
+//!
+//! The program's text is looked at again only here, when something is reported: running code knows
+//! nothing but places.
+//!
+//! Absent on purpose: anything that a handler could see. A condition's own message is the runtime's.
+
+use bowline_layout::Value;
+use bowline_runtime::{EXTRA, IRRITANTS, KIND, Rt, WHO, is_condition, object, printer, symbols};
+use bowline_syntax::{Datum, DatumKind, SourceMap, Span, Symbol, read_all};
+
+use crate::reference;
+
+/// Characters of a value or an expression that a message shows.
+const WIDTH: usize = 60;
+
+/// What to say.
+pub(crate) struct Said {
+    pub(crate) message: String,
+    pub(crate) places: Vec<(Span, String)>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What to say of an uncaught object; `call` is the failing operation if it is the program's own.
+pub(crate) fn explain(rt: &Rt, sources: &SourceMap, object: Value, call: Option<Span>) -> Said {
+    let mut said = Said {
+        message: rt.describe(object),
+        places: Vec::new(),
+        notes: Vec::new(),
+    };
+    if !is_condition(object) {
+        said.message.insert_str(0, "uncaught object: ");
+        return said;
+    }
+    let kind = object::field(object, KIND);
+    let name = match symbols::is_symbol(kind) {
+        true => rt.symbol_name(kind),
+        false => "",
+    };
+    match name {
+        "not-procedure" => not_procedure(rt, sources, object, call, &mut said),
+        "arity" => arity(rt, sources, object, &mut said),
+        "immutable" => {
+            let note = "literals are constant; make a copy to change, for instance by `string-copy`, \
+                        `list-copy` or `vector-copy`";
+            said.notes.push(note.into());
+        }
+        _ => {}
+    }
+    said
+}
+
+/// Whether a condition blames the arguments of the procedure with this name.
+pub(crate) fn blames(rt: &Rt, object: Value, name: Option<&str>) -> bool {
+    if !is_condition(object) {
+        return false;
+    }
+    let who = object::field(object, WHO);
+    symbols::is_symbol(who) && name == Some(rt.symbol_name(who))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+/// The form that stands at a span, if it was written there.
+fn written(sources: &SourceMap, span: Span) -> Option<Datum> {
+    if !span.via.is_written() {
+        return None;
+    }
+    let text = sources.text(span.source);
+    let text = text.get(span.start as usize..span.end as usize)?;
+    let (data, faults) = read_all(span.source, text);
+    if !faults.is_empty() {
+        return None;
+    }
+    data.into_iter().next()
+}
+
+/// Names the operator of the call as it was written.
+fn not_procedure(rt: &Rt, sources: &SourceMap, object: Value, call: Option<Span>, said: &mut Said) {
+    let form = call.and_then(|span| written(sources, span));
+    let Some([operator, ..]) = form.as_ref().and_then(|form| form.as_list()) else {
+        return;
+    };
+    let irritants = object::field(object, IRRITANTS);
+    if !irritants.is_pair() {
+        return;
+    }
+    let got = cut(&printer::print(
+        rt,
+        object::car(irritants),
+        printer::Mode::Write,
+    ));
+    said.message = match &operator.kind {
+        DatumKind::Symbol(name) => format!("`{name}` is {got}, which is not a procedure"),
+        DatumKind::List(items) => {
+            let text = cut(&operator.to_string());
+            if !matches!(items.first(), Some(word) if word.is_symbol("quote")) {
+                let note = "parentheses around an expression call what it gives; \
+                            is there a pair too many?";
+                said.notes.push(note.into());
+            }
+            format!("`{text}` gave {got}, which is not a procedure")
+        }
+        _ => {
+            let form = form
+                .as_ref()
+                .map_or(String::new(), |form| cut(&form.to_string()));
+            let note = format!("to write down a list put a quote in front: '{form}");
+            said.notes.push(note);
+            format!("{got} is not a procedure")
+        }
+    };
+}
+
+/// Shows where the procedure is defined, or how one that nobody wrote is used.
+fn arity(rt: &Rt, sources: &SourceMap, object: Value, said: &mut Said) {
+    let procedure = object::field(object, EXTRA);
+    let clauses = match rt.procedure_info(procedure) {
+        Some(info) => vec![info],
+        None => rt.clauses(procedure).unwrap_or_default(),
+    };
+    let own = |span: Span| !sources.is_library(span.source) && sources.location(span).is_some();
+    if clauses.iter().any(|info| own(info.place)) {
+        let label = match rt.procedure_name(procedure) {
+            Some(name) => format!("`{name}` is defined here"),
+            None => "it is defined here".to_string(),
+        };
+        for info in clauses {
+            let place = header(sources, info.place).unwrap_or(info.place);
+            said.places.push((place, label.clone()));
+        }
+        return;
+    }
+    let name = rt.procedure_name(procedure);
+    if let Some(entry) = name.and_then(|name| reference::lookup(&name)) {
+        for way in entry.signature.lines() {
+            said.notes.push(format!("it looks like {way}"));
+        }
+    }
+}
+
+/// The part of a procedure's text that shows its parameters: the header of a definition, the formals
+/// of a lambda or of a clause, the name and variables of a named `let`.
+fn header(sources: &SourceMap, span: Span) -> Option<Span> {
+    let form = written(sources, span)?;
+    let parts = form.as_list()?;
+    let header = match parts.first()?.as_symbol().map(Symbol::as_str) {
+        Some("let") => parts.get(1)?.span.to(parts.get(2)?.span),
+        Some("define" | "named-lambda" | "lambda") => parts.get(1)?.span,
+        Some(_) => return None,
+        None => parts.first()?.span,
+    };
+    // The text was read by itself.
+    Some(Span::new(
+        span.source,
+        span.start + header.start,
+        span.start + header.end,
+    ))
+}
