@@ -21,10 +21,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bowline_engine::{Format, Options, Session};
+use bowline_gc::HeapConfig;
 use clap::Parser;
 
 use color::Color;
-use options::{Cli, Command, DumpOptions, HeapOptions, RunOptions};
+use options::{Cli, Command, DumpOptions, RunOptions};
 
 /// The stack of the thread that runs everything: deep programs are expanded, and callbacks nest,
 /// on it. Only what is used is ever committed.
@@ -39,15 +40,15 @@ fn format(json: bool, color: Color) -> Format {
     }
 }
 
+/// A session for a program with its arguments.
 fn start(
-    heap: &HeapOptions,
+    mut heap: HeapConfig,
     format: Format,
     file: &Path,
     arguments: &[String],
 ) -> Result<Session, String> {
     let mut command_line = vec![file.display().to_string()];
     command_line.extend_from_slice(arguments);
-    let mut heap = heap.config();
     if let Some(trace) = &mut heap.recording.trace {
         trace.name = file.display().to_string();
     }
@@ -64,12 +65,12 @@ fn run(options: &RunOptions, format: Format) -> Result<i32, String> {
     if options.warn {
         check::warn(&file, format);
     }
-    let mut session = start(&options.heap, format, &file, arguments)?;
+    let mut session = start(options.heap.config(), format, &file, arguments)?;
     Ok(session.run_file(&file))
 }
 
 fn dump(options: &DumpOptions, format: Format) -> Result<i32, String> {
-    let mut session = start(&HeapOptions::default(), format, &options.file, &[])?;
+    let mut session = start(HeapConfig::default(), format, &options.file, &[])?;
     let text = match session.dump_file(&options.file, options.stage) {
         Ok(text) => text,
         Err(status) => return Ok(status),

@@ -22,5 +22,5 @@ pub use bowline_middle::lint::Name as Warning;
 pub use bowline_syntax::Format;
 pub use check::{Checked, check_file};
 pub use dump::Stage;
-pub use interact::{Candidate, Entry, Interaction, Reply, Token, TokenClass, entry};
+pub use interact::{Candidate, Entry, Interaction, Interrupted, Reply, Token, TokenClass, entry};
 pub use session::{Options, Session, StartError};

@@ -10,7 +10,7 @@ use rustyline::history::FileHistory;
 use super::helper::Asked;
 use super::history::{self, History};
 use super::terminal::Terminal;
-use super::{FAILED, Next, PROMPT, Shared, keys, reply, show};
+use super::{FAILED, Next, PROMPT, Shared, keys, show, tell};
 
 /// Who ends a session without saying so must be told how.
 const HOW_TO_LEAVE: &str = "To leave, press Ctrl-D or type ,quit\n";
@@ -34,8 +34,6 @@ enum Typed {
 
 /// Evaluates until the user leaves: the status to exit with.
 pub(super) fn run(interaction: Shared, color: bool) -> Result<i32, String> {
-    let interrupter = interaction.borrow().interrupter();
-    bowline_ffi::handle_interrupts(interrupter).map_err(|error| error.to_string())?;
     let mut prompt = Prompt::new(interaction, color).map_err(|error| error.to_string())?;
     let mut interrupts = 0;
     loop {
@@ -93,8 +91,8 @@ impl Prompt {
     }
 
     fn read(&mut self) -> rustyline::Result<Typed> {
-        let columns = self.measure();
-        fresh_line(columns);
+        let motion = line_motion(self.measure());
+        show(&motion);
         let (terminal, editor) = (&self.terminal, &mut self.editor);
         match terminal.while_editing(|| editor.readline(PROMPT)) {
             Ok(entry) if entry.trim().is_empty() => Ok(Typed::Nothing),
@@ -111,7 +109,10 @@ impl Prompt {
 
     fn evaluate(&mut self, entry: &str) -> Next {
         self.history.keep(&mut self.editor, entry);
-        reply(&mut self.interaction.borrow_mut(), entry)
+        let motion = line_motion(self.measure());
+        let mut interaction = self.interaction.borrow_mut();
+        interaction.begin_lines_with(motion.clone());
+        tell(interaction.submit(entry), &motion)
     }
 
     /// The columns of the terminal; the helper is told of its size.
@@ -125,11 +126,12 @@ impl Prompt {
     }
 }
 
-/// Moves to the beginning of a line, unless the cursor is there: what a program printed last may
-/// have no end of line, and it is not to be written over.
+/// What moves the cursor to the beginning of a line, unless it is there: what was printed last may
+/// have no end of line, and is not to be written over.
 ///
-/// A line's width of spaces ends on the next line except from the beginning of one, where the
-/// terminal waits with the step to the next line until there is something to put there.
-fn fresh_line(columns: usize) {
-    show(&format!("{}\r", " ".repeat(columns)));
+/// A line's width of spaces ends on the next line, except from the beginning of one: there the
+/// terminal waits with the step to the next line until there is something to put on it. The line is
+/// erased, lest somebody who copies it gets the spaces.
+fn line_motion(columns: usize) -> String {
+    format!("{}\r\x1b[K", " ".repeat(columns))
 }

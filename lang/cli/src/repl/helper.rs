@@ -104,7 +104,7 @@ impl Hinter for Asked {
     type Hint = Remark;
 
     fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<Remark> {
-        let closed = line[at..].chars().all(|c| matches!(c, ')' | ']'));
+        let closed = line[at..].chars().all(|c| c == ')');
         let (columns, rows) = self.size.get();
         let last = line.rsplit('\n').next().unwrap_or(line);
         let room = columns.saturating_sub(PROMPT.len() + last.chars().count() + 1);

@@ -23,7 +23,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use bowline_engine::{Format, Interaction, Options, Reply, Session};
+use bowline_engine::{Format, Interaction, Reply};
 use clap::Args;
 
 use crate::color::{Color, is_dumb};
@@ -60,24 +60,21 @@ pub(crate) fn run(options: &ReplOptions, format: Format, color: Color) -> Result
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let name = options.file.as_deref().unwrap_or(Path::new("bowline"));
     let mut heap = options.heap.config();
-    // The prompt itself answers SIGINT.
-    heap.recording.signals = false;
-    let session = Session::new(Options {
-        heap,
-        arguments: vec![name.display().to_string()],
-        format,
-    });
-    let session = session.map_err(|error| error.to_string())?;
+    // At a terminal the prompt itself answers SIGINT.
+    heap.recording.signals &= !terminal;
+    let session = crate::start(heap, format, name, &[])?;
     let mut interaction = match session.interact() {
         Ok(interaction) => interaction,
         Err(status) => return Ok(status),
     };
     if terminal {
+        bowline_ffi::handle_interrupts(interaction.interrupter())
+            .map_err(|error| error.to_string())?;
         banner();
     }
     let mut failed = false;
     if let Some(file) = &options.file {
-        match reply(&mut interaction, &load(file)) {
+        match tell(interaction.load(file), "") {
             Next::On { failed: this } => failed = this,
             Next::End(status) => return Ok(status),
         }
@@ -95,37 +92,22 @@ fn banner() {
     ));
 }
 
-/// The entry that loads a file.
-fn load(file: &Path) -> String {
-    let mut entry = String::from("(load \"");
-    for c in file.display().to_string().chars() {
-        if matches!(c, '"' | '\\') {
-            entry.push('\\');
-        }
-        entry.push(c);
+/// Shows what an entry came to; what was wrong after `motion`, which brings the terminal to the
+/// beginning of a line.
+fn tell(reply: Reply, motion: &str) -> Next {
+    let (text, failure) = match reply {
+        Reply::Quit(status) => return Next::End(status),
+        Reply::Said { text, failure } => (text, failure),
+    };
+    if !text.is_empty() && !show(&text) {
+        return Next::End(FAILED);
     }
-    entry + "\")"
-}
-
-/// Evaluates an entry and shows what it came to.
-fn reply(interaction: &mut Interaction, entry: &str) -> Next {
-    let reply = interaction.submit(entry);
-    // What C printed belongs before what is said about it, and before the next prompt.
-    bowline_ffi::flush_c_stdout();
-    match reply {
-        Reply::Quit(status) => Next::End(status),
-        Reply::Said { text, failure } => {
-            let read = text.is_empty() || show(&text);
-            if let Some(failure) = &failure {
-                let _ = std::io::stderr().write_all(failure.as_bytes());
-            }
-            match read {
-                true => Next::On {
-                    failed: failure.is_some(),
-                },
-                false => Next::End(FAILED),
-            }
-        }
+    if let Some(failure) = &failure {
+        // There is nobody else to be told.
+        let _ = std::io::stderr().write_all(format!("{motion}{failure}").as_bytes());
+    }
+    Next::On {
+        failed: failure.is_some(),
     }
 }
 
@@ -135,16 +117,4 @@ fn show(text: &str) -> bool {
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::load;
-    use std::path::Path;
-
-    #[test]
-    fn any_name_can_be_loaded() {
-        assert_eq!(load(Path::new("a b.scm")), r#"(load "a b.scm")"#);
-        assert_eq!(load(Path::new(r#"a"\b"#)), r#"(load "a\"\\b")"#);
-    }
 }

@@ -51,7 +51,7 @@ pub(super) fn pair(text: &str, tokens: &[Token], cursor: usize) -> Option<(usize
         .iter()
         .filter(|token| matches!(token.class, TokenClass::Paren(_)))
         .map(|token| {
-            let closes = text[token.range.clone()].ends_with([')', ']']);
+            let closes = text[token.range.clone()].ends_with(')');
             (token.range.start, closes)
         })
         .collect();

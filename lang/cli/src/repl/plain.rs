@@ -4,9 +4,9 @@
 //! Lines come through the interaction, from the buffer that programs read from too: an entry that
 //! reads a line gets the one after it.
 
-use bowline_engine::{Entry, Interaction, entry};
+use bowline_engine::{Entry, Interaction, Interrupted, entry};
 
-use super::{FAILED, Next, PROMPT, reply, show};
+use super::{FAILED, Next, PROMPT, show, tell};
 
 /// What is shown where an entry goes on.
 const MORE: &str = "  ";
@@ -16,7 +16,7 @@ const MORE: &str = "  ";
 pub(super) fn run(interaction: &mut Interaction, terminal: bool, failed: bool) -> i32 {
     let mut any_failed = failed;
     while let Some(text) = next(interaction, terminal) {
-        match reply(interaction, &text) {
+        match tell(interaction.submit(&text), "") {
             Next::On { failed } => any_failed |= failed,
             Next::End(status) => return status,
         }
@@ -37,9 +37,13 @@ fn next(interaction: &mut Interaction, terminal: bool) -> Option<String> {
             show(if text.is_empty() { PROMPT } else { MORE });
         }
         match interaction.read_line() {
-            Some(line) => text += &line,
-            None if text.is_empty() => return None,
-            None => return Some(text),
+            Ok(Some(line)) => text += &line,
+            Ok(None) if text.is_empty() => return None,
+            Ok(None) => return Some(text),
+            Err(Interrupted) => {
+                show("\n");
+                text.clear();
+            }
         }
         match entry(&text) {
             Entry::Complete => return Some(text),

@@ -184,18 +184,18 @@ impl Interaction {
 
     /// Adds to the reply, on a line of its own.
     pub(super) fn say(&mut self, text: &str) {
-        if self.text.is_empty() && self.line_is_begun() {
-            self.text.push('\n');
+        if self.text.is_empty() {
+            self.text = self.line_start();
         }
         self.text.push_str(text);
     }
 
     /// Writes to the program's output, on a line of its own.
     fn print(&mut self, line: &str) -> Outcome {
-        let begun = self.line_is_begun();
+        bowline_ffi::flush_c_stdout();
+        let fresh = self.line_start();
         let rt = &mut self.session.vm.rt;
         let port = rt.stdout_port();
-        let fresh = if begun { "\n" } else { "" };
         let text = format!("{}{fresh}{line}", std::mem::take(&mut self.text));
         let written = rt
             .write_text("write", 2, port, &text)
@@ -221,8 +221,17 @@ impl Interaction {
         (lost.errno != errno::EPIPE).then(|| self.session.format.remark(&lost.to_string()))
     }
 
+    /// What there is to print so that a line begins.
+    pub(super) fn line_start(&mut self) -> String {
+        if let Some(motion) = &self.line_motion {
+            return motion.clone();
+        }
+        let begun = self.line_is_begun();
+        if begun { "\n" } else { "" }.to_owned()
+    }
+
     /// Whether the program has printed to the terminal and not ended the line.
-    pub(super) fn line_is_begun(&mut self) -> bool {
+    fn line_is_begun(&mut self) -> bool {
         let mut outputs = self.session.vm.rt.standard_outputs();
         outputs.any(|out| !out.is_at_line_start())
     }

@@ -64,9 +64,15 @@ pub struct Interaction {
     kept: VecDeque<GlobalId>,
     /// What the last entry that failed was told, whole.
     failed: Option<Diagnostic>,
+    /// What moves the terminal to the beginning of a line, from wherever it is.
+    line_motion: Option<String>,
     /// What the entry at hand has to show so far.
     text: String,
 }
+
+/// The user wants no more of the line that he is typing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interrupted;
 
 /// How the evaluation of an entry ended early.
 enum End {
@@ -104,6 +110,7 @@ impl Session {
             results: 0,
             kept: VecDeque::new(),
             failed: None,
+            line_motion: None,
             text: String::new(),
         })
     }
@@ -136,8 +143,23 @@ impl Interaction {
 
     /// The next line of standard input without its end; none at the end. Programs at the prompt read
     /// from the same buffer, so the prompt and they take turns where input is piped.
-    pub fn read_line(&mut self) -> Option<String> {
-        self.session.vm.rt.read_input_line()
+    pub fn read_line(&mut self) -> Result<Option<String>, Interrupted> {
+        let rt = &mut self.session.vm.rt;
+        rt.heap.stack().listen(true);
+        let line = rt.read_input_line();
+        let interrupted = rt.heap.stack().take_interrupt();
+        rt.heap.stack().listen(false);
+        if interrupted {
+            Err(Interrupted)
+        } else {
+            Ok(line)
+        }
+    }
+
+    /// What is shown begins with this text, which brings the terminal to the beginning of a line from
+    /// wherever it is. Without it only what programs print through their ports is known of.
+    pub fn begin_lines_with(&mut self, motion: String) {
+        self.line_motion = Some(motion);
     }
 
     /// Whether values are shown with the names that they get, as `$1 = 3`. So they are where both
@@ -173,8 +195,8 @@ impl Interaction {
             Err(End::Failed(failure)) => Some(failure),
             Ok(()) => lost,
         };
-        if self.named && text.is_empty() && self.line_is_begun() {
-            text.push('\n');
+        if self.named && text.is_empty() {
+            text = self.line_start();
         }
         self.line_was_ended();
         Reply::Said { text, failure }
