@@ -56,6 +56,13 @@ pub fn check_file(file: &Path, allowed: &[Name], format: Format) -> Checked {
     }
 }
 
+/// Checks a text that stands nowhere, under this name; see [`check_file`].
+pub fn check_text(name: &str, text: &str, allowed: &[Name], format: Format) -> Checked {
+    let loader = Loader::new();
+    let source = loader.sources.borrow_mut().add(name, text);
+    check(loader, source, text, allowed, format)
+}
+
 fn read_input(loader: &Loader) -> Result<(SourceId, String), String> {
     let mut text = String::new();
     let read = std::io::stdin().read_to_string(&mut text);

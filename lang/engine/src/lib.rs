@@ -20,7 +20,7 @@ pub mod trace;
 pub use bowline_gc::Interrupter;
 pub use bowline_middle::lint::Name as Warning;
 pub use bowline_syntax::Format;
-pub use check::{Checked, check_file};
+pub use check::{Checked, check_file, check_text};
 pub use dump::Stage;
 pub use interact::{Candidate, Entry, Interaction, Interrupted, Reply, Token, TokenClass, entry};
 pub use session::{Options, Session, StartError};

@@ -53,7 +53,7 @@ use library::Library;
 use notes::Notes;
 
 pub use check::Findings;
-pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written};
+pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written, symbols};
 pub use prompt::{Bound, BoundTo};
 pub use session::{ReplEnv, SourceLoader};
 

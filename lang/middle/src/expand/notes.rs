@@ -102,7 +102,7 @@ pub(crate) fn is_written(span: Span) -> bool {
 }
 
 /// Calls `each` with the symbols in some data.
-pub(super) fn symbols(mut queue: Vec<Datum>, mut each: impl FnMut(Symbol)) {
+pub(crate) fn symbols(mut queue: Vec<Datum>, mut each: impl FnMut(Symbol)) {
     while let Some(datum) = queue.pop() {
         match &datum.kind {
             DatumKind::Symbol(name) => each(name.clone()),

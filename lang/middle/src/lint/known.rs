@@ -223,17 +223,19 @@ fn foreign(args: &[Expr], (name, place): (Option<&Symbol>, Span)) -> Option<Valu
     let Some(Expr::Const(types)) = args.get(3) else {
         return None;
     };
-    let types = types.as_list()?;
-    let dots = |datum: &Datum| datum.is_symbol("...");
-    let fixed = types.iter().position(dots).unwrap_or(types.len());
-    // What a compound type takes is the boundary's business.
-    if !types.iter().all(|datum| datum.as_symbol().is_some()) {
-        return None;
-    }
-    let words: Vec<String> = types.iter().map(Datum::to_string).collect();
+    // The dots are no parameter, and C gives what an `(out TYPE)` stands for.
+    let taken = |datum: &&Datum| match datum.as_list() {
+        Some([head, ..]) => !head.is_symbol("out"),
+        _ => !datum.is_symbol("..."),
+    };
+    let words: Vec<String> = types
+        .as_list()?
+        .iter()
+        .filter(taken)
+        .map(Datum::to_string)
+        .collect();
     let called = name.map_or("procedure", Symbol::as_str);
-    // The types behind the dots are those of one call's further arguments.
-    let count = types.len() - usize::from(fixed < types.len());
+    let count = words.len();
     let clause = Clause {
         min: count,
         max: Some(count),

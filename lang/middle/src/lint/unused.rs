@@ -6,6 +6,8 @@
 //! A definition is used if the program's other forms mention it, or a definition that is used. What
 //! a macro of the unit may bring counts as mentioned, and so does all that a library exports.
 
+use bowline_syntax::Symbol;
+
 use super::known::MAKE_FOREIGN;
 use super::walk::Walk;
 use crate::core::Expr;
@@ -80,7 +82,9 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
     let mut groups: FxHashMap<_, bool> = FxHashMap::default();
     for definition in &notes.definitions {
         if let Some(group) = definition.group {
-            *groups.entry(group).or_default() |= is_used(definition);
+            let name = Symbol::new(struct_name(&definition.name));
+            let by_type = walk.types.contains(&name);
+            *groups.entry(group).or_default() |= is_used(definition) || by_type;
         }
     }
     let procedures = procedures(walk, body);
@@ -97,12 +101,21 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
                 (what, is_used(definition))
             }
         };
-        if done || name.as_str().starts_with('_') {
+        let name = struct_name(name);
+        if done || name.starts_with('_') {
             continue;
         }
         let message = format!("the {what} `{name}` is never used");
         walk.warn(Name::UnusedDefinition, message, definition.span);
     }
+}
+
+/// The name of a struct of C, behind which a variable hides whose name no program can spell
+/// without bars; of anything else the name itself.
+fn struct_name(name: &Symbol) -> &str {
+    name.as_str()
+        .strip_prefix("struct ")
+        .unwrap_or(name.as_str())
 }
 
 /// The procedures that these forms define, and what to call them.

@@ -4,15 +4,24 @@
 //! Where the program catches what is raised, in the body of a `guard` and in what is given to
 //! `with-exception-handler`, a call that is certain to fail may be meant, so nothing is said of it.
 
-use bowline_syntax::{Diagnostic, Span};
+use bowline_syntax::{Diagnostic, Span, Symbol};
 
-use super::known::{Known, Locals, Value};
+use super::known::{Known, Locals, MAKE_FOREIGN, Value};
 use super::{conditionals, unused, warning};
 use crate::core::{Expr, Unit, VarId};
-use crate::expand::{UnitNotes, is_written};
+use crate::expand::{UnitNotes, is_written, symbols};
 use crate::fx::{FxHashMap, FxHashSet};
 use crate::lint::Name;
 use crate::prims::GlobalId;
+
+/// Primitives that take types of C as data, and the argument from which on they do.
+const TAKES_TYPES: &[(&str, usize)] = &[
+    (MAKE_FOREIGN, 3),
+    ("%define-foreign-struct", 1),
+    ("%sizeof", 0),
+    ("%pointer-ref", 1),
+    ("%pointer-set!", 1),
+];
 
 /// How often a variable is mentioned.
 #[derive(Clone, Copy, Default)]
@@ -32,6 +41,8 @@ pub(super) struct Walk<'a> {
     /// The top-level variables that each definition's procedure mentions, and that everything else
     /// mentions (`None`).
     pub(super) globals: FxHashMap<Option<GlobalId>, FxHashSet<GlobalId>>,
+    /// The names in types of C, which are matched by name.
+    pub(super) types: FxHashSet<Symbol>,
     /// Whether what is raised is caught.
     pub(super) caught: bool,
     pub(super) found: Vec<Diagnostic>,
@@ -53,6 +64,7 @@ pub(super) fn unit(unit: &mut Unit, notes: &UnitNotes, known: &Known<'_>) -> Vec
         locals: Locals::default(),
         vars: vec![Mentions::default(); unit.vars.len()],
         globals: FxHashMap::default(),
+        types: FxHashSet::default(),
         caught: false,
         found: Vec::new(),
         in_chain: false,
@@ -213,6 +225,9 @@ impl Walk<'_> {
         let Expr::Call { f, args, .. } = expr else {
             return;
         };
+        if let Expr::Primitive(id, _) = **f {
+            self.note_types(self.known.prims.name(id), args);
+        }
         self.walk(f);
         let caught = self.caught;
         let catching = self.catching(f);
@@ -221,6 +236,20 @@ impl Walk<'_> {
             self.walk(arg);
         }
         self.caught = caught;
+    }
+
+    /// Notes the names in the types that a primitive is given.
+    fn note_types(&mut self, prim: &str, args: &[Expr]) {
+        let Some((_, first)) = TAKES_TYPES.iter().find(|(name, _)| *name == prim) else {
+            return;
+        };
+        let data = args.iter().skip(*first).filter_map(|arg| match arg {
+            Expr::Const(datum) => Some(datum.clone()),
+            _ => None,
+        });
+        symbols(data.collect(), |name| {
+            self.types.insert(name);
+        });
     }
 
     /// Which argument of this procedure is a body whose errors are caught.
