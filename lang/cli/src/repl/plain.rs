@@ -31,24 +31,26 @@ pub(super) fn run(interaction: &mut Interaction, terminal: bool, failed: bool) -
 /// The next entry. One that is not whole when the input ends is given as it is: evaluating it tells
 /// what is missing.
 fn next(interaction: &mut Interaction, terminal: bool) -> Option<String> {
-    let mut text = String::new();
+    let (mut text, mut begun) = (String::new(), false);
     loop {
         if terminal {
-            show(if text.is_empty() { PROMPT } else { MORE });
+            show(if begun { MORE } else { PROMPT });
         }
         match interaction.read_line() {
             Ok(Some(line)) => text += &line,
-            Ok(None) if text.is_empty() => return None,
-            Ok(None) => return Some(text),
+            Ok(None) if begun => return Some(text),
+            Ok(None) => return None,
             Err(Interrupted) => {
                 show("\n");
                 text.clear();
             }
         }
-        match entry(&text) {
+        begun = match entry(&text) {
             Entry::Complete => return Some(text),
-            // Kept, so that places in what follows are told right.
-            Entry::Empty | Entry::Incomplete { .. } => text.push('\n'),
-        }
+            Entry::Incomplete { .. } => true,
+            Entry::Empty => false,
+        };
+        // Empty lines too, so that places in what follows are told right.
+        text.push('\n');
     }
 }
