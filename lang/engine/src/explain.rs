@@ -7,7 +7,9 @@
 //! Absent on purpose: anything that a handler could see. A condition's own message is the runtime's.
 
 use bowline_layout::Value;
-use bowline_runtime::{EXTRA, IRRITANTS, KIND, Rt, WHO, is_condition, object, printer, symbols};
+use bowline_runtime::{
+    EXTRA, IRRITANTS, KIND, Rt, WHO, is_condition, object, printer, strings, symbols,
+};
 use bowline_syntax::{Datum, DatumKind, SourceMap, Span, Symbol, read_all};
 
 use crate::reference;
@@ -49,6 +51,15 @@ pub(crate) fn explain(rt: &Rt, sources: &SourceMap, object: Value, call: Option<
         _ => {}
     }
     said
+}
+
+/// The name of the variable whose lack of a value a condition tells of.
+pub(crate) fn unbound_name(rt: &Rt, object: Value) -> Option<String> {
+    if !is_condition(object) || object::field(object, KIND) != rt.known.unbound {
+        return None;
+    }
+    let name = object::field(object, EXTRA);
+    strings::is_string(name).then(|| rt.text(name).to_string())
 }
 
 /// Whether a condition blames the arguments of the procedure with this name.

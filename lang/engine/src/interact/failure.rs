@@ -7,7 +7,9 @@ use bowline_syntax::{Diagnostic, Severity, Span};
 use bowline_vm::{CompileError, Exit};
 
 use super::{End, Interaction};
+use crate::explain;
 use crate::report;
+use crate::session::Session;
 
 /// Calls that are told at once.
 const CALLS: usize = 6;
@@ -32,7 +34,8 @@ impl Interaction {
 
     /// A run that ended otherwise than with a value.
     pub(super) fn ended(&mut self, exit: Exit, place: Span) -> End {
-        let diagnostic = {
+        let mut missing = None;
+        let mut diagnostic = {
             let sources = self.session.loader.sources.borrow();
             match exit {
                 Exit::Quit(status) => return End::Quit(status),
@@ -41,6 +44,7 @@ impl Interaction {
                     let known = is_condition(condition);
                     let rt = &self.session.vm.rt;
                     let mut told = report::uncaught(rt, &sources, condition, trace);
+                    missing = explain::unbound_name(rt, condition);
                     // An object without a place of its own was raised by the form itself.
                     if told.primary.is_none() && !known {
                         told.primary = place;
@@ -49,6 +53,14 @@ impl Interaction {
                 }
             }
         };
+        if let Some(name) = missing {
+            let Session {
+                expander, loader, ..
+            } = &mut self.session;
+            diagnostic
+                .notes
+                .extend(expander.advice(&name, self.env, loader));
+        }
         self.refused(&[diagnostic])
     }
 

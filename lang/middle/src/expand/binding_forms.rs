@@ -2,7 +2,7 @@
 
 use super::form::Form;
 use super::lambda::Params;
-use super::{Cx, Result};
+use super::{Cx, Result, bad_form};
 use crate::core::{Expr, Lambda, VarId};
 use crate::scope::Scope;
 use crate::stx::{Ident, Stx};
@@ -17,7 +17,14 @@ impl Cx<'_> {
         for item in items {
             let parts = self.items(&item);
             let Some([name, init]) = parts.as_deref() else {
-                return form.bad_at("a binding is (VARIABLE INIT)", &item);
+                let error = *bad_form(form.special, "a binding is (VARIABLE INIT)", item.span());
+                let alone = item.as_identifier().is_some();
+                return Err(Box::new(match alone {
+                    true => error.with_note(
+                        "one pair of parentheses goes around each binding, and one around them all",
+                    ),
+                    false => error,
+                }));
             };
             let Some(ident) = name.as_identifier() else {
                 return form.bad_at("a variable must be an identifier", name);

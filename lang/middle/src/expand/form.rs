@@ -105,6 +105,11 @@ impl Cx<'_> {
                     return Err(self.misplaced(special, stx.span()));
                 }
                 self.note_call(stx);
+                if other.is_none()
+                    && let Some(error) = self.misspelt_keyword(&items)
+                {
+                    return Err(error);
+                }
                 let f = self.expand(&items[0])?;
                 // The arguments of a procedure that is called at once become a `let`.
                 let vars = match f {
@@ -218,10 +223,18 @@ impl Cx<'_> {
             Special::Import | Special::DefineLibrary => {
                 Err(self.misplaced(form.special, form.span()))
             }
-            special => Err(error(
-                format!("`{}` has no meaning here", special.name()),
-                form.span(),
-            )),
+            special => {
+                let message = format!("`{}` has no meaning here", special.name());
+                let error = Diagnostic::error(message, form.span());
+                Err(Box::new(error.with_note(match special {
+                    Special::Else => "it begins the last clause of `cond`, `case` and `guard`",
+                    Special::Arrow => "it stands in a clause of `cond`, `case` and `guard`",
+                    Special::Unquote | Special::UnquoteSplicing => {
+                        "it stands inside a `quasiquote`"
+                    }
+                    _ => "it stands inside `syntax-rules`",
+                })))
+            }
         }
     }
 
@@ -240,7 +253,7 @@ impl Cx<'_> {
         let (test, then, other) = match &form.parts[..] {
             [test, then] => (test, then, None),
             [test, then, other] => (test, then, Some(other)),
-            _ => return form.bad("it takes two or three expressions"),
+            parts => return Err(wrong_if(form, parts)),
         };
         let test = self.expand(test)?;
         let then = self.expand(then)?;
@@ -280,9 +293,11 @@ impl Cx<'_> {
                 Ok(Expr::SetGlobal(id, Box::new(value), form.span()))
             }
             Some(Binding::Global(_) | Binding::Primitive(_)) => Err(Box::new(
-                Diagnostic::error(format!("`{}` is imported", ident.name), ident.span).with_note(
-                    "an imported variable cannot be assigned; define a variable of your own",
-                ),
+                Diagnostic::error(
+                    format!("`{}` is imported and cannot be assigned", ident.name),
+                    ident.span,
+                )
+                .with_note("define a variable of your own instead"),
             )),
             Some(_) => Err(error(
                 format!("`{}` is syntax and cannot be assigned", ident.name),
@@ -295,10 +310,35 @@ impl Cx<'_> {
                     Ok(Expr::SetGlobal(id, Box::new(value), form.span()))
                 }
                 other => {
+                    if let Some(error) = self.errors.last_mut().filter(|e| e.notes.is_empty()) {
+                        let note = "`set!` changes a variable that exists; `define` makes one";
+                        error.notes.push(note.into());
+                    }
                     self.expand(value)?;
                     Ok(other)
                 }
             },
         }
+    }
+}
+
+/// The error of an `if` with too few or too many parts.
+fn wrong_if(form: &Form<'_>, parts: &[Stx]) -> Box<Diagnostic> {
+    match parts {
+        [] => bad_form(form.special, "the test is missing", form.span()),
+        [_] => {
+            let why = "what to do when the test holds is missing";
+            bad_form(form.special, why, form.span())
+        }
+        [_, _, _, more, ..] => {
+            let why = "this is more than a test and two branches";
+            let error = *bad_form(form.special, why, more.span());
+            Box::new(error.with_note("(begin EXPRESSION ...) makes several expressions one branch"))
+        }
+        _ => bad_form(
+            form.special,
+            "it takes two or three expressions",
+            form.span(),
+        ),
     }
 }

@@ -17,6 +17,19 @@ pub(super) struct Formals {
     pub(super) rest: Option<Ident>,
 }
 
+impl Formals {
+    /// The error that an identifier stands twice, with the place where it stands first.
+    fn bound_before(&self, ident: &Ident, error: Box<Diagnostic>) -> Box<Diagnostic> {
+        let first = self.params.iter().find(|other| other.name == ident.name);
+        match first {
+            Some(first) if first.span != ident.span => {
+                Box::new(error.with_secondary(first.span, "it is bound here first"))
+            }
+            _ => error,
+        }
+    }
+}
+
 /// Formals bound to variables.
 pub(super) struct Params {
     pub(super) params: Vec<VarId>,
@@ -80,10 +93,14 @@ impl Cx<'_> {
     pub(super) fn bind_formals(&mut self, formals: &Formals, scope: Scope) -> Result<Params> {
         let mut params = Vec::with_capacity(formals.params.len());
         for ident in &formals.params {
-            params.push(self.bind_variable(ident, scope)?);
+            let bound = self.bind_variable(ident, scope);
+            params.push(bound.map_err(|error| formals.bound_before(ident, error))?);
         }
         let rest = match &formals.rest {
-            Some(ident) => Some(self.bind_variable(ident, scope)?),
+            Some(ident) => {
+                let bound = self.bind_variable(ident, scope);
+                Some(bound.map_err(|error| formals.bound_before(ident, error))?)
+            }
             None => None,
         };
         let bound = Params { params, rest };

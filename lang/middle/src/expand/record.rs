@@ -5,12 +5,13 @@
 //! `(%record-set! OBJECT TYPE INDEX VALUE WHO)`; fields that the constructor does not take are
 //! false. WHO is the accessor's name, for messages.
 
-use bowline_syntax::{Datum, DatumKind, Number, Span, Symbol};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol};
 
 use super::definitions::{Item, Place, Rhs, Scan};
 use super::form::Form;
+use super::suggest::nearest;
 use super::syntax_forms::symbol_datum;
-use super::{Cx, Result};
+use super::{Cx, Result, bad_form};
 use crate::core::{Expr, Lambda};
 use crate::stx::{Ident, Stx};
 
@@ -84,7 +85,8 @@ impl Cx<'_> {
             };
             let same = |f: &Field| f.ident.name == ident.name && f.ident.scopes == ident.scopes;
             if fields.iter().any(same) {
-                return form.bad_at("a field stands twice", spec);
+                let why = format!("`{}` is a field already", ident.name);
+                return form.bad_at(&why, spec);
             }
             fields.push(Field {
                 ident,
@@ -122,7 +124,7 @@ impl Cx<'_> {
                         fields.iter().position(same)
                     });
                     match field {
-                        None => return form.bad_at("the constructor takes what is no field", part),
+                        None => return Err(no_field(part, fields, form)),
                         Some(field) if taken.contains(&field) => {
                             return form.bad_at("the constructor takes a field twice", part);
                         }
@@ -235,4 +237,18 @@ pub(super) fn push(scan: &mut Scan, place: Place, ident: &Ident, value: Expr, wh
         rhs: Rhs::Core(value),
         whole: whole.clone(),
     });
+}
+
+/// The error that the constructor takes something that is no field.
+fn no_field(part: &Stx, fields: &[Field], form: &Form<'_>) -> Box<Diagnostic> {
+    let datum = part.to_datum();
+    let why = format!("the constructor takes `{datum}`, which is no field");
+    let names = fields.iter().map(|field| field.ident.name.as_str());
+    let names: Vec<&str> = names.collect();
+    let error = *bad_form(form.special, &why, part.span());
+    Box::new(match nearest(&datum.to_string(), names.iter().copied()) {
+        Some(near) => error.with_note(format!("did you mean `{near}`?")),
+        None if names.is_empty() => error,
+        None => error.with_note(format!("the fields are {}", names.join(", "))),
+    })
 }

@@ -14,9 +14,9 @@ use crate::core::{Expr, Unit};
 use crate::env::{Binding, Env, Used};
 use crate::fx::{FxHashMap, FxHashSet};
 use crate::prims::{Globals, PrimitiveInfo, Primitives};
-use crate::scope::{ModuleId, Scopes};
+use crate::scope::{ModuleId, ScopeSet, Scopes};
 use crate::special::Special;
-use crate::stx::Stx;
+use crate::stx::{Ident, Stx};
 
 /// The library of all primitives and all syntax.
 pub(super) const PRIMITIVES: &str = "(bowline primitives)";
@@ -234,6 +234,22 @@ impl Expander {
         self.run(TopKind::Prompt, env.module, sources, |cx| {
             cx.import(sets);
             None
+        })
+    }
+
+    /// What may have been meant by a name that has no value in an interaction environment.
+    pub fn advice(
+        &mut self,
+        name: &str,
+        env: ReplEnv,
+        sources: &mut dyn SourceLoader,
+    ) -> Vec<String> {
+        let unit = UnitBuilder::new(TopKind::Prompt, env.module, None);
+        let mut cx = Cx::new(self, sources, unit);
+        cx.unbound_notes(&Ident {
+            name: Symbol::new(name),
+            scopes: ScopeSet::EMPTY,
+            span: Span::NONE,
         })
     }
 

@@ -10,7 +10,8 @@ use super::suggest::nearest;
 use super::{Cx, TopKind};
 use crate::core::Expr;
 use crate::env::{Binding, Entry, Origin};
-use crate::stx::Ident;
+use crate::special::Special;
+use crate::stx::{Ident, Stx};
 
 /// The name of these errors.
 pub(super) const CODE: &str = "unbound-variable";
@@ -45,22 +46,58 @@ impl Cx<'_> {
         if self.import_failed || self.failed.contains(&ident.name) {
             return Expr::unspecified(ident.span);
         }
+        let error = self.unbound_error(ident);
+        self.errors.push(error);
+        Expr::unspecified(ident.span)
+    }
+
+    fn unbound_error(&mut self, ident: &Ident) -> Diagnostic {
         let message = format!("unbound variable `{}`", ident.name);
         let mut error = Diagnostic::error(message, ident.span).with_code(CODE);
         if self.errors.len() < SUGGESTED {
             error.notes = self.unbound_notes(ident);
         }
-        self.errors.push(error);
-        Expr::unspecified(ident.span)
+        error
     }
 
-    fn unbound_notes(&mut self, ident: &Ident) -> Vec<String> {
+    /// The error for an unbound head of a form that seems to be meant for syntax: then nothing is to
+    /// be said about what follows, which is no expressions. At a prompt all may be defined later.
+    pub(super) fn misspelt_keyword(&mut self, form: &[Stx]) -> Option<Box<Diagnostic>> {
+        let ident = form.first()?.as_identifier()?;
+        let silent = self.import_failed || self.failed.contains(&ident.name);
+        if silent || self.unit.kind == TopKind::Prompt || self.errors.len() >= SUGGESTED {
+            return None;
+        }
+        let syntax = |name: &str| {
+            let mut all = Special::ALL
+                .iter()
+                .filter(|special| !special.is_auxiliary());
+            all.find(|special| special.name() == name).copied()
+        };
+        let special = syntax(ident.name.as_str());
+        let special = special.or_else(|| syntax(&self.near_name(&ident.name)?))?;
+        if special.is_definition()
+            && let Some(defined) = form.get(1)
+        {
+            let head = defined.head(&mut self.ex.scopes);
+            let name = head.as_ref().unwrap_or(defined).name().cloned();
+            self.failed.extend(name);
+        }
+        Some(Box::new(self.unbound_error(&ident)))
+    }
+
+    /// The visible name nearest to one.
+    fn near_name(&self, name: &Symbol) -> Option<String> {
+        let module = self.ex.env.module(self.unit.module);
+        let names = self.ex.env.local_names().chain(module.names());
+        nearest(name.as_str(), names.map(|name| name.as_str()))
+    }
+
+    pub(super) fn unbound_notes(&mut self, ident: &Ident) -> Vec<String> {
         if let Some(library) = self.exporter(&ident.name) {
             return vec![format!("{library} exports it: add (import {library})")];
         }
-        let module = self.ex.env.module(self.unit.module);
-        let names = self.ex.env.local_names().chain(module.names());
-        match nearest(ident.name.as_str(), names.map(|name| name.as_str())) {
+        match self.near_name(&ident.name) {
             Some(name) => vec![format!("did you mean `{name}`?")],
             None => Vec::new(),
         }
