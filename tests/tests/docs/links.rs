@@ -49,17 +49,13 @@ fn prose(page: &str) -> String {
     text
 }
 
-/// Where the links of a text lead, images too.
+/// Where the links of a text lead, images too; also those that are defined on a line of their own.
 fn targets(text: &str) -> Vec<&str> {
-    let markdown = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
-    let html = text
-        .split("src=\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next());
-    markdown.chain(html).collect()
+    let in_place = text.split("](").skip(1);
+    let in_place = in_place.filter_map(|rest| rest.split(')').next());
+    let definitions = text.lines().filter(|line| line.starts_with('['));
+    let defined = definitions.filter_map(|line| Some(line.split_once("]: ")?.1));
+    in_place.chain(defined).collect()
 }
 
 /// The places of a page that a link can name: its headings, as GitHub names them, and ids.
