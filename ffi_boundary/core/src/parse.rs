@@ -59,11 +59,7 @@ impl TypeExpr {
     pub fn parse(&self, types: &mut Types) -> Result<CType, FfiError> {
         let (head, rest) = match self {
             TypeExpr::Name(name) => {
-                return CType::NAMED
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .map(|(_, ctype)| ctype.clone())
-                    .ok_or_else(|| self.unknown(name));
+                return CType::named(name).ok_or_else(|| self.unknown(name));
             }
             TypeExpr::List(items) => match items.split_first() {
                 Some((TypeExpr::Name(head), rest)) => (head.as_str(), rest),

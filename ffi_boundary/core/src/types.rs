@@ -189,6 +189,12 @@ ctypes! {
 }
 
 impl CType {
+    /// The type that is this one word.
+    pub fn named(name: &str) -> Option<CType> {
+        let known = CType::NAMED.iter().find(|(known, _)| *known == name);
+        known.map(|(_, ctype)| ctype.clone())
+    }
+
     /// The bytes that a value of this type takes in C memory; `None` for `void` and for a struct that
     /// is not defined.
     pub fn size(&self) -> Option<usize> {

@@ -113,6 +113,12 @@ pub(crate) fn type_exprs(rt: &Rt, list: Value) -> Result<Vec<TypeExpr>, FfiError
 
 /// The type that a datum says.
 pub(crate) fn ctype(rt: &mut Rt, v: Value) -> Result<CType, FfiError> {
+    // Mostly it is one word, in a loop.
+    if symbols::is_symbol(v)
+        && let Some(ctype) = CType::named(rt.symbol_name(v))
+    {
+        return Ok(ctype);
+    }
     match type_expr(rt, v, 0) {
         Some(expr) => expr.parse(&mut rt.foreign.types),
         None => Err(FfiError::UnknownType {

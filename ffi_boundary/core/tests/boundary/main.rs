@@ -11,6 +11,8 @@ mod lending;
 mod libc_calls;
 mod memory;
 mod numbers;
+mod outs;
+mod structs;
 mod toy;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -35,6 +37,8 @@ fn bodies() -> Vec<Body> {
         errors::TRIALS,
         handles::TRIALS,
         memory::TRIALS,
+        outs::TRIALS,
+        structs::TRIALS,
     ]
     .concat()
 }

@@ -42,6 +42,37 @@ BOTH_WAYS(float, float)
 BOTH_WAYS(double, double)
 BOTH_WAYS(pointer, void *)
 
+/* Doubles what stands at `at`, after as many calls of `f`. */
+int twice(int64_t *at, int n, int (*f)(int))
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) sum += f(i);
+    *at *= 2;
+    return sum;
+}
+
+struct point { int x; double y; };
+/* Swaps the coordinates, after a call of `f`, and says whether the address is aligned. */
+bool swap(struct point *p, void (*f)(void))
+{
+    int x = p->x;
+    f();
+    p->x = (int)p->y;
+    p->y = x;
+    return (uintptr_t)p % _Alignof(struct point) == 0;
+}
+struct point *same_point(struct point *p) { return p; }
+int via_point(int (*f)(struct point *), struct point *p) { return f(p); }
+
+/* Fills what it is given, one of each kind. */
+void many(char *a, int16_t *b, float *c, double *d, void **e, const char **f, bool *g, struct point *h,
+          uint64_t *i, int (*j)[3])
+{
+    static const char text[] = "text of C";
+    *a = 'a', *b = -2, *c = 1.5f, *d = 2.5, *e = h, *f = text, *g = true, h->x = 7, *i = UINT64_MAX;
+    (*j)[0] = 1, (*j)[2] = 3;
+}
+
 /* More arguments than go in registers, of every class, in order. */
 double twelve(int8_t a, double b, uint16_t c, float d, int32_t e, double f, uint64_t g, float h,
               long i, double j, bool k, double l)

@@ -2,7 +2,7 @@
 
 use bowline_ffi::{
     CallError, ForeignFunction, Host, Language, Library, PendingExit, Returned, Signature,
-    TypeExpr, Types, call, make_bytevector, make_string,
+    StructType, TypeExpr, Types, call, make_bytevector, make_string,
 };
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, access};
 use bowline_layout::{Tag, TypeId, Value, flonum, procedure, string, type_id};
@@ -61,6 +61,18 @@ pub(crate) fn read(text: &str) -> TypeExpr {
     let spaced = text.replace('(', " ( ").replace(')', " ) ");
     let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
     items(&mut words.into_iter()).remove(0)
+}
+
+/// Fields as a program writes them.
+pub(crate) fn read_fields(text: &str) -> Vec<(String, TypeExpr)> {
+    let TypeExpr::List(fields) = read(text) else {
+        panic!("fields are a list");
+    };
+    let field = |field: &TypeExpr| match field {
+        TypeExpr::List(parts) => (parts[0].to_string(), parts[1].clone()),
+        _ => panic!("a field is (NAME TYPE)"),
+    };
+    fields.iter().map(field).collect()
 }
 
 pub(crate) fn signature(params: &str, result: &str) -> Signature {
@@ -153,6 +165,36 @@ impl Toy {
         let returned = call(function, self, base..base + args.len());
         self.mutator.truncate(base);
         returned
+    }
+
+    /// As `call`, for what must succeed: the result and what out parameters gave.
+    pub(crate) fn values(&mut self, function: &ForeignFunction, args: &[Value]) -> Vec<Value> {
+        let base = self.mutator.len();
+        args.iter().for_each(|v| self.mutator.push(*v));
+        let returned = call(function, self, base..base + args.len()).expect("the call succeeds");
+        let end = self.mutator.len();
+        assert_eq!(end, base + args.len() + returned.outs);
+        let outs = (end - returned.outs..end).map(|i| self.mutator.get(i));
+        let all = std::iter::once(returned.value).chain(outs).collect();
+        self.mutator.truncate(base);
+        all
+    }
+
+    /// Defines a struct, as `((x int) (y double))`.
+    pub(crate) fn define(&mut self, name: &str, fields: &str) -> Arc<StructType> {
+        self.types
+            .define(name, &read_fields(fields), true)
+            .expect("a definition")
+    }
+
+    /// A function of the test's own C library whose types this program knows.
+    pub(crate) fn function(&mut self, name: &str, params: &str, result: &str) -> ForeignFunction {
+        let TypeExpr::List(params) = read(params) else {
+            panic!("parameters are a list");
+        };
+        let signature = Signature::parse(&params, &read(result), &mut self.types);
+        let signature = signature.expect("a well-formed signature");
+        ForeignFunction::new(name, &support(), name, signature).expect("is there")
     }
 
     /// As `call`, for what must succeed.

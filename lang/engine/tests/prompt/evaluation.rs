@@ -11,6 +11,7 @@ cases! {
     old_values_are_given_up
     definitions
     redefinitions
+    structs
     use_before_definition
     libraries
     a_library_that_fails
@@ -116,6 +117,32 @@ fn redefinitions() {
             "()\n",
         ),
     ]);
+}
+
+/// A struct may be defined otherwise than before; what is there of the old one is told from the new.
+fn structs() {
+    let mut p = Prompt::new();
+    p.check(&[
+        ("(import (bowline ffi))", ""),
+        ("(define-foreign-struct point (x int) (y int))", ""),
+        ("(define old (make-point 1 2)) (point-y old)", "2\n"),
+        ("(define-foreign-struct point (x int) (y int))", ""),
+        ("(point-y old)", "2\n"),
+        ("(define-foreign-struct point (x double) (y double))", ""),
+        (
+            "(list (point? old) (point-y (make-point 1 2)))",
+            "(#f 2.0)\n",
+        ),
+    ]);
+    p.tells(
+        "(point-y old)",
+        &["(that is another definition of the same name)"],
+    );
+    p.tells(
+        "(let () (define-foreign-struct point (x int)) 1)",
+        &["(struct point) is defined already, with other fields"],
+    );
+    p.check(&[("(sizeof (struct point))", "16\n")]);
 }
 
 fn use_before_definition() {

@@ -9,7 +9,7 @@
 //!
 //! Absent on purpose: what a type means. Types are data for the C boundary.
 
-use bowline_syntax::{Datum, DatumKind, Number, Symbol};
+use bowline_syntax::{Datum, DatumKind, Number, Span, Symbol};
 
 use super::definitions::{Place, Scan};
 use super::form::Form;
@@ -123,7 +123,8 @@ impl Cx<'_> {
         ));
         let object = self.fresh_var(Symbol::new("object"));
         let args = vec![Expr::Local(object, span), number.value(span), index.clone()];
-        let body = self.call_primitive("%struct-ref", args, span)?;
+        // An error is where the accessor was called.
+        let body = self.call_primitive("%struct-ref", args, Span::NONE)?;
         let accessor = derived(name, format!("{}-{field}", name.name));
         self.record_procedure(scan, &accessor, vec![object], body, form)?;
         let object = self.fresh_var(Symbol::new("object"));
@@ -134,7 +135,7 @@ impl Cx<'_> {
             index,
             Expr::Local(value, span),
         ];
-        let body = self.call_primitive("%struct-set!", args, span)?;
+        let body = self.call_primitive("%struct-set!", args, Span::NONE)?;
         let modifier = derived(name, format!("set-{}-{field}!", name.name));
         self.record_procedure(scan, &modifier, vec![object, value], body, form)
     }
