@@ -7,6 +7,7 @@
 //! Absent on purpose: sessions at the prompt and what the pages say in words.
 
 mod block;
+mod itself;
 mod links;
 mod page;
 mod reference;
@@ -45,6 +46,7 @@ fn all() -> Result<Vec<Trial>, String> {
         root,
     });
     let mut trials = vec![
+        trial(&context, "itself::wrong_pages_are_refused", itself::check),
         trial(&context, "reference::arities", reference::arities),
         trial(&context, "reference::examples", reference::examples),
     ];
