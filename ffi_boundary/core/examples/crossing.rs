@@ -1,6 +1,9 @@
 //! What crossing the boundary costs, in nanoseconds.
 //!
-//! `cargo run --release -p bowline-ffi --example crossing`
+//! `cargo run --release -p bowline-ffi --example crossing [figures|trace|events]`
+//!
+//! With an argument crossings are recorded: for the figures at the end, for a trace of what is long, or for one of
+//! every crossing.
 //!
 //! The thread's own processor time is counted, the least of a few rounds. The host is as small as a host can be, so what is measured is this crate with libffi and the
 //! heap's state changes under it.
@@ -11,7 +14,7 @@ use bowline_ffi::{
     CallError, ForeignFunction, HandleKind, Handles, Host, Language, Library, PendingExit,
     Signature, TypeExpr, Types, call, make_bytevector, make_string,
 };
-use bowline_gc::{HeapConfig, Mutator};
+use bowline_gc::{HeapConfig, Mutator, Recording, Summary, Tracing};
 use bowline_layout::{Tag, TypeId, Value, procedure};
 use core::ops::Range;
 use std::hint::black_box;
@@ -83,8 +86,30 @@ fn measure(what: &str, n: u64, mut round: impl FnMut(u64)) {
     println!("{what:<40} {best:7.1} ns");
 }
 
+fn recording(what: Option<&str>) -> Recording {
+    let tracing = |least| Tracing {
+        path: "/dev/null".into(),
+        name: "crossing".into(),
+        least,
+        limit: u64::MAX,
+    };
+    Recording {
+        at_end: what.map(|_| -> fn(&Summary) { |_| () }),
+        trace: match what {
+            Some("trace") => Some(tracing(10_000)),
+            Some("events") => Some(tracing(0)),
+            _ => None,
+        },
+        ..Recording::default()
+    }
+}
+
 fn main() {
-    let heap = bowline_gc::start(HeapConfig::default()).expect("starts");
+    let config = HeapConfig {
+        recording: recording(std::env::args().nth(1).as_deref()),
+        ..HeapConfig::default()
+    };
+    let heap = bowline_gc::start(config).expect("starts");
     let mut host = Smallest(heap.attach(), Types::default());
     const N: u64 = 1_000_000;
 

@@ -51,7 +51,9 @@ impl Callee {
     fn count(&self, ns: u64) {
         self.calls.fetch_add(1, Relaxed);
         self.total.fetch_add(ns, Relaxed);
-        self.max.fetch_max(ns, Relaxed);
+        if ns > self.max.load(Relaxed) {
+            self.max.fetch_max(ns, Relaxed);
+        }
     }
 }
 
@@ -131,7 +133,9 @@ impl Track {
     /// Ends the share that is running and begins C's or the thread's own. Returns the time.
     fn turn(&self, to_c: bool) -> u64 {
         let now = self.now();
-        let since = self.since.swap(now << 1 | u64::from(to_c), Relaxed);
+        // inv:track.owner
+        let since = self.since.load(Relaxed);
+        self.since.store(now << 1 | u64::from(to_c), Relaxed);
         let sum = if since & 1 == 1 { &self.c } else { &self.own };
         add(sum, now - (since >> 1));
         now

@@ -45,7 +45,7 @@ pub(super) struct Track {
     pub(super) label: Vec<usize>,
 }
 
-/// A collection.
+/// A collection, as long as the heap's figures say: its slice lasts until the last thread was told to go on.
 #[derive(Serialize, Debug)]
 pub(super) struct Pause {
     pub(super) at: i64,
@@ -174,7 +174,7 @@ impl Builder {
                 if event.cat == "gc" && event.args["kind"].is_string() {
                     self.page.pauses.push(Pause {
                         at,
-                        length: end - at,
+                        length: event.args["pause_ns"].as_i64().unwrap_or(end - at),
                         full: event.args["kind"] == "full",
                         args: event.args.clone(),
                     });

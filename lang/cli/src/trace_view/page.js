@@ -90,12 +90,13 @@
   // ---- Canvases ----
 
   const LEFT = 84, RIGHT = 16;
-  let ink = {};
+  let ink = {}, palette = [];
   const colours = () => {
     const style = getComputedStyle(document.documentElement);
     const names = ["ink", "soft", "faint", "line", "card", "accent", "minor", "full", "heap", "client", "declared",
       "runtime", "slice-light", "slice-ink"];
     ink = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+    palette = data.names.map((_, label) => colour(label));
   };
   const begin = (canvas, height) => {
     const scale = window.devicePixelRatio || 1;
@@ -198,6 +199,7 @@
     return column.at[0] > to ? 0 : top;
   };
   const memory = () => {
+    if ($("#memory").hidden) return;
     const c = begin($("#memory canvas"), layers.length ? 190 : 40);
     if (!layers.length) return nothing(c, "The trace has no samples of memory.");
     const visible = layers.filter(([key]) => shown.has(key));
@@ -233,6 +235,7 @@
   };
 
   const pauses = () => {
+    if ($("#pauses").hidden) return;
     const c = begin($("#pauses canvas"), data.pauses.length ? 120 : 40);
     if (!data.pauses.length) return nothing(c, "The trace has no collections.");
     const top = 12, bottom = c.height - 10;
@@ -264,7 +267,10 @@
     if (name === "stopping" || name === "resuming") return ink.declared;
     return `hsl(${hues[label]} 48% ${ink["slice-light"]})`;
   };
-  const ROW = 20, GAP = 14, STRIP = 8;
+  // A canvas has a greatest height; deep stacks get thinner rows.
+  const depth = tracks.reduce((sum, track) => sum + track.rows.length, 0);
+  const ROW = Math.max(4, Math.min(20, Math.floor(14000 / Math.max(1, depth))));
+  const GAP = 14, STRIP = 8;
   const strips = (track) => {
     const crossings = counter(`crossings of ${track.name}`);
     return crossings ? { at: crossings.at, values: crossings.values[crossings.series.indexOf("calls")] || [] } : null;
@@ -340,10 +346,10 @@
       // What is narrower than a pixel is drawn once for all that share it.
       if (to <= drawn || to < LEFT) continue;
       const width = Math.max(1, to - from);
-      c.g.fillStyle = colour(row.label[i]);
+      c.g.fillStyle = palette[row.label[i]];
       c.g.fillRect(from, y, width > 3 ? width - 0.5 : width, ROW - 2);
       drawn = from + width;
-      if (width > 34) {
+      if (width > 34 && ROW > 12) {
         c.g.fillStyle = ink["slice-ink"];
         c.g.textAlign = "left";
         c.g.fillText(fit(c, data.names[row.label[i]], width - 8), from + 5, y + ROW / 2 - 0.5);
@@ -362,8 +368,21 @@
     c.g.fillText(words, 14, 16);
   };
 
-  const overview = () => {
-    const c = begin($("#overview"), 44);
+  /// The overview without its window: it changes with the page's size and colours alone.
+  let base = null;
+  const overviewBase = (c) => {
+    if (base) return base;
+    base = document.createElement("canvas");
+    base.width = c.g.canvas.width;
+    base.height = c.g.canvas.height;
+    const g = base.getContext("2d");
+    g.setTransform(c.g.getTransform());
+    g.font = c.g.font;
+    g.textBaseline = "middle";
+    drawOverview({ ...c, g });
+    return base;
+  };
+  const drawOverview = (c) => {
     const at = (time) => LEFT + (time / data.span) * c.inner;
     const peak = Math.max(1, most(layers, 0, data.span, c.inner));
     c.g.fillStyle = ink.heap;
@@ -390,6 +409,14 @@
         });
       }));
     }
+    c.g.fillStyle = ink.soft;
+    c.g.textAlign = "right";
+    c.g.fillText("overview", LEFT - 10, 22);
+  };
+  const overview = () => {
+    const c = begin($("#overview"), 44);
+    const at = (time) => LEFT + (time / data.span) * c.inner;
+    c.g.drawImage(overviewBase(c), 0, 0, c.width, c.height);
     c.g.fillStyle = ink.card;
     c.g.globalAlpha = 0.72;
     c.g.fillRect(LEFT, 0, at(view.from) - LEFT, 44);
@@ -397,9 +424,6 @@
     c.g.globalAlpha = 1;
     c.g.strokeStyle = ink.accent;
     c.g.strokeRect(at(view.from) + 0.5, 1.5, Math.max(2, at(view.to) - at(view.from) - 1), 41);
-    c.g.fillStyle = ink.soft;
-    c.g.textAlign = "right";
-    c.g.fillText("overview", LEFT - 10, 22);
   };
 
   let wanted = false;
@@ -589,6 +613,10 @@
     const longest = data.pauses.reduce((n, p) => Math.max(n, p.length), 0);
     const sum = (field) => data.threads.reduce((n, thread) => n + thread[field], 0);
     const list = [["Duration", time(data.span), `${count(data.events)} events`]];
+    if (!data.own) {
+      const slices = tracks.reduce((n, track) => n + track.rows.reduce((m, row) => m + row.begin.length, 0), 0);
+      list.push(["Tracks", count(tracks.length), `${count(slices)} slices`]);
+    }
     if (data.own) {
       list.push(["Collections", count(data.pauses.length), `${count(data.pauses.length - kinds)} minor, ${count(kinds)} full`],
         ["Paused", time(paused), `${percent(paused, data.span)} of the time`],
@@ -601,7 +629,7 @@
     if (data.threads.length) {
       const c = sum("c");
       list.push(["Foreign calls", count(sum("calls")), `${count(sum("callbacks"))} callbacks`],
-        ["Time in C", time(c), `${percent(c, c + sum("scheme") + sum("waited"))} of all threads'`]);
+        ["Time in C", time(c), `${percent(c, c + sum("scheme") + sum("waited"))} of thread time`]);
     }
     $("#tiles").replaceChildren(...list.map(([name, value, remark]) => {
       const tile = element("div", undefined, { class: "tile" });
@@ -610,6 +638,7 @@
     }));
   };
   const spread = () => {
+    if ($("#spread").hidden) return;
     const canvas = $("#spread canvas");
     const c = begin(canvas, 200);
     if (!data.pauses.length) return nothing(c, "There were no pauses.");
@@ -714,6 +743,7 @@
 
   const paint = () => {
     colours();
+    base = null;
     draw();
     spread();
   };
@@ -725,6 +755,10 @@
   }));
   legend("#pauses", "Pauses", [["minor", "minor collections"], ["full", "full collections"]]);
   legend("#threads", "Threads", data.own ? [["client", "foreign calls, the short ones too: darker where there are more"]] : []);
+  // What a trace of others does not have is not shown.
+  $("#memory").hidden = !data.own && !layers.length;
+  for (const part of ["#pauses", "#spread"]) $(part).hidden = !data.own && !data.pauses.length;
+  $("#shares").hidden = !data.own && !data.threads.length;
   tiles();
   shares();
   functions();
