@@ -45,7 +45,6 @@ impl Cx<'_> {
         let make = self.call_primitive("%define-foreign-struct", make, span)?;
         let hidden = derived(&ident, format!("struct {}", ident.name));
         let number = self.define_variable(scan, &hidden)?;
-        self.note_mention(&hidden.name);
         push(scan, number, &hidden, make, form.whole);
         self.struct_constructor(scan, &ident, number, form)?;
         let predicate = derived(&ident, format!("{}?", ident.name));

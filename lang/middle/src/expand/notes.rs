@@ -205,13 +205,6 @@ impl Cx<'_> {
         }
     }
 
-    /// What a type may mention counts as used, as what a template mentions does.
-    pub(super) fn note_mention(&mut self, name: &Symbol) {
-        if let Some(notes) = &mut self.unit.notes {
-            notes.templates.insert(name.clone());
-        }
-    }
-
     /// A definition at top level, in place of what the name meant in the module before.
     pub(super) fn note_definition(
         &mut self,

@@ -125,9 +125,11 @@ impl Walk<'_> {
         let (place, shapes) = (procedure.place, procedure.shapes.join(" or "));
         let found = self.warn(Name::WrongArguments, message, span);
         if !place.is_none() && place != span {
-            found.secondary.push((place, format!("it is {shapes}")));
+            found
+                .secondary
+                .push((place, format!("it looks like {shapes}")));
         } else if procedure.name.is_some() && !shapes.is_empty() {
-            found.notes.push(format!("it is {shapes}"));
+            found.notes.push(format!("it looks like {shapes}"));
         }
     }
 

@@ -83,7 +83,9 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
     for definition in &notes.definitions {
         if let Some(group) = definition.group {
             let name = Symbol::new(struct_name(&definition.name));
-            let by_type = walk.types.contains(&name);
+            // Those who use a library may mention its structs in their types.
+            let library = group.1 == "struct" && walk.unit.library.is_some();
+            let by_type = library || walk.types.contains(&name);
             *groups.entry(group).or_default() |= is_used(definition) || by_type;
         }
     }
