@@ -6,7 +6,9 @@
 //!
 //! Absent on purpose: anything that a handler could see. A condition's own message is the runtime's.
 
+use bowline_ffi::CType;
 use bowline_layout::Value;
+use bowline_middle::nearest;
 use bowline_runtime::{
     EXTRA, IRRITANTS, KIND, Rt, WHO, is_condition, object, printer, strings, symbols,
 };
@@ -43,6 +45,7 @@ pub(crate) fn explain(rt: &Rt, sources: &SourceMap, object: Value, call: Option<
     match name {
         "not-procedure" => not_procedure(rt, sources, object, call, &mut said),
         "arity" => arity(rt, sources, object, &mut said),
+        "foreign" => said.notes.extend(unknown_type(&said.message)),
         "immutable" => {
             let note = "literals are constant; make a copy to change, for instance by `string-copy`, \
                         `list-copy` or `vector-copy`";
@@ -69,6 +72,28 @@ pub(crate) fn blames(rt: &Rt, object: Value, name: Option<&str>) -> bool {
     }
     let who = object::field(object, WHO);
     symbols::is_symbol(who) && name == Some(rt.symbol_name(who))
+}
+
+/// Words that begin a type which is a form.
+const TYPE_FORMS: [&str; 9] = [
+    "pointer",
+    "callback",
+    "callback/env",
+    "struct",
+    "array",
+    "enum",
+    "out",
+    "inout",
+    "bytevector-at",
+];
+
+/// Which type may have been meant by a word that names none.
+fn unknown_type(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("unknown type `")?;
+    let word = rest.trim_start_matches('(').split([' ', '`', ')']).next()?;
+    let named = CType::NAMED.iter().map(|(name, _)| *name);
+    let near = nearest(word, named.chain(TYPE_FORMS))?;
+    Some(format!("did you mean `{near}`?"))
 }
 
 fn cut(text: &str) -> String {

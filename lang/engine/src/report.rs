@@ -24,25 +24,28 @@ pub(crate) fn uncaught(
     trace: Vec<TraceFrame>,
 ) -> Diagnostic {
     // Whether the failing operation itself is the program's.
-    let direct = trace.first().is_some_and(|frame| own(sources, frame));
-    let mut frames = trace.iter().filter(|frame| own(sources, frame));
-    let first = frames.next();
-    // A record's accessor blames its argument: the place is the call.
-    let accessor = first.is_some_and(|first| {
-        frames.next().is_some() && explain::blames(rt, object, first.name.as_deref())
-    });
-    let place = first.map(|frame| frame.span).filter(|_| direct);
+    let direct = trace.first().is_some_and(|frame| is_own(sources, frame));
+    let mut frames = own(sources, trace);
+    if let [accessor, _, ..] = &frames[..]
+        && explain::blames(rt, object, accessor.name.as_deref())
+    {
+        // A record's accessor blames its argument: the place is the call.
+        frames.remove(0);
+    }
+    let place = frames.first().map(|frame| frame.span);
+    let place = place.filter(|_| direct);
     let said = explain::explain(rt, sources, object, place);
     let mut diagnostic = Diagnostic::error(said.message, Span::NONE);
     diagnostic.secondary = said.places;
     diagnostic.notes = said.notes;
-    with_chain(diagnostic, sources, &trace, usize::from(accessor))
+    with_chain(diagnostic, sources, &frames)
 }
 
 /// What is said of a program that was interrupted, at `place` if no frame tells.
 pub(crate) fn interrupted(sources: &SourceMap, trace: &[TraceFrame], place: Span) -> Diagnostic {
     let diagnostic = Diagnostic::new(Severity::Note, "interrupted", Span::NONE);
-    let mut diagnostic = with_chain(diagnostic, sources, trace, 0);
+    let frames = own(sources, trace.to_vec());
+    let mut diagnostic = with_chain(diagnostic, sources, &frames);
     if diagnostic.primary.is_none() {
         diagnostic.primary = place;
     }
@@ -50,20 +53,35 @@ pub(crate) fn interrupted(sources: &SourceMap, trace: &[TraceFrame], place: Span
 }
 
 /// Whether a frame is the program's own.
-fn own(sources: &SourceMap, frame: &TraceFrame) -> bool {
+fn is_own(sources: &SourceMap, frame: &TraceFrame) -> bool {
     !frame.span.is_none() && !sources.is_library(frame.span.source)
 }
 
-/// The same finding with its place and the calls that led there, but for so many of the program's
-/// frames.
+/// The program's own frames. What a procedure of the library raised, its caller is told to have
+/// raised.
+fn own(sources: &SourceMap, trace: Vec<TraceFrame>) -> Vec<TraceFrame> {
+    let mut frames = Vec::with_capacity(trace.len());
+    let mut raised = false;
+    for mut frame in trace {
+        raised |= frame.reached == Reached::Raised;
+        if !is_own(sources, &frame) {
+            continue;
+        }
+        if raised && frame.reached == Reached::Directly {
+            frame.reached = Reached::Raised;
+        }
+        raised = false;
+        frames.push(frame);
+    }
+    frames
+}
+
+/// The same finding with its place and the calls that led there, which are the program's own.
 fn with_chain(
     mut diagnostic: Diagnostic,
     sources: &SourceMap,
-    trace: &[TraceFrame],
-    without: usize,
+    frames: &[TraceFrame],
 ) -> Diagnostic {
-    let frames = trace.iter().filter(|frame| own(sources, frame));
-    let frames: Vec<&TraceFrame> = frames.skip(without).collect();
     let Some((first, callers)) = frames.split_first() else {
         return diagnostic;
     };
@@ -73,12 +91,12 @@ fn with_chain(
     }
     diagnostic.calls.extend(between(first, sources));
     for group in callers.chunk_by(|a, b| a == b) {
-        diagnostic.calls.extend(between(group[0], sources));
+        diagnostic.calls.extend(between(&group[0], sources));
         let again = if group.len() > 1 { ", repeatedly" } else { "" };
         diagnostic = diagnostic.with_call(Call {
             name: group[0].name.clone(),
             place: group[0].span,
-            text: caller(group[0], sources) + again,
+            text: caller(&group[0], sources) + again,
         });
     }
     diagnostic
@@ -88,16 +106,18 @@ fn caller(frame: &TraceFrame, sources: &SourceMap) -> String {
     let place = sources
         .location(frame.span)
         .map_or_else(|| "an unknown place".to_string(), |place| place.to_string());
-    match &frame.name {
-        Some(name) => format!("called from {name} at {place}"),
-        None => format!("called from {place}"),
+    match (&frame.name, &frame.reached) {
+        (Some(name), Reached::Raised) => format!("while handling what {name} raised at {place}"),
+        (None, Reached::Raised) => format!("while handling what was raised at {place}"),
+        (Some(name), _) => format!("called from {name} at {place}"),
+        (None, _) => format!("called from {place}"),
     }
 }
 
 /// What stood between a call and what runs above it, as far as it left a trace.
 fn between(frame: &TraceFrame, sources: &SourceMap) -> Option<Call> {
     let (name, place, text) = match &frame.reached {
-        Reached::Directly => return None,
+        Reached::Directly | Reached::Raised => return None,
         // What the library does behind its own procedures concerns nobody.
         Reached::ByTailCalls { defined, .. } if sources.is_library(defined.source) => return None,
         Reached::ByTailCalls { from, defined, to } => {

@@ -21,6 +21,6 @@ mod scope;
 mod special;
 mod stx;
 
-pub use expand::{Bound, BoundTo, Expander, Findings, ReplEnv, SourceLoader};
+pub use expand::{Bound, BoundTo, Expander, Findings, ReplEnv, SourceLoader, nearest};
 pub use limits::STACK_BYTES;
 pub use prims::{GlobalId, Globals, InlineOp, PrimitiveId, PrimitiveInfo, Primitives};

@@ -334,6 +334,12 @@ impl Rt {
         let mut counts: Vec<usize> = closed.filter(|&n| open.is_none_or(|min| n < min)).collect();
         counts.sort_unstable();
         counts.dedup();
+        if let (&[low, .., high], None) = (&counts[..], open)
+            && counts.len() > 2
+            && high - low + 1 == counts.len()
+        {
+            return Some(arity_text(low, Some(high), "argument"));
+        }
         let mut words: Vec<String> = counts.iter().map(usize::to_string).collect();
         words.extend(open.map(|min| format!("at least {min}")));
         let (last, first) = words.split_last()?;

@@ -63,6 +63,8 @@ pub enum Reached {
         /// What runs above it and where that is defined, if it is a procedure of Scheme with a name.
         to: Option<(Rc<str>, Span)>,
     },
+    /// It raised something, whose handler runs above it.
+    Raised,
     /// It called C, which called back.
     ThroughC {
         /// The foreign procedure, if the call names it.

@@ -56,6 +56,7 @@ pub use check::Findings;
 pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written, symbols};
 pub use prompt::{Bound, BoundTo};
 pub use session::{ReplEnv, SourceLoader};
+pub use suggest::nearest;
 
 /// An error is boxed: it is rare and large.
 pub(crate) type Result<T> = std::result::Result<T, Box<Diagnostic>>;

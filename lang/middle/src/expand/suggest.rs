@@ -1,10 +1,7 @@
 //! "Did you mean": the nearest of some names.
 
 /// The name nearest to `wanted`, if one is near enough; the alphabetically first of several.
-pub(super) fn nearest<'n>(
-    wanted: &str,
-    names: impl IntoIterator<Item = &'n str>,
-) -> Option<String> {
+pub fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let wanted: Vec<char> = wanted.chars().collect();
     let limit = (wanted.len() / 3).min(3);
     let mut best: Option<(usize, &str)> = None;

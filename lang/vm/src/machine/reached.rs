@@ -1,9 +1,11 @@
-//! How the call at a return address led to what runs above it: by itself, by tail calls, through C.
+//! How the call at a return address led to what runs above it: by itself, by tail calls, by
+//! raising something, through C.
 //!
 //! A tail call replaces its caller's frame, so a chain may lack procedures between a call and what
 //! runs above it. Where the code itself says what was called (a function of the unit, a global
 //! variable that is defined once and never assigned) and something else runs, there were tail
-//! calls; elsewhere nothing can be said, and nothing is.
+//! calls; elsewhere nothing can be said, and nothing is. An instruction that is no call and has
+//! something running above it has raised something: handlers run on top of what failed.
 //!
 //! All of it is found when a chain is shown, from the code alone: calls pay nothing.
 
@@ -13,7 +15,7 @@ use bowline_runtime::{kinds, object};
 use crate::opcode::{Insn, Op};
 use crate::raw::Pc;
 use crate::space::{FunctionFacts, LinkedUnit, Reached};
-use crate::vm::Vm;
+use crate::vm::{Root, Vm};
 
 use super::code_of;
 
@@ -42,15 +44,17 @@ fn instructions(unit: &LinkedUnit, from: usize) -> impl Iterator<Item = (usize, 
 impl Vm {
     /// How the call at `place` led to `above`, the next place up the stack.
     pub(super) fn reached(&self, above: Pc, place: Pc) -> Reached {
-        let callee = self.call_before(place);
+        if self.raised(above, place) {
+            return Reached::Raised;
+        }
         if above == self.stubs.halt {
-            let function = match callee {
+            let function = match self.call_before(place) {
                 Some(Callee::Global(id)) => self.foreign_name(self.rt.globals.get(id)),
                 _ => None,
             };
             return Reached::ThroughC { function };
         }
-        let entry = match callee {
+        let entry = match self.call_before(place) {
             Some(Callee::Function(start)) => start,
             Some(Callee::Global(id)) => match self.constant_closure(id) {
                 Some(closure) => code_of(closure),
@@ -87,14 +91,36 @@ impl Vm {
         Some((unit.start.offset(facts.start as isize), facts))
     }
 
-    /// What the call that returns to `place` names, if it is a call and names something.
-    fn call_before(&self, place: Pc) -> Option<Callee> {
+    /// Whether what stands at `place` is no call, so that what runs above it handles what it raised.
+    pub(super) fn raised(&self, above: Pc, place: Pc) -> bool {
+        if place == self.stubs.halt || above == self.stubs.halt {
+            return false;
+        }
+        let interrupt = self.root(Root::Interrupt);
+        let hook = interrupt.is_procedure().then(|| code_of(interrupt));
+        if hook.is_some() && self.function_of(above).map(|(start, _)| start) == hook {
+            return false;
+        }
+        let calls = [Op::Call, Op::CallGlobal, Op::CallKnown, Op::CallClosure];
+        match self.instruction_before(place).and_then(Insn::op) {
+            Some(op) => !calls.contains(&op),
+            None => place == Pc::from_bits(self.stubs.codes.primitive).offset(1),
+        }
+    }
+
+    /// The instruction of a function that ends at `place`.
+    fn instruction_before(&self, place: Pc) -> Option<Insn> {
         let unit = self.code.unit(place)?;
         let (start, _) = self.function_of(place)?;
         let wanted = place.since(unit.start);
         // From the function's start on: an operand word might look like an instruction.
         let mut all = instructions(unit, start.since(unit.start));
-        let (_, insn) = all.find(|&(behind, _)| behind >= wanted)?;
+        Some(all.find(|&(behind, _)| behind >= wanted)?.1)
+    }
+
+    /// What the call that returns to `place` names, if it is a call and names something.
+    fn call_before(&self, place: Pc) -> Option<Callee> {
+        let insn = self.instruction_before(place)?;
         match insn.op()? {
             Op::CallGlobal => Some(Callee::Global(insn.b() as u32)),
             // Known calls enter behind the first instruction.

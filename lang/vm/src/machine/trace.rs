@@ -11,7 +11,7 @@ use bowline_runtime::{Result, TRACE, is_condition, object};
 
 use super::{Regs, frame_size};
 use crate::raw::{Pc, Sp};
-use crate::space::TraceFrame;
+use crate::space::{Reached, TraceFrame};
 use crate::vm::Vm;
 
 /// The longest chain that is kept.
@@ -92,12 +92,20 @@ impl Vm {
 
     fn frames_at(&self, places: &[Pc]) -> Vec<TraceFrame> {
         let mut frames = Vec::new();
+        let mut raised = false;
         for (at, &place) in places.iter().enumerate() {
             if let Some(mut frame) = self.code.frame(place) {
                 if let Some(above) = at.checked_sub(1) {
                     frame.reached = self.reached(places[above], place);
                 }
+                if raised && frame.reached == Reached::Directly {
+                    frame.reached = Reached::Raised;
+                }
+                raised = false;
                 frames.push(frame);
+            } else if let Some(above) = at.checked_sub(1) {
+                // What failed in a procedure without places, failed for its caller.
+                raised |= self.raised(places[above], place);
             }
         }
         frames
