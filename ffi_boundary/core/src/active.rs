@@ -79,6 +79,11 @@ pub(crate) fn next_id() -> u64 {
     })
 }
 
+/// How many foreign calls this thread has made.
+pub fn calls_made() -> u64 {
+    THREAD.with(|thread| thread.last_id.get()) & ((1 << COUNT_BITS) - 1)
+}
+
 /// Whether the C stack is nearly full. A stack whose bounds the system does not tell never is.
 #[inline]
 pub(crate) fn stack_nearly_full() -> bool {

@@ -53,6 +53,8 @@ mod sync;
 mod types;
 
 #[cfg(not(loom))]
+pub use active::calls_made;
+#[cfg(not(loom))]
 pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 #[cfg(not(loom))]
 pub use call::{CallError, Returned, call};

@@ -76,7 +76,25 @@ impl Bump {
     }
 }
 
+impl Bump {
+    /// How many bytes are left.
+    fn left(self) -> u64 {
+        let p = self.0.as_ptr();
+        // SAFETY: see `new`.
+        let limit = unsafe { (*p).limit };
+        // SAFETY: see `new`.
+        let cursor = unsafe { (*p).cursor };
+        limit.as_usize().saturating_sub(cursor.as_usize()) as u64
+    }
+}
+
 impl Mutator {
+    /// How many bytes this thread has allocated. What was left of its current block when somebody
+    /// else collected counts, too.
+    pub fn allocated(&self) -> u64 {
+        self.handed_out.saturating_sub(self.bump.left())
+    }
+
     /// A fresh pair. Its car and cdr are kept, and updated, should this collect.
     #[inline(always)]
     pub fn alloc_pair(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
@@ -179,6 +197,7 @@ impl Mutator {
         semantics: AllocationSemantics,
     ) -> Result<Addr, OutOfMemory> {
         let failed = OutOfMemory { requested: bytes };
+        let left = self.bump.left();
         self.poll();
         self.zeal_allocation();
         // What can never fit is refused before it starts a collection.
@@ -200,6 +219,8 @@ impl Mutator {
             return Err(failed);
         }
         let at = Addr::new(at.as_usize());
+        let gained = bytes as u64 + self.bump.left();
+        self.handed_out = (self.handed_out + gained).saturating_sub(left);
         if self.zealous() {
             self.block().log(at, bytes);
         }

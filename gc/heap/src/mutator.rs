@@ -40,6 +40,8 @@ pub struct Mutator {
     heap: &'static Heap,
     /// Allocations or crossings until the next needless collection.
     zeal_left: u64,
+    /// Bytes given to this thread, what is left under the bump pointer included.
+    pub(crate) handed_out: u64,
     /// A mutator stays on its thread.
     on_thread: PhantomData<*mut ()>,
 }
@@ -56,6 +58,7 @@ impl Mutator {
             block,
             heap,
             zeal_left,
+            handed_out: 0,
             on_thread: PhantomData,
         })
     }

@@ -155,7 +155,7 @@ pub enum Expr {
         body: Box<Expr>,
     },
     /// The next turn of a loop.
-    Jump(VarId, Vec<Expr>),
+    Jump(VarId, Vec<Expr>, Span),
 }
 
 impl Expr {
@@ -232,7 +232,7 @@ impl Expr {
                 each(b);
                 each(c);
             }
-            Self::Seq(items) | Self::Jump(_, items) => items.iter_mut().for_each(each),
+            Self::Seq(items) | Self::Jump(_, items, _) => items.iter_mut().for_each(each),
             Self::Lambda(lambda) => each(&mut lambda.body),
             Self::CaseLambda(clauses, _) => clauses.iter_mut().for_each(|l| each(&mut l.body)),
             Self::Let { inits, body, .. }

@@ -124,7 +124,7 @@ impl Printer<'_> {
             Expr::BoxGet(var) => Doc::form("box-get", 1, [self.var(*var)]),
             Expr::BoxSet(var, value) => Doc::form("box-set", 1, [self.var(*var), self.expr(value)]),
             Expr::CheckBound(value, ..) => self.form("check-bound", 1, [&**value]),
-            Expr::Jump(label, args) => self.headed("jump", self.var(*label), args),
+            Expr::Jump(label, args, _) => self.headed("jump", self.var(*label), args),
             _ => self.binding(expr),
         }
     }

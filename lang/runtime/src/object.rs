@@ -16,7 +16,7 @@
 //! Bytes are lent for as long as the heap is borrowed: nothing can allocate, hence nothing can
 //! move, while such a slice lives.
 //!
-//! One question to the system that the standard library has no safe form of stands here too.
+//! Two questions to the system that the standard library has no safe form of stand here too.
 //!
 //! Absent on purpose: knowledge of any one type; those stand in the modules named after them.
 
@@ -170,6 +170,17 @@ fn poll_input(fd: i32, timeout: i32) -> bool {
     };
     // SAFETY: one pollfd, on this frame, for the length of the call.
     unsafe { libc::poll(&mut poll, 1, timeout) > 0 }
+}
+
+/// The processor time that the process has used, all threads together.
+pub fn cpu_time() -> std::time::Duration {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: one timespec, on this frame, for the length of the call. The clock exists on Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut now) };
+    std::time::Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 const CHUNK: usize = 1024;

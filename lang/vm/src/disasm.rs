@@ -4,10 +4,13 @@
 //! run. Cells and primitives are shown by name.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use bowline_layout::Value;
+use bowline_layout::{Value, procedure};
 use bowline_runtime::printer::{Mode, print};
+use bowline_runtime::{kinds, object};
 
+use crate::machine::code_of;
 use crate::opcode::{Insn, Operands};
 use crate::raw;
 use crate::space::LinkedUnit;
@@ -23,10 +26,40 @@ impl Vm {
         out
     }
 
+    /// The listing of a procedure's own code; `None` for one that is not compiled from Scheme.
+    pub fn disassemble_procedure(&self, procedure: Value) -> Option<String> {
+        let mut out = String::new();
+        match object::type_id(procedure)? {
+            kinds::CLOSURE => self.list_procedure(procedure, &mut out),
+            kinds::CASE_LAMBDA => {
+                for i in 0..object::header(procedure).mixed_values() {
+                    let clause = object::field(procedure, procedure::CAPTURED + i);
+                    self.list_procedure(clause, &mut out);
+                }
+            }
+            _ => return None,
+        }
+        Some(out)
+    }
+
+    fn list_procedure(&self, procedure: Value, out: &mut String) {
+        let start = code_of(procedure);
+        let Some(unit) = self.code.unit(start.offset(1)) else {
+            return;
+        };
+        let at = start.since(unit.start);
+        let next = unit.functions.iter().find(|f| f.start > at);
+        self.list(unit, at..next.map_or(unit.len, |f| f.start), out);
+    }
+
     fn list_unit(&self, unit: &LinkedUnit, out: &mut String) {
-        let mut at = 0;
-        let mut next_function = 0;
-        while at < unit.len {
+        self.list(unit, 0..unit.len, out);
+    }
+
+    fn list(&self, unit: &LinkedUnit, range: Range<usize>, out: &mut String) {
+        let mut at = range.start;
+        let mut next_function = unit.functions.partition_point(|f| f.start < at);
+        while at < range.end {
             while unit
                 .functions
                 .get(next_function)
@@ -36,7 +69,7 @@ impl Vm {
                 let _ = writeln!(
                     out,
                     "{}f{next_function} {}:",
-                    if at > 0 { "\n" } else { "" },
+                    if !out.is_empty() { "\n" } else { "" },
                     name.unwrap_or("-")
                 );
                 next_function += 1;

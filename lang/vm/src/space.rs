@@ -122,8 +122,8 @@ impl CodeSpace {
         })
     }
 
-    /// The procedure that runs at a place, and the nearest place in it that is known: the last before,
-    /// or else the first behind.
+    /// The procedure that runs at a place where it polls, and the nearest place in it that is known:
+    /// the first behind, for it polls where a body or a loop begins, or else the last before.
     pub(crate) fn running(&self, pc: Pc) -> Option<TraceFrame> {
         let unit = self.unit(pc)?;
         let offset = pc.since(unit.start);
@@ -132,8 +132,8 @@ impl CodeSpace {
         let end = unit.functions.get(number + 1).map_or(unit.len, |f| f.start);
         let behind = unit.spans.partition_point(|s| s.0 <= offset);
         let inside = |s: &&(usize, Span)| s.0 > function.start && s.0 <= end;
-        let before = unit.spans[..behind].last().filter(inside);
-        let span = before.or_else(|| unit.spans.get(behind).filter(inside));
+        let after = unit.spans.get(behind).filter(inside);
+        let span = after.or_else(|| unit.spans[..behind].last().filter(inside));
         Some(TraceFrame {
             name: function.name.clone(),
             span: span.map_or(Span::NONE, |s| s.1),

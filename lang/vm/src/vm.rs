@@ -274,6 +274,11 @@ impl Vm {
         frozen
     }
 
+    /// How many arguments a procedure takes: the fewest, and the most if there is a limit.
+    pub fn argument_counts(&self, procedure: Value) -> (usize, Option<usize>) {
+        self.arity_of(procedure)
+    }
+
     /// The call chain that a condition carries.
     pub fn trace_of(&self, condition: Value) -> Vec<TraceFrame> {
         self.condition_trace(condition).unwrap_or_default()

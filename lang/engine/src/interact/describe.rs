@@ -1,1 +1,261 @@
-//! x
+//! What is known of a name: what it is, how it is used, and what was said where it was defined.
+//!
+//! Names of the standard library are described by the reference; what was typed or loaded by its own
+//! text: parameters, patterns, and the comment that stands right before the definition. Of anything
+//! else the value tells what it can.
+
+use bowline_layout::Value;
+use bowline_middle::{Bound, BoundTo};
+use bowline_runtime::printer::{Mode, print_or_interrupt};
+use bowline_syntax::{Datum, DatumKind, Span, read_all};
+
+use super::{End, Interaction, Outcome};
+use crate::libraries;
+use crate::reference::{self, Kind};
+
+/// Longer texts of values are cut.
+const SHOWN: usize = 60;
+
+impl Interaction {
+    /// The value of a name that is a variable with one, or a primitive's procedure.
+    fn value_of(&self, bound: &Bound) -> Option<Value> {
+        let BoundTo::Variable(id) = bound.meaning else {
+            return None;
+        };
+        let globals = &self.session.vm.rt.globals;
+        let known = (id.0 as usize) < globals.len();
+        known
+            .then(|| globals.get(id.0))
+            .filter(|v| *v != Value::UNBOUND)
+    }
+
+    /// Whether a name means something, or was only mentioned.
+    pub(super) fn has_meaning(&self, bound: &Bound) -> bool {
+        !matches!(bound.meaning, BoundTo::Variable(_)) || self.value_of(bound).is_some()
+    }
+
+    /// The reference's entry, if the name is what the standard library calls so.
+    fn reference(bound: &Bound) -> Option<&'static reference::Entry> {
+        let library = bound.library.as_deref()?;
+        let path = library.trim_matches(['(', ')']).replace(' ', "/");
+        libraries::embedded(&path)?;
+        reference::lookup(bound.name.as_str())
+    }
+
+    /// What a name is, in a word or two.
+    pub(super) fn kind(&self, bound: &Bound) -> String {
+        let procedure = match bound.meaning {
+            BoundTo::Variable(_) => self.value_of(bound).is_some_and(|v| v.is_procedure()),
+            _ => true,
+        };
+        let what = match (
+            bound.meaning,
+            Self::reference(bound).map(|entry| entry.kind),
+        ) {
+            (_, Some(Kind::Auxiliary)) => "keyword",
+            (BoundTo::Syntax | BoundTo::Macro, _) => "syntax",
+            _ if procedure => "procedure",
+            _ => "variable",
+        };
+        match (&bound.library, what) {
+            (Some(library), _) => format!("{what} {library}"),
+            (None, "variable") => "yours".to_string(),
+            (None, _) => format!("{what}, yours"),
+        }
+    }
+
+    /// How a name is used, a line for each way, if that is known.
+    pub(super) fn signature(&self, bound: &Bound) -> Option<String> {
+        if let Some(entry) = Self::reference(bound) {
+            return Some(entry.signature.to_string());
+        }
+        if bound.library.is_none()
+            && let Some(signature) = self.definition(bound).and_then(|form| used(bound, &form))
+        {
+            return Some(signature);
+        }
+        let value = self.value_of(bound).filter(|v| v.is_procedure())?;
+        let (min, max) = self.session.vm.argument_counts(value);
+        let mut signature = format!("({}", bound.name);
+        (1..=min).for_each(|i| signature += &format!(" arg{i}"));
+        match max {
+            None => signature += " arg ...",
+            Some(max) => (min + 1..=max).for_each(|i| signature += &format!(" [arg{i}]")),
+        }
+        Some(signature + ")")
+    }
+
+    /// The top-level form that defines a name.
+    fn definition(&self, bound: &Bound) -> Option<Datum> {
+        let sources = self.session.loader.sources.borrow();
+        let text = sources.shared_text(bound.span.source)?;
+        let (forms, _) = read_all(bound.span.source, &text);
+        forms.into_iter().find(|form| holds(form.span, bound.span))
+    }
+
+    /// The comment that ends right before the line on which a definition begins.
+    fn comment(&self, form: &Datum) -> String {
+        let sources = self.session.loader.sources.borrow();
+        let text = sources.text(form.span.source);
+        let before = text.get(..form.span.start as usize).unwrap_or("");
+        let before = &before[..before.rfind('\n').map_or(0, |at| at + 1)];
+        let lines = before.lines().rev().map(str::trim);
+        let mut block: Vec<_> = lines.take_while(|line| line.starts_with(';')).collect();
+        block.reverse();
+        let bare = block.iter().map(|line| line.trim_start_matches(';').trim());
+        bare.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What is known of a name, for a person.
+    pub(super) fn describe(&mut self, name: &str) -> Outcome<String> {
+        let bound = self.session.expander.bound(self.env, name);
+        let Some(bound) = bound.filter(|bound| self.has_meaning(bound)) else {
+            return Err(self.unknown(name));
+        };
+        let mut out = match self.signature(&bound) {
+            Some(signature) => signature,
+            None => name.to_string(),
+        };
+        out += &format!("\n  {}", self.kind(&bound));
+        if let Some(entry) = Self::reference(&bound) {
+            paragraph(&mut out, entry.text);
+            for line in entry.examples.lines() {
+                out += &format!("\n  {line}");
+            }
+            return Ok(out + "\n");
+        }
+        let place = self.session.loader.sources.borrow().location(bound.span);
+        match (place, &bound.library) {
+            (Some(place), None) => out += &format!(", defined at {place}"),
+            (Some(place), Some(_)) => out += &format!(", imported at {place}"),
+            (None, _) => {}
+        }
+        if let Some(value) = self.value_of(&bound).filter(|v| !v.is_procedure()) {
+            let text = print_or_interrupt(&self.session.vm.rt, value, Mode::Write);
+            let text = text.map_err(|_| self.stopped_printing())?;
+            out += &format!("\n  its value: {}", cut(&text));
+        }
+        if bound.library.is_none()
+            && let Some(form) = self.definition(&bound)
+        {
+            paragraph(&mut out, &self.comment(&form));
+        }
+        Ok(out + "\n")
+    }
+
+    /// That a name means nothing, with what may have been meant.
+    fn unknown(&self, name: &str) -> End {
+        let all = self.session.expander.all_bound(self.env);
+        let meant = all.iter().filter(|bound| self.has_meaning(bound));
+        let names = meant.map(|bound| bound.name.as_str());
+        let message = match bowline_middle::nearest(name, names) {
+            Some(near) => format!("`{name}` means nothing here: did you mean `{near}`?"),
+            None => format!("`{name}` means nothing here: ,apropos TEXT looks for names"),
+        };
+        End::Failed(self.session.format.remark(&message))
+    }
+}
+
+fn holds(outer: Span, inner: Span) -> bool {
+    outer.source == inner.source && outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// The beginning of a long text.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_string(),
+    }
+}
+
+fn paragraph(out: &mut String, text: &str) {
+    for line in text.lines() {
+        *out += &format!("\n  {line}");
+    }
+}
+
+/// How what a form defines under a name is used, as far as the form tells.
+fn used(bound: &Bound, form: &Datum) -> Option<String> {
+    let [word, parts @ ..] = form.as_list()? else {
+        return None;
+    };
+    let name = bound.name.as_str();
+    match word.as_symbol()?.as_str() {
+        "define-record-type" => of_record(bound, name, parts),
+        "define-syntax" => of_macro(name, parts.get(1)?),
+        "define" => match &parts.first()?.kind {
+            DatumKind::List(_) | DatumKind::Improper(..) => Some(parts[0].to_string()),
+            _ => of_value(name, parts.get(1)?),
+        },
+        "begin" => {
+            let part = parts.iter().find(|part| holds(part.span, bound.span))?;
+            used(bound, part)
+        }
+        _ => None,
+    }
+}
+
+/// Of `(lambda FORMALS …)` and `(case-lambda (FORMALS …) …)`.
+fn of_value(name: &str, value: &Datum) -> Option<String> {
+    let [word, parts @ ..] = value.as_list()? else {
+        return None;
+    };
+    let call = |formals: &Datum| match &formals.kind {
+        DatumKind::List(items) if items.is_empty() => format!("({name})"),
+        DatumKind::List(_) | DatumKind::Improper(..) => {
+            let text = formals.to_string();
+            format!("({name} {}", &text[1..])
+        }
+        _ => format!("({name} . {formals})"),
+    };
+    match word.as_symbol()?.as_str() {
+        "lambda" => Some(call(parts.first()?)),
+        "case-lambda" => {
+            let clauses = parts.iter().filter_map(|clause| clause.as_list()?.first());
+            Some(clauses.map(call).collect::<Vec<_>>().join("\n"))
+        }
+        _ => None,
+    }
+}
+
+/// The patterns of `(syntax-rules (LITERAL …) (PATTERN TEMPLATE) …)`.
+fn of_macro(name: &str, transformer: &Datum) -> Option<String> {
+    let [_, parts @ ..] = transformer.as_list()? else {
+        return None;
+    };
+    let rules = parts.iter().filter_map(|rule| match rule.as_list()? {
+        [pattern, _] => pattern.as_list(),
+        _ => None,
+    });
+    let lines: Vec<_> = rules
+        .filter_map(|pattern| {
+            let operands = pattern.get(1..)?.iter();
+            let operands: String = operands.map(|part| format!(" {part}")).collect();
+            Some(format!("({name}{operands})"))
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Of what `define-record-type` defines.
+fn of_record(bound: &Bound, name: &str, parts: &[Datum]) -> Option<String> {
+    let [record, constructor, _, fields @ ..] = parts else {
+        return None;
+    };
+    let record = match record.as_list() {
+        Some([record, ..]) => record,
+        _ => record,
+    };
+    if constructor.as_list().is_some() && holds(constructor.span, bound.span) {
+        return Some(constructor.to_string());
+    }
+    let field = fields.iter().find(|field| holds(field.span, bound.span));
+    match field.and_then(Datum::as_list) {
+        Some([_, _, modifier]) if modifier.is_symbol(name) => {
+            Some(format!("({name} {record} value)"))
+        }
+        Some(_) => Some(format!("({name} {record})")),
+        None if record.is_symbol(name) => None,
+        None => Some(format!("({name} object)")),
+    }
+}

@@ -7,14 +7,14 @@
 //!
 //! Absent on purpose: a value for definitions. They show nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bowline_layout::Value;
 use bowline_middle::core::Unit;
 use bowline_middle::passes;
 use bowline_runtime::printer::{Mode, print_or_interrupt};
 use bowline_runtime::{errno, kinds, object};
-use bowline_syntax::{Datum, Reader, SourceId, Span};
+use bowline_syntax::{Datum, DatumKind, Reader, Span};
 
 use super::{End, Interaction, Outcome, SOURCE};
 use crate::libraries;
@@ -28,7 +28,12 @@ const LARGE: usize = 64 << 10;
 impl Interaction {
     /// Evaluates what was typed. Nothing is evaluated if any of it cannot be read.
     pub(super) fn entry_text(&mut self, text: &str) -> Outcome {
-        let (_, forms) = self.read(text)?;
+        let forms = self.read(text, text)?;
+        self.forms(&forms)
+    }
+
+    /// Evaluates forms, the last of which gives the reply.
+    pub(super) fn forms(&mut self, forms: &[Datum]) -> Outcome {
         let Some((last, first)) = forms.split_last() else {
             return Ok(());
         };
@@ -40,12 +45,13 @@ impl Interaction {
         self.show(value, true)
     }
 
-    /// Reads a text as the continuation of what was typed before.
-    pub(super) fn read(&mut self, text: &str) -> Outcome<(SourceId, Vec<Datum>)> {
+    /// Reads a text, which is shown as another of the same length, as the continuation of what was
+    /// typed before.
+    pub(super) fn read(&mut self, shown: &str, text: &str) -> Outcome<Vec<Datum>> {
         let first = self.lines + 1;
         self.lines += text.trim_end_matches('\n').split('\n').count() as u32;
         let sources = &self.session.loader.sources;
-        let source = sources.borrow_mut().add_from_line(SOURCE, text, first);
+        let source = sources.borrow_mut().add_from_line(SOURCE, shown, first);
         let mut reader = Reader::new(source, text).keep_cycles().fold_case(self.fold);
         let (mut forms, mut wrong) = (Vec::new(), Vec::new());
         for datum in reader.by_ref() {
@@ -58,7 +64,7 @@ impl Interaction {
             return Err(self.refused(&wrong));
         }
         self.fold = reader.is_folding();
-        Ok((source, forms))
+        Ok(forms)
     }
 
     /// Evaluates the forms of a file.
@@ -81,8 +87,24 @@ impl Interaction {
         done
     }
 
+    /// The file of `(load "FILE")`, unless `load` means something else here.
+    fn load_form(&self, form: &Datum) -> Option<PathBuf> {
+        let [word, file] = form.as_list()? else {
+            return None;
+        };
+        let DatumKind::String(file) = &file.kind else {
+            return None;
+        };
+        let bound = self.session.expander.bound(self.env, "load");
+        let taken = bound.is_some_and(|bound| self.has_meaning(&bound));
+        (word.is_symbol("load") && !taken).then(|| PathBuf::from(&**file))
+    }
+
     /// Evaluates one form. The value is good until the heap is used.
     pub(super) fn form(&mut self, form: &Datum) -> Outcome<Value> {
+        if let Some(file) = self.load_form(form) {
+            return self.load_file(&file).map(|()| Value::UNSPECIFIED);
+        }
         let session = &mut self.session;
         let units = session
             .expander

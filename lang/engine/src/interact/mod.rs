@@ -101,6 +101,7 @@ impl Session {
             Err(diagnostics) => Err(self.refuse(&diagnostics)),
         };
         run.map_err(|Stop(status)| status)?;
+        self.freeze();
         Ok(Interaction {
             session: self,
             env,
@@ -170,9 +171,9 @@ impl Interaction {
 
     /// Evaluates an entry: any number of forms, or one command that begins with a comma.
     pub fn submit(&mut self, text: &str) -> Reply {
-        self.under_way(|this| match text.trim_start().strip_prefix(',') {
-            Some(command) => this.command(command),
-            None => this.entry_text(text),
+        self.under_way(|this| match text.trim_start().starts_with(',') {
+            true => this.command(text),
+            false => this.entry_text(text),
         })
     }
 

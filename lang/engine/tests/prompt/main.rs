@@ -1,7 +1,10 @@
 //! The prompt from outside, without a terminal. A process has one heap, so each trial runs in a
 //! process of its own: the test binary starts itself again with the trial's name in `BOWLINE_TRIAL`.
 
+mod commands;
 mod evaluation;
+mod interrupts;
+mod names;
 mod support;
 
 use std::process::Command;
@@ -15,7 +18,13 @@ const VARIABLE: &str = "BOWLINE_TRIAL";
 const STACK: usize = 256 << 20;
 
 fn cases() -> Vec<Case> {
-    [evaluation::CASES].concat()
+    [
+        commands::CASES,
+        evaluation::CASES,
+        interrupts::CASES,
+        names::CASES,
+    ]
+    .concat()
 }
 
 fn run(case: Case) -> Result<(), Failed> {

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use bowline_syntax::{Datum, Diagnostic, Span, Symbol};
 
 use super::session::{ReplEnv, SourceLoader};
+use super::unbound::is_internal;
 use super::{Cx, Expander, TopKind, UnitBuilder};
 use crate::core::Unit;
 use crate::env::{Binding, Entry, Origin};
@@ -78,6 +79,17 @@ impl Expander {
             .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
+    }
+
+    /// The names of all libraries that can be imported, sorted.
+    pub fn library_names(&self, sources: &dyn SourceLoader) -> Vec<String> {
+        let mut names = sources.known_libraries();
+        let declared = self.libraries.keys().map(|name| name.to_string());
+        names.extend(declared.filter(|name| !is_internal(name)));
+        names.retain(|name| !is_internal(name));
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// The variable that a definition of `name` in an interaction environment sets.

@@ -27,6 +27,11 @@ const INTERNAL: &[&str] = &[
     "(bowline support)",
 ];
 
+/// Whether a library is one that no program is told to import.
+pub(super) fn is_internal(library: &str) -> bool {
+    INTERNAL.contains(&library)
+}
+
 impl Cx<'_> {
     /// At a prompt a variable that may be defined later; an error, already reported, elsewhere.
     pub(super) fn unbound(&mut self, ident: &Ident) -> Expr {

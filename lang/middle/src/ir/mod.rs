@@ -195,6 +195,8 @@ pub enum Ir {
         label: LabelId,
         /// The slots' next values.
         args: Vec<Ir>,
+        /// The call that it was.
+        span: Span,
     },
 }
 

@@ -236,6 +236,7 @@ impl Parser<'_> {
             ("jump", [target, args @ ..]) => Ir::Jump {
                 label: label(target)?,
                 args: self.all(args)?,
+                span,
             },
             _ => return self.compound(head, parts, whole),
         })

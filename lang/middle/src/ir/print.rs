@@ -145,7 +145,7 @@ impl Printer<'_> {
             Ir::CheckBound { value, name, .. } => {
                 Doc::form("check-bound", 1, [self.ir(value), Doc::word(symbol(name))])
             }
-            Ir::Jump { label, args } => {
+            Ir::Jump { label, args, .. } => {
                 self.headed("jump", Doc::word(format!("L{}", label.0)), args)
             }
             Ir::Call { .. } | Ir::CallKnown { .. } => self.call(ir),

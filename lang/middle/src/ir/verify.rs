@@ -310,7 +310,7 @@ impl Verifier<'_> {
                 self.check(body, &Place { tail, loops });
                 slots.iter().for_each(|slot| self.unbind(*slot));
             }
-            Ir::Jump { label, args } => {
+            Ir::Jump { label, args, .. } => {
                 match place.loops.iter().find(|(other, _)| other == label) {
                     None => self.fault(|at| Fault::JumpPlace(at, *label)),
                     Some((_, count)) => {

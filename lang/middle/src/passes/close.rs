@@ -246,7 +246,7 @@ impl Pass<'_> {
                 inits,
                 body,
             } => self.turns(label, vars, inits, *body, tail),
-            Expr::Jump(label, args) => self.jump(label, args),
+            Expr::Jump(label, args, span) => self.jump(label, args, span),
             // The passes before have removed these; a unit that skipped them is refused.
             Expr::SetLocal(_, value, span) => {
                 self.too_large = Some(span);
@@ -273,11 +273,12 @@ impl Pass<'_> {
         }
     }
 
-    fn jump(&mut self, label: VarId, args: Vec<Expr>) -> Ir {
+    fn jump(&mut self, label: VarId, args: Vec<Expr>, span: Span) -> Ir {
         let label = self.builder.labels.get(&label).copied();
         Ir::Jump {
             label: label.unwrap_or(LabelId(u32::MAX)),
             args: self.all(args),
+            span,
         }
     }
 

@@ -221,7 +221,7 @@ impl Loops {
                 let lambda = self.waiting[label.0 as usize].take();
                 args.iter_mut().for_each(|arg| self.walk(arg));
                 *expr = match lambda {
-                    None => Expr::Jump(label, args),
+                    None => Expr::Jump(label, args, span),
                     Some(mut lambda) => {
                         self.depth.moves_to(span);
                         self.walk(&mut lambda.body);

@@ -138,7 +138,7 @@ impl Survey {
             | Expr::BoxNew(value)
             | Expr::CheckBound(value, ..) => self.walk(value),
             Expr::If(a, b, c) => self.all([&**a, b, c]),
-            Expr::Seq(items) | Expr::Jump(_, items) => self.all(items),
+            Expr::Seq(items) | Expr::Jump(_, items, _) => self.all(items),
             Expr::PrimCall { args, .. } => self.all(args),
             Expr::Lambda(lambda) => self.lambda(lambda),
             Expr::CaseLambda(clauses, _) => clauses.iter().for_each(|c| self.lambda(c)),

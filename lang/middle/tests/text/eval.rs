@@ -241,7 +241,7 @@ impl<'p> Machine<'p> {
                 Value::Unassigned => return fail(format!("{name} is used before its definition")),
                 value => value,
             },
-            Ir::Jump { label, args } => {
+            Ir::Jump { label, args, .. } => {
                 let args = self.all(args, frame)?;
                 return Err(Exit::Jump(*label, args));
             }

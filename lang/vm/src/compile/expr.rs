@@ -2,6 +2,7 @@
 
 use bowline_layout::Value;
 use bowline_middle::ir::{FuncId, Ir, LabelId, Slot};
+use bowline_syntax::Span;
 
 use super::{CompileError, Compiler, Loop, Want};
 use crate::assembler::{Entry, Reference};
@@ -66,7 +67,7 @@ impl Compiler<'_> {
                 inits,
                 body,
             } => self.looping(*label, slots, inits, body, want),
-            Ir::Jump { label, args } => self.next_turn(*label, args),
+            Ir::Jump { label, args, span } => self.next_turn(*label, args, *span),
         }
     }
 
@@ -294,7 +295,7 @@ impl Compiler<'_> {
         self.scope(slots.len() as u32, body, want)
     }
 
-    fn next_turn(&mut self, label: LabelId, args: &[Ir]) -> Result<(), CompileError> {
+    fn next_turn(&mut self, label: LabelId, args: &[Ir], span: Span) -> Result<(), CompileError> {
         let Some(&Loop { label: start, base }) = self.loops.get(&label) else {
             return self.bad();
         };
@@ -311,6 +312,8 @@ impl Compiler<'_> {
             };
             self.code.jump(Op::LoopBack, n, base as u16, start);
         }
+        // No call comes back here: it is the place of a program that is interrupted in the loop.
+        self.code.span(span);
         self.depth = depth;
         self.code.end();
         Ok(())

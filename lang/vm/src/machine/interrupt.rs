@@ -27,15 +27,18 @@ impl Vm {
         self.rt.heap.poll();
         r.closure = r.sp.get(0);
         if self.rt.heap.stack().interrupt_wanted() {
-            return Err(self.interrupt(r));
+            self.rt.heap.stack().take_interrupt();
+            self.uncaught_trace = self.polling(&r);
+            return Err(self.leave_interrupted(r));
         }
         self.finalize(r)
     }
 
-    /// Ends the run because somebody wants it, through the program's winders.
+    /// Ends the run because somebody wants it, through the program's winders. The instruction before
+    /// `pc` is what was interrupted.
     pub(super) fn interrupt(&mut self, r: Regs) -> Regs {
         self.rt.heap.stack().take_interrupt();
-        self.uncaught_trace = self.running(&r);
+        self.uncaught_trace = self.frames(&self.trace(&r));
         self.leave_interrupted(r)
     }
 
@@ -52,13 +55,14 @@ impl Vm {
         r
     }
 
-    /// The chain of this moment with the running procedure itself, which may have made no call yet.
-    fn running(&self, r: &Regs) -> Vec<TraceFrame> {
+    /// The chain at a poll, where the running procedure may have made no call yet; what is filed under
+    /// `pc` is then another's.
+    fn polling(&self, r: &Regs) -> Vec<TraceFrame> {
         let chain = self.frames(&self.trace(r));
-        let here = match self.code.frame(r.pc) {
-            Some(_) => None,
-            None => self.code.running(r.pc),
-        };
-        here.into_iter().chain(chain).collect()
+        let callers = usize::from(self.code.frame(r.pc).is_some());
+        let here = self.code.running(r.pc);
+        here.into_iter()
+            .chain(chain.into_iter().skip(callers))
+            .collect()
     }
 }
