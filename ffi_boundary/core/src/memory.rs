@@ -336,13 +336,11 @@ pub fn copy_in(address: usize, bytes: &[u8]) {
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
 }
 
-/// A copy of so many bytes of C memory.
-pub fn copy_out(address: usize, size: usize) -> Vec<u8> {
-    let start = std::ptr::with_exposed_provenance::<u8>(address);
-    let mut bytes = vec![0; size];
-    // SAFETY: the program says that so many bytes stand there; the vector is fresh.
-    unsafe { std::ptr::copy_nonoverlapping(start, bytes.as_mut_ptr(), size) };
-    bytes
+/// Copies C memory at `address` to `bytes`.
+pub fn copy_out(address: usize, bytes: &mut [u8]) {
+    let from = std::ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: the program says that so many bytes stand there.
+    unsafe { std::ptr::copy(from, bytes.as_mut_ptr(), bytes.len()) };
 }
 
 /// A copy of the C string at `address`, of which not more than `most` bytes are looked at.

@@ -100,31 +100,24 @@ impl TypeExpr {
 
     /// A parameter, which alone may go the other way.
     fn parse_parameter(&self, types: &mut Types) -> Result<Parameter, FfiError> {
-        let TypeExpr::List(items) = self else {
-            return Ok(Parameter {
-                ctype: parameter(self.parse(types)?)?,
-                passing: Passing::In,
-            });
+        let passing = match self {
+            TypeExpr::List(items) => match items.as_slice() {
+                [TypeExpr::Name(head), target] if head == "out" => Some((Passing::Out, target)),
+                [TypeExpr::Name(head), target] if head == "inout" => Some((Passing::InOut, target)),
+                _ => None,
+            },
+            _ => None,
         };
-        let (passing, target) = match items.as_slice() {
-            [TypeExpr::Name(head), target] if head == "out" => (Passing::Out, target),
-            [TypeExpr::Name(head), target] if head == "inout" => (Passing::InOut, target),
-            _ => {
-                return Ok(Parameter {
-                    ctype: parameter(self.parse(types)?)?,
-                    passing: Passing::In,
-                });
-            }
+        let Some((passing, target)) = passing else {
+            let ctype = parameter(self.parse(types)?)?;
+            let passing = Passing::In;
+            return Ok(Parameter { ctype, passing });
         };
-        let ctype = target
-            .parse(types)?
-            .in_memory("what an `out` or `inout` parameter refers to")?;
+        let place = "what an `out` or `inout` parameter refers to";
+        let ctype = target.parse(types)?.in_memory(place)?;
         if passing == Passing::InOut && ctype == CType::String {
-            return Err(misplaced(
-                &ctype,
-                "what an `inout` parameter refers to",
-                "`(inout pointer)`",
-            ));
+            let place = "what an `inout` parameter refers to";
+            return Err(misplaced(&ctype, place, "`(inout pointer)`"));
         }
         Ok(Parameter { ctype, passing })
     }

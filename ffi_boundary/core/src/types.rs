@@ -227,14 +227,19 @@ impl CType {
     /// This type, if a value of it can stand in C memory; `place` says where it is to stand.
     pub(crate) fn in_memory(self, place: &'static str) -> Result<CType, FfiError> {
         match &self {
-            CType::Void | CType::Bytevector | CType::Callback(_) => Err(FfiError::MisplacedType {
-                type_name: self.to_string(),
-                place,
-                hint: "`pointer`",
-            }),
-            CType::Struct(structure) => structure.defined().map(|_| ()).map(|()| self),
-            _ => Ok(self),
+            CType::Void | CType::Bytevector | CType::Callback(_) => {
+                return Err(FfiError::MisplacedType {
+                    type_name: self.to_string(),
+                    place,
+                    hint: "`pointer`",
+                });
+            }
+            CType::Struct(structure) => {
+                structure.defined()?;
+            }
+            _ => {}
         }
+        Ok(self)
     }
 
     /// This type, if C can get or give it as a word.

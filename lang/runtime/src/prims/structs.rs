@@ -13,6 +13,7 @@ use super::ffi::address;
 use super::owners::new_label;
 use crate::fault::{Fault, Result};
 use crate::ffi;
+use crate::object;
 use crate::owners::Maker;
 use crate::primitive::{Primitive, owner, row};
 use crate::rt::{Args, Rt};
@@ -170,6 +171,7 @@ fn pointer_to_bytevector(rt: &mut Rt, a: Args) -> Result {
         return Err(FfiError::NullPointer { operation: who }.into());
     }
     memory::check_range(rt, rt.arg(a, 0), size, 0, who)?;
-    let bytes = memory::copy_out(start, size);
-    rt.make_bytevector(&bytes)
+    let copy = rt.alloc_bytevector(size)?;
+    memory::copy_out(start, object::bytes_mut(&mut rt.heap, copy, 0, size));
+    Ok(copy)
 }
