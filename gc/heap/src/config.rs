@@ -19,8 +19,8 @@ pub(crate) const LARGEST_LIMIT: usize = 1 << 40;
 const MOST_WORKERS: usize = 64;
 /// The smallest root stack.
 const SMALLEST_STACK: usize = 16 << 10;
-/// MMTk reserves this much address space when it starts, and some more for the heap itself.
-const ADDRESS_SPACE_NEEDED: u64 = 48 << 40;
+/// More than the largest heap reserves: 9 TiB of side tables, 8 of spaces, and the malloc's region.
+const ADDRESS_SPACE_NEEDED: u64 = 24 << 40;
 
 /// Which of MMTk's plans runs the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -35,6 +35,22 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+impl Machine {
+    /// One that there is not.
+    pub(super) fn sample() -> Machine {
+        Machine {
+            date: "2000-01-02".to_string(),
+            cpu: "CPU".to_string(),
+            cores: 2,
+            kernel: "Linux".to_string(),
+            memory: "1 kB".to_string(),
+            commit: "abc".to_string(),
+            rustc: "rustc".to_string(),
+        }
+    }
+}
+
 /// The value of the first `name : value` line.
 fn field(text: &str, name: &str) -> String {
     text.lines()

@@ -9,7 +9,7 @@
 //! entrants is a failure, not a figure.
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme` and `heap`
-//! (the entrants), `machine` (where it ran).
+//! (the entrants), `start` (processes too short for the others' clock), `machine` (where it ran).
 
 mod heap;
 mod machine;
@@ -17,6 +17,7 @@ mod race;
 mod report;
 mod run;
 mod scheme;
+mod start;
 
 use clap::ValueEnum;
 use std::io::Write;
@@ -30,6 +31,8 @@ pub enum What {
     Scheme,
     /// Binary trees through the Rust API of the heap, against the Boehm collector and Chez Scheme.
     Heap,
+    /// A process that says hello, against the peers' and the collector alone.
+    Start,
 }
 
 impl What {
@@ -37,6 +40,17 @@ impl What {
         match self {
             What::Scheme => "scheme",
             What::Heap => "heap",
+            What::Start => "start",
+        }
+    }
+
+    /// How many rounds are wanted.
+    fn rounds(self, quick: bool) -> usize {
+        match (self, quick) {
+            (What::Scheme | What::Heap, true) => 3,
+            (What::Scheme | What::Heap, false) => 9,
+            (What::Start, true) => 11,
+            (What::Start, false) => 101,
         }
     }
 }
@@ -88,19 +102,22 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
     let scratch = target_directory(root)?.join("bench").join(what.name());
     std::fs::create_dir_all(&scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
     let only = options.only.as_deref().unwrap_or_default();
-    let course = match what {
-        What::Scheme => scheme::course(root, &scratch, only)?,
-        What::Heap => heap::course(root, &scratch)?,
-    };
-    let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 9 });
-    let rounds = rounds.max(1);
-    let results = race::run(&course, rounds, &scratch)?;
-    let machine = machine::Machine::here(root);
+    let rounds = options.rounds.unwrap_or(what.rounds(options.quick)).max(1);
     let mut command = format!("cargo xtask bench {} --rounds {rounds}", what.name());
     if !only.is_empty() {
         command += &format!(" --only {only}");
     }
-    let page = report::page(what.name(), &command, &course, &results, &machine);
+    let machine = machine::Machine::here(root);
+    let race = |course: Course| {
+        let results = race::run(&course, rounds, &scratch)?;
+        let page = report::page(what.name(), &command, &course, &results, &machine);
+        Ok::<_, String>((page, results.sound()))
+    };
+    let (page, sound) = match what {
+        What::Scheme => race(scheme::course(root, &scratch, only)?)?,
+        What::Heap => race(heap::course(root, &scratch)?)?,
+        What::Start => start::measure(root, &scratch, rounds, &command, &machine)?,
+    };
     let said = std::io::stdout().write_all(page.as_bytes());
     said.map_err(|e| e.to_string())?;
     let out = match (&options.out, options.quick) {
@@ -114,7 +131,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
     if let Some(out) = out {
         std::fs::write(&out, page).map_err(|e| format!("{}: {e}", out.display()))?;
     }
-    Ok(results.sound())
+    Ok(sound)
 }
 
 /// What the page says of a peer that could not take part: the first line of the reason.

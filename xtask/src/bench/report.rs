@@ -1,8 +1,8 @@
 //! The page that a race leaves behind.
 
-use super::Course;
 use super::machine::Machine;
 use super::race::{Outcome, Results, Row, Spread};
+use super::{Course, Entrant};
 use std::fmt::Write;
 
 /// A net time below this many milliseconds is no figure: start-up's own noise is as large.
@@ -16,42 +16,60 @@ pub(super) fn page(
     results: &Results,
     machine: &Machine,
 ) -> String {
-    let mut page = format!("# {what}, {}\n\n{}\n", machine.date, course.about);
+    let facts = Facts {
+        about: course.about,
+        command,
+        entrants: &course.entrants,
+        missing: &course.missing,
+    };
+    let mut page = head(what, &facts, machine);
     // Writing to a string cannot fail.
-    let _ = write_facts(&mut page, command, course, machine);
+    let _ = write_legend(&mut page, course);
     let _ = write_times(&mut page, course, results, "CPU time", |cpu, _| cpu);
     let _ = write_times(&mut page, course, results, "Wall time", |_, wall| wall);
     let _ = write_pairs(&mut page, course, results);
     page
 }
 
-fn write_facts(
-    page: &mut String,
-    command: &str,
-    course: &Course,
-    machine: &Machine,
-) -> std::fmt::Result {
-    writeln!(
-        page,
-        "
-* Command: `{command}`"
-    )?;
+/// What a page says before its figures.
+pub(super) struct Facts<'a> {
+    /// What was done.
+    pub(super) about: &'a str,
+    /// The command that did it.
+    pub(super) command: &'a str,
+    pub(super) entrants: &'a [Entrant],
+    pub(super) missing: &'a [String],
+}
+
+/// The beginning of a page: what was measured, where, and who took part.
+pub(super) fn head(what: &str, facts: &Facts<'_>, machine: &Machine) -> String {
+    let mut page = format!("# {what}, {}\n\n{}\n", machine.date, facts.about);
+    let _ = write_facts(&mut page, facts, machine);
+    page
+}
+
+fn write_facts(page: &mut String, facts: &Facts<'_>, machine: &Machine) -> std::fmt::Result {
+    writeln!(page, "\n* Command: `{}`", facts.command)?;
     writeln!(
         page,
         "* Machine: {}, {} cores, {}, {}",
         machine.cpu, machine.cores, machine.memory, machine.kernel
     )?;
     writeln!(page, "* Sources: {}, {}", machine.commit, machine.rustc)?;
-    for entrant in &course.entrants {
+    for entrant in facts.entrants {
         writeln!(
             page,
             "* {}: {}; {}",
             entrant.name, entrant.version, entrant.how
         )?;
     }
-    for missing in &course.missing {
+    for missing in facts.missing {
         writeln!(page, "* **Missing**: {missing}")?;
     }
+    Ok(())
+}
+
+fn write_legend(page: &mut String, course: &Course) -> std::fmt::Result {
     writeln!(
         page,
         "\nEntrants take turns: each round runs every program on each of them once. Times are milliseconds of \
@@ -217,21 +235,12 @@ mod tests {
                 row("c", vec![ran(60.0), Outcome::Failed("broke".to_string())]),
             ],
         };
-        let machine = Machine {
-            date: "2000-01-02".to_string(),
-            cpu: "CPU".to_string(),
-            cores: 2,
-            kernel: "Linux".to_string(),
-            memory: "1 kB".to_string(),
-            commit: "abc".to_string(),
-            rustc: "rustc".to_string(),
-        };
         page(
             "scheme",
             "cargo xtask bench scheme",
             &course,
             &results,
-            &machine,
+            &Machine::sample(),
         )
     }
 
