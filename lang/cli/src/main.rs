@@ -50,6 +50,10 @@ fn start(
     let mut command_line = vec![file.display().to_string()];
     command_line.extend_from_slice(arguments);
     if let Some(trace) = &mut heap.recording.trace {
+        if trace_view::is_same(&trace.path, file) {
+            let program = file.display();
+            return Err(format!("the trace would overwrite the program {program}"));
+        }
         trace.name = file.display().to_string();
     }
     let options = Options {

@@ -13,6 +13,9 @@ const LEAST: u64 = 10_000;
 /// The most bytes of a trace, unless the command line says otherwise.
 const LIMIT: usize = 256 << 20;
 
+/// What the help puts these options under.
+const TOLD: &str = "What is told of the run";
+
 /// How figures look.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Figures {
@@ -24,23 +27,24 @@ pub(crate) enum Figures {
 
 /// What is told of a program's run.
 #[derive(Args, Debug, Default)]
-#[command(next_help_heading = "What is told of the run")]
 pub(crate) struct RecordingOptions {
     /// Tell of each collection on standard error, a line each.
-    #[arg(long)]
+    #[arg(long, help_heading = TOLD)]
     gc_log: bool,
     /// Tell figures on standard error when the program ends: table (if nothing is said) or json.
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true,
-          default_missing_value = "table")]
+          default_missing_value = "table", help_heading = TOLD)]
     stats: Option<Figures>,
     /// Write a trace for https://ui.perfetto.dev or bowline trace-view.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = TOLD)]
     trace: Option<PathBuf>,
     /// Crossings that take less are counted in the trace but are no events of it, as 500ns, 10us, 1ms.
-    #[arg(long, value_name = "TIME", value_parser = nanoseconds, requires = "trace")]
+    #[arg(long, value_name = "TIME", value_parser = nanoseconds, requires = "trace",
+          help_heading = TOLD)]
     trace_min: Option<u64>,
     /// The most that the trace may take; then it is cut off, and says so.
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "trace")]
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "trace",
+          help_heading = TOLD)]
     trace_limit: Option<usize>,
 }
 

@@ -193,6 +193,11 @@ fn unwritable(context: &Context, folder: &Path) -> Result<(), Failed> {
             &outcome,
         ));
     }
+    let outcome = context.run(folder, &["--trace=./p.scm"], "(display 1)")?;
+    let wanted = "bowline: the trace would overwrite the program p.scm\n";
+    if outcome.stderr != wanted || outcome.exit != Some(2) {
+        return Err(complaint(wanted, &outcome));
+    }
     let mut command = Command::new(&context.bowline);
     command.args(["run", "--trace-min=3us", "p.scm"]);
     let outcome = process::run(&mut command, folder, "", Duration::from_secs(60))?;

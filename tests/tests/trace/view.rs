@@ -62,7 +62,7 @@ fn ours(context: &Context, folder: &Path) -> Result<(), Failed> {
 (collect)";
     let trace = context.trace(folder, &["--nursery=4m"], body)?;
     let outcome = view(context, folder, &["t.json"])?;
-    if outcome.exit != Some(0) || !outcome.stderr.is_empty() {
+    if outcome.exit != Some(0) || !outcome.stderr.is_empty() || outcome.stdout != "t.html\n" {
         return Err(complaint("expected a page", &outcome));
     }
     let page = data(&std::fs::read_to_string(folder.join("t.html"))?)?;

@@ -47,6 +47,7 @@ pub(crate) fn run(options: &ViewOptions) -> Result<i32, String> {
         Some(output) => output.clone(),
         None => trace.with_extension("html"),
     };
+    let chosen_here = options.output.is_none();
     if is_same(trace, &output) {
         let output = output.display();
         return Err(format!(
@@ -55,6 +56,9 @@ pub(crate) fn run(options: &ViewOptions) -> Result<i32, String> {
     }
     std::fs::write(&output, html)
         .map_err(|error| format!("cannot write {}: {error}", output.display()))?;
+    if chosen_here {
+        let _ = writeln!(std::io::stdout(), "{}", output.display());
+    }
     for remark in &page.remarks {
         let _ = writeln!(std::io::stderr(), "bowline: {remark}");
     }
@@ -67,7 +71,7 @@ fn file_name(path: &Path) -> String {
 }
 
 /// Whether both are one file that exists.
-fn is_same(a: &Path, b: &Path) -> bool {
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
     let whole = |path: &Path| path.canonicalize().ok();
     whole(a).is_some_and(|a| Some(a) == whole(b))
 }
