@@ -4,11 +4,10 @@
 //! process otherwise (`abort`, `_exit`, SIGKILL) leaves a trace that is not closed.
 
 use super::summary::{CalleeFigures, PauseFigures, Summary, ThreadFigures};
-use super::writer::Quoted;
-use super::{COLLECTOR, Recorder, Shares, ledger};
+use super::writer::{Fields, Quoted};
+use super::{Recorder, Shares, ledger};
 use crate::config::HeapError;
 use crate::heap::Heap;
-use crate::stats::GcStats;
 use crate::sync::lock;
 use crate::sys;
 use crate::thread::quietly;
@@ -80,52 +79,23 @@ impl Recorder {
             stream.sample(heap, summary.wall);
             stream.write(summary.wall);
         }
-        let pid = stream.pid;
-        let (gc, pauses) = (&summary.gc, &summary.pauses);
-        stream.add(format_args!(
-            r#"{{"ph":"M","name":"bowline_summary","pid":{pid},"tid":{COLLECTOR},"args":{{"wall_ns":{},"collections":{},"minor":{},"major":{},"in_foreign_calls":{},"moved_objects":{},"moved_bytes":{},"total_pause_ns":{},"max_pause_ns":{},"median_pause_ns":{},"p99_pause_ns":{},"stop_ns":{},"allocated_bytes":{},"peak_heap_bytes":{},"peak_client_bytes":{},"peak_runtime_bytes":{},"peak_resident_bytes":{},"user_ns":{},"system_ns":{},"finalizers":{},"pins_made":{}}}}}"#,
-            summary.wall,
-            gc.collections,
-            gc.minor,
-            gc.major,
-            gc.in_foreign_calls,
-            gc.moved_objects,
-            gc.moved_bytes,
-            gc.total_pause_ns,
-            gc.max_pause_ns,
-            pauses.median,
-            pauses.p99,
-            pauses.stop,
-            summary.allocated,
-            summary.peak_heap,
-            summary.peak_client,
-            summary.peak_runtime,
-            summary.usage.resident,
-            summary.usage.user,
-            summary.usage.system,
-            summary.finalizers,
-            summary.pins_made,
-        ));
+        stream.metadata("bowline_summary", Fields(&sums(summary)));
         for ThreadFigures { name, shares } in &summary.threads {
-            stream.add(format_args!(
-                r#"{{"ph":"M","name":"bowline_thread","pid":{pid},"tid":{COLLECTOR},"args":{{"name":"{}","scheme_ns":{},"c_ns":{},"waited_ns":{},"calls":{},"callbacks":{}}}}}"#,
-                Quoted(name),
-                shares.own,
-                shares.c,
-                shares.waited,
-                shares.calls,
-                shares.callbacks,
-            ));
+            let numbers = Fields(&[
+                ("scheme_ns", shares.own),
+                ("c_ns", shares.c),
+                ("waited_ns", shares.waited),
+                ("calls", shares.calls),
+                ("callbacks", shares.callbacks),
+            ]);
+            let args = format_args!(r#""name":"{}",{numbers}"#, Quoted(name));
+            stream.metadata("bowline_thread", args);
         }
         for c in &summary.callees {
-            stream.add(format_args!(
-                r#"{{"ph":"M","name":"bowline_function","pid":{pid},"tid":{COLLECTOR},"args":{{"name":"{}","callback":{},"calls":{},"total_ns":{},"max_ns":{}}}}}"#,
-                Quoted(&c.name),
-                c.callback,
-                c.calls,
-                c.total,
-                c.max,
-            ));
+            let numbers = Fields(&[("calls", c.calls), ("total_ns", c.total), ("max_ns", c.max)]);
+            let (name, callback) = (Quoted(&c.name), c.callback);
+            let args = format_args!(r#""name":"{name}","callback":{callback},{numbers}"#);
+            stream.metadata("bowline_function", args);
         }
         if let Err(error) = stream.close() {
             sys::say(format_args!("the trace is not whole: {error}"));
@@ -168,7 +138,7 @@ impl Recorder {
                 .collect(),
             threads,
             callees: self.callees(),
-            gc: GcStats { ..gc },
+            gc,
         }
     }
 
@@ -189,6 +159,34 @@ impl Recorder {
         all.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.name.cmp(&b.name)));
         all
     }
+}
+
+/// The sums that a trace ends with.
+fn sums(s: &Summary) -> [(&'static str, u64); 21] {
+    let (gc, pauses, usage) = (&s.gc, &s.pauses, &s.usage);
+    [
+        ("wall_ns", s.wall),
+        ("collections", gc.collections),
+        ("minor", gc.minor),
+        ("major", gc.major),
+        ("in_foreign_calls", gc.in_foreign_calls),
+        ("moved_objects", gc.moved_objects),
+        ("moved_bytes", gc.moved_bytes),
+        ("total_pause_ns", gc.total_pause_ns),
+        ("max_pause_ns", gc.max_pause_ns),
+        ("median_pause_ns", pauses.median),
+        ("p99_pause_ns", pauses.p99),
+        ("stop_ns", pauses.stop),
+        ("allocated_bytes", s.allocated),
+        ("peak_heap_bytes", s.peak_heap),
+        ("peak_client_bytes", s.peak_client),
+        ("peak_runtime_bytes", s.peak_runtime),
+        ("peak_resident_bytes", usage.resident),
+        ("user_ns", usage.user),
+        ("system_ns", usage.system),
+        ("finalizers", s.finalizers),
+        ("pins_made", s.pins_made),
+    ]
 }
 
 fn figures(pauses: &ledger::Pauses) -> PauseFigures {

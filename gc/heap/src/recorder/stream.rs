@@ -3,13 +3,13 @@
 //!
 //! A counter is written when it has changed, so a program that rests writes nothing.
 
-use super::writer::{Micros, Quoted, Writer, event};
+use super::writer::{Fields, Micros, Quoted, Writer, event};
 use super::{COLLECTOR, Collected, Recorder, Tracing, Track};
 use crate::config::HeapError;
 use crate::heap::Heap;
 use crate::sync::lock;
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::fs::File;
 use std::io;
 
@@ -56,15 +56,21 @@ impl Stream {
             lost: 0,
             samples: 0,
         };
-        stream.add(format_args!(
-            r#"{{"ph":"M","name":"thread_name","pid":{pid},"tid":{COLLECTOR},"args":{{"name":"collector"}}}}"#
-        ));
+        stream.metadata("thread_name", r#""name":"collector""#);
         Ok(stream)
     }
 
     /// Adds an event.
-    pub(super) fn add(&mut self, args: std::fmt::Arguments<'_>) {
+    pub(super) fn add(&mut self, args: fmt::Arguments<'_>) {
         event(&mut self.text, args);
+    }
+
+    /// Adds something that is known of the whole trace.
+    pub(super) fn metadata(&mut self, name: &str, args: impl fmt::Display) {
+        let pid = self.pid;
+        self.add(format_args!(
+            r#"{{"ph":"M","name":"{name}","pid":{pid},"tid":{COLLECTOR},"args":{{{args}}}}}"#
+        ));
     }
 
     /// Adds events that are made.
@@ -107,23 +113,22 @@ impl Stream {
 
     /// A collection: its slice, its phases, and the counters at both ends.
     pub(super) fn collected(&mut self, c: &Collected) {
-        let args = format!(
-            r#""number":{},"kind":"{}","reason":"{}","heap_before":{},"heap_after":{},"c_before":{},"c_after":{},"moved_objects":{},"moved_bytes":{},"pinned":{},"threads":{},"in_foreign_call":{},"pause_ns":{},"stop_ns":{}"#,
-            c.number,
-            c.kind(),
-            c.reason.name(),
-            c.heap.before,
-            c.heap.after,
-            c.outside.before,
-            c.outside.after,
-            c.moved_objects,
-            c.moved_bytes,
-            c.pinned,
-            c.threads,
-            c.in_foreign_call,
-            c.pause,
-            c.stop(),
-        );
+        let numbers = Fields(&[
+            ("number", c.number),
+            ("heap_before", c.heap.before),
+            ("heap_after", c.heap.after),
+            ("c_before", c.outside.before),
+            ("c_after", c.outside.after),
+            ("moved_objects", c.moved_objects),
+            ("moved_bytes", c.moved_bytes),
+            ("pinned", c.pinned),
+            ("threads", c.threads),
+            ("pause_ns", c.pause),
+            ("stop_ns", c.stop()),
+        ]);
+        let (kind, reason, in_call) = (c.kind(), c.reason.name(), c.in_foreign_call);
+        let args =
+            format!(r#""kind":"{kind}","reason":"{reason}","in_foreign_call":{in_call},{numbers}"#);
         let name = if c.full {
             "full collection"
         } else {
@@ -140,12 +145,7 @@ impl Stream {
 
     /// A counter's values at a time, if they are new.
     fn counter(&mut self, name: &str, ts: u64, values: &[(&str, u64)]) {
-        let mut args = String::new();
-        for (i, (series, value)) in values.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            // Writing to a string does not fail.
-            let _ = write!(args, r#"{comma}"{series}":{value}"#);
-        }
+        let args = Fields(values).to_string();
         if self.counters.get(name) == Some(&args) {
             return;
         }

@@ -41,6 +41,19 @@ impl fmt::Display for Micros {
     }
 }
 
+/// Numbers by name, as they stand within the braces of an object.
+pub(super) struct Fields<'a>(pub(super) &'a [(&'a str, u64)]);
+
+impl fmt::Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, number)) in self.0.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(f, r#"{comma}"{name}":{number}"#)?;
+        }
+        Ok(())
+    }
+}
+
 /// Adds an event to `text`.
 pub(super) fn event(text: &mut String, event: fmt::Arguments<'_>) {
     text.push_str(NEXT);
@@ -168,6 +181,7 @@ mod tests {
             "a\\\"b\\\\c\\u000ad\\u007fé"
         );
         assert_eq!(Micros(1_000_007).to_string(), "1000.007");
+        assert_eq!(Fields(&[("a", 1), ("b", 2)]).to_string(), "\"a\":1,\"b\":2");
     }
 
     #[test]
