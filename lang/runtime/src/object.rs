@@ -154,22 +154,30 @@ pub fn copy_bytes(from: Value, start: usize, to: Value, at: usize, len: usize) {
 
 /// Whether reading from a file descriptor would not wait.
 pub(crate) fn input_ready(fd: i32) -> bool {
-    poll_input(fd, 0)
+    poll_input(fd, 0) > 0
 }
 
-/// Waits until reading from a file descriptor does not wait; false if a signal came first.
+/// How many milliseconds a wait for input lasts before somebody looks whether it is still wanted.
+const GLANCE: i32 = 200;
+
+/// Waits until reading from a file descriptor does not wait; false if a signal came first, or may have
+/// come before the wait began.
 pub(crate) fn wait_for_input(fd: i32) -> bool {
-    poll_input(fd, -1) || std::io::Error::last_os_error().raw_os_error() != Some(libc::EINTR)
+    match poll_input(fd, GLANCE) {
+        0 => false,
+        1.. => true,
+        _ => std::io::Error::last_os_error().raw_os_error() != Some(libc::EINTR),
+    }
 }
 
-fn poll_input(fd: i32, timeout: i32) -> bool {
+fn poll_input(fd: i32, timeout: i32) -> i32 {
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLIN,
         revents: 0,
     };
     // SAFETY: one pollfd, on this frame, for the length of the call.
-    unsafe { libc::poll(&mut poll, 1, timeout) > 0 }
+    unsafe { libc::poll(&mut poll, 1, timeout) }
 }
 
 /// The processor time that the process has used, all threads together.

@@ -16,7 +16,12 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
         ("lines are indented as they are seen", indentation),
         ("what is not whole can be submitted", force),
         ("a line can be opened in what is whole", open),
+        ("names are completed", completion),
+        ("few completions are explained", explained),
+        ("commands and files are completed", commands),
+        ("a signature is shown and goes away", hint),
         ("syntax and parentheses are shown", colour),
+        ("nothing is coloured where colour is refused", plain),
         ("a paste is one entry, as it is", paste),
         ("a paste higher than the screen is evaluated", tall_paste),
         ("keys that come all at once are all read", at_once),
@@ -72,16 +77,67 @@ fn open(context: &Context, folder: &Path) -> Result {
     t.leave(0)
 }
 
+fn completion(context: &Context, folder: &Path) -> Result {
+    let mut t = Terminal::new(context, folder, &[], &[])?;
+    t.enter("(define forty-two 42)")?;
+    t.send("forty-t\t")?;
+    t.see("> forty-two")?;
+    t.send(key::ENTER)?;
+    t.value("42")?;
+    t.prompt()?;
+    t.send("(call-with-curr\t")?;
+    t.see("(call-with-current-continuation")?;
+    t.send(key::CTRL_C)?;
+    t.leave(0)
+}
+
+fn explained(context: &Context, folder: &Path) -> Result {
+    let mut t = Terminal::new(context, folder, &[], &[])?;
+    t.enter("(define (exact-mine x) x)")?;
+    t.send("(exact-\t")?;
+    t.see("exact-integer-sqrt")?;
+    t.see("exact-mine")?;
+    t.see("yours")?;
+    t.send(key::CTRL_C)?;
+    t.leave(0)
+}
+
+fn commands(context: &Context, folder: &Path) -> Result {
+    std::fs::write(folder.join("some-program.scm"), "(display \"here\")\n")?;
+    let mut t = Terminal::new(context, folder, &[], &[])?;
+    t.send(",lo\t")?;
+    t.see(",load")?;
+    t.send(" some-p\t")?;
+    t.see("some-program.scm")?;
+    t.send(key::ENTER)?;
+    t.row("here")?;
+    t.leave(0)
+}
+
+fn hint(context: &Context, folder: &Path) -> Result {
+    let mut t = Terminal::new(context, folder, &[], &[])?;
+    t.send("(vector-ref ")?;
+    t.see("(vector-ref vector k)")?;
+    let place = t.place("(vector-ref vector k)")?;
+    if t.cell(place)?.fgcolor() == Color::Default {
+        return Err("the signature looks as if it had been typed".into());
+    }
+    t.send("#(5 6) 1)\r")?;
+    t.block(&["> (vector-ref #(5 6) 1)", "$1 = 6"])?;
+    t.leave(0)
+}
+
 fn colour(context: &Context, folder: &Path) -> Result {
     let mut t = Terminal::new(context, folder, &[], &[])?;
     t.send("(if #t \"text\" (car '()))")?;
     t.see("(if #t \"text\" (car '()))")?;
     t.wait("colours, and the first parenthesis marked", |t| {
         let style = |text: &str| t.place(text).and_then(|at| t.cell(at)).ok().cloned();
+        let keyword = style("if #t").is_some_and(|c| c.fgcolor() == Color::Idx(5));
         let string = style("\"text").is_some_and(|c| c.fgcolor() == Color::Idx(2));
         let pair = style("(if").is_some_and(|c| c.underline());
         let inner = style("(car").is_some_and(|c| c.underline());
-        string && pair && !inner
+        keyword && string && pair && !inner
     })?;
     t.send(key::ENTER)?;
     t.value("\"text\"")?;
@@ -90,6 +146,33 @@ fn colour(context: &Context, folder: &Path) -> Result {
         return Err("a parenthesis stays marked".into());
     }
     t.leave(0)
+}
+
+fn plain(context: &Context, folder: &Path) -> Result {
+    for (arguments, environment) in [
+        (&[][..], &[("NO_COLOR", "1")][..]),
+        (&["--color=never"], &[]),
+    ] {
+        let mut t = Terminal::new(context, folder, arguments, environment)?;
+        t.enter("(if #t \"text\" (car '()))")?;
+        t.enter("(car 1)")?;
+        t.see("error")?;
+        t.send("(vector-ref ")?;
+        t.see("(vector-ref   ; (vector-ref vector k)")?;
+        t.send(key::CTRL_C)?;
+        t.prompt()?;
+        let (rows, columns) = t.screen().size();
+        for row in 0..rows.get() {
+            for column in 0..columns.get() {
+                let cell = t.cell((row, column))?;
+                if cell.fgcolor() != Color::Default || cell.bold() || cell.underline() {
+                    return Err(format!("row {row}, column {column} is coloured").into());
+                }
+            }
+        }
+        t.leave(0)?;
+    }
+    Ok(())
 }
 
 fn paste(context: &Context, folder: &Path) -> Result {
@@ -115,7 +198,6 @@ fn paste(context: &Context, folder: &Path) -> Result {
         rows.iter().filter(|row| *row == "> (define a 1)").count() == 2
     })?;
     t.send(key::CTRL_C)?;
-    t.prompt()?;
     t.leave(0)
 }
 
@@ -138,7 +220,6 @@ fn at_once(context: &Context, folder: &Path) -> Result {
     let mut t = Terminal::new(context, folder, &[], &[])?;
     t.send("(define a 20)\r(define b 22)\r(+ a b)\r")?;
     t.value("42")?;
-    t.prompt()?;
     t.leave(0)
 }
 
@@ -184,6 +265,5 @@ fn interrupt(context: &Context, folder: &Path) -> Result {
     t.block(&[">", ">"])?;
     t.send(key::CTRL_C)?;
     t.see("To leave")?;
-    t.prompt()?;
     t.leave(0)
 }

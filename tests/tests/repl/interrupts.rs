@@ -32,8 +32,7 @@ fn begin(t: &mut Terminal, entry: &str) -> Result {
 
 /// Interrupts, and sees that the session goes on.
 fn interrupt(t: &mut Terminal) -> Result {
-    t.send(key::CTRL_C)?;
-    t.see("interrupted")?;
+    t.interrupt("interrupted")?;
     t.prompt()?;
     t.enter("(+ 40 2)")?;
     t.value("42")
@@ -72,7 +71,6 @@ fn afters(context: &Context, folder: &Path) -> Result {
     begin(&mut t, entry)?;
     t.send(key::CTRL_C)?;
     t.row("^Ccleaned")?;
-    t.prompt()?;
     t.leave(0)
 }
 

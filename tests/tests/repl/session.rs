@@ -22,6 +22,7 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
         ("a file is loaded first", load),
         ("exit ends with its status", exit),
         ("a signal leaves the terminal as it was", terminated),
+        ("what is suspended goes on where it was", suspended),
         ("a program reads the next line", reading),
         ("what has no end of line is not written over", no_newline),
         ("what C printed comes before the prompt", c_output),
@@ -85,7 +86,6 @@ fn history(context: &Context, folder: &Path) -> Result {
     t.see("(+ 1 2)")?;
     t.send(key::ENTER)?;
     t.value("3")?;
-    t.prompt()?;
     t.leave(0)
 }
 
@@ -153,6 +153,32 @@ fn terminated(context: &Context, folder: &Path) -> Result {
     check(t.end()?.signal() == Some(15), "the signal as the end")?;
     check(t.is_cooked()?, "the terminal as it was")?;
     t.wait("plain pastes", |t| !t.screen().bracketed_paste())
+}
+
+fn suspended(context: &Context, folder: &Path) -> Result {
+    let mut t = Terminal::shell(context, folder)?;
+    t.send("./bowline repl\r")?;
+    t.prompt()?;
+    t.send("'(1\r2")?;
+    t.row("    2")?;
+    for round in 1..=3 {
+        t.send(key::CTRL_Z)?;
+        t.wait("the shell", |t| t.cursor_row() == "shell$")?;
+        t.send(&format!("echo round $((40 + {round}))\r"))?;
+        t.row(&format!("round {}", 40 + round))?;
+        t.send("fg\r")?;
+        t.wait("the entry as it was", |t| t.cursor_row() == "    2")?;
+    }
+    t.send(" 3)\r")?;
+    t.value("(1 2 3)")?;
+    t.prompt()?;
+    t.send(key::CTRL_D)?;
+    t.wait("the shell", |t| t.cursor_row() == "shell$")?;
+    t.send("exit 7\r")?;
+    match t.end()?.code() {
+        Some(7) => Ok(()),
+        other => Err(format!("expected the shell's status 7, got {other:?}").into()),
+    }
 }
 
 fn reading(context: &Context, folder: &Path) -> Result {

@@ -1,5 +1,6 @@
 //! A terminal with a process in it, and what its user would see.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -18,7 +19,7 @@ use vt100::Parser;
 use crate::Context;
 
 /// How long anything may take, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a trial comes to.
 pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
@@ -33,6 +34,7 @@ pub(crate) mod key {
     pub(crate) const CTRL_D: &str = "\x04";
     pub(crate) const CTRL_O: &str = "\x0f";
     pub(crate) const CTRL_R: &str = "\x12";
+    pub(crate) const CTRL_Z: &str = "\x1a";
 }
 
 /// A terminal of 24 lines and 80 columns in which `bowline repl` runs.
@@ -54,18 +56,23 @@ impl Terminal {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Terminal> {
-        let mut terminal = Terminal::start(context, folder, arguments, environment)?;
+        let mut command = vec![context.bowline.as_os_str(), "repl".as_ref()];
+        command.extend(arguments.iter().map(OsStr::new));
+        let mut terminal = Terminal::start(&command, folder, environment)?;
         terminal.prompt()?;
         Ok(terminal)
     }
 
-    /// The same without waiting.
-    pub(crate) fn start(
-        context: &Context,
-        folder: &Path,
-        arguments: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Result<Terminal> {
+    /// A shell, in which `bowline` is the command.
+    pub(crate) fn shell(context: &Context, folder: &Path) -> Result<Terminal> {
+        std::os::unix::fs::symlink(&context.bowline, folder.join("bowline"))?;
+        let command = ["bash", "--norc", "--noprofile", "-i"].map(OsStr::new);
+        let mut terminal = Terminal::start(&command, folder, &[("PS1", "shell$ ")])?;
+        terminal.see("shell$ ")?;
+        Ok(terminal)
+    }
+
+    fn start(command: &[&OsStr], folder: &Path, environment: &[(&str, &str)]) -> Result<Terminal> {
         let size = Winsize {
             ws_row: 24,
             ws_col: 80,
@@ -76,9 +83,7 @@ impl Terminal {
         // It makes standard input the terminal that the process belongs to.
         let child = Command::new("setsid")
             .arg("--ctty")
-            .arg(&context.bowline)
-            .arg("repl")
-            .args(arguments)
+            .args(command)
             .env_clear()
             .envs([("HOME", folder), ("PATH", Path::new("/usr/bin:/bin"))])
             .envs([("TERM", "xterm-256color"), ("LANG", "C.UTF-8")])
@@ -123,12 +128,8 @@ impl Terminal {
     /// Waits for a prompt with nothing behind it.
     pub(crate) fn prompt(&mut self) -> Result {
         self.wait("an empty prompt", |terminal| {
-            let (row, column) = terminal.model.screen().cursor_position();
-            column == 2
-                && terminal
-                    .rows()
-                    .get(usize::from(row))
-                    .is_some_and(|r| r == ">")
+            let (_, column) = terminal.model.screen().cursor_position();
+            column == 2 && terminal.cursor_row() == ">"
         })
     }
 
@@ -166,9 +167,29 @@ impl Terminal {
         })
     }
 
+    /// Interrupts what is evaluated, and waits until a text says so. A signal that comes just before a
+    /// call begins to wait does not end the wait: then the user does it again.
+    pub(crate) fn interrupt(&mut self, text: &str) -> Result {
+        self.send(key::CTRL_C)?;
+        let seen = |terminal: &Terminal| terminal.model.screen().contents().contains(text);
+        if self.wait_for(LIMIT / 4, text, seen).is_err() {
+            self.send(key::CTRL_C)?;
+        }
+        self.see(text)
+    }
+
     /// Waits until something holds of what is seen.
     pub(crate) fn wait(&mut self, wanted: &str, holds: impl Fn(&Terminal) -> bool) -> Result {
-        let deadline = Instant::now() + LIMIT;
+        self.wait_for(LIMIT, wanted, holds)
+    }
+
+    fn wait_for(
+        &mut self,
+        limit: Duration,
+        wanted: &str,
+        holds: impl Fn(&Terminal) -> bool,
+    ) -> Result {
+        let deadline = Instant::now() + limit;
         while !holds(self) {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
@@ -187,6 +208,12 @@ impl Terminal {
         let (_, columns) = self.model.screen().size();
         let rows = self.model.screen().rows(0, columns.get());
         rows.map(|row| row.trim_end().to_owned()).collect()
+    }
+
+    /// The row that the cursor is in.
+    pub(crate) fn cursor_row(&self) -> String {
+        let (row, _) = self.model.screen().cursor_position();
+        self.rows().swap_remove(usize::from(row))
     }
 
     /// The place of a text on the screen: row and column.
@@ -275,14 +302,15 @@ impl Terminal {
     /// Waits for the place where an entry goes on, at a dumb terminal.
     pub(crate) fn more(&mut self) -> Result {
         self.wait("a line that goes on", |terminal| {
-            let (row, column) = terminal.model.screen().cursor_position();
-            let rows = terminal.rows();
-            column == 2 && rows.get(usize::from(row)).is_some_and(String::is_empty)
+            let (_, column) = terminal.model.screen().cursor_position();
+            column == 2 && terminal.cursor_row().is_empty()
         })
     }
 
-    /// Leaves with Ctrl-D, which is to end with this status.
+    /// Leaves with Ctrl-D at the prompt, which is to end with this status.
     pub(crate) fn leave(&mut self, status: i32) -> Result {
+        // While something is evaluated the key means something to the system.
+        self.prompt()?;
         self.send(key::CTRL_D)?;
         match self.end()?.code() {
             Some(code) if code == status => Ok(()),

@@ -79,13 +79,14 @@ impl Prompt {
             .build();
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(Asked::new(interaction.clone(), color)));
-        keys::bind(&mut editor);
+        let terminal = Terminal::keep()?;
+        keys::bind(&mut editor, terminal.clone());
         let history = History::new();
         history.load(&mut editor);
         Ok(Prompt {
             editor,
             history,
-            terminal: Terminal::keep()?,
+            terminal,
             interaction,
         })
     }

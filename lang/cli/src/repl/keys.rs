@@ -1,15 +1,17 @@
 //! The keys that mean something else here than in any other line editor.
 
 use bowline_engine::{Entry, entry};
+use rustyline::history::FileHistory;
 use rustyline::{
     Cmd, ConditionalEventHandler, Editor, Event, EventContext, EventHandler, Helper, KeyCode,
     KeyEvent, Modifiers, RepeatCount,
 };
 
 use super::PROMPT;
+use super::terminal::Terminal;
 
 /// Gives the keys of this module their meaning.
-pub(super) fn bind<H: Helper>(editor: &mut Editor<H, rustyline::history::FileHistory>) {
+pub(super) fn bind<H: Helper>(editor: &mut Editor<H, FileHistory>, terminal: Terminal) {
     let enter = |modifiers| KeyEvent(KeyCode::Enter, modifiers);
     let on = |handler: Box<dyn ConditionalEventHandler>| EventHandler::Conditional(handler);
     // A terminal sends the one, a program that drives it often the other.
@@ -18,6 +20,7 @@ pub(super) fn bind<H: Helper>(editor: &mut Editor<H, rustyline::history::FileHis
     editor.bind_sequence(enter(Modifiers::ALT), Cmd::AcceptLine);
     editor.bind_sequence(KeyEvent::ctrl('O'), on(Box::new(Open)));
     editor.bind_sequence(KeyEvent(KeyCode::Tab, Modifiers::NONE), on(Box::new(Tab)));
+    editor.bind_sequence(KeyEvent::ctrl('Z'), on(Box::new(Suspend(terminal))));
     editor.bind_sequence(KeyEvent::alt('p'), Cmd::HistorySearchBackward);
     editor.bind_sequence(KeyEvent::alt('n'), Cmd::HistorySearchForward);
 }
@@ -56,6 +59,16 @@ struct Open;
 impl ConditionalEventHandler for Open {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, at: &EventContext) -> Option<Cmd> {
         Some(new_line(&at.line()[..at.pos()]))
+    }
+}
+
+/// Suspends the process.
+struct Suspend(Terminal);
+
+impl ConditionalEventHandler for Suspend {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, at: &EventContext) -> Option<Cmd> {
+        self.0.suspend(at.line().matches('\n').count());
+        Some(Cmd::Repaint)
     }
 }
 

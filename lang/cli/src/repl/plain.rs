@@ -33,10 +33,12 @@ pub(super) fn run(interaction: &mut Interaction, terminal: bool, failed: bool) -
 fn next(interaction: &mut Interaction, terminal: bool) -> Option<String> {
     let (mut text, mut begun) = (String::new(), false);
     loop {
-        if terminal {
-            show(if begun { MORE } else { PROMPT });
-        }
-        match interaction.read_line() {
+        let ask = || {
+            if terminal {
+                show(if begun { MORE } else { PROMPT });
+            }
+        };
+        match interaction.read_line(ask) {
             Ok(Some(line)) => text += &line,
             Ok(None) if begun => return Some(text),
             Ok(None) => return None,

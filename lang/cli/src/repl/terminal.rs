@@ -1,21 +1,28 @@
 //! The terminal's own settings: kept when the prompt begins, and put back whatever happens.
 //!
 //! The line editor takes the terminal for itself while it reads and gives it back afterwards. This is
-//! for the rest: a program that left the terminal changed, a panic, and a signal that ends the
-//! process while a line is edited.
+//! for the rest: a program that left the terminal changed, a panic, a signal that ends the process
+//! while a line is edited, and the key that suspends it.
 
-use std::io::{self, Write};
+use std::io;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGTERM};
+use nix::unistd::Pid;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// What the line editor asks of the terminal beyond its settings, undone: marked pastes.
+use super::show;
+
+/// What the line editor asks of the terminal beyond its settings: marked pastes.
+const MARKED_PASTES: &str = "\x1b[?2004h";
+/// And undone.
 const PLAIN_PASTES: &str = "\x1b[?2004l";
 
 /// The terminal as it was.
@@ -25,6 +32,41 @@ pub(super) struct Terminal(Arc<State>);
 struct State {
     settings: Mutex<Termios>,
     editing: AtomicBool,
+    /// How often the process was continued.
+    continued: Mutex<u32>,
+    changed: Condvar,
+}
+
+/// How long the system may take to stop the process. It does not where no shell could continue it.
+const STOPPING: Duration = Duration::from_secs(1);
+
+impl State {
+    fn continued(&self) -> u32 {
+        *self
+            .continued
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_continued(&self) {
+        *self
+            .continued
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+
+    fn wait_until_continued(&self, before: u32) {
+        let count = self
+            .continued
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Either way the process runs.
+        drop(
+            self.changed
+                .wait_timeout_while(count, STOPPING, |count| *count == before),
+        );
+    }
 }
 
 impl Terminal {
@@ -33,19 +75,25 @@ impl Terminal {
         let terminal = Terminal(Arc::new(State {
             settings: Mutex::new(tcgetattr(io::stdin())?),
             editing: AtomicBool::new(false),
+            continued: Mutex::new(0),
+            changed: Condvar::new(),
         }));
-        let (panicking, ending) = (terminal.clone(), terminal.clone());
+        let (panicking, watching) = (terminal.clone(), terminal.clone());
         let tell = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             panicking.restore();
             tell(info);
         }));
-        let mut signals = Signals::new([SIGTERM, SIGHUP])?;
+        let mut signals = Signals::new([SIGTERM, SIGHUP, SIGCONT])?;
         thread::Builder::new()
             .name("bowline-signals".into())
             .spawn(move || {
                 for signal in signals.forever() {
-                    ending.restore();
+                    if signal == SIGCONT {
+                        watching.0.note_continued();
+                        continue;
+                    }
+                    watching.restore();
                     // It ends the process, as the signal would have.
                     let _ = emulate_default_handler(signal);
                 }
@@ -62,14 +110,30 @@ impl Terminal {
         result
     }
 
+    /// Stops the process, as Ctrl-Z asks, while a line of so many rows is edited; returns when it is
+    /// continued.
+    pub(super) fn suspend(&self, rows: usize) {
+        let Ok(edited) = tcgetattr(io::stdin()) else {
+            return;
+        };
+        self.restore();
+        let before = self.0.continued();
+        // All that the shell started with us is to stop, by a signal that any thread may take: this
+        // one would run on for a while.
+        let _ = kill(Pid::from_raw(0), Signal::SIGTSTP);
+        self.0.wait_until_continued(before);
+        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &edited);
+        // What is drawn again takes the place of rows of ours, not of what was printed meanwhile.
+        show(&format!("{MARKED_PASTES}{}", "\n".repeat(rows)));
+    }
+
     fn restore(&self) {
         // Held by another only for the moment in which he does the same.
         if let Ok(settings) = self.0.settings.try_lock() {
             let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings);
         }
         if self.0.editing.load(Ordering::SeqCst) {
-            let mut out = io::stdout();
-            let _ = writeln!(out, "{PLAIN_PASTES}").and_then(|()| out.flush());
+            show(&format!("{PLAIN_PASTES}\n"));
         }
     }
 }

@@ -144,9 +144,11 @@ impl Interaction {
 
     /// The next line of standard input without its end; none at the end. Programs at the prompt read
     /// from the same buffer, so the prompt and they take turns where input is piped.
-    pub fn read_line(&mut self) -> Result<Option<String>, Interrupted> {
+    /// `ask` is called when an interrupt counts.
+    pub fn read_line(&mut self, ask: impl FnOnce()) -> Result<Option<String>, Interrupted> {
         let rt = &mut self.session.vm.rt;
         rt.heap.stack().listen(true);
+        ask();
         let line = rt.read_input_line();
         let interrupted = rt.heap.stack().take_interrupt();
         rt.heap.stack().listen(false);

@@ -280,7 +280,7 @@ impl Rt {
         let i = index(v);
         if matches!(&self.ports.entries[i], Port::Input(p) if p.would_wait()) {
             self.flush_stdout();
-            // A signal ends the wait; unless it wants us to stop there is nothing to do about it.
+            // A wait ends for a signal, too; unless that wants us to stop it begins again.
             loop {
                 self.heap.enter_native();
                 let ready = object::wait_for_input(libc::STDIN_FILENO);
