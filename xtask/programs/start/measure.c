@@ -1,8 +1,10 @@
 /* measure RUNS COMMAND...: runs a command RUNS times, its output thrown away. For each run prints the
-   microseconds from start to end, those of the processor, the most memory in KiB, and page faults. */
+   microseconds from start to end, those of the processor, the most memory in KiB, and page faults.
+   Where the system lets it, the command runs ahead of all other processes. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,8 @@ int main(int argc, char **argv) {
         fputs("usage: measure RUNS COMMAND...\n", stderr);
         return 2;
     }
+    struct sched_param first = {.sched_priority = 1};
+    sched_setscheduler(0, SCHED_FIFO, &first);
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);

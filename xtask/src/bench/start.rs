@@ -23,7 +23,8 @@ const MMTK: &str = "mmtk";
 const ABOUT: &str = "A process that prints \"hello\" and a newline, from its start to its end.";
 const LEGEND: &str = "Entrants take turns: each round runs each of them once. Milliseconds of the whole process: the \
      median over rounds, then the least and the greatest. CPU time is user and system time of all threads. \
-     Memory and page faults are medians.";
+     Memory and page faults are medians. Entrants run ahead of all other processes (SCHED_FIFO) \
+     where the system lets them.";
 
 /// What one run took.
 #[derive(Clone, Copy, PartialEq, Debug)]
