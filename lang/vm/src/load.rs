@@ -8,7 +8,7 @@ use bowline_runtime::{CodeInfo, kinds};
 
 use crate::compile::{self, CompileError, Constant, Unit, Word};
 use crate::linker::{self, Layout, Outside};
-use crate::raw::Pc;
+use crate::raw::{self, Pc};
 use crate::space::{FunctionFacts, LinkedUnit};
 use crate::vm::{Entry, Vm};
 
@@ -123,6 +123,13 @@ fn object(vm: &mut Vm, constant: &Constant, layout: &Layout, start: Pc) -> bowli
         }
         // These are not objects of the unit.
         Constant::Word(_) | Constant::Primitive(_) => Ok(Value::FALSE),
+    }
+}
+
+impl Vm {
+    /// The procedure that a primitive is as a value; `None` if there is no room for it.
+    pub fn primitive_value(&mut self, p: PrimitiveId) -> Option<Value> {
+        primitive(self, p).ok().map(raw::cell)
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bowline_gc::{FreezeError, Frozen, Mutator};
 use bowline_layout::Value;
 use bowline_middle::ir::Module;
-use bowline_middle::{InlineOp, PrimitiveId};
+use bowline_middle::{GlobalId, InlineOp, PrimitiveId};
 use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 
@@ -272,6 +272,14 @@ impl Vm {
         let frozen = self.rt.freeze(&mut |_| ());
         self.take_ballast();
         frozen
+    }
+
+    /// The value of a global variable, if it has one.
+    pub fn global(&self, id: GlobalId) -> Option<Value> {
+        let globals = &self.rt.globals;
+        let declared = (id.0 as usize) < globals.len();
+        let value = declared.then(|| globals.get(id.0));
+        value.filter(|v| *v != Value::UNBOUND)
     }
 
     /// How many arguments a procedure takes: the fewest, and the most if there is a limit.

@@ -243,7 +243,7 @@ impl Interaction {
             "Type an expression to evaluate it, a definition to keep it, or a command:\n"
                 .to_string();
         text += &table(rows);
-        text += "Commands may be cut short: ,d car is ,doc car where nothing else begins so.\n";
+        text += "Commands may be cut short where that is clear: ,a vector is ,apropos vector.\n";
         text +=
             "Tab completes, Ctrl-C interrupts, Ctrl-D leaves, Ctrl-R searches what was typed.\n";
         if self.named {

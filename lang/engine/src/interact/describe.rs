@@ -22,11 +22,7 @@ impl Interaction {
         let BoundTo::Variable(id) = bound.meaning else {
             return None;
         };
-        let globals = &self.session.vm.rt.globals;
-        let known = (id.0 as usize) < globals.len();
-        known
-            .then(|| globals.get(id.0))
-            .filter(|v| *v != Value::UNBOUND)
+        self.session.vm.global(id)
     }
 
     /// Whether a name means something, or was only mentioned.

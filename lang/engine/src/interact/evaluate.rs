@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use bowline_layout::Value;
 use bowline_middle::core::Unit;
-use bowline_middle::passes;
+use bowline_middle::{BoundTo, passes};
 use bowline_runtime::printer::{Mode, print_or_interrupt};
 use bowline_runtime::{errno, kinds, object};
 use bowline_syntax::{Datum, DatumKind, Reader, Span};
@@ -131,7 +131,28 @@ impl Interaction {
                 }
             }
         }
-        Ok(value)
+        let rt = &mut self.session.vm.rt;
+        rt.push(value);
+        self.fill_in();
+        Ok(self.session.vm.rt.pop())
+    }
+
+    /// Gives variables that were used before an import has brought their names along the values that
+    /// the names have now: what was compiled then refers to them.
+    fn fill_in(&mut self) {
+        for (id, meaning) in self.session.expander.take_replaced() {
+            let vm = &mut self.session.vm;
+            let value = match meaning {
+                BoundTo::Primitive(primitive) => vm.primitive_value(primitive),
+                BoundTo::Variable(other) => vm.global(other),
+                BoundTo::Syntax | BoundTo::Macro => None,
+            };
+            if let (Some(value), None) = (value, vm.global(id))
+                && (id.0 as usize) < vm.rt.globals.len()
+            {
+                vm.rt.globals.set(id.0, value);
+            }
+        }
     }
 
     fn unit(&mut self, unit: Unit, place: Span) -> Outcome<Value> {

@@ -154,6 +154,17 @@ fn use_before_definition() {
         ("(even 100)", "#t\n"),
     ]);
     p.tells("(set! nowhere 1)", &["nowhere"]);
+    // An import counts as a definition, too.
+    p.check(&[
+        ("(define (use) (list (late 1) (first-of '(2))))", ""),
+        (
+            "(define-library (late lib) (export late (rename car first-of)) (import (scheme base))
+               (begin (define (late x) (* 10 x))))",
+            "",
+        ),
+    ]);
+    p.tells("(use)", &["late"]);
+    p.check(&[("(import (late lib)) (use)", "(10 2)\n")]);
 }
 
 fn libraries() {

@@ -42,6 +42,7 @@ impl Cx<'_> {
                 origin: Origin::Imported(set.library),
                 span: datum.span,
             };
+            self.note_replaced(&name, binding);
             if let Some(previous) = self.ex.env.module(module).get(&name, scopes)
                 && previous.binding != binding
                 && self.unit.kind != TopKind::Prompt
@@ -56,6 +57,20 @@ impl Cx<'_> {
             self.ex.env.module_mut(module).insert(name, scopes, entry);
         }
         Ok(())
+    }
+
+    /// Remembers a variable of the prompt's whose name will mean something imported.
+    fn note_replaced(&mut self, name: &Symbol, binding: Binding) {
+        let module = self.ex.env.module(self.unit.module);
+        if let Some(Entry {
+            binding: Binding::Global(id),
+            origin: Origin::Defined,
+            ..
+        }) = module.get(name, module.scopes)
+            && self.unit.kind == TopKind::Prompt
+        {
+            self.ex.replaced.push((*id, binding));
+        }
     }
 
     fn conflict(&self, name: &Symbol, previous: Entry, library: &str, at: &Datum) -> Diagnostic {

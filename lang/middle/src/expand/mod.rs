@@ -79,6 +79,8 @@ pub struct Expander {
     features: Vec<Rc<str>>,
     /// The number of the last definition context.
     last_frame: u32,
+    /// Variables of prompts whose names an import has taken, with what they mean now.
+    replaced: Vec<(GlobalId, Binding)>,
 }
 
 /// What kind of top level is being expanded.

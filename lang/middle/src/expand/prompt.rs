@@ -43,15 +43,19 @@ pub struct Bound {
     pub span: Span,
 }
 
+fn meaning(binding: Binding) -> Option<BoundTo> {
+    Some(match binding {
+        Binding::Special(_) => BoundTo::Syntax,
+        Binding::Macro(_) => BoundTo::Macro,
+        Binding::Global(id) => BoundTo::Variable(id),
+        Binding::Primitive(id) => BoundTo::Primitive(id),
+        Binding::Local(_) => return None,
+    })
+}
+
 impl Expander {
     fn known(&self, name: &Symbol, entry: &Entry) -> Option<Bound> {
-        let meaning = match entry.binding {
-            Binding::Special(_) => BoundTo::Syntax,
-            Binding::Macro(_) => BoundTo::Macro,
-            Binding::Global(id) => BoundTo::Variable(id),
-            Binding::Primitive(id) => BoundTo::Primitive(id),
-            Binding::Local(_) => return None,
-        };
+        let meaning = meaning(entry.binding)?;
         let library = match entry.origin {
             Origin::Defined => None,
             Origin::Imported(number) => self.library_names.get(number as usize).cloned(),
@@ -79,6 +83,14 @@ impl Expander {
             .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
+    }
+
+    /// Variables of prompts whose names were taken by imports since this was asked last, with what the
+    /// names mean now. What was compiled before still refers to the variables.
+    pub fn take_replaced(&mut self) -> Vec<(GlobalId, BoundTo)> {
+        let replaced = std::mem::take(&mut self.replaced);
+        let meant = |(id, binding)| Some((id, meaning(binding)?));
+        replaced.into_iter().filter_map(meant).collect()
     }
 
     /// The names of all libraries that can be imported, sorted.

@@ -94,6 +94,7 @@ impl Expander {
             library_names: vec![name],
             features: FEATURES.iter().map(|&feature| Rc::from(feature)).collect(),
             last_frame: 0,
+            replaced: Vec::new(),
         }
     }
 
