@@ -185,10 +185,8 @@ impl Compiler<'_> {
         want: Want,
     ) -> Result<bool, CompileError> {
         let add = op == InlineOp::Add;
-        let (a, b) = match (small_bits(a), small_bits(b)) {
-            (Some(_), None) if add => (b, a),
-            _ => (a, b),
-        };
+        let swapped = add && small_bits(a).is_some() && small_bits(b).is_none();
+        let (a, b) = if swapped { (b, a) } else { (a, b) };
         if let (Ir::Local(left), Ir::Local(right)) = (a, b) {
             let (left, right) = (self.find(*left)?, self.find(*right)? as i32);
             let insn = if add { Op::AddLocals } else { Op::SubLocals };
@@ -202,7 +200,8 @@ impl Compiler<'_> {
                 (false, false) => Op::SubSmall,
                 (false, true) => Op::PushSubSmall,
             };
-            self.op_ab(insn, left, bits);
+            self.code
+                .emit(Insn::new(insn, swapped.into(), left as u16, bits));
             if push {
                 self.code.span(span);
                 self.grow(1)?;
@@ -210,7 +209,8 @@ impl Compiler<'_> {
             }
         } else if let Some(bits) = small_bits(b) {
             self.expr(a, Want::Acc)?;
-            self.op_b(if add { Op::AddConst } else { Op::SubConst }, bits);
+            let insn = if add { Op::AddConst } else { Op::SubConst };
+            self.code.emit(Insn::new(insn, swapped.into(), 0, bits));
         } else {
             return Ok(false);
         }

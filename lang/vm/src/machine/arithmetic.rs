@@ -91,10 +91,19 @@ macro_rules! of_operands {
             let (a, b) = ($left(r, i), $right(r, i));
             match $fast(a, b) {
                 Some(v) => r.acc = v,
-                None => slow(vm, r, move |vm, r| vm.inline_of_two(r, InlineOp::$op, a, b)),
+                None => slow(vm, r, move |vm, r| {
+                    let (a, b) = as_written(i, a, b);
+                    vm.inline_of_two(r, InlineOp::$op, a, b)
+                }),
             }
         }
     )*};
+}
+
+/// The operands in the order of the text: a constant that came first is the right one here, which an
+/// error must not show.
+fn as_written(i: Insn, a: Value, b: Value) -> (Value, Value) {
+    if i.c() == 0 { (a, b) } else { (b, a) }
 }
 
 #[inline(always)]
@@ -122,6 +131,7 @@ pub(super) fn push_add_small(vm: &mut Vm, r: &mut Regs, i: Insn) {
     match sum(a, b) {
         Some(v) => r.push(v),
         None => slow(vm, r, move |vm, r| {
+            let (a, b) = as_written(i, a, b);
             vm.inline_and_push(r, InlineOp::Add, a, b)
         }),
     }
