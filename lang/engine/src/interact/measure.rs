@@ -36,7 +36,7 @@ impl Interaction {
         let done = self.forms(&forms);
         let after = self.moment();
         let told = cost(&before, &after);
-        if done.is_ok() || !self.named {
+        if done.is_ok() {
             self.say(&told);
         }
         done
