@@ -58,7 +58,7 @@ impl std::error::Error for StartError {}
 pub(crate) struct Stop(pub(crate) i32);
 
 /// The status of a program that failed.
-const FAILED: i32 = 1;
+pub(crate) const FAILED: i32 = 1;
 /// The status of a program that was interrupted, as shells have it.
 const INTERRUPTED: i32 = 130;
 

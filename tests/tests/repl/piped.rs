@@ -21,6 +21,7 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
         ("what is not whole is told", unfinished),
         ("an entry reads the line after it", reading),
         ("a reader that leaves is no error", left),
+        ("what cannot be written is told", full_device),
         ("the status of exit", exit),
     ];
     rows.iter()
@@ -33,7 +34,7 @@ fn run(context: &Context, folder: &Path, input: &str) -> Result<Outcome> {
     Ok(process::run(command.arg("repl"), folder, input, LIMIT)?)
 }
 
-/// That a run printed this, said nothing, and ended with this status.
+/// That a run printed this and ended with this status.
 fn expect(outcome: &Outcome, stdout: &str, status: i32) -> Result {
     if outcome.exit == Some(status) && outcome.stdout == stdout {
         return Ok(());
@@ -41,14 +42,19 @@ fn expect(outcome: &Outcome, stdout: &str, status: i32) -> Result {
     Err(format!("expected status {status} and {stdout:?}, got {outcome:#?}").into())
 }
 
+/// That a run told nothing.
+fn silent(outcome: &Outcome) -> Result {
+    match outcome.stderr.is_empty() {
+        true => Ok(()),
+        false => Err(format!("expected no diagnostics, got {}", outcome.stderr).into()),
+    }
+}
+
 fn values(context: &Context, folder: &Path) -> Result {
     let input = "(define (f x)\n  (* x x))\n(f 4) (f 5)\n; nothing\n\n(values 1 2)\n\"s\"";
     let outcome = run(context, folder, input)?;
     expect(&outcome, "16\n25\n1\n2\n\"s\"\n", 0)?;
-    match outcome.stderr.is_empty() {
-        true => Ok(()),
-        false => Err(outcome.stderr.into()),
-    }
+    silent(&outcome)
 }
 
 fn failures(context: &Context, folder: &Path) -> Result {
@@ -75,15 +81,30 @@ fn reading(context: &Context, folder: &Path) -> Result {
 }
 
 fn left(context: &Context, folder: &Path) -> Result {
-    let script = "{ echo '(+ 1 2)'; yes '(+ 3 4)'; } 2>/dev/null | \"$0\" repl | head -n 1";
-    let mut command = Command::new("sh");
-    command.args(["-c", script]).arg(&context.bowline);
-    let outcome = process::run(&mut command, folder, "", LIMIT)?;
-    expect(&outcome, "3\n", 0)?;
-    match outcome.stderr.is_empty() {
-        true => Ok(()),
-        false => Err(outcome.stderr.into()),
+    // What is printed is the value in one case, and the program's own output in the other.
+    for (entry, printed) in [("(+ 1 2)", "3\n"), ("(begin (display 3) (newline))", "3\n")] {
+        let script = format!("yes '{entry}' 2>/dev/null | \"$0\" repl | head -n 1");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(&context.bowline);
+        let outcome = process::run(&mut command, folder, "", LIMIT)?;
+        expect(&outcome, printed, 0)?;
+        silent(&outcome)?;
     }
+    Ok(())
+}
+
+fn full_device(context: &Context, folder: &Path) -> Result {
+    for entry in ["(+ 1 2)", "(display 3)", "(make-string 100000 #\\x)"] {
+        let script = format!("echo '{entry}' | \"$0\" repl > /dev/full");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(&context.bowline);
+        let outcome = process::run(&mut command, folder, "", LIMIT)?;
+        expect(&outcome, "", 1)?;
+        if !outcome.stderr.contains("No space left on device") {
+            return Err(format!("{entry} is lost without a word: {outcome:#?}").into());
+        }
+    }
+    Ok(())
 }
 
 fn exit(context: &Context, folder: &Path) -> Result {

@@ -48,9 +48,7 @@ pub(super) fn run(interaction: Shared, color: bool) -> Result<i32, String> {
                     return Ok(status);
                 }
             }
-            Ok(Typed::Interrupt) if interrupts == 2 => {
-                show(HOW_TO_LEAVE);
-            }
+            Ok(Typed::Interrupt) if interrupts == 2 => show(HOW_TO_LEAVE),
             Ok(Typed::Nothing | Typed::Interrupt) => {}
             Ok(Typed::End) => return Ok(0),
             Err(error) => {
@@ -109,7 +107,7 @@ impl Prompt {
     }
 
     fn evaluate(&mut self, entry: &str) -> Next {
-        self.history.keep(&mut self.editor, entry);
+        self.history.keep(&mut self.editor, entry.trim_end());
         let motion = line_motion(self.measure());
         let mut interaction = self.interaction.borrow_mut();
         interaction.begin_lines_with(motion.clone());

@@ -19,7 +19,7 @@ mod plain;
 mod terminal;
 
 use std::cell::RefCell;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -57,7 +57,7 @@ enum Next {
 
 /// Runs a prompt until its end: the status to exit with.
 pub(crate) fn run(options: &ReplOptions, format: Format, color: Color) -> Result<i32, String> {
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let name = options.file.as_deref().unwrap_or(Path::new("bowline"));
     let mut heap = options.heap.config();
     // At a terminal the prompt itself answers SIGINT.
@@ -95,26 +95,36 @@ fn banner() {
 /// Shows what an entry came to; what was wrong after `motion`, which brings the terminal to the
 /// beginning of a line.
 fn tell(reply: Reply, motion: &str) -> Next {
-    let (text, failure) = match reply {
+    let (text, mut failure) = match reply {
         Reply::Quit(status) => return Next::End(status),
         Reply::Said { text, failure } => (text, failure),
     };
-    if !text.is_empty() && !show(&text) {
-        return Next::End(FAILED);
+    match write(&text) {
+        Ok(()) => {}
+        // Nobody reads any more, so nobody wants more to be evaluated.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Next::End(FAILED),
+        Err(error) => {
+            let lost = format!("bowline: cannot write to standard output: {error}\n");
+            failure = Some(lost + failure.as_deref().unwrap_or_default());
+        }
     }
     if let Some(failure) = &failure {
         // There is nobody else to be told.
-        let _ = std::io::stderr().write_all(format!("{motion}{failure}").as_bytes());
+        let _ = io::stderr().write_all(format!("{motion}{failure}").as_bytes());
     }
     Next::On {
         failed: failure.is_some(),
     }
 }
 
-/// Writes to standard output; whether anybody reads it.
-fn show(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_ok()
+/// Writes to standard output at once.
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Shows on the terminal what is no reply. If nobody sees it, nothing is lost.
+fn show(text: &str) {
+    let _ = write(text);
 }

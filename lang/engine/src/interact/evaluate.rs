@@ -13,7 +13,7 @@ use bowline_layout::Value;
 use bowline_middle::core::Unit;
 use bowline_middle::{BoundTo, passes};
 use bowline_runtime::printer::{Mode, print_or_interrupt};
-use bowline_runtime::{errno, kinds, object};
+use bowline_runtime::{kinds, object};
 use bowline_syntax::{Datum, DatumKind, Reader, Span};
 
 use super::{End, Interaction, Outcome, SOURCE};
@@ -244,7 +244,7 @@ impl Interaction {
             .write_text("write", 2, port, &text)
             .map(|()| self.flush());
         match written {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(fault) if matches!(*fault, bowline_runtime::Fault::Interrupt { .. }) => {
                 Err(self.stopped_printing())
             }
@@ -256,12 +256,12 @@ impl Interaction {
         }
     }
 
-    /// Writes out what the program printed, C included; says so if some of it is lost.
-    pub(super) fn flush(&mut self) -> Option<String> {
+    /// Writes out what the program printed, C included, and notes if some of it is lost.
+    pub(super) fn flush(&mut self) {
         bowline_ffi::flush_c_stdout();
-        let lost = self.session.vm.rt.flush_ports().err()?;
-        // Nobody reads any more: whoever writes the reply will see that, too.
-        (lost.errno != errno::EPIPE).then(|| self.session.format.remark(&lost.to_string()))
+        if let Err(lost) = self.session.vm.rt.flush_ports() {
+            self.lost.get_or_insert(lost);
+        }
     }
 
     /// What there is to print so that a line begins.

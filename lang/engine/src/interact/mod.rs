@@ -25,10 +25,12 @@ use std::path::Path;
 
 use bowline_gc::Interrupter;
 use bowline_middle::{GlobalId, ReplEnv};
+use bowline_runtime::errno;
+use bowline_runtime::port::LostOutput;
 use bowline_syntax::{Datum, Diagnostic, SourceId};
 
 use crate::libraries;
-use crate::session::{Session, Stop};
+use crate::session::{FAILED, Session, Stop};
 
 pub use complete::Candidate;
 pub use entry::{Entry, entry};
@@ -66,6 +68,8 @@ pub struct Interaction {
     failed: Option<Diagnostic>,
     /// What moves the terminal to the beginning of a line, from wherever it is.
     line_motion: Option<String>,
+    /// Output of the entry at hand that could not be written.
+    lost: Option<LostOutput>,
     /// What the entry at hand has to show so far.
     text: String,
 }
@@ -112,6 +116,7 @@ impl Session {
             kept: VecDeque::new(),
             failed: None,
             line_motion: None,
+            lost: None,
             text: String::new(),
         })
     }
@@ -191,12 +196,15 @@ impl Interaction {
         let outcome = work(self);
         self.session.vm.rt.heap.stack().listen(false);
         self.session.vm.settle();
-        let lost = self.flush();
+        self.flush();
+        let lost = self.lost.take();
         let mut text = std::mem::take(&mut self.text);
         let failure = match outcome {
             Err(End::Quit(status)) => return Reply::Quit(status),
+            // Nobody reads any more, so nobody wants more to be evaluated.
+            _ if lost.is_some_and(|lost| lost.errno == errno::EPIPE) => return Reply::Quit(FAILED),
             Err(End::Failed(failure)) => Some(failure),
-            Ok(()) => lost,
+            Ok(()) => lost.map(|lost| self.session.format.remark(&lost.to_string())),
         };
         if self.named && text.is_empty() {
             text = self.line_start();
