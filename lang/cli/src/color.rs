@@ -35,7 +35,10 @@ impl Color {
 
 /// Whether the terminal can do nothing but show text line after line.
 pub(crate) fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+    let term = std::env::var_os("TERM").unwrap_or_default();
+    ["", "dumb", "cons25", "emacs"]
+        .iter()
+        .any(|dumb| term == *dumb)
 }
 
 #[cfg(test)]

@@ -109,8 +109,9 @@ fn tell(reply: Reply, motion: &str) -> Next {
         }
     }
     if let Some(failure) = &failure {
+        show(motion);
         // There is nobody else to be told.
-        let _ = io::stderr().write_all(format!("{motion}{failure}").as_bytes());
+        let _ = io::stderr().write_all(failure.as_bytes());
     }
     Next::On {
         failed: failure.is_some(),

@@ -7,7 +7,7 @@
 use std::io;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ const MARKED_PASTES: &str = "\x1b[?2004h";
 /// And undone.
 const PLAIN_PASTES: &str = "\x1b[?2004l";
 
+/// How long the system may take to stop the process. It does not where no shell could continue it.
+const STOPPING: Duration = Duration::from_secs(1);
+
 /// The terminal as it was.
 #[derive(Clone)]
 pub(super) struct Terminal(Arc<State>);
@@ -37,35 +40,17 @@ struct State {
     changed: Condvar,
 }
 
-/// How long the system may take to stop the process. It does not where no shell could continue it.
-const STOPPING: Duration = Duration::from_secs(1);
-
 impl State {
-    fn continued(&self) -> u32 {
-        *self
-            .continued
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn continued(&self) -> MutexGuard<'_, u32> {
+        let count = self.continued.lock();
+        count.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_continued(&self) {
-        *self
-            .continued
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_all();
-    }
-
+    /// Waits until the process was continued more often than `before`, or runs in spite of all.
     fn wait_until_continued(&self, before: u32) {
-        let count = self
-            .continued
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Either way the process runs.
-        drop(
-            self.changed
-                .wait_timeout_while(count, STOPPING, |count| *count == before),
-        );
+        let unchanged = |count: &mut u32| *count == before;
+        let count = self.continued();
+        drop(self.changed.wait_timeout_while(count, STOPPING, unchanged));
     }
 }
 
@@ -90,7 +75,8 @@ impl Terminal {
             .spawn(move || {
                 for signal in signals.forever() {
                     if signal == SIGCONT {
-                        watching.0.note_continued();
+                        *watching.0.continued() += 1;
+                        watching.0.changed.notify_all();
                         continue;
                     }
                     watching.restore();
@@ -117,7 +103,7 @@ impl Terminal {
             return;
         };
         self.restore();
-        let before = self.0.continued();
+        let before = *self.0.continued();
         // All that the shell started with us is to stop, by a signal that any thread may take: this
         // one would run on for a while.
         let _ = kill(Pid::from_raw(0), Signal::SIGTSTP);
