@@ -27,7 +27,7 @@ const MODES: [(&str, &[&str]); 4] = [
 /// The mode that only differs from the plain one where C's malloc is called.
 const MALLOC: &str = "malloc";
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
     bowline_tests::trials::run(trials)
