@@ -16,6 +16,7 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
         ("lines are indented as they are seen", indentation),
         ("what is not whole can be submitted", force),
         ("a line can be opened in what is whole", open),
+        ("prose is as wide as the terminal", prose),
         ("names are completed", completion),
         ("few completions are explained", explained),
         ("commands and files are completed", commands),
@@ -77,6 +78,18 @@ fn open(context: &Context, folder: &Path) -> Result {
     t.leave(0)
 }
 
+fn prose(context: &Context, folder: &Path) -> Result {
+    let mut t = Terminal::new(context, folder, &[], &[])?;
+    t.resize(24, 64)?;
+    t.enter(",doc string-ref")?;
+    t.see("The character at position")?;
+    let (rows, wrapped) = (t.rows(), |row| t.screen().row_wrapped(row));
+    match (0..24).find(|&row| wrapped(row)) {
+        None => t.leave(0),
+        Some(row) => Err(format!("{:?} goes on in the next row", rows[usize::from(row)]).into()),
+    }
+}
+
 fn completion(context: &Context, folder: &Path) -> Result {
     let mut t = Terminal::new(context, folder, &[], &[])?;
     t.enter("(define forty-two 42)")?;
@@ -124,6 +137,11 @@ fn hint(context: &Context, folder: &Path) -> Result {
     }
     t.send("#(5 6) 1)\r")?;
     t.block(&["> (vector-ref #(5 6) 1)", "$1 = 6"])?;
+    t.prompt()?;
+    t.send("(vector-ref ")?;
+    t.see("(vector-ref vector k)")?;
+    t.send(key::CTRL_C)?;
+    t.block(&["> (vector-ref", ">"])?;
     t.leave(0)
 }
 

@@ -96,7 +96,10 @@ impl Prompt {
         match terminal.while_editing(|| editor.readline(PROMPT)) {
             Ok(entry) if entry.trim().is_empty() => Ok(Typed::Nothing),
             Ok(entry) => Ok(Typed::Entry(entry)),
-            Err(ReadlineError::Interrupted) => Ok(Typed::Interrupt),
+            Err(ReadlineError::Interrupted) => {
+                self.erase_remark();
+                Ok(Typed::Interrupt)
+            }
             Err(ReadlineError::Eof) => Ok(Typed::End),
             Err(ReadlineError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
                 show("What was typed is not UTF-8.\n");
@@ -106,11 +109,19 @@ impl Prompt {
         }
     }
 
+    /// Takes back what is said after a line that was dropped; the cursor is below it.
+    fn erase_remark(&self) {
+        if let Some(column) = self.editor.helper().and_then(Asked::remark) {
+            show(&format!("\x1b[A\x1b[{}G\x1b[K\n", column + 1));
+        }
+    }
+
     fn evaluate(&mut self, entry: &str) -> Next {
         self.history.keep(&mut self.editor, entry.trim_end());
-        let motion = line_motion(self.measure());
+        let columns = self.measure();
+        let motion = line_motion(columns);
         let mut interaction = self.interaction.borrow_mut();
-        interaction.begin_lines_with(motion.clone());
+        interaction.show_on_terminal(columns, motion.clone());
         tell(interaction.submit(entry), &motion)
     }
 

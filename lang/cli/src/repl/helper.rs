@@ -11,6 +11,7 @@ use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
+use unicode_width::UnicodeWidthStr;
 
 use super::paint::{FAINT, PLAIN, paint, pair};
 use super::{PROMPT, Shared};
@@ -24,6 +25,8 @@ pub(super) struct Asked {
     color: bool,
     /// The width and height of the terminal when the entry began.
     size: Cell<(usize, usize)>,
+    /// The column of what is said after the line, if anything is.
+    remark: Cell<Option<usize>>,
     /// Whether the entry is shown for the last time.
     last: Cell<bool>,
 }
@@ -34,13 +37,20 @@ impl Asked {
             interaction,
             color,
             size: Cell::new((80, 24)),
+            remark: Cell::new(None),
             last: Cell::new(false),
         }
     }
 
-    /// Tells the size of the terminal.
+    /// Tells the size of the terminal, before an entry begins.
     pub(super) fn resize(&self, columns: usize, rows: usize) {
         self.size.set((columns, rows));
+        self.remark.set(None);
+    }
+
+    /// The column at which something is said after the last line.
+    pub(super) fn remark(&self) -> Option<usize> {
+        self.remark.get()
     }
 }
 
@@ -74,7 +84,7 @@ impl Completer for Asked {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Completion>)> {
         let (start, found) = self.interaction.borrow().complete(line, at);
-        let width = found.iter().map(|c| c.text.chars().count()).max();
+        let width = found.iter().map(|c| c.text.width()).max();
         let told = width.filter(|_| found.len() <= FEW);
         let completions = found.into_iter().map(|candidate| Completion {
             shown: match told {
@@ -104,10 +114,9 @@ impl Hinter for Asked {
     type Hint = Remark;
 
     fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<Remark> {
+        self.remark.set(None);
         let closed = line[at..].chars().all(|c| c == ')');
         let (columns, rows) = self.size.get();
-        let last = line.rsplit('\n').next().unwrap_or(line);
-        let room = columns.saturating_sub(PROMPT.len() + last.chars().count() + 1);
         // Of a text that is higher than the screen the upper part cannot be drawn again.
         if !closed || line.lines().count() >= rows {
             return None;
@@ -115,8 +124,16 @@ impl Hinter for Asked {
         let signature = self.interaction.borrow().hint(line, at)?;
         // Without colour it must not look like something that was typed.
         let lead = if self.color { "  " } else { "  ; " };
-        let remark = format!("{lead}{signature}");
-        (remark.chars().count() <= room && !remark.contains('\n')).then_some(Remark(remark))
+        let remark = format!("{lead}{}", signature.lines().next().unwrap_or_default());
+        let end = match line.rsplit_once('\n') {
+            Some((_, last)) => last.width(),
+            None => PROMPT.len() + line.width(),
+        };
+        if end + remark.width() >= columns {
+            return None;
+        }
+        self.remark.set(Some(end));
+        Some(Remark(remark))
     }
 }
 

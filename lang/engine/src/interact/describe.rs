@@ -114,7 +114,10 @@ impl Interaction {
         };
         out += &format!("\n  {}", self.kind(&bound));
         if let Some(entry) = Self::reference(&bound) {
-            paragraph(&mut out, entry.text);
+            match self.columns {
+                Some(columns) => paragraph(&mut out, &fill(entry.text, columns)),
+                None => paragraph(&mut out, entry.text),
+            }
             for line in entry.examples.lines() {
                 out += &format!("\n  {line}");
             }
@@ -164,10 +167,41 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
+/// How far a description is indented.
+const INDENT: usize = 2;
+
 fn paragraph(out: &mut String, text: &str) {
     for line in text.lines() {
-        *out += &format!("\n  {line}");
+        *out += &format!("\n{:INDENT$}{line}", "");
     }
+}
+
+/// A text whose lines, indented, are as long as `columns` allows. Empty lines and indented ones are
+/// left as they are.
+fn fill(text: &str, columns: usize) -> String {
+    let width = columns.saturating_sub(INDENT);
+    let mut out = String::new();
+    // The columns of the line at hand that are taken, if words may still follow.
+    let mut taken = None;
+    for line in text.lines() {
+        if line.trim().is_empty() || line.starts_with(' ') {
+            out += &format!("{}{line}", if out.is_empty() { "" } else { "\n" });
+            taken = None;
+            continue;
+        }
+        for word in line.split_whitespace() {
+            let length = word.chars().count();
+            let (between, column) = match taken {
+                Some(taken) if taken + 1 + length <= width => (" ", taken + 1),
+                _ if out.is_empty() => ("", 0),
+                _ => ("\n", 0),
+            };
+            out += between;
+            out += word;
+            taken = Some(column + length);
+        }
+    }
+    out
 }
 
 /// How what a form defines under a name is used, as far as the form tells.
@@ -253,5 +287,25 @@ fn of_record(bound: &Bound, name: &str, parts: &[Datum]) -> Option<String> {
         Some(_) => Some(format!("({name} {record})")),
         None if record.is_symbol(name) => None,
         None => Some(format!("({name} object)")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+
+    #[test]
+    fn lines_are_as_long_as_there_is_room() {
+        let text = "one two three\nfour five\n\n  kept as it is\nsix";
+        assert_eq!(
+            fill(text, 12),
+            "one two\nthree four\nfive\n\n  kept as it is\nsix"
+        );
+        assert_eq!(
+            fill(text, 80),
+            "one two three four five\n\n  kept as it is\nsix"
+        );
+        assert_eq!(fill("wider-than-that λλλλ λ", 8), "wider-than-that\nλλλλ λ");
+        assert_eq!(fill("", 8), "");
     }
 }

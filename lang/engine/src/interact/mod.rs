@@ -68,6 +68,8 @@ pub struct Interaction {
     failed: Option<Diagnostic>,
     /// What moves the terminal to the beginning of a line, from wherever it is.
     line_motion: Option<String>,
+    /// How wide the terminal is.
+    columns: Option<usize>,
     /// Output of the entry at hand that could not be written.
     lost: Option<LostOutput>,
     /// What the entry at hand has to show so far.
@@ -116,6 +118,7 @@ impl Session {
             kept: VecDeque::new(),
             failed: None,
             line_motion: None,
+            columns: None,
             lost: None,
             text: String::new(),
         })
@@ -164,9 +167,11 @@ impl Interaction {
         }
     }
 
-    /// What is shown begins with this text, which brings the terminal to the beginning of a line from
-    /// wherever it is. Without it only what programs print through their ports is known of.
-    pub fn begin_lines_with(&mut self, motion: String) {
+    /// What is shown begins with `motion`, which brings the terminal to the beginning of a line from
+    /// wherever it is, and prose is so wide. Without it only what programs print through their ports
+    /// is known of, and prose is as it was written.
+    pub fn show_on_terminal(&mut self, columns: usize, motion: String) {
+        self.columns = Some(columns);
         self.line_motion = Some(motion);
     }
 
