@@ -111,23 +111,34 @@ pub fn call(
         }
         .into());
     }
+    match function.outs {
+        0 => call_with(function, host, args.start, &[]),
+        _ => call_with_outs(function, host, args.start),
+    }
+}
+
+/// As [`call`], for a function that has out parameters.
+#[inline(never)]
+fn call_with_outs(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    start: usize,
+) -> Result<Returned, CallError> {
     let (mut cells, mut more_cells) = ([0u64; INLINE], Vec::new());
     let cells = room(&mut cells, &mut more_cells, function.outs, 0);
     // C writes to them.
     let cells = Cell::from_mut(cells).as_slice_of_cells();
-    if cells.is_empty() {
-        return call_with(function, host, args.start, cells);
-    }
     let height = host.mutator().len();
-    let returned = outs::prepare(function, host, cells)
-        .and_then(|()| call_with(function, host, args.start, cells));
+    let returned =
+        outs::prepare(function, host, cells).and_then(|()| call_with(function, host, start, cells));
     if returned.is_err() {
         host.mutator().truncate(height);
     }
     returned
 }
 
-/// As [`call`], with a cell for each out parameter.
+/// As [`call`], with a cell for each out parameter. This and what it is made of is there twice, so that
+/// the calls without any, which most are, do nothing about them.
 #[inline(always)]
 fn call_with(
     function: &ForeignFunction,
@@ -164,6 +175,7 @@ fn call_with(
 }
 
 /// From the frame's push to its pop.
+#[inline(always)]
 fn cross(
     function: &ForeignFunction,
     host: &mut dyn Host,
@@ -255,6 +267,7 @@ struct Target<'a> {
 }
 
 /// Turns the arguments into words, notes what must be pinned and lends closures (`inv:call.lent`).
+#[inline(always)]
 fn convert_arguments(
     function: &ForeignFunction,
     host: &mut dyn Host,
@@ -281,7 +294,7 @@ fn convert_arguments(
         let v = Value::from_bits(words[i]);
         let argument = position;
         position += usize::from(way.is_argument());
-        let spot = Spot::Argument {
+        let spot = &Spot::Argument {
             function: &function.name,
             position: argument + 1,
         };
@@ -325,9 +338,10 @@ fn convert_arguments(
 }
 
 /// The object with a string's bytes, which C can read to their end.
+#[inline(always)]
 fn string_body(
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
     wrong: impl FnOnce() -> FfiError,
 ) -> Result<Value, FfiError> {
     let (body, length) = object::string_body(v).ok_or_else(wrong)?;
@@ -341,12 +355,13 @@ fn string_body(
 }
 
 /// The closure that C calls for the procedure `v`.
+#[inline(always)]
 fn lend_closure(
     function: &ForeignFunction,
     host: &dyn Host,
     plan: &Plan,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
     lend: impl FnOnce(&'static Lender) -> Option<&'static Trampoline>,
 ) -> Result<&'static Trampoline, FfiError> {
     let count = plan.params.len();

@@ -7,7 +7,7 @@
 //! Absent on purpose: what needs a call around it. Strings and bytevectors are lent by `call`, which
 //! pins them, and callbacks are made there.
 
-use crate::aggregate::StructType;
+use crate::aggregate::{Field, StructType};
 use crate::error::{FfiError, Place};
 use crate::host::Language;
 use crate::object::{self, Integer};
@@ -24,15 +24,24 @@ const _: () = assert!(
 /// Where a value is, cheaply; [`Place`] is made of it when there is an error to report.
 #[derive(Clone, Copy)]
 pub(crate) enum Spot<'a> {
-    Argument { function: &'a str, position: usize },
-    CallbackResult { function: &'a str, position: usize },
+    Argument {
+        function: &'a str,
+        position: usize,
+    },
+    CallbackResult {
+        function: &'a str,
+        position: usize,
+    },
     Store,
-    Field { structure: &'a str, field: &'a str },
+    Field {
+        structure: &'a StructType,
+        field: &'a Field,
+    },
 }
 
 impl Spot<'_> {
-    pub(crate) fn place(self) -> Place {
-        match self {
+    pub(crate) fn place(&self) -> Place {
+        match *self {
             Spot::Argument { function, position } => Place::Argument {
                 function: function.to_owned(),
                 position,
@@ -43,8 +52,8 @@ impl Spot<'_> {
             },
             Spot::Store => Place::Store,
             Spot::Field { structure, field } => Place::Field {
-                structure: structure.to_owned(),
-                field: field.to_owned(),
+                structure: structure.name().into(),
+                field: field.name.clone(),
             },
         }
     }
@@ -57,7 +66,7 @@ pub(crate) fn to_word<L: Language + ?Sized>(
     language: &L,
     ctype: &CType,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> Result<u64, FfiError> {
     match ctype.repr() {
         Repr::Signed(_) | Repr::Unsigned(_) => integer_word(language, ctype, v, spot),
@@ -116,7 +125,7 @@ fn integer_word<L: Language + ?Sized>(
     language: &L,
     ctype: &CType,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> Result<u64, FfiError> {
     let Some(n) = object::integer(v) else {
         return Err(wrong_type(language, ctype, v, spot));
@@ -168,7 +177,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
     language: &L,
     ctype: &CType,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> FfiError {
     let expected = match ctype.repr() {
         Repr::Signed(_) | Repr::Unsigned(_) => "an exact integer",
@@ -238,14 +247,15 @@ pub(crate) fn to_value(
         }
         Repr::Float => object::make_flonum(mutator, f64::from(f32::from_bits(word as u32))),
         Repr::Double => object::make_flonum(mutator, f64::from_bits(word)),
-        Repr::Pointer if *ctype == CType::String => copy_c_string(mutator, word as usize),
-        Repr::Pointer => {
-            let v = object::make_pointer(mutator, word as usize)?;
-            if let CType::PointerTo(structure) = ctype {
+        Repr::Pointer => match ctype {
+            CType::String => copy_c_string(mutator, word as usize),
+            CType::PointerTo(structure) => {
+                let v = object::make_pointer(mutator, word as usize)?;
                 object::set_pointer_target(v, structure.number());
+                Ok(v)
             }
-            Ok(v)
-        }
+            _ => object::make_pointer(mutator, word as usize),
+        },
         Repr::Aggregate => {
             let v = object::make_pointer(mutator, word as usize)?;
             object::set_pointer_target(v, ctype.number());

@@ -32,9 +32,9 @@ pub enum Place {
     /// The value of a field.
     Field {
         /// The struct.
-        structure: String,
+        structure: Box<str>,
         /// Its field.
-        field: String,
+        field: Box<str>,
     },
 }
 
@@ -204,12 +204,12 @@ pub enum FfiError {
         type_name: String,
     },
     /// About a struct or an array.
-    Struct(StructError),
+    Struct(Box<StructError>),
 }
 
 impl From<StructError> for FfiError {
     fn from(error: StructError) -> Self {
-        FfiError::Struct(error)
+        FfiError::Struct(Box::new(error))
     }
 }
 

@@ -74,7 +74,7 @@ pub fn write<L: Language + ?Sized>(
 ) -> Result<(), CallError> {
     check(ctype, address, "pointer-set!")?;
     let at = address.wrapping_add_signed(offset);
-    Ok(store(language, ctype, at, v, Spot::Store)?)
+    Ok(store(language, ctype, at, v, &Spot::Store)?)
 }
 
 /// As [`write`], for field `index` of the struct at `address`.
@@ -86,10 +86,7 @@ pub fn write_field<L: Language + ?Sized>(
     v: Value,
 ) -> Result<(), CallError> {
     let field = &structure.defined()?.fields[index];
-    let spot = Spot::Field {
-        structure: structure.name(),
-        field: &field.name,
-    };
+    let spot = &Spot::Field { structure, field };
     let at = address.wrapping_add(field.offset);
     Ok(store(language, &field.ctype, at, v, spot)?)
 }
@@ -217,7 +214,7 @@ pub(crate) fn store<L: Language + ?Sized>(
     ctype: &CType,
     address: usize,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> Result<(), FfiError> {
     let at = std::ptr::with_exposed_provenance_mut::<u8>(address);
     let word = match ctype {
@@ -252,7 +249,7 @@ fn store_bytes<L: Language + ?Sized>(
     ctype: &CType,
     at: *mut u8,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> Result<(), FfiError> {
     let size = ctype.size().unwrap_or(0);
     if let CType::Array(array) = ctype
@@ -307,7 +304,7 @@ fn text_or_bytes(
     ctype: &CType,
     v: Value,
     size: usize,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> Result<Option<(Value, usize)>, FfiError> {
     if let Some((body, got)) = object::string_body(v) {
         let (place, ctype) = (spot.place(), ctype.clone());

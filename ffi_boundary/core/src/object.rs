@@ -12,6 +12,7 @@ use bowline_layout::{
     FIXNUM_MAX, FIXNUM_MIN, Header, Shape, Tag, TypeId, Value, bignum, bytevector, flonum,
     foreign_pointer, string, type_id,
 };
+use std::ffi::CStr;
 
 /// The type of a headed object that is no procedure.
 #[inline]
@@ -151,8 +152,10 @@ pub(crate) fn bytevector_length(v: Value) -> Option<usize> {
 /// Where the first NUL among a string's bytes is, not counting the one that ends it.
 pub(crate) fn find_nul(body: Value, length: usize) -> Option<usize> {
     // SAFETY: inv:object.live, inv:string.nul: the body has that many bytes and one more.
-    let bytes = unsafe { access::bytes(body, 1, length) };
-    bytes.iter().position(|b| *b == 0)
+    let bytes = unsafe { access::bytes(body, 1, length + 1) };
+    // The standard library looks at words, not at bytes.
+    let end = CStr::from_bytes_until_nul(bytes).map_or(length, CStr::count_bytes);
+    (end < length).then_some(end)
 }
 
 /// Makes an exact integer of at most 64 bits of magnitude.

@@ -47,7 +47,7 @@ pub(crate) fn begin_with<L: Language + ?Sized>(
     ctype: &CType,
     cell: &Cell<u64>,
     v: Value,
-    spot: Spot<'_>,
+    spot: &Spot<'_>,
 ) -> Result<(), FfiError> {
     if ctype.repr() == Repr::Aggregate {
         return memory::store(language, ctype, cell.get() as usize, v, spot);

@@ -123,7 +123,7 @@ unsafe fn run(
     if plan.result.repr() == Repr::Void {
         return Ok(0);
     }
-    let spot = Spot::CallbackResult {
+    let spot = &Spot::CallbackResult {
         function: trampoline.lender_name(),
         position: trampoline.lent_to().map_or(0, |(_, position)| position + 1),
     };
