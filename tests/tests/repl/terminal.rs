@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,9 @@ use crate::Context;
 
 /// How long anything may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Held while a terminal is made.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// What a trial comes to.
 pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
@@ -79,7 +83,12 @@ impl Terminal {
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
+        // Processes inherit what openpty gives, but no copies. Were a trial's terminal open in the process
+        // of another, that would not be hung up when a run of the trials is ended by force.
+        let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let pair = openpty(&size, None)?;
+        let (master, line) = (pair.master.try_clone()?, pair.slave.try_clone()?);
+        drop(pair);
         // It makes standard input the terminal that the process belongs to.
         let child = Command::new("setsid")
             .arg("--ctty")
@@ -89,11 +98,12 @@ impl Terminal {
             .envs([("TERM", "xterm-256color"), ("LANG", "C.UTF-8")])
             .envs(environment.iter().copied())
             .current_dir(folder)
-            .stdin(Stdio::from(pair.slave.try_clone()?))
-            .stdout(Stdio::from(pair.slave.try_clone()?))
-            .stderr(Stdio::from(pair.slave.try_clone()?))
+            .stdin(Stdio::from(line.try_clone()?))
+            .stdout(Stdio::from(line.try_clone()?))
+            .stderr(Stdio::from(line.try_clone()?))
             .spawn()?;
-        let mut screen = File::from(pair.master.try_clone()?);
+        drop(starting);
+        let mut screen = File::from(master.try_clone()?);
         let (sender, output) = channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -105,8 +115,8 @@ impl Terminal {
         });
         Ok(Terminal {
             child,
-            keyboard: File::from(pair.master),
-            line: pair.slave,
+            keyboard: File::from(master),
+            line,
             output,
             model: Parser::new(some(24), some(80), 1000),
         })
