@@ -36,8 +36,8 @@ pub(super) const fn behind(table: &MetadataSpec) -> MetadataSpec {
         table.upper_bound_offset() <= END,
         "the table leaves what is lent"
     );
-    let log_words_per_byte = 3 + table.log_bytes_in_region - table.log_num_of_bits;
-    ending_at(table.offset + (HEAP_END >> log_words_per_byte))
+    let log_ratio = 3 + table.log_bytes_in_region - table.log_num_of_bits;
+    ending_at(table.offset + (HEAP_END >> log_ratio))
 }
 
 /// A table of eight bytes that ends at `offset`.
