@@ -22,7 +22,6 @@ use std::process::ExitCode;
 
 use bowline_engine::{Format, Options, Session};
 use bowline_gc::HeapConfig;
-use clap::Parser;
 
 use color::Color;
 use options::{Cli, Command, DumpOptions, RunOptions};
@@ -86,7 +85,7 @@ fn dump(options: &DumpOptions, format: Format) -> Result<i32, String> {
 }
 
 fn work() -> i32 {
-    let Cli { command, color } = Cli::parse();
+    let Cli { command, color } = Cli::of_process();
     let format = format(command.json(), color);
     let done = match &command {
         Command::Run(options) => run(options, format),

@@ -1,9 +1,10 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bowline_engine::Stage;
 use bowline_gc::{HeapConfig, Plan, Zeal};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use crate::check::CheckOptions;
@@ -21,6 +22,28 @@ pub(crate) struct Cli {
     pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What the process was given; ends it where that is no good.
+    pub(crate) fn of_process() -> Cli {
+        Cli::try_parse().unwrap_or_else(|error| name_run(error).exit())
+    }
+}
+
+/// Says how a program is run to who gave one in place of a command.
+fn name_run(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let program = given.ends_with(".scm") || Path::new(given).is_file();
+    if error.kind() == ErrorKind::InvalidSubcommand && program {
+        let tip = format!("to run a program: bowline run {given}");
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+        error.remove(ContextKind::SuggestedSubcommand);
+    }
+    error
 }
 
 /// What to do.
@@ -94,10 +117,12 @@ pub(crate) struct DumpOptions {
 /// What the heap is asked to be.
 #[derive(Args, Debug, Default)]
 pub(crate) struct HeapOptions {
-    /// The most memory that live objects and C's blocks may take together, as 64m or 2g.
+    /// The most memory that live objects and C's blocks may take together, as 64m or 2g
+    /// [default: three quarters of the machine's memory].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     heap: Option<usize>,
-    /// The bytes allocated between two minor collections.
+    /// The bytes allocated between two minor collections [default: 16m, or a quarter of a smaller
+    /// heap].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     nursery: Option<usize>,
     /// The collector: throughput, immix, compact-test.
@@ -168,6 +193,26 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_program_in_place_of_a_command_is_told_how_it_is_run() {
+        let told = |name: &str| {
+            let wrong = Cli::try_parse_from(["bowline", name, "1"]).expect_err("no command");
+            name_run(wrong).to_string()
+        };
+        let existing = std::env::current_exe().expect("the test's own file");
+        let existing = existing.to_str().expect("a readable name");
+        for file in ["run.scm", "missing.scm", existing] {
+            let tip = format!("tip: to run a program: bowline run {file}\n");
+            assert!(told(file).contains(&tip), "{}", told(file));
+        }
+        assert!(
+            !told("runn").contains("to run a program"),
+            "{}",
+            told("runn")
+        );
+        assert!(told("runn").contains("'run'"), "{}", told("runn"));
     }
 
     #[test]
