@@ -174,7 +174,7 @@ fn boundary(t: &mut Table, s: &Summary) {
         t.columns(&format!("  {}", name_of(callee)), &cells);
     }
     if let Some(more) = s.callees.len().checked_sub(TOP + 1) {
-        t.row(&format!("  and {} more", more + 1), "", "");
+        t.title(&format!("    and {} more", more + 1));
     }
 }
 
