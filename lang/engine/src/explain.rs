@@ -104,7 +104,7 @@ fn cut(text: &str) -> String {
 }
 
 /// The form that stands at a span, if it was written there.
-fn written(sources: &SourceMap, span: Span) -> Option<Datum> {
+pub(crate) fn written(sources: &SourceMap, span: Span) -> Option<Datum> {
     if !span.via.is_written() {
         return None;
     }

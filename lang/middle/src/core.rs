@@ -44,8 +44,21 @@ pub struct Unit {
     pub globals: Vec<GlobalId>,
     /// Those that are procedures, defined once and never assigned.
     pub fixed: Vec<GlobalId>,
+    /// What a form at the prompt defines under names that it is asked for by, in order.
+    pub definitions: Vec<Defined>,
     /// The top-level forms, in order.
     pub body: Vec<Expr>,
+}
+
+/// The definition of a variable at the prompt.
+#[derive(Clone, Debug)]
+pub struct Defined {
+    /// The name.
+    pub name: Symbol,
+    /// What it is bound to.
+    pub variable: GlobalId,
+    /// Where the name stands in the definition.
+    pub span: Span,
 }
 
 /// A procedure.

@@ -52,6 +52,8 @@ pub(crate) enum Resolution {
 pub(crate) enum Origin {
     /// Defined in the module.
     Defined,
+    /// Mentioned at a prompt, or in a definition there that was not carried out so far.
+    Mentioned,
     /// Imported; a number for the library, to name it in messages.
     Imported(u32),
 }

@@ -352,9 +352,21 @@ impl Interaction {
             .expand_step(&form, self.env, &mut session.loader);
         match step.map_err(|diagnostics| self.refused(&diagnostics))? {
             Some(form) => self.say(&format!("{form}\n")),
-            None => return Err(self.remark("this is no use of a macro")),
+            None => return Err(self.remark(&self.no_step(&form))),
         }
         Ok(())
+    }
+
+    /// Why a form has no next step.
+    fn no_step(&self, form: &Datum) -> String {
+        let head = form.as_list().and_then(|parts| parts.first()?.as_symbol());
+        let bound = head.and_then(|head| self.session.expander.bound(self.env, head.as_str()));
+        match bound.map(|bound| (bound.meaning, bound.name)) {
+            Some((BoundTo::Syntax, name)) => {
+                format!("`{name}` is built in, no macro: ,expand shows what becomes of the form")
+            }
+            _ => "this is no use of a macro".to_string(),
+        }
     }
 
     fn disassemble(&mut self, entry: &str, at: usize, command: &Command) -> Outcome {

@@ -6,10 +6,12 @@
 
 use bowline_layout::Value;
 use bowline_middle::{Bound, BoundTo};
+use bowline_runtime::CodeInfo;
 use bowline_runtime::printer::{Mode, print_or_interrupt};
-use bowline_syntax::{Datum, DatumKind, Span, read_all};
+use bowline_syntax::{Datum, DatumKind, Span, Symbol, read_all};
 
 use super::{End, Interaction, Outcome};
+use crate::explain;
 use crate::libraries;
 use crate::reference::{self, Kind};
 
@@ -65,12 +67,21 @@ impl Interaction {
         if let Some(entry) = Self::reference(bound) {
             return Some(entry.signature.to_string());
         }
+        let value = match bound.meaning {
+            BoundTo::Variable(_) => Some(self.value_of(bound).filter(|v| v.is_procedure())?),
+            _ => None,
+        };
+        if let Some(signature) = value.and_then(|value| self.parameters(bound, value)) {
+            return Some(signature);
+        }
         if bound.library.is_none()
-            && let Some(signature) = self.definition(bound).and_then(|form| used(bound, &form))
+            && let Some(form) = self.definition(bound)
+            && value.is_none_or(|value| self.is_made_by(value, &form))
+            && let Some(signature) = used(bound, &form)
         {
             return Some(signature);
         }
-        let value = self.value_of(bound).filter(|v| v.is_procedure())?;
+        let value = value?;
         let (min, max) = self.session.vm.argument_counts(value);
         let mut signature = format!("({}", bound.name);
         (1..=min).for_each(|i| signature += &format!(" arg{i}"));
@@ -79,6 +90,36 @@ impl Interaction {
             Some(max) => (min + 1..=max).for_each(|i| signature += &format!(" [arg{i}]")),
         }
         Some(signature + ")")
+    }
+
+    /// How a procedure whose text was typed or loaded is used, by its own parameters.
+    fn parameters(&self, bound: &Bound, procedure: Value) -> Option<String> {
+        if bound.library.is_some() {
+            return None;
+        }
+        let sources = self.session.loader.sources.borrow();
+        let is_clause = self.session.vm.rt.procedure_info(procedure).is_none();
+        let lines = self.clauses(procedure).into_iter().map(|info| {
+            let form = explain::written(&sources, info.place)?;
+            called(bound.name.as_str(), &form, is_clause)
+        });
+        let lines: Vec<_> = lines.collect::<Option<_>>()?;
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// What is known of the code of a procedure, of each of its clauses.
+    fn clauses(&self, procedure: Value) -> Vec<&CodeInfo> {
+        let rt = &self.session.vm.rt;
+        match rt.procedure_info(procedure) {
+            Some(info) => vec![info],
+            None => rt.clauses(procedure).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a form may have made a procedure: nothing is known of where it was made otherwise.
+    fn is_made_by(&self, procedure: Value, form: &Datum) -> bool {
+        let clauses = self.clauses(procedure);
+        clauses.iter().all(|info| holds(form.span, info.place))
     }
 
     /// The top-level form that defines a name.
@@ -213,10 +254,6 @@ fn used(bound: &Bound, form: &Datum) -> Option<String> {
     match word.as_symbol()?.as_str() {
         "define-record-type" => of_record(bound, name, parts),
         "define-syntax" => of_macro(name, parts.get(1)?),
-        "define" => match &parts.first()?.kind {
-            DatumKind::List(_) | DatumKind::Improper(..) => Some(parts[0].to_string()),
-            _ => of_value(name, parts.get(1)?),
-        },
         "begin" => {
             let part = parts.iter().find(|part| holds(part.span, bound.span))?;
             used(bound, part)
@@ -225,27 +262,34 @@ fn used(bound: &Bound, form: &Datum) -> Option<String> {
     }
 }
 
-/// Of `(lambda FORMALS …)` and `(case-lambda (FORMALS …) …)`.
-fn of_value(name: &str, value: &Datum) -> Option<String> {
-    let [word, parts @ ..] = value.as_list()? else {
+/// How the procedure is called that a form makes, or a clause of a `case-lambda`.
+fn called(name: &str, form: &Datum, is_clause: bool) -> Option<String> {
+    let [first, parts @ ..] = form.as_list()? else {
         return None;
     };
-    let call = |formals: &Datum| match &formals.kind {
+    let formals = match first.as_symbol().map(Symbol::as_str) {
+        _ if is_clause => first,
+        Some("lambda") => parts.first()?,
+        Some("define") => {
+            let header = parts.first()?;
+            let (DatumKind::List(items) | DatumKind::Improper(items, _)) = &header.kind else {
+                return None;
+            };
+            let defined = items.first()?.to_string();
+            let text = header.to_string();
+            return Some(format!("({name}{}", &text[1 + defined.len()..]));
+        }
+        _ => return None,
+    };
+    Some(match &formals.kind {
         DatumKind::List(items) if items.is_empty() => format!("({name})"),
         DatumKind::List(_) | DatumKind::Improper(..) => {
             let text = formals.to_string();
             format!("({name} {}", &text[1..])
         }
-        _ => format!("({name} . {formals})"),
-    };
-    match word.as_symbol()?.as_str() {
-        "lambda" => Some(call(parts.first()?)),
-        "case-lambda" => {
-            let clauses = parts.iter().filter_map(|clause| clause.as_list()?.first());
-            Some(clauses.map(call).collect::<Vec<_>>().join("\n"))
-        }
-        _ => None,
-    }
+        DatumKind::Symbol(_) => format!("({name} . {formals})"),
+        _ => return None,
+    })
 }
 
 /// The patterns of `(syntax-rules (LITERAL …) (PATTERN TEMPLATE) …)`.

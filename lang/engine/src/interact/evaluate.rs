@@ -10,11 +10,12 @@
 use std::path::{Path, PathBuf};
 
 use bowline_layout::Value;
-use bowline_middle::core::Unit;
+use bowline_middle::core::{Defined, Unit};
 use bowline_middle::{BoundTo, passes};
 use bowline_runtime::printer::{Mode, print_or_interrupt};
 use bowline_runtime::{kinds, object};
 use bowline_syntax::{Datum, DatumKind, Reader, Span};
+use bowline_vm::Vm;
 
 use super::{End, Interaction, Outcome, SOURCE};
 use crate::libraries;
@@ -29,7 +30,20 @@ impl Interaction {
     /// Evaluates what was typed. Nothing is evaluated if any of it cannot be read.
     pub(super) fn entry_text(&mut self, text: &str) -> Outcome {
         let forms = self.read(text, text)?;
-        self.forms(&forms)
+        self.forms(&forms)?;
+        if let [form] = &forms[..] {
+            self.tell_how_to_leave(form);
+        }
+        Ok(())
+    }
+
+    /// Whoever types `exit` wants to leave, not to see the procedure.
+    fn tell_how_to_leave(&mut self, form: &Datum) {
+        let bound = self.session.expander.bound(self.env, "exit");
+        let standard = bound.is_some_and(|bound| bound.library.is_some());
+        if self.named && standard && form.is_symbol("exit") {
+            self.say("to leave type (exit) or ,quit, or press Ctrl-D\n");
+        }
     }
 
     /// Evaluates forms, the last of which gives the reply.
@@ -155,7 +169,8 @@ impl Interaction {
         }
     }
 
-    fn unit(&mut self, unit: Unit, place: Span) -> Outcome<Value> {
+    fn unit(&mut self, mut unit: Unit, place: Span) -> Outcome<Value> {
+        let definitions = std::mem::take(&mut unit.definitions);
         let session = &mut self.session;
         if !session.is_standard(&unit) {
             session.freeze();
@@ -167,10 +182,17 @@ impl Interaction {
             Ok(entry) => entry,
             Err(error) => return Err(self.too_large(&error, place)),
         };
-        match self.session.vm.run(entry) {
-            Ok(value) => Ok(value),
-            Err(exit) => Err(self.ended(exit, place)),
+        let vm = &mut self.session.vm;
+        let has_value = |vm: &Vm, defined: &Defined| vm.global(defined.variable).is_some();
+        let had_values: Vec<_> = definitions.iter().map(|d| has_value(vm, d)).collect();
+        let ended = vm.run(entry);
+        for (definition, had_value) in definitions.iter().zip(had_values) {
+            // Of one that failed only what got its first value by it is known to be defined.
+            if ended.is_ok() || !had_value && has_value(&self.session.vm, definition) {
+                self.session.expander.defined(self.env, definition);
+            }
         }
+        ended.map_err(|exit| self.ended(exit, place, &definitions))
     }
 
     /// Shows a value, or several. Whoever is `last` becomes the reply.

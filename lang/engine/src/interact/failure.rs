@@ -2,6 +2,7 @@
 //!
 //! A long chain of calls is cut where it is told; the whole of it stays for whoever asks.
 
+use bowline_middle::core::Defined;
 use bowline_runtime::is_condition;
 use bowline_syntax::{Diagnostic, Severity, Span};
 use bowline_vm::{CompileError, Exit};
@@ -32,8 +33,8 @@ impl Interaction {
         self.refused(&[Diagnostic::error(error.to_string(), place)])
     }
 
-    /// A run that ended otherwise than with a value.
-    pub(super) fn ended(&mut self, exit: Exit, place: Span) -> End {
+    /// A run that ended otherwise than with a value; what it would have defined.
+    pub(super) fn ended(&mut self, exit: Exit, place: Span, defined: &[Defined]) -> End {
         let mut missing = None;
         let mut diagnostic = {
             let sources = self.session.loader.sources.borrow();
@@ -54,14 +55,29 @@ impl Interaction {
             }
         };
         if let Some(name) = missing {
-            let Session {
-                expander, loader, ..
-            } = &mut self.session;
-            diagnostic
-                .notes
-                .extend(expander.advice(&name, self.env, loader));
+            let later = defined.iter().any(|defined| defined.name.as_str() == name);
+            self.explain_missing(&name, later, &mut diagnostic);
         }
         self.refused(&[diagnostic])
+    }
+
+    /// Says why a variable has no value, unless it is defined `later`, and what may have been meant.
+    fn explain_missing(&mut self, name: &str, later: bool, told: &mut Diagnostic) {
+        if later {
+            return;
+        }
+        let Session {
+            expander, loader, ..
+        } = &mut self.session;
+        let bound = expander.bound(self.env, name);
+        if bound.is_some_and(|bound| bound.mentioned) {
+            told.message = format!("unbound variable `{name}`");
+        }
+        if let Some(note) = leaving_or_help(name) {
+            told.notes.push(note.into());
+            return;
+        }
+        told.notes.extend(expander.advice(name, self.env, loader));
     }
 
     /// Somebody wanted no more of a value.
@@ -77,6 +93,15 @@ impl Interaction {
         let sources = self.session.loader.sources.borrow();
         let format = self.session.format;
         Some(format.text(std::slice::from_ref(failed), &sources))
+    }
+}
+
+/// What to do at the prompt instead of typing a word that others understand.
+fn leaving_or_help(word: &str) -> Option<&'static str> {
+    match word {
+        "quit" | "bye" | ":q" | ":quit" | ":exit" => Some("to leave type ,quit or press Ctrl-D"),
+        "help" | ":help" | ":h" | "?" | ":?" => Some("type ,help for help, ,doc NAME about a name"),
+        _ => None,
     }
 }
 

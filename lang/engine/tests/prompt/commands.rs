@@ -9,6 +9,8 @@ cases! {
     unknown_commands
     doc_of_the_library
     doc_of_own_definitions
+    doc_of_what_was_mentioned_before
+    doc_of_what_was_defined_again
     doc_of_nothing
     expand
     expand_once
@@ -121,7 +123,7 @@ fn doc_of_own_definitions() {
         (",doc point-x", "(point-x <point>)\n  procedure, yours, defined at repl:12:56\n"),
         (",doc set-point-x!", "(set-point-x! <point> value)\n  procedure, yours, defined at repl:12:64\n"),
         (",doc g", "(g arg1)\n  procedure, yours, defined at repl:13:9\n"),
-        (",doc compose", "(compose arg1 arg2)\n  procedure, yours, defined at repl:14:9\n"),
+        (",doc compose", "(compose a b)\n  procedure, yours, defined at repl:14:9\n"),
     ]);
     p.says(
         "(define-library (my lib) (export go) (import (scheme base)) (begin (define (go x y) x)))",
@@ -134,6 +136,79 @@ fn doc_of_own_definitions() {
     // Its own name for something of the library's is described by what it is.
     p.says("(define (car x) 'mine)");
     has(&p.says(",doc car"), &["(car x)\n  procedure, yours"]);
+}
+
+/// What counts is the definition, not where a name stood first.
+fn doc_of_what_was_mentioned_before() {
+    let mut p = Prompt::new();
+    p.says("(define (f a) (list (g a) limit (point? a)))");
+    p.says("(define (g x y) (* x y)) (define limit 10)");
+    p.says(
+        "(define (even2? n) (if (= n 0) #t (odd2? (- n 1))))\n(define (odd2? m) (even2? (- m 1)))",
+    );
+    p.says("(define-record-type point (make-point x) point? (x point-x))");
+    p.check(&[
+        (
+            ",doc g",
+            "(g x y)\n  procedure, yours, defined at repl:2:10\n",
+        ),
+        (
+            ",doc limit",
+            "limit\n  yours, defined at repl:2:34\n  its value: 10\n",
+        ),
+        (
+            ",doc odd2?",
+            "(odd2? m)\n  procedure, yours, defined at repl:4:10\n",
+        ),
+        (
+            ",doc point?",
+            "(point? object)\n  procedure, yours, defined at repl:5:42\n",
+        ),
+        (
+            ",env",
+            "  even2?      (even2? n)\n  f           (f a)\n  g           (g x y)\n  \
+             limit       10\n  make-point  (make-point x)\n  odd2?       (odd2? m)\n  point       #<record-type point>\n  \
+             point-x     (point-x point)\n  point?      (point? object)\n",
+        ),
+    ]);
+    assert_eq!(p.at.hint("(g ", 3).as_deref(), Some("(g x y)"));
+}
+
+fn doc_of_what_was_defined_again() {
+    let mut p = Prompt::new();
+    p.says("(define (f a) a) (define (g a) a) (define (h a) a) (define k f)");
+    p.says("(define (f b c) b)");
+    p.says("(set! g (lambda (d . e) d)) (set! h 5)");
+    p.fails("(define k (car 1))");
+    p.check(&[
+        (
+            ",doc f",
+            "(f b c)\n  procedure, yours, defined at repl:2:10\n",
+        ),
+        (
+            ",doc g",
+            "(g d . e)\n  procedure, yours, defined at repl:1:27\n",
+        ),
+        (
+            ",doc h",
+            "h\n  yours, defined at repl:1:44\n  its value: 5\n",
+        ),
+        (
+            ",doc k",
+            "(k a)\n  procedure, yours, defined at repl:1:60\n",
+        ),
+    ]);
+    p.fails("(begin (define new (lambda (x) x)) (define never (car 1)))");
+    p.check(&[(
+        ",doc new",
+        "(new x)\n  procedure, yours, defined at repl:5:16\n",
+    )]);
+    p.tells(",doc never", &["means nothing here"]);
+    p.says("(define-syntax twice (syntax-rules () ((_ n) (define (n x y) x)))) (twice made)");
+    p.check(&[(
+        ",doc made",
+        "(made arg1 arg2)\n  procedure, yours, defined at repl:6:75\n",
+    )]);
 }
 
 fn doc_of_nothing() {
@@ -174,6 +249,10 @@ fn expand_once() {
     )]);
     p.tells(",expand1 (car x)", &["no use of a macro"]);
     p.tells(",expand1 (swap! x)", &["swap!"]);
+    p.tells(
+        ",expand1 (when 1 2)",
+        &["`when` is built in, no macro: ,expand shows what becomes of the form"],
+    );
 }
 
 fn bytecode() {
@@ -299,8 +378,14 @@ fn import() {
     ]);
     p.tells(
         ",import (scheme bose)",
-        &["repl:3:9", "there is no library (scheme bose)"],
+        &[
+            "repl:3:9",
+            "there is no library (scheme bose)",
+            "did you mean (scheme base)?",
+        ],
     );
+    let told = p.fails(",import (scheme foo)");
+    assert!(!told.contains("did you mean"), "{told}");
 }
 
 fn apropos() {

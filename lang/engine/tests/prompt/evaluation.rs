@@ -13,6 +13,8 @@ cases! {
     redefinitions
     structs
     use_before_definition
+    unbound_variables
+    words_of_other_prompts
     libraries
     a_library_that_fails
     errors_keep_the_session
@@ -143,6 +145,59 @@ fn structs() {
         &["(struct point) is defined already, with other fields"],
     );
     p.check(&[("(sizeof (struct point))", "16\n")]);
+}
+
+/// Nobody has defined them, and what was merely mistyped before is nothing to suggest.
+fn unbound_variables() {
+    let mut p = Prompt::new();
+    p.tells(
+        "lenght",
+        &[
+            "repl:1:1: error: unbound variable `lenght`",
+            "did you mean `length`?",
+        ],
+    );
+    p.fails("zebraa");
+    let told = p.fails("zebra");
+    assert!(!told.contains("did you mean"), "{told}");
+    p.fails("(define zebraa (car 1))");
+    let told = p.fails("(zebra)");
+    assert!(!told.contains("did you mean"), "{told}");
+    p.says("(define zebraa 1)");
+    p.tells(
+        "(zebra)",
+        &["unbound variable `zebra`", "did you mean `zebraa`?"],
+    );
+    p.tells("(set! zebra 1)", &["unbound variable `zebra`"]);
+    p.tells(
+        "(begin (define before after) (define after 1))",
+        &["the variable `after` has no value yet"],
+    );
+    let long = "a".repeat(100_000);
+    assert!(p.fails(&long).contains("unbound variable"));
+}
+
+fn words_of_other_prompts() {
+    let mut p = Prompt::new();
+    p.tells(
+        "quit",
+        &[
+            "unbound variable `quit`",
+            "to leave type ,quit or press Ctrl-D",
+        ],
+    );
+    p.tells("(quit)", &["to leave type ,quit or press Ctrl-D"]);
+    p.tells("help", &["unbound variable `help`", "type ,help for help"]);
+    p.check(&[("exit", "#<procedure exit>\n")]);
+    p.at.name_values(true);
+    p.check(&[
+        (
+            "exit",
+            "$2 = #<procedure exit>\nto leave type (exit) or ,quit, or press Ctrl-D\n",
+        ),
+        ("(define exit 1) exit", "$3 = 1\n"),
+        ("(define quit 2) quit", "$4 = 2\n"),
+    ]);
 }
 
 fn use_before_definition() {

@@ -64,7 +64,7 @@ impl Cx<'_> {
         let module = self.ex.env.module(self.unit.module);
         if let Some(Entry {
             binding: Binding::Global(id),
-            origin: Origin::Defined,
+            origin: Origin::Defined | Origin::Mentioned,
             ..
         }) = module.get(name, module.scopes)
             && self.unit.kind == TopKind::Prompt
@@ -76,7 +76,7 @@ impl Cx<'_> {
     fn conflict(&self, name: &Symbol, previous: Entry, library: &str, at: &Datum) -> Diagnostic {
         let other = match previous.origin {
             Origin::Imported(other) => &self.ex.library_names[other as usize],
-            Origin::Defined => "this file",
+            Origin::Defined | Origin::Mentioned => "this file",
         };
         let message =
             format!("`{name}` is imported from {other} and, as something else, from {library}");

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol, read_all};
 
 use super::form::Form;
-use super::suggest::nearest;
+use super::suggest::{nearest, nearest_library};
 use super::{Cx, Result, TopKind, bad_form};
 use crate::env::{Binding, Used};
 use crate::fx::FxHashMap;
@@ -130,7 +130,7 @@ impl Cx<'_> {
         let error = Diagnostic::error(format!("there is no library {name}"), span);
         let mut known = self.loader.known_libraries();
         known.extend(self.ex.libraries.keys().map(|name| name.to_string()));
-        match nearest(name, known.iter().map(String::as_str)) {
+        match nearest_library(name, known.iter().map(String::as_str)) {
             Some(near) => error.with_note(format!("did you mean {near}?")),
             None => error,
         }

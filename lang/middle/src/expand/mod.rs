@@ -39,7 +39,7 @@ use std::rc::Rc;
 
 use bowline_syntax::{Datum, Diagnostic, Expansions, SourceId, Span, Symbol};
 
-use crate::core::{Expr, Unit, VarId};
+use crate::core::{Defined, Expr, Unit, VarId};
 use crate::env::{Binding, Env, Resolution};
 use crate::fx::{FxHashMap, FxHashSet};
 use crate::limits::NESTING_LIMIT;
@@ -103,6 +103,8 @@ pub(crate) struct UnitBuilder {
     procedures: Vec<GlobalId>,
     /// What is assigned, or defined more than once.
     redefined: FxHashSet<GlobalId>,
+    /// What a form at a prompt defines under names of the module's own.
+    definitions: Vec<Defined>,
     /// For the lints, if they are wanted.
     notes: Option<Box<Notes>>,
 }
@@ -117,6 +119,7 @@ impl UnitBuilder {
             globals: Vec::new(),
             procedures: Vec::new(),
             redefined: FxHashSet::default(),
+            definitions: Vec::new(),
             notes: None,
         }
     }
@@ -129,6 +132,7 @@ impl UnitBuilder {
             vars: self.vars,
             globals: self.globals,
             fixed,
+            definitions: self.definitions,
             body,
         }
     }

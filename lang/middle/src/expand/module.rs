@@ -4,7 +4,7 @@ use bowline_syntax::{Diagnostic, Span, Symbol};
 
 use super::definitions::{Item, Place, Scan};
 use super::{Cx, Result, TopKind};
-use crate::core::{Expr, Lambda, VarId};
+use crate::core::{Defined, Expr, Lambda, VarId};
 use crate::env::{Binding, Entry, Origin};
 use crate::prims::GlobalId;
 use crate::stx::{Ident, Stx};
@@ -108,7 +108,7 @@ impl Cx<'_> {
         let previous = module.get(&ident.name, ident.scopes).copied();
         if let Some(Entry {
             binding: Binding::Global(id),
-            origin: Origin::Defined,
+            origin: Origin::Defined | Origin::Mentioned,
             ..
         }) = previous
             && self.unit.kind != TopKind::Library
@@ -116,13 +116,33 @@ impl Cx<'_> {
             // Once more in the same program: an assignment to what is there.
             self.unit.redefined.insert(id);
             self.note_definition(ident, Binding::Global(id), previous);
+            self.define_later(ident, id);
             return Ok(id);
         }
         self.check_free(ident, previous)?;
         let id = self.fresh_global(ident.name.clone());
         self.note_definition(ident, Binding::Global(id), previous);
-        self.enter_name(ident, Binding::Global(id));
+        let origin = match self.define_later(ident, id) {
+            true => Origin::Mentioned,
+            false => Origin::Defined,
+        };
+        self.enter_name(ident, Binding::Global(id), origin);
         Ok(id)
+    }
+
+    /// At a prompt a name counts as defined once its definition was carried out. Names that macros
+    /// introduced nobody asks for.
+    fn define_later(&mut self, ident: &Ident, variable: GlobalId) -> bool {
+        let later = self.unit.kind == TopKind::Prompt
+            && ident.scopes == self.ex.env.module(self.unit.module).scopes;
+        if later {
+            self.unit.definitions.push(Defined {
+                name: ident.name.clone(),
+                variable,
+                span: ident.span,
+            });
+        }
+        later
     }
 
     /// Defines a keyword in the module.
@@ -131,14 +151,14 @@ impl Cx<'_> {
         let previous = module.get(&ident.name, ident.scopes).copied();
         self.check_free(ident, previous)?;
         self.note_definition(ident, binding, previous);
-        self.enter_name(ident, binding);
+        self.enter_name(ident, binding, Origin::Defined);
         Ok(())
     }
 
-    fn enter_name(&mut self, ident: &Ident, binding: Binding) {
+    fn enter_name(&mut self, ident: &Ident, binding: Binding, origin: Origin) {
         let entry = Entry {
             binding,
-            origin: Origin::Defined,
+            origin,
             span: ident.span,
         };
         let module = self.ex.env.module_mut(self.unit.module);
@@ -154,7 +174,7 @@ impl Cx<'_> {
             return Ok(());
         }
         Err(Box::new(match entry.origin {
-            Origin::Defined => {
+            Origin::Defined | Origin::Mentioned => {
                 let message = format!("`{}` is defined twice in this library", ident.name);
                 Diagnostic::error(message, ident.span)
                     .with_secondary(entry.span, "it is defined here first")

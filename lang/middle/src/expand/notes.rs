@@ -228,7 +228,7 @@ impl Cx<'_> {
         }
         if let Some(previous) = previous {
             let (message, label) = match previous.origin {
-                Origin::Defined => (
+                Origin::Defined | Origin::Mentioned => (
                     format!("`{}` is defined twice", ident.name),
                     "it is defined here first",
                 ),

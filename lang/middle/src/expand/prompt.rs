@@ -12,7 +12,7 @@ use bowline_syntax::{Datum, Diagnostic, Span, Symbol};
 use super::session::{ReplEnv, SourceLoader};
 use super::unbound::is_internal;
 use super::{Cx, Expander, TopKind, UnitBuilder};
-use crate::core::Unit;
+use crate::core::{Defined, Unit};
 use crate::env::{Binding, Entry, Origin};
 use crate::prims::{GlobalId, PrimitiveId};
 use crate::stx::Stx;
@@ -39,7 +39,9 @@ pub struct Bound {
     pub meaning: BoundTo,
     /// The library that it was imported from; `None` for what was defined at the prompt.
     pub library: Option<Rc<str>>,
-    /// Where it was defined, or imported.
+    /// Whether it was only mentioned, and nothing has defined it.
+    pub mentioned: bool,
+    /// Where it was defined, imported, or mentioned first.
     pub span: Span,
 }
 
@@ -57,13 +59,14 @@ impl Expander {
     fn known(&self, name: &Symbol, entry: &Entry) -> Option<Bound> {
         let meaning = meaning(entry.binding)?;
         let library = match entry.origin {
-            Origin::Defined => None,
+            Origin::Defined | Origin::Mentioned => None,
             Origin::Imported(number) => self.library_names.get(number as usize).cloned(),
         };
         Some(Bound {
             name: name.clone(),
             meaning,
             library,
+            mentioned: entry.origin == Origin::Mentioned,
             span: entry.span,
         })
     }
@@ -104,16 +107,20 @@ impl Expander {
         names
     }
 
-    /// The variable that a definition of `name` in an interaction environment sets.
+    /// The variable that a definition of `name` in an interaction environment sets. It counts as
+    /// defined.
     pub fn define(&mut self, env: ReplEnv, name: &str) -> GlobalId {
-        if let Some(bound) = self.bound(env, name)
-            && let (BoundTo::Variable(id), None) = (bound.meaning, bound.library)
-        {
-            return id;
-        }
+        let bound = self
+            .bound(env, name)
+            .filter(|bound| bound.library.is_none());
+        let id = match bound.map(|bound| bound.meaning) {
+            Some(BoundTo::Variable(id)) => id,
+            _ => {
+                self.owners.push(env.module);
+                self.globals.add(Symbol::new(name))
+            }
+        };
         let name = Symbol::new(name);
-        let id = self.globals.add(name.clone());
-        self.owners.push(env.module);
         let entry = Entry {
             binding: Binding::Global(id),
             origin: Origin::Defined,
@@ -123,6 +130,22 @@ impl Expander {
         let scopes = module.scopes;
         module.insert(name, scopes, entry);
         id
+    }
+
+    /// Notes that a definition of a unit's was carried out.
+    pub fn defined(&mut self, env: ReplEnv, definition: &Defined) {
+        let module = self.env.module_mut(env.module);
+        let scopes = module.scopes;
+        let binding = Binding::Global(definition.variable);
+        let entry = module.get(&definition.name, scopes);
+        if entry.is_some_and(|entry| entry.binding == binding) {
+            let entry = Entry {
+                binding,
+                origin: Origin::Defined,
+                span: definition.span,
+            };
+            module.insert(definition.name.clone(), scopes, entry);
+        }
     }
 
     /// Forgets a library whose unit was returned and could not be run; it is expanded again when

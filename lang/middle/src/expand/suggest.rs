@@ -1,7 +1,13 @@
 //! "Did you mean": the nearest of some names.
 
+/// Longer names are no slips of anything.
+const LONGEST: usize = 200;
+
 /// The name nearest to `wanted`, if one is near enough; the alphabetically first of several.
 pub fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    if wanted.len() > LONGEST {
+        return None;
+    }
     let wanted: Vec<char> = wanted.chars().collect();
     let limit = (wanted.len() / 3).min(3);
     let mut best: Option<(usize, &str)> = None;
@@ -19,6 +25,21 @@ pub fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Op
         }
     }
     best.map(|(_, name)| name.to_owned())
+}
+
+/// The library's name nearest to `wanted`: one with as many parts, each of them near by itself.
+pub(super) fn nearest_library<'n>(
+    wanted: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<String> {
+    let parts = |name: &'n str| name.trim_matches(['(', ')']).split(' ');
+    let wanted_parts: Vec<&str> = wanted.trim_matches(['(', ')']).split(' ').collect();
+    let fits = |name: &&'n str| {
+        let mut pairs = wanted_parts.iter().zip(parts(name));
+        parts(name).count() == wanted_parts.len()
+            && pairs.all(|(part, other)| *part == other || nearest(part, [other]).is_some())
+    };
+    nearest(wanted, names.into_iter().filter(fits))
 }
 
 /// How many letters must be inserted, deleted, replaced or swapped with their neighbour.
@@ -54,5 +75,21 @@ mod tests {
         assert_eq!(nearest("g", ["*"]), None);
         assert_eq!(nearest("car", ["car"]), None);
         assert_eq!(nearest("", names), None);
+    }
+
+    #[test]
+    fn long_names_are_not_compared() {
+        let (long, longer) = ("a".repeat(300), "a".repeat(301));
+        assert_eq!(nearest(&long, [longer.as_str()]), None);
+    }
+
+    #[test]
+    fn a_library_is_near_part_by_part() {
+        let names = ["(scheme base)", "(scheme cxr)", "(my tool box)"];
+        let near = |name| nearest_library(name, names);
+        assert_eq!(near("(scheme bose)").as_deref(), Some("(scheme base)"));
+        assert_eq!(near("(shceme base)").as_deref(), Some("(scheme base)"));
+        assert_eq!(near("(scheme foo)"), None);
+        assert_eq!(near("(my tools)"), None);
     }
 }

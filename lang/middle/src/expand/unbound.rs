@@ -41,7 +41,7 @@ impl Cx<'_> {
             let id = self.fresh_global(ident.name.clone());
             let entry = Entry {
                 binding: Binding::Global(id),
-                origin: Origin::Defined,
+                origin: Origin::Mentioned,
                 span: ident.span,
             };
             let table = self.ex.env.module_mut(self.unit.module);
@@ -91,10 +91,11 @@ impl Cx<'_> {
         Some(Box::new(self.unbound_error(&ident)))
     }
 
-    /// The visible name nearest to one.
+    /// The visible name nearest to one, of those that mean something.
     fn near_name(&self, name: &Symbol) -> Option<String> {
-        let module = self.ex.env.module(self.unit.module);
-        let names = self.ex.env.local_names().chain(module.names());
+        let module = self.ex.env.module(self.unit.module).entries();
+        let known = module.filter(|(_, entry)| entry.origin != Origin::Mentioned);
+        let names = self.ex.env.local_names().chain(known.map(|(name, _)| name));
         nearest(name.as_str(), names.map(|name| name.as_str()))
     }
 
