@@ -15,13 +15,14 @@
 //! A collection is a minor one if the death of all young owners would bring the total well below the
 //! size; otherwise a full one.
 //!
-//! Reading order: this, then `hook`: what C's `malloc` and the heap's threads ask, and `reentry`, which
-//! keeps that from asking itself.
+//! Reading order: this, then `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's
+//! threads ask; and `reentry`, which keeps that from asking itself.
 //!
 //! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
 //! what they asked for.
 
 mod hook;
+mod reason;
 mod reentry;
 
 use crate::c_memory::CMemory;
@@ -54,6 +55,9 @@ pub(crate) struct Pressure {
     heap: AtomicUsize,
     /// The heap's pages when the region's mark was last set.
     marked: AtomicUsize,
+    /// The heap's pages, and the lasting bytes outside, when the size was last set.
+    heap_then: AtomicUsize,
+    lasting_then: AtomicUsize,
     declared: AtomicUsize,
     /// Of owners that died: not given back yet.
     dead: AtomicUsize,
@@ -63,8 +67,10 @@ pub(crate) struct Pressure {
     young: AtomicUsize,
     /// Wanted by whoever asked for the collection.
     pending: AtomicUsize,
-    /// A collection was asked for because of C's memory and has not ended.
+    /// A collection was asked for because of the total or of young owners and has not ended.
     asked: AtomicBool,
+    /// It is for C's memory.
+    for_c: AtomicBool,
     /// Zeal wants a collection at the next poll.
     due: AtomicBool,
     /// Threads that wait in the hook.
@@ -96,12 +102,15 @@ impl Pressure {
             size: AtomicUsize::new(min_heap),
             heap: AtomicUsize::new(0),
             marked: AtomicUsize::new(0),
+            heap_then: AtomicUsize::new(0),
+            lasting_then: AtomicUsize::new(0),
             declared: AtomicUsize::new(0),
             dead: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
             young: AtomicUsize::new(0),
             pending: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
+            for_c: AtomicBool::new(false),
             due: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             allocating: AtomicUsize::new(0),
@@ -123,6 +132,8 @@ impl Pressure {
 
     /// Lets C's `malloc` ask, now that there is a collector.
     pub(crate) fn watch(&self) {
+        // What the process held before is no growth.
+        self.lasting_then.store(self.lasting(), Relaxed);
         self.set_mark();
         self.memory.watch(hook::hook);
     }
@@ -219,30 +230,12 @@ impl Pressure {
         self.is_over(0)
     }
 
-    /// Whether the collection that [`Pressure::poll`] wants must be full. Notes if it is for C's
-    /// memory.
-    pub(crate) fn choose(&self) -> bool {
-        let for_c = self.is_over(0) || self.is_young_full();
-        if self.heap.load(Relaxed) <= self.size.load(Relaxed) && for_c {
-            self.asked.store(true, Relaxed);
+    /// Whether the collection that is about to begin, because of `reason`, must be full.
+    pub(crate) fn choose(&self, reason: Reason) -> bool {
+        if reason != Reason::Nursery {
+            self.on_its_way(reason, 0);
         }
         self.wants_full(0)
-    }
-
-    /// Why a collection is due that somebody finds due now.
-    pub(crate) fn reason(&self) -> Reason {
-        if self.beyond_limit(0) > 0 {
-            Reason::Limit
-        } else if self.excess(0) > 0 {
-            match self.heap.load(Relaxed) > self.size.load(Relaxed) {
-                true => Reason::Heap,
-                false => Reason::CMemory,
-            }
-        } else if self.is_young_full() {
-            Reason::Owners
-        } else {
-            Reason::Nursery
-        }
     }
 
     /// While a full collection ends the size is the limit.
@@ -265,6 +258,8 @@ impl Pressure {
             let wanted = live.saturating_mul(self.growth_percent) / 100 + self.nursery;
             self.size
                 .store(wanted.max(self.min_heap).min(self.limit), Relaxed);
+            self.heap_then.store(heap, Relaxed);
+            self.lasting_then.store(self.lasting(), Relaxed);
         }
         self.set_mark();
     }
@@ -276,7 +271,8 @@ impl Pressure {
 
     /// Counts the collection that ends if it was for C's memory.
     pub(crate) fn count_collection(&self) {
-        if self.asked.swap(false, Relaxed) {
+        self.asked.store(false, Relaxed);
+        if self.for_c.swap(false, Relaxed) {
             self.collections.fetch_add(1, Relaxed);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bowline_tests::trials::trial;
 use libtest_mimic::{Failed, Trial};
 
-use crate::run::{Context, Trace, complaint, ensure};
+use crate::run::{Context, Slice, complaint, ensure, ns};
 
 pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
     let new = |name: &str, run| trial(context, format!("events::{name}"), run);
@@ -15,7 +15,11 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
         new("agree with gc-stats under zeal", under_zeal),
         new("nest callbacks in calls", nested),
         new("count what is short", counted),
+        new("share a thread's time out without a rest", shared_out),
         new("tell why a collection was made", reasons),
+        new("tell that the heap has grown", heap_grows),
+        new("tell that C's memory has grown", c_grows),
+        new("tell which of both has grown", both_grow),
         new("tell of C's malloc", malloc),
         new("sample counters", counters),
         new("are cut off at a limit", truncated),
@@ -30,12 +34,14 @@ const WORK: &str = r#"
   (qsort (make-bytevector 80 i) 10 8 (lambda (a b) (build 50) 0)))
 (qsort (make-bytevector 16 1) 2 8 (lambda (a b) (collect 'minor) 0))
 (collect)
-(for-each (lambda (name) (write (figure name)) (newline))
+(define figures (gc-stats))
+(for-each (lambda (name) (write (cdr (assq name figures))) (newline))
   '(collections minor major moved-objects moved-bytes total-pause-ns max-pause-ns in-foreign-calls))
 "#;
 
-/// Checks a trace of [`WORK`] against what the program has printed.
-fn compare(trace: &Trace) -> Result<(), Failed> {
+/// The sums of a trace are what the program has printed last, after which nothing was collected.
+fn agree(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let trace = context.trace(folder, &["--nursery=4m"], WORK)?;
     let outcome = &trace.outcome;
     let printed: Vec<u64> = outcome
         .stdout
@@ -57,31 +63,14 @@ fn compare(trace: &Trace) -> Result<(), Failed> {
         "max_pause_ns",
         "in_foreign_calls",
     ];
-    // Between the figures that the program prints there may be collections more.
     for (name, printed) in names.iter().zip(&printed) {
-        let told = summary[name].as_u64().unwrap_or(0);
+        let told = &summary[name];
         ensure(
-            told >= *printed && *printed > 0,
-            &format!("{name}: {told} is at least {printed}"),
+            *told == *printed && *printed > 0,
+            &format!("{name}: {told} is {printed}"),
         )?;
     }
     Ok(())
-}
-
-fn agree(context: &Context, folder: &Path) -> Result<(), Failed> {
-    let trace = context.trace(folder, &["--nursery=4m"], WORK)?;
-    compare(&trace)?;
-    let told = trace.metadata("bowline_summary")[0]["collections"].as_u64();
-    let printed = trace
-        .outcome
-        .stdout
-        .lines()
-        .next()
-        .and_then(|n| n.parse().ok());
-    ensure(
-        told == printed,
-        "nothing is collected after the last figure",
-    )
 }
 
 fn under_zeal(context: &Context, folder: &Path) -> Result<(), Failed> {
@@ -213,6 +202,122 @@ fn reasons(context: &Context, folder: &Path) -> Result<(), Failed> {
     ensure(
         trace.instants().contains(&"out of memory"),
         "out of memory is an event",
+    )
+}
+
+/// From its first crossing to its last all of a thread's time is in one of its shares, and in the right one.
+fn shared_out(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let body = format!("(strlen \"first\")\n{WORK}\n(usleep 1000)");
+    let trace = context.trace(folder, &["--nursery=4m", "--trace-min=0"], &body)?;
+    trace.check()?;
+    let mut slices = trace.slices();
+    let main = slices.iter().find(|slice| slice.name == "strlen");
+    let main = main.ok_or("a slice of strlen")?.track;
+    slices.retain(|slice| slice.track == main);
+    let begin = slices.iter().map(|slice| slice.begin).min().unwrap_or(0);
+    let end = slices.iter().map(|slice| slice.end).max().unwrap_or(0);
+    let sum = |category: &str| -> u64 {
+        let all = trace.of("X").filter(|event| event["cat"] == category);
+        all.map(|event| ns(event, "dur")).sum()
+    };
+    let threads = trace.metadata("bowline_thread");
+    let [thread] = threads[..] else {
+        return Err("there is one thread".into());
+    };
+    let [scheme, c, waited] =
+        ["scheme_ns", "c_ns", "waited_ns"].map(|share| thread[share].as_u64().unwrap_or(0));
+    // A callback is no time in C, but what it calls is a call again.
+    let called = sum("call") - sum("callback");
+    ensure(
+        c == called && c > 1_000_000,
+        &format!("{c} ns in C of {called}"),
+    )?;
+    ensure(
+        waited == sum("wait") && waited > 0,
+        &format!("{waited} ns of {}", sum("wait")),
+    )?;
+    let wall = trace.metadata("bowline_summary")[0]["wall_ns"].as_u64();
+    let shares = scheme + c + waited;
+    ensure(
+        end - begin <= shares && wall.is_some_and(|wall| shares <= wall),
+        &format!(
+            "{shares} ns are shared out of {wall:?}, {} between crossings",
+            end - begin
+        ),
+    )
+}
+
+/// Runs `body`, and returns why each collection was made and what it has printed at its end: how many were for
+/// C's memory.
+fn told(context: &Context, folder: &Path, body: &str) -> Result<(Vec<String>, usize), Failed> {
+    let body = format!("(define keep '())\n{body}\n(write (figure 'pressure-collections))");
+    let trace = context.trace(folder, &["--heap=1g", "--nursery=4m"], &body)?;
+    trace.check()?;
+    let reason = |c: Slice| c.args["reason"].as_str().unwrap_or_default().to_owned();
+    let reasons = trace.collections().into_iter().map(reason).collect();
+    let counted = trace.outcome.stdout.parse();
+    let counted = counted.map_err(|_| complaint("expected a number", &trace.outcome))?;
+    Ok((reasons, counted))
+}
+
+/// Nothing but `wanted` is told, the first of them at least once.
+fn only(reasons: &[String], wanted: &[&str]) -> Result<(), Failed> {
+    let none_else = reasons.iter().all(|reason| wanted.contains(&&**reason));
+    let first = reasons.iter().any(|reason| reason == wanted[0]);
+    ensure(none_else && first, &format!("{reasons:?} is of {wanted:?}"))
+}
+
+const LARGE: &str =
+    "(do ((i 0 (+ i 1))) ((= i 2000)) (set! keep (cons (make-vector 10000 i) keep)))";
+const SMALL: &str = "(do ((i 0 (+ i 1))) ((= i 2000000)) (set! keep (cons (vector i i) keep)))";
+const OWNED: &str =
+    "(do ((i 0 (+ i 1))) ((= i 100)) (set! keep (cons (make-foreign-memory 1000000) keep)))";
+const MALLOC: &str = "(define-foreign malloc (libc \"malloc\") (size_t) pointer)
+(do ((i 0 (+ i 1))) ((= i 1000)) (malloc 100000))";
+
+fn heap_grows(context: &Context, folder: &Path) -> Result<(), Failed> {
+    for body in [LARGE, SMALL] {
+        let (reasons, counted) = told(context, folder, body)?;
+        only(&reasons, &["heap full", "nursery full"])?;
+        ensure(counted == 0, &format!("{counted} for C's memory"))?;
+    }
+    Ok(())
+}
+
+fn c_grows(context: &Context, folder: &Path) -> Result<(), Failed> {
+    for (body, wanted) in [
+        (OWNED, &["C memory", "young owners"]),
+        (MALLOC, &["C's malloc", "C memory"]),
+    ] {
+        let (reasons, counted) = told(context, folder, body)?;
+        only(&reasons, wanted)?;
+        let all = reasons.len();
+        ensure(
+            counted == all,
+            &format!("{counted} of {all} for C's memory"),
+        )?;
+    }
+    Ok(())
+}
+
+/// C's memory grows until the first collection that the program asks for, then the heap, then C's memory again.
+fn both_grow(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let more = OWNED.replace("(= i 100)", "(= i 400)");
+    let body = format!("{OWNED}\n(collect)\n{LARGE}\n{SMALL}\n(collect)\n{more}");
+    let (reasons, counted) = told(context, folder, &body)?;
+    // `(collect)` is a minor one and a full one.
+    let phases = reasons.split(|reason| reason == "asked");
+    let phases: Vec<_> = phases.filter(|phase| !phase.is_empty()).collect();
+    let [c, heap, c_again] = phases[..] else {
+        return Err(format!("{reasons:?} is three phases").into());
+    };
+    only(c, &["C memory", "young owners"])?;
+    only(heap, &["heap full", "nursery full"])?;
+    only(c_again, &["young owners", "C memory"])?;
+    let for_c = c.len() + c_again.len();
+    ensure(
+        counted == for_c,
+        &format!("{counted} of {for_c} for C's memory"),
     )
 }
 

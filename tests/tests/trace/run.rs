@@ -65,7 +65,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Value>, Failed> {
 }
 
 /// A time of an event, in nanoseconds.
-fn ns(event: &Value, field: &str) -> u64 {
+pub(crate) fn ns(event: &Value, field: &str) -> u64 {
     (event[field].as_f64().unwrap_or(-1e9) * 1000.0).round() as u64
 }
 

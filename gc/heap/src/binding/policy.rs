@@ -82,16 +82,17 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         }
         // The plan asks `is_heap_full`.
         let required = plan.collection_required(space_full, space) || pressure().is_young_full();
-        if required {
-            heap().recorder.because(pressure().reason());
+        if !required {
+            return false;
         }
-        if required
-            && (pressure().choose() || self.always_full)
+        let reason = pressure().reason(0);
+        heap().recorder.because(reason);
+        if (pressure().choose(reason) || self.always_full)
             && let Some(generational) = plan.generational()
         {
             generational.force_full_heap_collection();
         }
-        required
+        true
     }
 
     fn is_heap_full(&self, plan: &dyn Plan<VM = Bowline>) -> bool {

@@ -107,7 +107,7 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
     }
     if pressure.beyond_limit(bytes) == 0 {
         if !pressure.heap_collects() {
-            ask(heap, pressure.wants_full(bytes));
+            ask(heap, bytes);
         }
         return GO_ON;
     }
@@ -138,14 +138,22 @@ fn refuse(heap: &Heap) -> u32 {
 }
 
 /// Asks for a collection and goes on.
-fn ask(heap: &Heap, full: bool) {
+fn ask(heap: &Heap, bytes: usize) {
     let pressure = &heap.pressure;
     if pressure.asked.swap(true, Relaxed) {
         return;
     }
-    match heap.request(full, Reason::Malloc) {
-        true => heap.recorder.note(Note::Asked),
-        false => pressure.asked.store(false, Relaxed),
+    // It is found here, but that does not make it C's doing.
+    let reason = match pressure.is_for_c(bytes) {
+        true => Reason::Malloc,
+        false => Reason::Heap,
+    };
+    pressure.on_its_way(reason, bytes);
+    if heap.request(pressure.wants_full(bytes), reason) {
+        heap.recorder.note(Note::Asked);
+    } else {
+        pressure.asked.store(false, Relaxed);
+        pressure.for_c.store(false, Relaxed);
     }
 }
 
@@ -165,6 +173,7 @@ fn wait(heap: &Heap, full: bool, bytes: usize, reason: Reason) -> bool {
         let relies = attempt < 2 && pressure.heap_collects();
         let patience = if relies { BRIEF } else { PATIENCE };
         pressure.asked.store(true, Relaxed);
+        pressure.for_c.store(true, Relaxed);
         let ask = || {
             if !relies {
                 pressure.want(bytes);
@@ -215,13 +224,13 @@ impl Mutator {
             if !wanted || (!full && pressure.wants_full(bytes)) {
                 continue;
             }
-            pressure.asked.store(true, Relaxed);
-            pressure.want(bytes);
-            // Nothing of the heap's is full: whoever asks here is about to take C memory.
-            let reason = match pressure.reason() {
+            // Since it was found wanted only C's account can have shrunk.
+            let reason = match pressure.reason(bytes) {
                 Reason::Nursery => Reason::CMemory,
                 reason => reason,
             };
+            pressure.on_its_way(reason, bytes);
+            pressure.want(bytes);
             self.request(full, reason);
         }
         if pressure.beyond_limit(bytes) > 0 {

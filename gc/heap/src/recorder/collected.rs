@@ -16,9 +16,9 @@ pub enum Reason {
     Nursery = 1,
     /// What lives, the heap's and C's, has grown to the size at which to collect.
     Heap = 2,
-    /// The same, and C's memory is what made it so.
+    /// The same, and C's memory grew more than the heap.
     CMemory = 3,
-    /// The same, found inside C's `malloc`.
+    /// C's memory did so, and it was found inside C's `malloc`.
     Malloc = 4,
     /// The hard limit is reached.
     Limit = 5,
