@@ -12,6 +12,8 @@ use crate::options::size;
 const LEAST: u64 = 10_000;
 /// The most bytes of a trace, unless the command line says otherwise.
 const LIMIT: usize = 256 << 20;
+/// The fewest that hold the sums and a few events.
+const LEAST_LIMIT: usize = 64 << 10;
 
 /// What the help puts these options under.
 const TOLD: &str = "What is told of the run";
@@ -42,8 +44,8 @@ pub(crate) struct RecordingOptions {
     #[arg(long, value_name = "TIME", value_parser = nanoseconds, requires = "trace",
           help_heading = TOLD)]
     trace_min: Option<u64>,
-    /// The most that the trace may take; then it is cut off, and says so.
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "trace",
+    /// The most that the trace may take, 64k at least; then it is cut off, and says so.
+    #[arg(long, value_name = "SIZE", value_parser = limit, requires = "trace",
           help_heading = TOLD)]
     trace_limit: Option<usize>,
 }
@@ -81,9 +83,30 @@ fn nanoseconds(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A size that a trace may be limited to.
+fn limit(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes if bytes < LEAST_LIMIT => Err(format!(
+            "\"{text}\" is too little: a trace takes 64k at least"
+        )),
+        bytes => Ok(bytes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_leaves_room_for_the_sums() {
+        assert_eq!(limit("64k"), Ok(LEAST_LIMIT));
+        for little in ["0", "1", "1k", "63k"] {
+            let message = format!("\"{little}\" is too little: a trace takes 64k at least");
+            assert_eq!(limit(little), Err(message));
+        }
+        let message = limit("x").unwrap_err();
+        assert!(message.starts_with("\"x\" is no size"), "{message}");
+    }
 
     #[test]
     fn times_need_a_unit() {

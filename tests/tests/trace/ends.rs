@@ -84,7 +84,10 @@ fn signalled(context: &Context, folder: &Path, signal: &str) -> Result<Option<i3
     ensure(outcome.exit == Some(0), "the prelude runs")?;
     let program = std::fs::read_to_string(folder.join("p.scm"))?.replace("(exit 0)", FOREVER);
     std::fs::write(folder.join("p.scm"), program)?;
-    let mut child = Command::new(&context.bowline)
+    // Whoever runs the tests may have SIGHUP ignored, as nohup does.
+    let mut child = Command::new("env")
+        .arg("--default-signal=HUP")
+        .arg(&context.bowline)
         .args(["run", "--trace=t.json", "--stats", "p.scm"])
         .current_dir(folder)
         .stdout(std::fs::File::create(folder.join("out"))?)
@@ -107,7 +110,7 @@ fn signalled(context: &Context, folder: &Path, signal: &str) -> Result<Option<i3
 }
 
 fn by_signal(context: &Context, folder: &Path) -> Result<(), Failed> {
-    for (name, number) in [("INT", 2), ("TERM", 15)] {
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
         let ended = signalled(context, folder, name)?;
         ensure(
             ended == Some(number),

@@ -70,7 +70,7 @@ pub struct Recording {
     pub trace: Option<Tracing>,
     /// What is done with the figures at the end.
     pub at_end: Option<fn(&Summary)>,
-    /// Whether a signal that ends the process (SIGINT, SIGTERM) is an end too, unless somebody handles it.
+    /// Whether a signal that ends the process (SIGINT, SIGTERM, SIGHUP) is an end too, unless somebody handles it.
     pub signals: bool,
 }
 

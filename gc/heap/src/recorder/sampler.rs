@@ -37,7 +37,7 @@ pub(super) fn start(heap: &'static Heap) -> io::Result<()> {
     if heap.recorder.options.signals {
         // As long as the process lives somebody may ring.
         heap.recorder.bell.store(rings.into_raw_fd(), Relaxed);
-        for signal in [libc::SIGINT, libc::SIGTERM] {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
             sys::handle_if_default(signal, on_signal);
         }
     } else {
