@@ -237,7 +237,9 @@ impl Types {
                 let (name, field) = (name.to_owned(), field.clone());
                 return Err(StructError::DuplicateField { name, field }.into());
             }
-            let ctype = self.field_type(name, expr)?;
+            let ctype = self
+                .field_type(name, expr)
+                .map_err(|error| type_first(field, error))?;
             let offset = size.next_multiple_of(ctype.align());
             size = offset + ctype.size().unwrap_or(0);
             if size > MOST_BYTES {
@@ -268,5 +270,16 @@ impl Types {
             return Err(StructError::ContainsItself { name }.into());
         }
         expr.parse(self)?.in_memory("a field of a struct")
+    }
+}
+
+/// What is wrong with the type of a field: that it is the name, if the name is a type.
+fn type_first(field: &str, error: FfiError) -> FfiError {
+    match error {
+        FfiError::UnknownType { text } if CType::named(field).is_some() => {
+            let (type_name, field) = (field.to_owned(), text);
+            StructError::TypeFirst { type_name, field }.into()
+        }
+        error => error,
     }
 }

@@ -253,6 +253,7 @@ fn arity(function: &ForeignFunction, got: usize) -> FfiError {
         function: function.name.clone(),
         expected: function.arguments,
         got,
+        declared: function.signature.to_string(),
     }
 }
 

@@ -67,6 +67,8 @@ pub enum FfiError {
         library: String,
         /// What the dynamic linker said.
         reason: String,
+        /// A file that may be meant.
+        near: Option<String>,
     },
     /// A library has no such symbol.
     UnknownSymbol {
@@ -142,6 +144,8 @@ pub enum FfiError {
         expected: usize,
         /// How many it got.
         got: usize,
+        /// Its types, as they were declared.
+        declared: String,
     },
     /// A value that its C type cannot come from.
     WrongType {
@@ -219,8 +223,16 @@ impl fmt::Display for FfiError {
             FfiError::NamelessLibrary => {
                 f.write_str("the name of a library is empty; #f stands for the process itself")
             }
-            FfiError::UnknownLibrary { library, reason } => {
-                write!(f, "cannot load the library `{library}`: {reason}")
+            FfiError::UnknownLibrary {
+                library,
+                reason,
+                near,
+            } => {
+                write!(f, "cannot load the library `{library}`: {reason}")?;
+                match near {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None => Ok(()),
+                }
             }
             FfiError::UnknownSymbol { symbol, library } => {
                 write!(f, "{library} has no symbol `{symbol}`")
@@ -256,6 +268,7 @@ impl FfiError {
                 function,
                 expected,
                 got,
+                ..
             } => write!(
                 f,
                 "`{function}` takes {}, but got {got}",
@@ -383,6 +396,7 @@ mod tests {
             function: "labs".into(),
             expected,
             got: 7,
+            declared: "(long) long".into(),
         };
         assert_eq!(arity(0).to_string(), "`labs` takes no arguments, but got 7");
         assert_eq!(arity(1).to_string(), "`labs` takes 1 argument, but got 7");

@@ -49,6 +49,7 @@ impl Library {
             None => Err(FfiError::UnknownLibrary {
                 library: name.unwrap_or("the process").to_owned(),
                 reason: last_error(),
+                near: name.and_then(near),
             }),
         }
     }
@@ -116,6 +117,35 @@ fn c_string(text: &str) -> Result<CString, FfiError> {
     CString::new(text).map_err(|_| FfiError::NulInName {
         name: text.to_owned(),
     })
+}
+
+/// Where the system keeps libraries.
+const FOLDERS: [&str; 7] = [
+    "/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/lib64",
+    "/lib",
+    "/usr/lib64",
+    "/usr/lib",
+    "/usr/local/lib",
+];
+
+/// The file that somebody may have meant who wrote `m`, `libm` or `libm.so`.
+fn near(name: &str) -> Option<String> {
+    let stem = name.strip_suffix(".so").unwrap_or(name);
+    let stem = stem.strip_prefix("lib").unwrap_or(stem);
+    if stem.is_empty() || stem.contains('/') {
+        return None;
+    }
+    let start = format!("lib{stem}.so.");
+    let files = FOLDERS
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok());
+    let names = files
+        .flatten()
+        .filter_map(|file| file.ok()?.file_name().into_string().ok());
+    let meant = names.filter(|file| file.starts_with(&start) && file != name);
+    meant.min_by_key(|file| (file.len(), file.clone()))
 }
 
 /// What the dynamic linker has to say about this thread's last failure.

@@ -6,6 +6,7 @@
 
 use crate::aggregate::Types;
 use crate::error::FfiError;
+use crate::struct_error::StructError;
 use crate::types::{CType, CallbackType, Lifetime, Parameter, Passing, Repr, Signature};
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub enum TypeExpr {
     List(Vec<TypeExpr>),
     /// An integer.
     Int(i64),
+    /// An integer that is larger or smaller than those, in digits.
+    Huge(String),
 }
 
 const CALLBACK_FORM: &str = "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER)])";
@@ -65,7 +68,7 @@ impl TypeExpr {
                 Some((TypeExpr::Name(head), rest)) => (head.as_str(), rest),
                 _ => return Err(self.unknown("")),
             },
-            TypeExpr::Int(_) => return Err(self.unknown("")),
+            TypeExpr::Int(_) | TypeExpr::Huge(_) => return Err(self.unknown("")),
         };
         match (head, rest) {
             ("callback", _) => self.parse_callback(rest, types),
@@ -77,6 +80,10 @@ impl TypeExpr {
                 let count = usize::try_from(*count).map_err(|_| self.malformed(ARRAY_FORM))?;
                 let element = element.parse(types)?.in_memory("an element of an array")?;
                 Ok(CType::Array(types.array(element, count)?))
+            }
+            ("array", [_, TypeExpr::Huge(count)]) if !count.starts_with('-') => {
+                let type_name = self.to_string();
+                Err(StructError::TooLarge { type_name }.into())
             }
             ("array", _) => Err(self.malformed(ARRAY_FORM)),
             ("out" | "inout", [_]) => Err(FfiError::MisplacedType {
@@ -191,6 +198,7 @@ impl fmt::Display for TypeExpr {
         match self {
             TypeExpr::Name(name) => f.write_str(name),
             TypeExpr::Int(n) => write!(f, "{n}"),
+            TypeExpr::Huge(digits) => f.write_str(digits),
             TypeExpr::List(items) => {
                 f.write_str("(")?;
                 for (i, item) in items.iter().enumerate() {

@@ -29,6 +29,13 @@ pub enum StructError {
         /// The field.
         field: String,
     },
+    /// A field that begins with its type, as in C.
+    TypeFirst {
+        /// The type.
+        type_name: String,
+        /// The field.
+        field: String,
+    },
     /// A struct without fields.
     NoFields {
         /// The struct.
@@ -190,6 +197,10 @@ impl fmt::Display for StructError {
                 f,
                 "make-{name} takes no arguments or one for each of {}, but got {got}",
                 plural(*fields, "field")
+            ),
+            StructError::TypeFirst { type_name, field } => write!(
+                f,
+                "a field's name stands in front of its type: ({field} {type_name}), not ({type_name} {field})"
             ),
             StructError::TooMany { place, ctype, got } => {
                 write!(f, "{place} has type {ctype}: {got} elements are too many")

@@ -45,7 +45,10 @@ pub(crate) fn explain(rt: &Rt, sources: &SourceMap, object: Value, call: Option<
     match name {
         "not-procedure" => not_procedure(rt, sources, object, call, &mut said),
         "arity" => arity(rt, sources, object, &mut said),
-        "foreign" => said.notes.extend(unknown_type(&said.message)),
+        "foreign" => {
+            said.notes.extend(unknown_type(&said.message));
+            declared(rt, object, &mut said);
+        }
         "immutable" => {
             let note = "literals are constant; make a copy to change, for instance by `string-copy`, \
                         `list-copy` or `vector-copy`";
@@ -94,6 +97,20 @@ fn unknown_type(message: &str) -> Option<String> {
     let named = CType::NAMED.iter().map(|(name, _)| *name);
     let near = nearest(word, named.chain(TYPE_FORMS))?;
     Some(format!("did you mean `{near}`?"))
+}
+
+/// How a foreign procedure is declared that got a wrong number of arguments.
+fn declared(rt: &Rt, object: Value, said: &mut Said) {
+    let declaration = object::field(object, EXTRA);
+    if !strings::is_string(declaration) {
+        return;
+    }
+    let declaration = rt.text(declaration).to_string();
+    said.notes.push(format!("it is declared {declaration}"));
+    if declaration.contains(" ...") {
+        let note = "the types behind `...` are those of the further arguments that its calls pass";
+        said.notes.push(note.into());
+    }
 }
 
 fn cut(text: &str) -> String {

@@ -10,6 +10,7 @@
 //!
 //! Absent on purpose: raising. The engine does that.
 
+use bowline_ffi::FfiError;
 use bowline_layout::Value;
 
 use crate::code::CodeInfo;
@@ -278,7 +279,16 @@ impl Rt {
                 }
             }
             Fault::Read { message } => Draft::nobody(k.read, message, Extra::None),
-            Fault::Ffi(error) => Draft::nobody(k.foreign, error.to_string(), Extra::None),
+            Fault::Ffi(error) => {
+                let message = error.to_string();
+                let extra = match error {
+                    FfiError::Arity {
+                        function, declared, ..
+                    } => Extra::Text(format!("(define-foreign {function} (…) {declared})")),
+                    _ => Extra::None,
+                };
+                Draft::nobody(k.foreign, message, extra)
+            }
             // Every other fault is drafted above or has its condition already.
             _ => Draft::nobody(k.error, "unknown error".into(), Extra::None),
         }

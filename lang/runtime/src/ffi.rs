@@ -13,6 +13,7 @@ use bowline_ffi::{
     CType, CallError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
 };
 use bowline_layout::{Value, procedure};
+use bowline_syntax::Number;
 
 use crate::check::list_length;
 use crate::fault::Fault;
@@ -83,6 +84,9 @@ const DEPTH: usize = 64;
 pub(crate) fn type_expr(rt: &Rt, v: Value, depth: usize) -> Option<TypeExpr> {
     if let Some(n) = v.as_fixnum() {
         return Some(TypeExpr::Int(n));
+    }
+    if let Some(Number::Big(n)) = rt.number(v) {
+        return Some(TypeExpr::Huge(n.to_string()));
     }
     if symbols::is_symbol(v) {
         return Some(TypeExpr::name(rt.symbol_name(v)));

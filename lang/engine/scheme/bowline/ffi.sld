@@ -32,15 +32,21 @@
 
     (define-syntax define-foreign
       (syntax-rules (errno-when)
-        ((_ name (library symbol) types result)
+        ((_ name (library symbol) (type ...) result)
          (define name
-           (%make-foreign-procedure 'name library symbol 'types 'result #f #f)))
-        ((_ name (library symbol) types result (errno-when failed?))
+           (%make-foreign-procedure 'name library symbol '(type ...) 'result #f #f)))
+        ((_ name (library symbol) (type ...) result (errno-when failed?))
          (define name
-           (%make-foreign-procedure 'name library symbol 'types 'result 'when failed?)))
-        ((_ name (library symbol) types result clause . clauses)
+           (%make-foreign-procedure 'name library symbol '(type ...) 'result 'when failed?)))
+        ((_ name (library symbol) (type ...) result clause . clauses)
          (syntax-error
            "define-foreign: the only clause is one (errno-when PREDICATE); got" clause . clauses))
+        ((_ name (library symbol) (type ...) . form)
+         (syntax-error
+           "define-foreign: wants NAME (LIBRARY \"symbol\") (TYPE ...) RESULT [(errno-when P)]"))
+        ((_ name (library symbol) types result . form)
+         (syntax-error
+           "define-foreign: the parameters' types stand in parentheses, (TYPE ...), not" types))
         ((_ . form)
          (syntax-error
            "define-foreign: wants NAME (LIBRARY \"symbol\") (TYPE ...) RESULT [(errno-when P)]"))))

@@ -25,6 +25,12 @@ struct Field {
     datum: Datum,
 }
 
+/// Words that hardly name two fields, but begin them in C.
+const C_WORDS: [&str; 12] = [
+    "int", "char", "short", "long", "unsigned", "float", "double", "bool", "size_t", "pointer",
+    "string", "struct",
+];
+
 impl Cx<'_> {
     pub(super) fn scan_foreign_struct(&mut self, scan: &mut Scan, form: &Form<'_>) -> Result<()> {
         let [name, fields @ ..] = &form.parts[..] else {
@@ -68,7 +74,11 @@ impl Cx<'_> {
             let Some(name) = name.name() else {
                 return form.bad_at("a field's name must be an identifier", name);
             };
-            if fields.iter().any(|field| field.name == *name) {
+            let twice = fields.iter().any(|field| field.name == *name);
+            if twice && C_WORDS.contains(&name.as_str()) {
+                return form.bad_at("the field's name stands in front of its type", spec);
+            }
+            if twice {
                 return form.bad_at("a field stands twice", spec);
             }
             fields.push(Field {
