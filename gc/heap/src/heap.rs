@@ -253,6 +253,11 @@ impl Heap {
         });
     }
 
+    /// The most memory, in bytes, that live objects and what counts with them may take.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// The configuration.
     pub fn config(&self) -> &HeapConfig {
         &self.config

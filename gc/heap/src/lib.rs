@@ -56,4 +56,5 @@ pub use recorder::{
 pub use roots::{Global, RootSource};
 pub use stack::RootStack;
 pub use stats::GcStats;
+pub use sys::at_exit;
 pub use thread::CallFrame;

@@ -174,7 +174,7 @@ pub(crate) fn unmap(at: Addr, bytes: usize) {
 }
 
 /// Runs `f` when the process exits. Returns whether it will.
-pub(crate) fn at_exit(f: extern "C" fn()) -> bool {
+pub fn at_exit(f: extern "C" fn()) -> bool {
     // SAFETY: `f` takes nothing, returns, and goes away with this code alone.
     unsafe { libc::atexit(f) == 0 }
 }

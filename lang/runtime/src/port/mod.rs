@@ -10,6 +10,7 @@
 //! Absent on purpose: the current ports, which are parameters of the library, and transcoding: text
 //! is UTF-8, and what is not becomes U+FFFD.
 
+mod exit;
 mod input;
 mod output;
 
@@ -166,7 +167,10 @@ impl Rt {
         let interrupter = Some(self.heap.stack().interrupter());
         match &mut port {
             Port::Input(p) => p.interrupter = interrupter,
-            Port::Output(p) => p.interrupter = interrupter,
+            Port::Output(p) => {
+                p.interrupter = interrupter;
+                p.limit = self.heap().limit();
+            }
             Port::Kept(_) | Port::Closed => {}
         }
         let flags = match &port {
@@ -422,6 +426,7 @@ pub(crate) fn io<T>(who: &'static str, result: std::io::Result<T>) -> Result<T> 
         Box::new(match error.kind() {
             // Ports go on after signals but this one.
             std::io::ErrorKind::Interrupted => Fault::Interrupt { unwound: false },
+            std::io::ErrorKind::OutOfMemory => Fault::OutOfMemory,
             _ => Fault::Io {
                 who,
                 errno: errno_of(&error),

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use bowline_gc::Interrupter;
 
-use super::flags;
+use super::{exit, flags};
 
 /// Where output goes.
 pub enum Sink {
@@ -24,6 +24,7 @@ const BUFFER: usize = 16 * 1024;
 /// An output port.
 pub struct Output {
     sink: Sink,
+    /// What the sink has not got yet; for standard output that is elsewhere (inv:port.exit).
     buffer: Vec<u8>,
     textual: bool,
     /// Flush at each line end (a terminal), or at each write (standard error).
@@ -33,12 +34,17 @@ pub struct Output {
     line_start: bool,
     /// Who may end a write that takes long.
     pub(super) interrupter: Option<Interrupter>,
+    /// How much may be kept in memory.
+    pub(super) limit: usize,
 }
 
 impl Output {
     /// A port that writes to `sink`.
     pub fn new(sink: Sink, textual: bool) -> Output {
         let at_once = matches!(sink, Sink::Stderr);
+        if matches!(sink, Sink::Stdout) {
+            exit::write_at_exit();
+        }
         Output {
             sink,
             buffer: Vec::new(),
@@ -47,6 +53,7 @@ impl Output {
             at_once,
             line_start: true,
             interrupter: None,
+            limit: usize::MAX,
         }
     }
 
@@ -89,16 +96,29 @@ impl Output {
         &self.buffer
     }
 
-    /// Writes bytes; text is UTF-8.
+    /// Writes bytes; text is UTF-8. Memory takes all of them or, where it would get too many, none.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.buffer.extend_from_slice(bytes);
+        let pending = match self.sink {
+            Sink::Memory if bytes.len() > self.limit.saturating_sub(self.buffer.len()) => {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            Sink::Stdout => {
+                let mut pending = exit::pending();
+                pending.extend_from_slice(bytes);
+                pending.len()
+            }
+            _ => {
+                self.buffer.extend_from_slice(bytes);
+                self.buffer.len()
+            }
+        };
         if let Some(last) = bytes.last() {
             self.line_start = *last == b'\n';
         }
         if matches!(self.sink, Sink::Memory) {
             return Ok(());
         }
-        let full = self.buffer.len() >= BUFFER;
+        let full = pending >= BUFFER;
         if full || self.at_once || self.by_line && bytes.contains(&b'\n') {
             return self.flush();
         }
@@ -112,8 +132,10 @@ impl Output {
             Sink::Memory => return Ok(()),
             Sink::File(file) => write_all(file, &self.buffer, &self.interrupter),
             Sink::Stdout => {
+                let mut pending = exit::pending();
                 let mut out = io::stdout().lock();
-                let written = write_all(&mut out, &self.buffer, &self.interrupter);
+                let written = write_all(&mut out, &pending, &self.interrupter);
+                pending.clear();
                 written.and_then(|()| out.flush())
             }
             Sink::Stderr => write_all(&mut io::stderr().lock(), &self.buffer, &self.interrupter),
