@@ -7,6 +7,7 @@
 
 pub mod core;
 mod core_print;
+mod effort;
 mod env;
 mod expand;
 mod fx;

@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol, check_unquoted};
 
+use crate::effort::Effort;
 use crate::scope::{Scope, ScopeSet, Scopes};
 
 /// A piece of syntax.
@@ -232,6 +233,21 @@ impl Stx {
             Node::Vector(items, span) => Datum::new(DatumKind::Vector(strip(items).into()), *span),
             Node::Improper(items, tail, span) => {
                 Datum::list_with_tail(strip(items), tail.to_datum(), *span)
+            }
+        }
+    }
+
+    /// Counts its parts; what macros put together may have more of them than anything can hold.
+    pub(crate) fn count(&self, effort: &Effort, span: Span) -> Result<(), Box<Diagnostic>> {
+        effort.part(|| "this datum".to_string(), span)?;
+        match &self.node {
+            Node::Datum(_) | Node::Identifier(..) => Ok(()),
+            Node::List(items, _) | Node::Vector(items, _) => {
+                items.iter().try_for_each(|item| item.count(effort, span))
+            }
+            Node::Improper(items, tail, _) => {
+                items.iter().try_for_each(|item| item.count(effort, span))?;
+                tail.count(effort, span)
             }
         }
     }

@@ -107,6 +107,9 @@ impl Session {
             Err(diagnostics) => Err(self.refuse(&diagnostics)),
         };
         run.map_err(|Stop(status)| status)?;
+        let interrupter = self.vm.rt.heap.stack().interrupter();
+        self.expander
+            .stop_when(Box::new(move || interrupter.is_requested()));
         self.freeze();
         Ok(Interaction {
             session: self,

@@ -13,6 +13,7 @@ cases! {
     guards
     winders
     reading
+    growing_expansions
     nothing_is_left_over
     foreign_calls_that_do_not_stop
 }
@@ -119,6 +120,39 @@ fn reading() {
     p.tells("(read-line in)", &["interrupted"]);
     drop(writer);
     p.check(&[("(eof-object? (read-line in))", "#t\n")]);
+}
+
+/// A macro that makes ever more code can be interrupted, and ends by itself at a limit.
+fn growing_expansions() {
+    let mut p = prompt(0);
+    let ones = "1 ".repeat(35);
+    p.says(
+        "(define-syntax twice (syntax-rules () ((_ () x) x)
+           ((_ (a . r) x) (begin (twice r x) (twice r x)))))
+         (define-syntax pair (syntax-rules () ((_ () x) 'x) ((_ (a . r) x) (pair r (x . x)))))
+         (define-syntax grow (syntax-rules () ((_ x ...) (grow x ... x ...))))",
+    );
+    let interrupter = p.at.interrupter();
+    let asked = std::thread::spawn(move || {
+        // Nobody listens before the entry is evaluated.
+        while interrupter.interrupt() == 0 {
+            std::thread::yield_now();
+        }
+    });
+    p.tells(
+        &format!("(twice ({ones}) 1)"),
+        &["note: interrupted in the expansion of the macro `twice`"],
+    );
+    asked.join().expect("it asked");
+    p.tells(
+        &format!("(define z (pair ({ones}) 1))"),
+        &["error: this datum grows beyond 20000000 parts"],
+    );
+    p.tells(
+        "(grow a)",
+        &["error: the expansion of the macro `grow` grows beyond 20000000 parts"],
+    );
+    p.check(&[("(+ 1 2)", "3\n")]);
 }
 
 fn nothing_is_left_over() {

@@ -28,6 +28,7 @@ impl Expander {
             return Findings::default();
         };
         self.env.start_noting();
+        self.effort.begin();
         let module = self.env.add_module(&mut self.scopes);
         let mut cx = Cx::new(
             self,
@@ -57,7 +58,11 @@ impl Expander {
             ex,
             ..
         } = cx;
-        let errors = sorted(errors);
+        // When expansion was given up, all else that was found follows from it.
+        let errors = match ex.effort.take_failure() {
+            Some(failure) => vec![failure],
+            None => sorted(errors),
+        };
         let whole = |error: &Diagnostic| {
             error.severity != Severity::Error || error.code == Some(super::unbound::CODE)
         };

@@ -242,6 +242,7 @@ impl Cx<'_> {
         let [datum] = &form.parts[..] else {
             return form.bad("it takes one datum");
         };
+        datum.count(&self.ex.effort, form.span())?;
         let datum = datum.to_datum();
         match check_literal(&datum) {
             Some(error) => Err(Box::new(error)),

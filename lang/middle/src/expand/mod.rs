@@ -40,6 +40,7 @@ use std::rc::Rc;
 use bowline_syntax::{Datum, Diagnostic, Expansions, SourceId, Span, Symbol};
 
 use crate::core::{Defined, Expr, Unit, VarId};
+use crate::effort::Effort;
 use crate::env::{Binding, Env, Resolution};
 use crate::fx::{FxHashMap, FxHashSet};
 use crate::limits::NESTING_LIMIT;
@@ -73,6 +74,7 @@ pub struct Expander {
     env: Env,
     macros: Vec<Rc<Macro>>,
     expansions: Rc<Expansions>,
+    effort: Effort,
     libraries: FxHashMap<Rc<str>, Library>,
     /// Libraries in the order in which they were first seen; `Origin::Imported` counts them.
     library_names: Vec<Rc<str>>,
@@ -353,6 +355,7 @@ impl<'a> Cx<'a> {
             env: &self.ex.env,
             scopes: &mut self.ex.scopes,
             expansions: &self.ex.expansions,
+            effort: &self.ex.effort,
         }
     }
 

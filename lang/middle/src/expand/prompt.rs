@@ -174,6 +174,7 @@ impl Expander {
         env: ReplEnv,
         sources: &mut dyn SourceLoader,
     ) -> Result<Option<Datum>, Vec<Diagnostic>> {
+        self.effort.begin();
         let scopes = self.env.module(env.module).scopes;
         let unit = UnitBuilder::new(TopKind::Prompt, env.module, None);
         let mut cx = Cx::new(self, sources, unit);

@@ -11,6 +11,7 @@ use bowline_syntax::{Datum, Diagnostic, Expansions, Severity, SourceId, Span, Sy
 use super::library::{Exports, Library};
 use super::{Cx, Expander, TopKind, UnitBuilder};
 use crate::core::{Expr, Unit};
+use crate::effort::Effort;
 use crate::env::{Binding, Env, Used};
 use crate::fx::{FxHashMap, FxHashSet};
 use crate::prims::{Globals, PrimitiveInfo, Primitives};
@@ -90,12 +91,18 @@ impl Expander {
             env: Env::new(),
             macros: Vec::new(),
             expansions: Rc::default(),
+            effort: Effort::default(),
             libraries,
             library_names: vec![name],
             features: FEATURES.iter().map(|&feature| Rc::from(feature)).collect(),
             last_frame: 0,
             replaced: Vec::new(),
         }
+    }
+
+    /// Macros are expanded no further when `stop` says so: then an expansion fails.
+    pub fn stop_when(&mut self, stop: Box<dyn Fn() -> bool>) {
+        self.effort.stop_when(stop);
     }
 
     /// Adds a feature for `cond-expand`, the system's name for instance.
@@ -149,8 +156,15 @@ impl Expander {
         sources: &mut dyn SourceLoader,
         body: impl FnOnce(&mut Cx<'_>) -> Option<Vec<Expr>>,
     ) -> Outcome {
+        self.effort.begin();
         let mut cx = Cx::new(self, sources, UnitBuilder::new(kind, module, None));
         let body = body(&mut cx);
+        let failure = cx.ex.effort.take_failure();
+        let given_up = failure.is_some();
+        if let Some(failure) = failure {
+            // All else that was found follows from it.
+            cx.errors = vec![failure];
+        }
         let unit = std::mem::replace(&mut cx.unit, UnitBuilder::new(kind, module, None));
         if let Some(body) = body {
             cx.finish_unit(unit, body);
@@ -163,7 +177,7 @@ impl Expander {
             ..
         } = cx;
         let errors = sorted(errors);
-        if !errors.iter().any(|error| error.severity == Severity::Error) {
+        if !given_up && !errors.iter().any(|error| error.severity == Severity::Error) {
             return Ok(units);
         }
         for (name, form, loaded) in loaded {

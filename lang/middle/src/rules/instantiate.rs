@@ -7,47 +7,36 @@
 //! What the template brings stands, for messages, where the macro was used, and came there through
 //! its place in the template.
 
-use bowline_syntax::{Diagnostic, Expanding, Span};
+use bowline_syntax::{Diagnostic, Expanding, Span, Symbol};
 
 use super::compile::atom_at;
 use super::matching::Match;
 use super::{Element, Part, Result, Rule, Template};
+use crate::effort::Effort;
 use crate::scope::{Scope, ScopeSet, Scopes};
 use crate::stx::Stx;
 
-/// The template of `rule` with these variables.
-pub(super) fn instantiate(
-    rule: &Rule,
-    matches: Vec<Option<Match>>,
-    scopes: &mut Scopes,
-    intro: Scope,
-    span: Span,
-    expanding: Expanding,
-) -> Result<Stx> {
-    let mut filler = Filler {
-        rule,
-        matches,
-        scopes,
-        intro,
-        span,
-        expanding,
-        last: None,
-    };
-    filler.template(&rule.template)
-}
-
-struct Filler<'a> {
-    rule: &'a Rule,
-    matches: Vec<Option<Match>>,
-    scopes: &'a mut Scopes,
-    intro: Scope,
-    span: Span,
-    expanding: Expanding,
+/// What is at hand for a template.
+pub(super) struct Filler<'a> {
+    pub(super) rule: &'a Rule,
+    /// The macro's name.
+    pub(super) name: &'a Symbol,
+    pub(super) matches: Vec<Option<Match>>,
+    pub(super) scopes: &'a mut Scopes,
+    pub(super) effort: &'a Effort,
+    pub(super) intro: Scope,
+    pub(super) span: Span,
+    pub(super) expanding: Expanding,
     /// The last set that got the scope, and what came of it: most identifiers share theirs.
-    last: Option<(ScopeSet, ScopeSet)>,
+    pub(super) last: Option<(ScopeSet, ScopeSet)>,
 }
 
 impl Filler<'_> {
+    /// The rule's template with its variables.
+    pub(super) fn fill(mut self) -> Result<Stx> {
+        self.template(&self.rule.template)
+    }
+
     fn introduced(&mut self, set: ScopeSet) -> ScopeSet {
         match self.last {
             Some((before, after)) if before == set => after,
@@ -68,6 +57,8 @@ impl Filler<'_> {
     }
 
     fn template(&mut self, template: &Template) -> Result<Stx> {
+        let who = || format!("the expansion of the macro `{}`", self.name);
+        self.effort.part(who, self.span)?;
         Ok(match template {
             Template::Atom(datum, part) => {
                 Stx::new(atom_at(datum, self.at(*part)), ScopeSet::EMPTY)

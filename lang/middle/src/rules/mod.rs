@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 use bowline_syntax::{Datum, Diagnostic, Expansions, Span, Symbol, TemplatePlaces};
 
+use crate::effort::Effort;
 use crate::env::{Binding, Env, Resolution};
 use crate::scope::{Scope, ScopeSet, Scopes};
 use crate::special::Special;
@@ -96,6 +97,7 @@ pub(crate) struct Meaning<'a> {
     pub(crate) env: &'a Env,
     pub(crate) scopes: &'a mut Scopes,
     pub(crate) expansions: &'a Expansions,
+    pub(crate) effort: &'a Effort,
 }
 
 impl Meaning<'_> {
@@ -141,8 +143,18 @@ impl Macro {
                 Ok(matches) => {
                     let span = form.span();
                     let expanding = meaning.expansions.enter(&rule.places, span.via);
-                    let scopes = &mut *meaning.scopes;
-                    return instantiate::instantiate(rule, matches, scopes, intro, span, expanding);
+                    let filler = instantiate::Filler {
+                        rule,
+                        name: &self.name,
+                        matches,
+                        scopes: meaning.scopes,
+                        effort: meaning.effort,
+                        intro,
+                        span,
+                        expanding,
+                        last: None,
+                    };
+                    return filler.fill();
                 }
                 Err(reason) => reasons.push(reason),
             }
