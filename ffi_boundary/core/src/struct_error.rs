@@ -193,6 +193,11 @@ impl fmt::Display for StructError {
                 f,
                 "{who}: the pointer is null, so there is no field {field} of a (struct {name})"
             ),
+            StructError::WrongCount {
+                name,
+                fields: 1,
+                got,
+            } => write!(f, "make-{name} takes no argument or one, but got {got}"),
             StructError::WrongCount { name, fields, got } => write!(
                 f,
                 "make-{name} takes no arguments or one for each of {}, but got {got}",

@@ -6,6 +6,8 @@
 //!
 //! Absent on purpose: anything that a handler could see. A condition's own message is the runtime's.
 
+use std::rc::Rc;
+
 use bowline_ffi::CType;
 use bowline_layout::Value;
 use bowline_middle::nearest;
@@ -37,14 +39,12 @@ pub(crate) fn explain(rt: &Rt, sources: &SourceMap, object: Value, call: Option<
         said.message.insert_str(0, "uncaught object: ");
         return said;
     }
-    let kind = object::field(object, KIND);
-    let name = match symbols::is_symbol(kind) {
-        true => rt.symbol_name(kind),
-        false => "",
-    };
-    match name {
+    match kind(rt, object) {
         "not-procedure" => not_procedure(rt, sources, object, call, &mut said),
-        "arity" => arity(rt, sources, object, &mut said),
+        "arity" => {
+            arity(rt, sources, object, &mut said);
+            said.notes.extend(by_tail_call(rt, sources, object, call));
+        }
         "foreign" => {
             said.notes.extend(unknown_type(&said.message));
             declared(rt, object, &mut said);
@@ -57,6 +57,15 @@ pub(crate) fn explain(rt: &Rt, sources: &SourceMap, object: Value, call: Option<
         _ => {}
     }
     said
+}
+
+/// The name of a condition's kind.
+fn kind(rt: &Rt, condition: Value) -> &str {
+    let kind = object::field(condition, KIND);
+    match symbols::is_symbol(kind) {
+        true => rt.symbol_name(kind),
+        false => "",
+    }
 }
 
 /// The name of the variable whose lack of a value a condition tells of.
@@ -134,6 +143,12 @@ pub(crate) fn written(sources: &SourceMap, span: Span) -> Option<Datum> {
     data.into_iter().next()
 }
 
+/// Whether the procedure defined at a place has no text of its own: a definition of a type made it.
+pub(crate) fn is_made(sources: &SourceMap, place: Span) -> bool {
+    // Its place is that of a name.
+    written(sources, place).is_some_and(|form| form.as_symbol().is_some())
+}
+
 /// Names the operator of the call as it was written.
 fn not_procedure(rt: &Rt, sources: &SourceMap, object: Value, call: Option<Span>, said: &mut Said) {
     let form = call.and_then(|span| written(sources, span));
@@ -171,6 +186,19 @@ fn not_procedure(rt: &Rt, sources: &SourceMap, object: Value, call: Option<Span>
     };
 }
 
+/// The name and place of the procedure whose arguments were too many or too few.
+pub(crate) fn refused(rt: &Rt, object: Value) -> Option<(Rc<str>, Span)> {
+    if !is_condition(object) || kind(rt, object) != "arity" {
+        return None;
+    }
+    let procedure = object::field(object, EXTRA);
+    let place = match rt.procedure_info(procedure) {
+        Some(info) => info.place,
+        None => rt.clauses(procedure)?.first()?.place,
+    };
+    Some((rt.procedure_name(procedure)?.into(), place))
+}
+
 /// Shows where the procedure is defined, or how one that nobody wrote is used.
 fn arity(rt: &Rt, sources: &SourceMap, object: Value, said: &mut Said) {
     let procedure = object::field(object, EXTRA);
@@ -196,6 +224,29 @@ fn arity(rt: &Rt, sources: &SourceMap, object: Value, said: &mut Said) {
             said.notes.push(format!("it looks like {way}"));
         }
     }
+}
+
+/// What is to be said of a call of something that only the run knew, which may have gone on by tail
+/// calls to what refused its arguments.
+fn by_tail_call(rt: &Rt, sources: &SourceMap, object: Value, call: Option<Span>) -> Option<String> {
+    let form = written(sources, call?)?;
+    let operator = form.as_list()?.first()?;
+    let head = operator.as_list().and_then(|parts| parts.first());
+    let name = match (operator.as_symbol(), head) {
+        (Some(name), _) => name.as_str(),
+        (None, Some(head)) if head.is_symbol("lambda") || head.is_symbol("case-lambda") => {
+            return None;
+        }
+        (None, _) => "",
+    };
+    let called = rt.procedure_name(object::field(object, EXTRA));
+    if called.as_deref() == Some(name) || reference::lookup(name).is_some() {
+        return None;
+    }
+    let called = called.map_or("it".to_string(), |called| format!("`{called}`"));
+    Some(format!(
+        "{called} was called here, or by a tail call that this call led to"
+    ))
 }
 
 /// The part of a procedure's text that shows its parameters: the header of a definition, the formals

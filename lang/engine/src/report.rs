@@ -32,8 +32,15 @@ pub(crate) fn uncaught(
         // A record's accessor blames its argument: the place is the call.
         frames.remove(0);
     }
-    let place = frames.first().map(|frame| frame.span);
-    let place = place.filter(|_| direct);
+    if let Some(TraceFrame { reached, .. }) = frames.first_mut()
+        && let Reached::ByTailCalls { to, .. } = reached
+        && let Some(refused) = explain::refused(rt, object)
+    {
+        *to = Some(refused);
+    }
+    // Nor is it the operation if something else went wrong by then.
+    let operation = |frame: &&TraceFrame| direct && frame.reached == Reached::Directly;
+    let place = frames.first().filter(operation).map(|frame| frame.span);
     let said = explain::explain(rt, sources, object, place);
     let mut diagnostic = Diagnostic::error(said.message, Span::NONE);
     diagnostic.secondary = said.places;
@@ -120,6 +127,8 @@ fn between(frame: &TraceFrame, sources: &SourceMap) -> Option<Call> {
         Reached::Directly | Reached::Raised => return None,
         // What the library does behind its own procedures concerns nobody.
         Reached::ByTailCalls { defined, .. } if sources.is_library(defined.source) => return None,
+        // Nor what it put behind the names that a definition makes.
+        Reached::ByTailCalls { defined, .. } if explain::is_made(sources, *defined) => return None,
         Reached::ByTailCalls { from, defined, to } => {
             // Nor do the names that it has for itself.
             let public = |(name, place): &&(Rc<str>, Span)| {

@@ -12,6 +12,7 @@ mod render;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::expansion::Via;
 use crate::span::{SourceMap, Span};
 
 pub use json::to_json;
@@ -91,6 +92,8 @@ pub struct Diagnostic {
     pub message: String,
     /// Where.
     pub primary: Span,
+    /// What brought the form that this is a wrong part of, where that was not the program's text.
+    pub form: Via,
     /// What to say at that place; may be empty.
     pub primary_label: String,
     /// Other places that matter, each with what to say there.
@@ -109,6 +112,7 @@ impl Diagnostic {
             code: None,
             message: message.into(),
             primary,
+            form: Via::WRITTEN,
             primary_label: String::new(),
             secondary: Vec::new(),
             calls: Vec::new(),

@@ -233,6 +233,8 @@ impl Fault {
             Self::SymbolCharacter(_) => {
                 "a symbol with other characters is written between bars: |…|".into()
             }
+            Self::LikeNumber(text) if text == "1+" => "write (+ N 1)".into(),
+            Self::LikeNumber(text) if text == "-1+" || text == "1-" => "write (- N 1)".into(),
             Self::LikeNumber(text) if !text.contains('|') => {
                 format!(
                     "the symbol of this name is written {}",

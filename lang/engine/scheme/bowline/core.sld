@@ -98,14 +98,20 @@
 
     ;; Vectors and strings
 
-    (define (check-vector who vector)
-      (if (not (vector? vector)) (%type-error who 2 "a vector" vector)))
+    (define (check-vector who position vector)
+      (if (not (vector? vector)) (%type-error who position "a vector" vector)))
 
-    (define (check-string who string)
-      (if (not (string? string)) (%type-error who 2 "a string" string)))
+    (define (check-string who position string)
+      (if (not (string? string)) (%type-error who position "a string" string)))
 
-    (define (shortest size sequences)
-      (apply min (map1 size sequences)))
+    ;; The length of the shortest.
+    (define (shortest who check size sequences)
+      (let loop ((rest sequences) (position 2) (lengths '()))
+        (if (null? rest)
+            (apply min lengths)
+            (begin
+              (check who position (car rest))
+              (loop (cdr rest) (+ position 1) (cons (size (car rest)) lengths))))))
 
     (define (collect-indexed procedure ref end sequences)
       (let loop ((i 0) (results '()))
@@ -124,17 +130,18 @@
     (define vector-map
       (case-lambda
         ((procedure vector)
-         (check-vector 'vector-map vector)
+         (check-vector 'vector-map 2 vector)
          (list->vector (map1 procedure (vector->list vector))))
         ((procedure vector1 . vectors)
          (let ((all (cons vector1 vectors)))
            (list->vector
-             (collect-indexed procedure vector-ref (shortest vector-length all) all))))))
+             (collect-indexed procedure vector-ref
+               (shortest 'vector-map check-vector vector-length all) all))))))
 
     (define vector-for-each
       (case-lambda
         ((procedure vector)
-         (check-vector 'vector-for-each vector)
+         (check-vector 'vector-for-each 2 vector)
          (let ((end (vector-length vector)))
            (let loop ((i 0))
              (if (< i end)
@@ -143,23 +150,26 @@
                    (loop (+ i 1)))))))
         ((procedure vector1 . vectors)
          (let ((all (cons vector1 vectors)))
-           (visit-indexed procedure vector-ref (shortest vector-length all) all)))))
+           (visit-indexed procedure vector-ref
+             (shortest 'vector-for-each check-vector vector-length all) all)))))
 
     (define string-map
       (case-lambda
         ((procedure string)
-         (check-string 'string-map string)
+         (check-string 'string-map 2 string)
          (list->string (map1 procedure (string->list string))))
         ((procedure string1 . strings)
          (let ((all (cons string1 strings)))
            (list->string
-             (collect-indexed procedure string-ref (shortest string-length all) all))))))
+             (collect-indexed procedure string-ref
+               (shortest 'string-map check-string string-length all) all))))))
 
     (define string-for-each
       (case-lambda
         ((procedure string)
-         (check-string 'string-for-each string)
+         (check-string 'string-for-each 2 string)
          (for-each procedure (string->list string)))
         ((procedure string1 . strings)
          (let ((all (cons string1 strings)))
-           (visit-indexed procedure string-ref (shortest string-length all) all)))))))
+           (visit-indexed procedure string-ref
+             (shortest 'string-for-each check-string string-length all) all)))))))

@@ -3,7 +3,7 @@
 use bowline_syntax::{Datum, DatumKind, Number, Span, Symbol};
 
 use super::definitions::{Item, Place, Scan};
-use super::form::Form;
+use super::form::{Form, of_form};
 use super::{Cx, Result};
 use crate::core::{Expr, Lambda, VarId};
 use crate::env::Binding;
@@ -53,6 +53,7 @@ impl Cx<'_> {
         while let Some(stx) = scan.queue.pop() {
             let span = stx.span();
             let outcome = self.scan_form(&mut scan, stx.clone());
+            let outcome = outcome.map_err(|error| of_form(error, &stx));
             if let Err(error) = outcome {
                 self.definition_failed(&stx);
                 let nothing = self.recovered(Err(error), span)?;

@@ -85,16 +85,22 @@ impl Cx<'_> {
             Some(Binding::Special(special)) => {
                 let mut parts = items;
                 parts.remove(0);
-                self.special(Form {
+                let outcome = self.special(Form {
                     special,
                     whole: stx,
                     parts,
                     hint,
-                })
+                });
+                match special {
+                    // Its author has said what is wrong with the use.
+                    Special::SyntaxError => outcome,
+                    _ => outcome.map_err(|error| of_form(error, stx)),
+                }
             }
             Some(Binding::Macro(id)) => {
                 drop(items);
-                let expanded = self.expand_macro(id, stx)?;
+                let expanded = self.expand_macro(id, stx);
+                let expanded = expanded.map_err(|error| of_form(error, stx))?;
                 self.name_hint = hint;
                 self.expand(&expanded)
             }
@@ -312,6 +318,7 @@ impl Cx<'_> {
                 }
                 other => {
                     if let Some(error) = self.errors.last_mut().filter(|e| e.notes.is_empty()) {
+                        error.form = form.span().via;
                         let note = "`set!` changes a variable that exists; `define` makes one";
                         error.notes.push(note.into());
                     }
@@ -321,6 +328,14 @@ impl Cx<'_> {
             },
         }
     }
+}
+
+/// The error with what brought the form that it found wrong.
+pub(super) fn of_form(mut error: Box<Diagnostic>, form: &Stx) -> Box<Diagnostic> {
+    if error.form.is_written() {
+        error.form = form.span().via;
+    }
+    error
 }
 
 /// The error of an `if` with too few or too many parts.

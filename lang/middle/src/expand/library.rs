@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol, read_all};
 
+use super::elsewhere;
 use super::form::Form;
 use super::suggest::{nearest, nearest_library};
 use super::{Cx, Result, TopKind, bad_form};
@@ -56,7 +57,11 @@ impl Cx<'_> {
         };
         if parts.is_empty() || !parts.iter().all(part) {
             let message = "a library name is a list of identifiers and numbers";
-            return Err(Box::new(Diagnostic::error(message, datum.span)));
+            let mut error = Diagnostic::error(message, datum.span);
+            error
+                .notes
+                .extend(elsewhere::library(&datum.to_string()).map(String::from));
+            return Err(Box::new(error));
         }
         Ok(Rc::from(datum.to_string()))
     }
@@ -128,6 +133,9 @@ impl Cx<'_> {
 
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
         let error = Diagnostic::error(format!("there is no library {name}"), span);
+        if let Some(note) = elsewhere::library(name) {
+            return error.with_note(note);
+        }
         let mut known = self.loader.known_libraries();
         known.extend(self.ex.libraries.keys().map(|name| name.to_string()));
         match nearest_library(name, known.iter().map(String::as_str)) {

@@ -18,6 +18,7 @@ mod check;
 mod conditionals;
 mod control;
 mod definitions;
+mod elsewhere;
 mod features;
 mod foreign_struct;
 mod form;

@@ -3,6 +3,7 @@
 use bowline_syntax::{Diagnostic, Span, Symbol};
 
 use super::definitions::{Item, Place, Scan};
+use super::form::of_form;
 use super::{Cx, Result, TopKind};
 use crate::core::{Defined, Expr, Lambda, VarId};
 use crate::env::{Binding, Entry, Origin};
@@ -18,6 +19,7 @@ impl Cx<'_> {
         scan.inner = Some(self.ex.env.module(self.unit.module).inner);
         while let Some(stx) = scan.queue.pop() {
             if let Err(error) = self.scan_form(&mut scan, stx.clone()) {
+                let error = of_form(error, &stx);
                 self.definition_failed(&stx);
                 self.report(*error);
                 if self.endless {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bowline_syntax::{Datum, Diagnostic, Symbol, read_all};
 
+use super::elsewhere;
 use super::library::Library;
 use super::session::PRIMITIVES;
 use super::suggest::nearest;
@@ -73,6 +74,11 @@ impl Cx<'_> {
         if silent || self.unit.kind == TopKind::Prompt || self.errors.len() >= SUGGESTED {
             return None;
         }
+        if elsewhere::defines(ident.name.as_str()) {
+            self.failed
+                .extend(form.get(1).and_then(|defined| defined.name().cloned()));
+            return Some(Box::new(self.unbound_error(&ident)));
+        }
         let syntax = |name: &str| {
             let mut all = Special::ALL
                 .iter()
@@ -100,6 +106,9 @@ impl Cx<'_> {
     }
 
     pub(super) fn unbound_notes(&mut self, ident: &Ident) -> Vec<String> {
+        if let Some(note) = elsewhere::name(ident.name.as_str()) {
+            return vec![note.into()];
+        }
         if let Some(library) = self.exporter(&ident.name) {
             return vec![format!("{library} exports it: add (import {library})")];
         }

@@ -8,6 +8,9 @@
 //! where the definition has certainly run: the definition stands before the calling form, or no form
 //! from the calling one up to the definition can run anything but definitions of procedures and
 //! constants.
+//!
+//! A call with a number of arguments that its callee certainly refuses is no tail call, wherever it
+//! stands: its frame is still there to be blamed when it fails.
 
 use std::rc::Rc;
 
@@ -17,16 +20,19 @@ use super::lift::{Shape, Shapes};
 use crate::core::{Expr, Lambda, Unit, VarId};
 use crate::fx::FxHashMap;
 use crate::ir::{FuncId, Function, Ir, LabelId, Module, Slot};
-use crate::prims::{GlobalId, Globals};
+use crate::prims::{GlobalId, Globals, Primitives};
 
 /// Runs the pass.
 pub(super) fn run(
     unit: Unit,
     shapes: &Shapes,
     globals: &Globals,
+    prims: &Primitives,
 ) -> Result<Module, Box<Diagnostic>> {
     let mut pass = Pass {
         shapes,
+        prims,
+        fixed: fixed_arities(&unit.body, &unit.fixed),
         vars: unit.vars,
         functions: vec![None],
         procedures: FxHashMap::default(),
@@ -121,6 +127,36 @@ fn top_procedures(forms: &[Expr], fixed: &[GlobalId]) -> Tops {
     tops
 }
 
+/// What the arguments of the unit's own top-level procedures may be, of those that are never assigned.
+fn fixed_arities(forms: &[Expr], fixed: &[GlobalId]) -> FxHashMap<GlobalId, Arities> {
+    let fixed: crate::fx::FxHashSet<GlobalId> = fixed.iter().copied().collect();
+    let arities = |form: &Expr| match form {
+        Expr::DefineGlobal(id, value, _) if fixed.contains(id) => Some((*id, Arities::of(value)?)),
+        _ => None,
+    };
+    forms.iter().filter_map(arities).collect()
+}
+
+/// The numbers of arguments that a procedure takes: the parameters of each clause, and whether more
+/// may follow.
+struct Arities(Vec<(usize, bool)>);
+
+impl Arities {
+    fn of(procedure: &Expr) -> Option<Arities> {
+        let clause = |lambda: &Lambda| (lambda.params.len(), lambda.rest.is_some());
+        match procedure {
+            Expr::Lambda(lambda) => Some(Arities(vec![clause(lambda)])),
+            Expr::CaseLambda(clauses, _) => Some(Arities(clauses.iter().map(clause).collect())),
+            _ => None,
+        }
+    }
+
+    fn refuse(&self, count: usize) -> bool {
+        let takes = |&(params, rest): &(usize, bool)| count == params || rest && count > params;
+        !self.0.iter().any(takes)
+    }
+}
+
 /// A function under construction.
 #[derive(Default)]
 struct Builder {
@@ -135,12 +171,15 @@ struct Builder {
 
 struct Pass<'a> {
     shapes: &'a Shapes,
+    prims: &'a Primitives,
     vars: Vec<Symbol>,
     functions: Vec<Option<Function>>,
     /// The functions of procedures bound by a `Fix`.
     procedures: FxHashMap<VarId, FuncId>,
-    /// How many arguments they take, unless any number.
-    arities: FxHashMap<VarId, usize>,
+    /// What arguments they take.
+    arities: FxHashMap<VarId, Arities>,
+    /// What arguments the top-level procedures take that are never assigned.
+    fixed: FxHashMap<GlobalId, Arities>,
     top: Tops,
     /// The top-level form at hand.
     form: usize,
@@ -155,13 +194,18 @@ impl Pass<'_> {
     }
 
     fn slot(&mut self, var: VarId) -> Slot {
+        let slot = self.nameless_slot();
+        self.builder.slots.insert(var, slot);
+        slot
+    }
+
+    fn nameless_slot(&mut self) -> Slot {
         let slot = Slot(self.builder.next);
         match self.builder.next.checked_add(1) {
             Some(next) => self.builder.next = next,
             None => self.too_large = self.too_large.or(Some(Span::NONE)),
         }
         self.builder.locals = self.builder.locals.max(self.builder.next);
-        self.builder.slots.insert(var, slot);
         slot
     }
 
@@ -363,6 +407,12 @@ impl Pass<'_> {
                     span,
                 }
             }
+            f if tail && self.refuses(&f, args.len()) => self.scoped(|pass| {
+                let init = Box::new(pass.call(f, args, span, false));
+                let slot = pass.nameless_slot();
+                let body = Box::new(Ir::Local(slot));
+                Ir::Let { slot, init, body }
+            }),
             f => Ir::Call {
                 f: self.boxed(f),
                 args: self.all(args),
@@ -372,9 +422,23 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether a variable is a procedure that takes exactly this many arguments.
+    /// Whether a variable is a procedure that takes exactly this many arguments, and no more.
     fn takes(&self, var: VarId, count: usize) -> bool {
-        self.arities.get(&var) == Some(&count)
+        let arities = self.arities.get(&var);
+        arities.is_some_and(|arities| arities.0 == [(count, false)])
+    }
+
+    /// Whether a call of `f` with this many arguments certainly fails.
+    fn refuses(&self, f: &Expr, count: usize) -> bool {
+        match f {
+            Expr::Local(var, _) => self.arities.get(var).is_some_and(|a| a.refuse(count)),
+            Expr::Global(id, _) => self.fixed.get(id).is_some_and(|a| a.refuse(count)),
+            Expr::Primitive(id, _) => {
+                let facts = self.prims.get(*id);
+                facts.is_some_and(|facts| !facts.accepts(count))
+            }
+            f => Arities::of(f).is_some_and(|a| a.refuse(count)),
+        }
     }
 
     /// Whether a known call of this top-level variable is allowed here (inv:close.defined).
@@ -409,9 +473,8 @@ impl Pass<'_> {
         for (&var, lambda) in vars.iter().zip(&lambdas) {
             let func = self.reserve();
             self.procedures.insert(var, func);
-            if lambda.rest.is_none() {
-                self.arities.insert(var, lambda.params.len());
-            }
+            let clause = (lambda.params.len(), lambda.rest.is_some());
+            self.arities.insert(var, Arities(vec![clause]));
         }
         self.scoped(|pass| {
             let is_closure = |var: &VarId| pass.shapes.get(*var) == Some(&Shape::Closure);

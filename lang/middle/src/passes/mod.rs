@@ -69,7 +69,7 @@ pub fn compile(
 ) -> Result<Module, Box<Diagnostic>> {
     lower(&mut unit, prims, Pass::Contify)?;
     let shapes = lift::run(&unit);
-    let module = close::run(unit, &shapes, globals)?;
+    let module = close::run(unit, &shapes, globals, prims)?;
     debug_assert!(
         crate::ir::verify(&module, prims).is_empty(),
         "the compiler made broken IR: {:?}",

@@ -231,7 +231,8 @@ fn list_tail(rt: &mut Rt, a: Args, who: &'static str) -> Result {
     let mut at = rt.arg(a, 0);
     for _ in 0..k {
         if !at.is_pair() {
-            let n = list_prefix(rt.arg(a, 0));
+            // A tail may be what stands behind the last pair.
+            let n = list_prefix(rt.arg(a, 0)) - i64::from(who != "list-tail");
             return Fault::range(who, "index", rt.arg(a, 1), 0, n);
         }
         at = cdr(at);

@@ -10,14 +10,20 @@ const SHOWN_STEPS: usize = 3;
 
 impl Diagnostic {
     /// The other places to show: what `secondary` says, and, when a macro brought the code at
-    /// fault, where its template has it, the innermost first. Definitions and templates of the
-    /// standard library are left out of what is said about a program.
+    /// fault or the form that it is a part of, where its template has it, the innermost first.
+    /// Definitions and templates of the standard library are left out of what is said about a
+    /// program.
     pub fn other_places(&self, sources: &SourceMap) -> Vec<(Span, String)> {
         let own = sources.is_library(self.primary.source);
         let shown = |span: Span| own || !sources.is_library(span.source);
         let secondary = self.secondary.iter().filter(|(span, _)| shown(*span));
         let mut places: Vec<(Span, String)> = secondary.cloned().collect();
-        let mut steps = sources.expansions().steps(self.primary.via, STEPS);
+        let [mut steps, form] =
+            [self.primary.via, self.form].map(|via| sources.expansions().steps(via, STEPS));
+        if form.len() > steps.len() {
+            // The form came from further inside than the part of it that is wrong.
+            steps = form;
+        }
         steps.retain(|step| shown(step.place));
         let mut counted: Vec<(ExpansionStep, usize)> = Vec::new();
         for step in steps {

@@ -228,14 +228,17 @@ impl Compiler<'_> {
         span: Span,
         want: Want,
     ) -> Result<bool, CompileError> {
-        let Some(insn) = binary(op) else {
+        // Each instruction knows which operand of the text its right one is.
+        let (Some(insn), Ok(last)) = (binary(op), u8::try_from(rest.len() + 1)) else {
             return Ok(false);
         };
         self.expr(first, Want::Push)?;
-        for (i, item) in rest.iter().enumerate() {
+        for (item, position) in rest.iter().zip(2..) {
             self.expr(item, Want::Acc)?;
-            let last = i + 1 == rest.len();
-            self.inlined(insn, 1, span, if last { want } else { Want::Push })?;
+            self.code.emit(Insn::new(insn, position, 0, 0));
+            self.code.span(span);
+            self.depth -= 1;
+            self.deliver(if position == last { want } else { Want::Push })?;
         }
         Ok(true)
     }

@@ -62,13 +62,13 @@ fn modulo_of(a: i64, b: i64) -> Option<i64> {
 macro_rules! of_stack {
     ($($name:ident = $fast:expr, $op:ident;)*) => {$(
         #[inline(always)]
-        pub(super) fn $name(vm: &mut Vm, r: &mut Regs, _: Insn) {
+        pub(super) fn $name(vm: &mut Vm, r: &mut Regs, i: Insn) {
             match $fast(r.sp.get(-1), r.acc) {
                 Some(v) => {
                     r.drop(1);
                     r.acc = v;
                 }
-                None => slow(vm, r, move |vm, r| vm.inline_with_acc(r, InlineOp::$op, 2)),
+                None => slow(vm, r, move |vm, r| vm.inline_operand(r, InlineOp::$op, i.c())),
             }
         }
     )*};

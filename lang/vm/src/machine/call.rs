@@ -2,7 +2,7 @@
 
 use bowline_layout::{Value, procedure};
 use bowline_middle::InlineOp;
-use bowline_runtime::{Args, Fault, kinds, object};
+use bowline_runtime::{Args, Fault, Result, kinds, object};
 
 use super::data::slot;
 use super::{FRAME, Regs, slow};
@@ -168,13 +168,7 @@ pub(super) fn prim(vm: &mut Vm, r: &mut Regs, i: Insn) {
 impl Vm {
     /// Calls a primitive with the top `n` words, which are taken off; the result is in `acc`.
     pub(super) fn primitive(&mut self, mut r: Regs, index: usize, n: usize) -> Regs {
-        // inv:vm.publish; `acc` is no longer wanted.
-        r.sp.put(0, r.closure);
-        self.stack.publish(r.sp.at(1));
-        let base = self.stack.index(r.sp) - n;
-        let result = (self.functions[index])(&mut self.rt, Args { base, len: n });
-        r.closure = r.sp.get(0);
-        match result {
+        match self.run_primitive(&mut r, index, n) {
             Ok(v) => {
                 r.drop(n);
                 r.acc = v;
@@ -182,6 +176,18 @@ impl Vm {
             }
             Err(fault) => self.primitive_failed(r, n, fault),
         }
+    }
+
+    /// What a primitive makes of the top `n` words, which stay.
+    #[inline(always)]
+    fn run_primitive(&mut self, r: &mut Regs, index: usize, n: usize) -> Result {
+        // inv:vm.publish; `acc` is no longer wanted.
+        r.sp.put(0, r.closure);
+        self.stack.publish(r.sp.at(1));
+        let base = self.stack.index(r.sp) - n;
+        let result = (self.functions[index])(&mut self.rt, Args { base, len: n });
+        r.closure = r.sp.get(0);
+        result
     }
 
     /// The arguments go: the fault holds what it names of them (`inv:fault.fresh`).
@@ -205,6 +211,29 @@ impl Vm {
     pub(super) fn inline_with_acc(&mut self, mut r: Regs, op: InlineOp, n: usize) -> Regs {
         r.push(r.acc);
         self.primitive(r, self.inline[op as usize], n)
+    }
+
+    /// The same for the top word and `acc` where `acc` is the operand with this number, if that says
+    /// anything, of a longer call. What comes before made the left one: it is no longer to blame.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn inline_operand(&mut self, mut r: Regs, op: InlineOp, number: usize) -> Regs {
+        r.push(r.acc);
+        match self.run_primitive(&mut r, self.inline[op as usize], 2) {
+            Ok(v) => {
+                r.drop(2);
+                r.acc = v;
+                r
+            }
+            Err(mut fault) => {
+                if let Fault::WrongType { position, .. } = &mut *fault
+                    && *position == 2
+                {
+                    *position = number.max(2);
+                }
+                self.primitive_failed(r, 2, fault)
+            }
+        }
     }
 
     /// The same for two arguments that are operands.
