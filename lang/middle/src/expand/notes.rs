@@ -34,6 +34,8 @@ pub(crate) enum VarKind {
 pub(crate) struct VarNote {
     pub(crate) span: Span,
     pub(crate) kind: VarKind,
+    /// The local variable that its name meant before.
+    pub(crate) hides: Option<VarId>,
 }
 
 /// A definition at top level that the user wrote.
@@ -154,7 +156,11 @@ impl Cx<'_> {
             Some(_) => VarKind::Param,
             None => kind,
         };
-        notes.vars.insert(var, VarNote { span, kind });
+        let hides = match meant {
+            Resolution::Bound(Binding::Local(outer)) => Some(outer),
+            _ => None,
+        };
+        notes.vars.insert(var, VarNote { span, kind, hides });
     }
 
     /// Variables that callers give their values.

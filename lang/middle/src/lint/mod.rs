@@ -6,7 +6,8 @@
 //! nobody reads, a value that goes nowhere.
 //!
 //! Reading order: `known` (what variables hold), `kinds` (what values are), `walk` (one walk over a
-//! unit), `calls` and `conditionals` (what that looks at), `unused` (what is left when the walk is done).
+//! unit), `calls` and `conditionals` (what that looks at), `unused` and `shadowed` (what is left when the walk is
+//! done).
 //!
 //! Absent on purpose: types that flow. Only constants, procedures and what primitives always give
 //! are known.
@@ -15,6 +16,7 @@ mod calls;
 mod conditionals;
 mod kinds;
 mod known;
+mod shadowed;
 mod unused;
 mod walk;
 
@@ -58,7 +60,7 @@ names! {
     UnusedImport "unused-import",
     /// a value that goes nowhere, of an expression that does nothing else
     UnusedValue "unused-value",
-    /// a definition in a body that hides a variable of the form around it
+    /// a local variable that hides another one of a form around it
     Shadowed "shadowed",
     /// a variable with the name of a syntactic form or macro
     ShadowedSyntax "shadowed-syntax",

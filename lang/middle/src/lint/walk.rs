@@ -7,7 +7,7 @@
 use bowline_syntax::{Diagnostic, Span, Symbol};
 
 use super::known::{Known, Locals, MAKE_FOREIGN, Value};
-use super::{conditionals, unused, warning};
+use super::{conditionals, shadowed, unused, warning};
 use crate::core::{Expr, Unit, VarId};
 use crate::expand::{UnitNotes, is_written, symbols};
 use crate::fx::{FxHashMap, FxHashSet};
@@ -79,6 +79,7 @@ pub(super) fn unit(unit: &mut Unit, notes: &UnitNotes, known: &Known<'_>) -> Vec
         walk.end(&body[index], body.get(index + 1));
     }
     unused::report(&mut walk, &body);
+    shadowed::report(&mut walk, &mut body);
     walk.found
 }
 
