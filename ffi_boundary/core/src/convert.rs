@@ -171,6 +171,14 @@ fn exact_float<L: Language + ?Sized>(language: &L, v: Value) -> Option<f32> {
     language.to_double(v).map(|x| x as f32)
 }
 
+/// Whether a pointer is to another struct with the name of this one.
+fn is_namesake<L: Language + ?Sized>(language: &L, wanted: &StructType, pointer: Value) -> bool {
+    match language.types().target(object::pointer_target(pointer)) {
+        Some(CType::Struct(other)) => **other != *wanted && other.name() == wanted.name(),
+        _ => false,
+    }
+}
+
 /// The error for a value that the type cannot come from.
 #[cold]
 pub(crate) fn wrong_type<L: Language + ?Sized>(
@@ -202,6 +210,11 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
     let hint = match ctype {
         CType::Pointer | CType::PointerTo(_) if is(type_id::BYTEVECTOR) => {
             "declare it as `bytevector`"
+        }
+        CType::PointerTo(wanted) | CType::Struct(wanted)
+            if is(type_id::FOREIGN_POINTER) && is_namesake(language, wanted, v) =>
+        {
+            "that is another definition of the same name"
         }
         CType::Pointer if is(type_id::STRING) => "declare it as `string`",
         CType::Pointer if v.is_procedure() => "declare it as a `callback`",

@@ -140,6 +140,20 @@ fn structs() {
         "(point-y old)",
         &["(that is another definition of the same name)"],
     );
+    p.check(&[
+        ("(define-foreign-library libc #f)", ""),
+        (
+            "(define-foreign f (libc \"abs\") ((pointer (struct point))) void)",
+            "",
+        ),
+        (
+            "(define-foreign-struct line (start (pointer (struct point))))",
+            "",
+        ),
+    ]);
+    for entry in ["(f old)", "(set-line-start! (make-line) old)"] {
+        p.tells(entry, &["(that is another definition of the same name)"]);
+    }
     p.tells(
         "(let () (define-foreign-struct point (x int)) 1)",
         &["(struct point) is defined already, with other fields"],
