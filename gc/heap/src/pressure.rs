@@ -379,10 +379,10 @@ impl Pressure {
 mod tests {
     use super::*;
 
-    const MIB: usize = 1 << 20;
+    pub(super) const MIB: usize = 1 << 20;
 
     /// Nobody counts C's bytes here: all are declared.
-    fn pressure() -> Pressure {
+    pub(super) fn pressure() -> Pressure {
         Pressure::new(&HeapConfig {
             limit: Some(160 * MIB),
             min_heap: 40 * MIB,

@@ -50,19 +50,7 @@ impl Pressure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::HeapConfig;
-
-    const MIB: usize = 1 << 20;
-
-    /// Nobody counts C's bytes here: all are declared.
-    fn pressure() -> Pressure {
-        Pressure::new(&HeapConfig {
-            limit: Some(160 * MIB),
-            min_heap: 40 * MIB,
-            nursery: 8 * MIB,
-            ..HeapConfig::default()
-        })
-    }
+    use crate::pressure::tests::{MIB, pressure};
 
     /// What is told and counted of a collection that is due at a poll with `heap` bytes of pages.
     fn told(p: &Pressure, heap: usize) -> (Reason, u64) {
