@@ -1,4 +1,4 @@
-//! What expansion may cost: the parts that templates and quotations make are counted, since a few
+//! What expansion may cost: the parts that templates, what they bring and quotations make are counted, since a few
 //! lines of macros can ask for more of them than any memory holds.
 //!
 //! Whoever runs the expander may also want it to stop before; it asks every [`STEP`] parts.
@@ -9,8 +9,8 @@ use std::cell::{Cell, RefCell};
 
 use bowline_syntax::{Diagnostic, Severity, Span};
 
-/// How many parts one run of the expander may make.
-const LIMIT: usize = 20_000_000;
+/// How many parts one top-level form may make: with all that goes with them they fit a gigabyte.
+const LIMIT: usize = 5_000_000;
 
 /// How many parts lie between two looks at whether to stop.
 const STEP: usize = 1024;
@@ -32,6 +32,18 @@ impl Effort {
     pub(crate) fn begin(&self) {
         self.made.set(0);
         self.failure.replace(None);
+    }
+
+    /// Another form begins, unless the run was given up.
+    pub(crate) fn begin_form(&self) {
+        if self.failure.borrow().is_none() {
+            self.made.set(0);
+        }
+    }
+
+    /// Whether the run was given up.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.failure.borrow().is_some()
     }
 
     /// Why the run was given up, if it was; asked once.

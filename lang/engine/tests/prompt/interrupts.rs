@@ -130,6 +130,8 @@ fn growing_expansions() {
         "(define-syntax twice (syntax-rules () ((_ () x) x)
            ((_ (a . r) x) (begin (twice r x) (twice r x)))))
          (define-syntax pair (syntax-rules () ((_ () x) 'x) ((_ (a . r) x) (pair r (x . x)))))
+         (define-syntax sum (syntax-rules () ((_ () x) x) ((_ (a . r) x) (sum r (+ x x)))))
+         (define-syntax vec (syntax-rules () ((_ () x) x) ((_ (a . r) x) (vec r #(x x)))))
          (define-syntax grow (syntax-rules () ((_ x ...) (grow x ... x ...))))",
     );
     let interrupter = p.at.interrupter();
@@ -146,11 +148,19 @@ fn growing_expansions() {
     asked.join().expect("it asked");
     p.tells(
         &format!("(define z (pair ({ones}) 1))"),
-        &["error: this datum grows beyond 20000000 parts"],
+        &["error: this datum grows beyond 5000000 parts"],
+    );
+    p.tells(
+        &format!("(sum ({ones}) 1)"),
+        &["error: the expansion of the macro `sum` grows beyond 5000000 parts"],
+    );
+    p.tells(
+        &format!("(vec ({ones}) 1)"),
+        &["error: this datum grows beyond 5000000 parts"],
     );
     p.tells(
         "(grow a)",
-        &["error: the expansion of the macro `grow` grows beyond 20000000 parts"],
+        &["error: the expansion of the macro `grow` grows beyond 5000000 parts"],
     );
     p.check(&[("(+ 1 2)", "3\n")]);
 }

@@ -76,6 +76,16 @@ pub(super) enum Item {
 }
 
 impl Item {
+    /// Where the form stands, if there is anything to expand in it.
+    pub(super) fn span(&self) -> Option<Span> {
+        match self {
+            Self::Define { whole, .. } => Some(whole.span()),
+            Self::Values { span, .. } => Some(*span),
+            Self::Expr(stx) => Some(stx.span()),
+            Self::Nothing(_) => None,
+        }
+    }
+
     /// How many variables it becomes in a body.
     pub(super) fn vars(&self) -> usize {
         match self {

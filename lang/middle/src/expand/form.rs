@@ -48,7 +48,10 @@ impl Cx<'_> {
     pub(super) fn expand(&mut self, stx: &Stx) -> Result<Expr> {
         let hint = self.name_hint.take();
         match stx.view(&mut self.ex.scopes) {
-            View::Atom | View::Vector(_) => Ok(Expr::Const(stx.to_acyclic()?)),
+            View::Atom | View::Vector(_) => {
+                stx.count(&self.ex.effort, stx.span())?;
+                Ok(Expr::Const(stx.to_acyclic()?))
+            }
             View::Identifier => match stx.as_identifier() {
                 Some(ident) => {
                     let outcome = self.reference(&ident);
@@ -77,6 +80,7 @@ impl Cx<'_> {
     }
 
     fn list_form(&mut self, stx: &Stx, items: Vec<Stx>, hint: Option<Symbol>) -> Result<Expr> {
+        self.count(stx.span())?;
         let binding = match items[0].as_identifier() {
             Some(ident) => self.resolve(&ident)?,
             None => None,

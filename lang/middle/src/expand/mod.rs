@@ -141,6 +141,9 @@ impl UnitBuilder {
     }
 }
 
+/// How many parts of syntax a form takes the room of, in core.
+const FORM_COST: usize = 4;
+
 /// One run of the expander.
 pub(crate) struct Cx<'a> {
     ex: &'a mut Expander,
@@ -161,6 +164,8 @@ pub(crate) struct Cx<'a> {
     depth: u32,
     /// Whether a macro expands without end: what it has left behind would do so, too.
     endless: bool,
+    /// The top-level form at hand, the one that stands furthest down in the text.
+    form: Span,
     /// The definition context around.
     frame: u32,
     /// What the next procedure is called.
@@ -187,6 +192,7 @@ impl<'a> Cx<'a> {
             failed: FxHashSet::default(),
             depth: 0,
             endless: false,
+            form: Span::NONE,
             frame: 0,
             name_hint: None,
             including: FxHashMap::default(),
@@ -203,7 +209,7 @@ impl<'a> Cx<'a> {
     /// looked at, too. The units that come of it are never seen (inv:expand.all-or-nothing).
     fn recovered(&mut self, outcome: Result<Expr>, span: Span) -> Result<Expr> {
         match outcome {
-            Err(error) if !self.gave_up && !self.endless => {
+            Err(error) if !self.gave_up && !self.endless && !self.ex.effort.is_spent() => {
                 self.report(*error);
                 Ok(Expr::unspecified(span))
             }
@@ -282,6 +288,27 @@ impl<'a> Cx<'a> {
         let message = format!("the expansion of the macro `{}` does not end", step.name);
         let note = "what it expands to contains a further use, thousands deep";
         Some(Diagnostic::error(message, span).with_note(note))
+    }
+
+    /// Begins to count anew if this form stands further down in the text than all before: one that a macro has
+    /// repeated does not.
+    fn begin_form(&mut self, span: Span) {
+        if span.source != self.form.source || span.start > self.form.start {
+            self.form = span;
+            self.ex.effort.begin_form();
+        }
+    }
+
+    /// Counts a form that a macro has brought: it may be there as often as its parts are shared.
+    fn count(&self, span: Span) -> Result<()> {
+        if span.via.is_written() {
+            return Ok(());
+        }
+        let who = || match self.ex.expansions.steps(span.via, 1).pop() {
+            Some(step) => format!("the expansion of the macro `{}`", step.name),
+            None => "this form".to_string(),
+        };
+        (0..FORM_COST).try_for_each(|_| self.ex.effort.part(who, span))
     }
 
     fn fresh_var(&mut self, name: Symbol) -> VarId {

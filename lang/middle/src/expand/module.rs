@@ -18,6 +18,7 @@ impl Cx<'_> {
         let mut scan = Scan::new(true, frame, forms);
         scan.inner = Some(self.ex.env.module(self.unit.module).inner);
         while let Some(stx) = scan.queue.pop() {
+            self.begin_form(stx.span());
             if let Err(error) = self.scan_form(&mut scan, stx.clone()) {
                 let error = of_form(error, &stx);
                 self.definition_failed(&stx);
@@ -28,7 +29,11 @@ impl Cx<'_> {
             }
         }
         let mut body = Vec::with_capacity(scan.items.len());
+        self.form = Span::NONE;
         for item in scan.items {
+            if let Some(span) = item.span() {
+                self.begin_form(span);
+            }
             match self.expand_item(item) {
                 Ok(expr) => body.push(expr),
                 Err(error) => self.report(*error),

@@ -55,6 +55,7 @@ impl Cx<'_> {
     }
 
     fn quasi(&mut self, stx: &Stx, level: u32, span: Span) -> Result<Part> {
+        self.count(stx.span())?;
         match stx.view(&mut self.ex.scopes) {
             View::Identifier | View::Atom => Ok(Part::Constant(stx.to_acyclic()?)),
             View::List(items) => self.nested(stx.span(), |cx| match cx.quasi_operator(&items) {
