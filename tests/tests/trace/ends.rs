@@ -84,9 +84,9 @@ fn signalled(context: &Context, folder: &Path, signal: &str) -> Result<Option<i3
     ensure(outcome.exit == Some(0), "the prelude runs")?;
     let program = std::fs::read_to_string(folder.join("p.scm"))?.replace("(exit 0)", FOREVER);
     std::fs::write(folder.join("p.scm"), program)?;
-    // Whoever runs the tests may have SIGHUP ignored, as nohup does.
+    // Whoever runs the tests may have signals ignored, as nohup and a shell in the background do.
     let mut child = Command::new("env")
-        .arg("--default-signal=HUP")
+        .arg("--default-signal=INT,TERM,HUP")
         .arg(&context.bowline)
         .args(["run", "--trace=t.json", "--stats", "p.scm"])
         .current_dir(folder)
@@ -106,7 +106,18 @@ fn signalled(context: &Context, folder: &Path, signal: &str) -> Result<Option<i3
     }
     let kill = format!("kill -{signal} {}", child.id());
     Command::new("sh").args(["-c", &kill]).status()?;
-    Ok(child.wait()?.signal())
+    let patience = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.signal());
+        }
+        if patience.elapsed() > Duration::from_secs(60) {
+            child.kill()?;
+            child.wait()?;
+            return Err(format!("SIG{signal} does not end it").into());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn by_signal(context: &Context, folder: &Path) -> Result<(), Failed> {
