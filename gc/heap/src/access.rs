@@ -5,9 +5,10 @@
 //! Word 0 of a headed object is its header; word 0 of a pair is its car and word 1 its cdr.
 //!
 //! Absent on purpose: barriers. A store into an object that may be old goes through
-//! [`crate::Mutator::store`].
+//! [`crate::Mutator::store`] (`inv:mutator.barrier`).
 
 use bowline_layout::{Addr, Header, Value, WORD};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A pointer to the word at `addr`.
 #[inline(always)]
@@ -65,10 +66,21 @@ pub unsafe fn set_word(v: Value, i: usize, bits: u64) {
     unsafe { write(v.addr().word(i), bits) }
 }
 
+/// Sets word `i` of `v`, which a collector thread may read meanwhile, after the barrier.
+///
+/// # Safety
+/// `inv:access.live`, and `inv:mutator.barrier` has been kept.
+#[inline(always)]
+pub(crate) unsafe fn publish(v: Value, i: usize, x: Value) {
+    // SAFETY: inv:access.live
+    let cell = unsafe { AtomicU64::from_ptr(pointer(v.addr().word(i))) };
+    cell.store(x.bits(), Ordering::Release);
+}
+
 /// Sets word `i` of the fresh object `v`, without a barrier.
 ///
 /// # Safety
-/// `inv:access.live`, and there was no safepoint since `v` was allocated; or `x` is no pointer.
+/// `inv:access.live`, and there was no safepoint since `v` was allocated.
 #[inline(always)]
 pub unsafe fn init(v: Value, i: usize, x: Value) {
     // SAFETY: inv:access.live

@@ -7,6 +7,23 @@
 //!
 //! `inv:mutator.safepoint` A collection can happen in every method that allocates, collects, polls,
 //! crosses or leaves native, and nowhere else. Values held across one of these live in roots.
+//!
+//! `inv:mutator.barrier` A word of an object that may be old is overwritten by [`Mutator::store`] alone,
+//! and that asks for the object's unlog bit *before* it stores: one test inlined, one cold call when the
+//! bit is set, the store, and no safepoint between them. The one test serves both kinds of plan:
+//!
+//! * generational: the bit is set for old objects that no one has changed since the last collection. The
+//!   call notes the object, whose words a minor collection then scans; for that it need only happen
+//!   before the next safepoint.
+//! * marking beside the program: the bits of all objects are set while marking begins. The call notes
+//!   the references that the object *holds*, so that marking reaches all that was reachable when it
+//!   began, however the program cuts the ways there (a snapshot at the beginning: Yuasa 1990). For
+//!   that it must happen before the old word is gone.
+//!
+//! The bit is loaded with Acquire, and the slow path takes it away with Release after it has read the
+//! words: a thread that finds it gone overwrites none that are still to be read. The store is a Release:
+//! a collector thread that reads the word while marking finds a fresh object's mark bit set, and scans
+//! no object that is still being filled. Both are plain moves on x86-64.
 
 use crate::access;
 use crate::alloc::Bump;
@@ -82,7 +99,7 @@ impl Mutator {
 
     // Stores.
 
-    /// Stores `v` into word `word` of `object`, so that the collector learns of it.
+    /// Stores `v` into word `word` of `object`, so that the collector learns of it (`inv:mutator.barrier`).
     ///
     /// # Safety
     /// `inv:access.live`; the word is one that the collector scans; and `object` is no pair of the
@@ -93,18 +110,24 @@ impl Mutator {
             !(object.is_pair() && self.heap.in_boot_heap(object)),
             "inv:boot.fixed"
         );
-        // SAFETY: inv:access.live; the barrier follows.
-        unsafe { access::init(object, word, v) };
+        if self.wants_note(object) {
+            self.remember(object);
+        }
+        // SAFETY: inv:access.live; the barrier is passed (inv:mutator.barrier).
+        unsafe { access::publish(object, word, v) };
+    }
+
+    /// Whether the collector wants to be told of `object` before it is changed: its unlog bit.
+    #[inline(always)]
+    fn wants_note(&self, object: Value) -> bool {
         let addr = object.addr().raw();
         let bits = std::ptr::with_exposed_provenance_mut(self.unlog_bits + (addr >> 6));
         // SAFETY: MMTk maps the bits of all that it allocates, `Heap` those of the boot heap.
-        let byte = unsafe { AtomicU8::from_ptr(bits) }.load(Ordering::Relaxed);
-        if byte & 1 << (addr >> 3 & 7) != 0 {
-            self.remember(object);
-        }
+        let byte = unsafe { AtomicU8::from_ptr(bits) }.load(Ordering::Acquire);
+        byte & 1 << (addr >> 3 & 7) != 0
     }
 
-    /// Notes that the old object may refer to young ones now.
+    /// Tells the collector of `object`, whose words are still the old ones, and that its bit is gone.
     #[cold]
     #[inline(never)]
     pub(crate) fn remember(&mut self, object: Value) {
