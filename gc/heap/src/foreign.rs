@@ -114,7 +114,11 @@ impl Mutator {
         if charge.declared {
             heap.pressure.undeclare(charge.bytes);
         }
-        Some((next.object, next.finalizer))
+        // inv:weak.door
+        Some((
+            self.strengthen(next.object),
+            self.strengthen(next.finalizer),
+        ))
     }
 }
 

@@ -30,7 +30,7 @@ use mmtk::util::options::{GCTriggerSelector, NurserySize, PlanSelector};
 use mmtk::vm::ObjectModel;
 use mmtk::{AllocationSemantics, BarrierSelector, MMTK, MMTKBuilder};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
@@ -81,6 +81,8 @@ pub struct Heap {
     /// Finalizers that wait to be run.
     finalizers: AtomicUsize,
     workers: Mutex<Vec<&'static WorkerBlock>>,
+    /// Collector threads mark while the program runs. Changes only while the world is stopped.
+    marking: AtomicBool,
     counters: Counters,
     started: Mutex<Option<Started>>,
     log: Log,
@@ -112,6 +114,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         weak: Mutex::default(),
         finalizers: AtomicUsize::new(0),
         workers: Mutex::default(),
+        marking: AtomicBool::new(false),
         counters: Counters::default(),
         started: Mutex::default(),
         log: Log::default(),
@@ -360,6 +363,12 @@ impl Heap {
             self.finalizers.store(waiting, Ordering::Relaxed);
         }
         again
+    }
+
+    /// Whether collector threads mark while the program runs.
+    #[inline(always)]
+    pub(crate) fn is_marking(&self) -> bool {
+        self.marking.load(Ordering::Relaxed)
     }
 
     /// Whether finalizers wait to be run: see [`Mutator::next_finalizable`]. A load.

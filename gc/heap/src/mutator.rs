@@ -97,6 +97,12 @@ impl Mutator {
         unsafe { &mut *self.block.mmtk.get() }
     }
 
+    /// Runs `f`, which calls nothing of ours, with MMTk's context of this thread.
+    pub(crate) fn with_context<R>(&self, f: impl FnOnce(&mut mmtk::Mutator<Bowline>) -> R) -> R {
+        // SAFETY: as for `context`, whose borrow of this mutator has ended.
+        f(unsafe { &mut *self.block.mmtk.get() })
+    }
+
     // Stores.
 
     /// Stores `v` into word `word` of `object`, so that the collector learns of it (`inv:mutator.barrier`).
@@ -353,7 +359,9 @@ impl Mutator {
 
     /// The next representative of a dead object under `guardian`'s care.
     pub fn guardian_next(&mut self, guardian: Value) -> Option<Value> {
-        self.heap.with_weak(|weak| weak.next(guardian))
+        let next = self.heap.with_weak(|weak| weak.next(guardian))?;
+        // inv:weak.door
+        Some(self.strengthen(next))
     }
 
     // Zeal.

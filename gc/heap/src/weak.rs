@@ -19,11 +19,23 @@
 //! 2. when 1 reaches nothing: guarded objects found dead; their representatives are traced and queued;
 //! 3. when 2 finds none: weak references to what is dead are broken.
 //!
+//! `inv:weak.door` A value that was read from a weak word, to be used, passes through
+//! [`Mutator::strengthen`], and with it what leaves a guardian's queue or that of the finalizers. While
+//! marking runs beside the program the collector may not have reached it, and will not: it traces what was
+//! strongly reachable when marking began. [`Mutator::read_weak`] reads and strengthens; a comparison
+//! with [`Value::BROKEN`] needs neither. When nothing is being marked the door costs one test.
+//!
+//! What is *made* while marking runs needs no care: whatever a thread can hold then was reachable in the
+//! beginning, is as young as the marking, or came through the door, so it outlives this collection. Hence
+//! a weak object made then, which is never scanned, refers to nothing that dies in it; and so does a word
+//! stored into an old one.
+//!
 //! `inv:weak.last` References are broken after the last resurrection, so a weak reference to a
 //! resurrected object stays.
 
 use crate::access;
 use crate::binding::{WordSlot, is_reached, now_at, reference};
+use crate::mutator::Mutator;
 use crate::owners::OwnerLabel;
 use crate::roots::Sources;
 use bowline_layout::{Addr, Header, Shape, Value, weak_pair};
@@ -307,6 +319,36 @@ fn break_weak(view: View, at: Addr) {
         let (before, after) = (slot.value(), view.settle(slot.value()));
         if before != after {
             slot.set(after);
+        }
+    }
+}
+
+/// The door (`inv:weak.door`).
+impl Mutator {
+    /// Word `word` of the weak object `object`, to be used as a strong value.
+    ///
+    /// # Safety
+    /// `inv:access.live`
+    #[inline(always)]
+    pub unsafe fn read_weak(&self, object: Value, word: usize) -> Value {
+        // SAFETY: inv:access.live
+        self.strengthen(unsafe { access::value(object, word) })
+    }
+
+    /// `v`, which was read from a weak word and is a strong value from now on.
+    #[inline(always)]
+    pub fn strengthen(&self, v: Value) -> Value {
+        if self.heap().is_marking() {
+            self.strengthen_slow(v);
+        }
+        v
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn strengthen_slow(&self, v: Value) {
+        if let Some(object) = reference(v) {
+            self.with_context(|context| context.barrier.load_weak_reference(object));
         }
     }
 }

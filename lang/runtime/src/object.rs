@@ -81,6 +81,14 @@ pub fn field(v: Value, i: usize) -> Value {
     unsafe { access::value(v, i) }
 }
 
+/// Word `i` of a headed object, one that does not keep its object alive, to be used (`inv:weak.door` of the heap).
+#[inline(always)]
+pub fn weak_field(heap: &Mutator, v: Value, i: usize) -> Value {
+    debug_assert!(i >= 1 && i < bowline_layout::object_bytes(header(v)) / 8);
+    // SAFETY: inv:rooted and inv:object.kind: word `i` is one of the object's.
+    unsafe { heap.read_weak(v, i) }
+}
+
 /// The bits of word `i` of a headed object.
 #[inline(always)]
 pub fn raw(v: Value, i: usize) -> u64 {

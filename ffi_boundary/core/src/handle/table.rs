@@ -2,12 +2,12 @@
 //!
 //! `inv:handle.managed` A slot's value is touched only by a thread that is Managed, which a borrowed
 //! [`Mutator`] stands for, or by the collector while no thread is. So the collector never meets a slot
-//! that is being changed, and a value that was read is current.
+//! that is being changed, and a value that was read is current. A weak handle's is read through the
+//! heap's door (`inv:weak.door`).
 
 use super::{Handle, HandleError, HandleKind, MAX_INDEX, Slots, scope};
 use bowline_gc::{Heap, Mutator, RootSource};
 use bowline_layout::Value;
-use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -70,7 +70,7 @@ impl RootSource for Roots {
 pub struct Handles<'m> {
     slots: &'static Slots,
     shard: usize,
-    managed: PhantomData<&'m Mutator>,
+    mutator: &'m Mutator,
 }
 
 impl<'m> Handles<'m> {
@@ -84,7 +84,7 @@ impl<'m> Handles<'m> {
         Handles {
             slots,
             shard: SHARD.with(|shard| *shard),
-            managed: PhantomData,
+            mutator,
         }
     }
 
@@ -107,7 +107,9 @@ impl<'m> Handles<'m> {
     /// What the handle stands for; [`Value::BROKEN`] for a weak one whose object has died.
     #[inline]
     pub fn get(&self, handle: Handle) -> Result<Value, HandleError> {
-        self.slots.get(handle).map(Value::from_bits)
+        let v = self.slots.get(handle).map(Value::from_bits)?;
+        // inv:weak.door; a strong handle's is as right, and asking which it is would cost more.
+        Ok(self.mutator.strengthen(v))
     }
 
     /// Makes the handle stand for `v`.

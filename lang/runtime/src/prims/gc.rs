@@ -135,7 +135,8 @@ fn weak(rt: &Rt, a: Args, who: &'static str) -> Result {
 }
 
 fn get(rt: &mut Rt, a: Args, who: &'static str, word: usize) -> Result {
-    Ok(object::field(weak(rt, a, who)?, word))
+    let pair = weak(rt, a, who)?;
+    Ok(object::weak_field(&rt.heap, pair, word))
 }
 
 fn set(rt: &mut Rt, a: Args, who: &'static str, word: usize) -> Result {
