@@ -9,8 +9,10 @@
 //! entrants is a failure, not a figure.
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme` and `heap`
-//! (the entrants), `start` (processes too short for the others' clock), `machine` (where it ran).
+//! (the entrants), `start` (processes too short for the others' clock), `figures` (programs that tell
+//! figures of their own) with `trigger`, `machine` (where it ran).
 
+mod figures;
 mod heap;
 mod machine;
 mod race;
@@ -18,6 +20,7 @@ mod report;
 mod run;
 mod scheme;
 mod start;
+mod trigger;
 
 use clap::ValueEnum;
 use std::io::Write;
@@ -33,6 +36,8 @@ pub enum What {
     Heap,
     /// A process that says hello, against the peers' and the collector alone.
     Start,
+    /// Sizes of the nursery and growths of the heap.
+    Trigger,
 }
 
 impl What {
@@ -41,12 +46,15 @@ impl What {
             What::Scheme => "scheme",
             What::Heap => "heap",
             What::Start => "start",
+            What::Trigger => "trigger",
         }
     }
 
     /// How many rounds are wanted.
     fn rounds(self, quick: bool) -> usize {
         match (self, quick) {
+            (What::Trigger, true) => 1,
+            (What::Trigger, false) => 5,
             (What::Scheme | What::Heap, true) => 3,
             (What::Scheme | What::Heap, false) => 9,
             (What::Start, true) => 11,
@@ -117,6 +125,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Scheme => race(scheme::course(root, &scratch, only)?)?,
         What::Heap => race(heap::course(root, &scratch)?)?,
         What::Start => start::measure(root, &scratch, rounds, &command, &machine)?,
+        What::Trigger => trigger::measure(root, &scratch, rounds, only, &command, &machine)?,
     };
     let said = std::io::stdout().write_all(page.as_bytes());
     said.map_err(|e| e.to_string())?;
