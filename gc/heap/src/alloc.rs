@@ -99,7 +99,10 @@ impl Mutator {
     #[inline(always)]
     pub fn alloc_pair(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
         match self.bump.take(2 * WORD) {
-            Some(at) => Ok(fill_pair(at, car, cdr)),
+            Some(at) => {
+                self.starts.note(at);
+                Ok(fill_pair(at, car, cdr))
+            }
             None => self.pair_slow(car, cdr),
         }
     }
@@ -112,7 +115,9 @@ impl Mutator {
         let at = self.alloc_slow(2 * WORD, AllocationSemantics::Default);
         let cdr = self.pop();
         let car = self.pop();
-        Ok(fill_pair(at?, car, cdr))
+        let at = at?;
+        self.starts.note(at);
+        Ok(fill_pair(at, car, cdr))
     }
 
     /// A fresh object with this header; every other word is zero. It does not move if it is larger
@@ -123,6 +128,7 @@ impl Mutator {
         if bytes <= MAX_SMALL
             && let Some(at) = self.bump.take(bytes)
         {
+            self.starts.note(at);
             return Ok(put_header(at, header, tag));
         }
         self.object_slow(header, tag)
@@ -244,7 +250,7 @@ impl Mutator {
                     self.remember(Value::pointer(at, Tag::Object));
                 }
             }
-            _ => {}
+            _ => self.starts.note(at),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Absent on purpose: environment variables and command lines. Whoever has one parses it and fills in
 //! a [`HeapConfig`].
 
+use crate::ambiguous;
 use crate::recorder::Recording;
 use std::fmt;
 use std::str::FromStr;
@@ -121,6 +122,9 @@ pub struct HeapConfig {
     pub zeal: Zeal,
     /// Whether to walk the whole heap after every collection and check each reference.
     pub verify: bool,
+    /// Whether whatever looks like an address of an object on the stack of a thread in foreign code keeps that
+    /// object alive and in place, besides what is pinned. Wants a build with the cargo feature `ambiguous`.
+    pub ambiguous: bool,
     /// The bytes of a thread's root stack.
     pub root_stack: usize,
     /// What is told of it.
@@ -138,6 +142,7 @@ impl Default for HeapConfig {
             workers: None,
             zeal: Zeal::Off,
             verify: false,
+            ambiguous: false,
             root_stack: MIB,
             recording: Recording::default(),
         }
@@ -188,6 +193,9 @@ impl HeapConfig {
             if limit > LARGEST_LIMIT {
                 return refuse(format!("a heap of {limit} bytes is above the most, 1 TiB"));
             }
+        }
+        if self.ambiguous && !ambiguous::BUILT {
+            return refuse(ambiguous::REFUSED.into());
         }
         if self.workers == Some(0) {
             return refuse("the collector needs at least one thread".into());
@@ -317,6 +325,10 @@ mod tests {
             refused(|c| c.nursery = (1 << 40) + 1),
             "a nursery of 1099511627777 bytes is above the most, 1 TiB"
         );
+        if !ambiguous::BUILT {
+            let why = refused(|c| c.ambiguous = true);
+            assert!(why.contains("the cargo feature \"ambiguous\""), "{why}");
+        }
         assert!(refused(|c| c.growth_percent = 100).contains("at least 110"));
         assert!(refused(|c| c.root_stack = 8).contains("below the least, 16 KiB"));
         assert_eq!(HeapConfig::default().check(), Ok(()));

@@ -5,6 +5,7 @@
 //! need, then the engine.
 
 use crate::alloc::Bump;
+use crate::ambiguous;
 use crate::binding::{self, Bowline, ObjectWords};
 use crate::boot::Boot;
 use crate::config::{HeapConfig, HeapError, Plan, Zeal};
@@ -131,6 +132,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     }
     binding::abort_on_collector_panic();
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
+    ambiguous::watch(heap)?;
     fork::watch()?;
     heap.pressure.watch();
     heap.recorder.watch(heap)?;
@@ -399,6 +401,7 @@ impl Heap {
     /// Notes a collection that starts; the world is stopped.
     pub(crate) fn collection_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
         let stopped = Instant::now();
+        ambiguous::gather(self, threads);
         let mut pinned: AddrMap<()> = AddrMap::default();
         let mut add = |v: Value| {
             if binding::reference(v).is_some() {
@@ -433,6 +436,7 @@ impl Heap {
         if self.config.verifies() {
             self.check(ended.moved_objects);
         }
+        ambiguous::forget(self);
         let collected = Collected {
             number: self.collections(),
             full: !is_minor(),

@@ -5,7 +5,7 @@
 //! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
-//! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `mutator` and `alloc` (a
+//! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
@@ -16,6 +16,7 @@
 
 pub mod access;
 mod alloc;
+mod ambiguous;
 mod binding;
 mod boot;
 mod c_memory;

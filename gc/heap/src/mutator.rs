@@ -27,6 +27,7 @@
 
 use crate::access;
 use crate::alloc::Bump;
+use crate::ambiguous::Starts;
 use crate::binding::{Bowline, WordSlot, object_at};
 use crate::config::Zeal;
 use crate::heap::{Heap, engine};
@@ -53,6 +54,7 @@ pub enum Collect {
 pub struct Mutator {
     pub(crate) bump: Bump,
     unlog_bits: usize,
+    pub(crate) starts: Starts,
     block: &'static ThreadBlock,
     heap: &'static Heap,
     /// Allocations or crossings until the next needless collection.
@@ -72,6 +74,7 @@ impl Mutator {
         Box::new(Mutator {
             bump,
             unlog_bits: engine().unlog_bits,
+            starts: Starts::new(),
             block,
             heap,
             zeal_left,

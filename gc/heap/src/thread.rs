@@ -9,6 +9,7 @@
 //! A thread also knows itself, by thread-local words without destructors: C's `malloc` runs code of
 //! ours on any thread, which must learn where it is without a lock.
 
+use crate::ambiguous::ForeignStack;
 use crate::binding::Bowline;
 use crate::heap::heap;
 use crate::recorder::Track;
@@ -90,6 +91,8 @@ pub(crate) struct ThreadBlock {
     log: UnsafeCell<Vec<(Addr, usize)>>,
     /// Where its crossings are recorded, if they are.
     pub(crate) track: Option<Arc<Track>>,
+    /// What foreign code has on the stack.
+    pub(crate) foreign: ForeignStack,
 }
 
 // SAFETY: inv:world.exclusive says who touches the cells when; the rest is atomic.
@@ -108,6 +111,7 @@ impl ThreadBlock {
             mmtk: Cell::new(std::ptr::null_mut()),
             log: UnsafeCell::new(Vec::new()),
             track,
+            foreign: ForeignStack::here(),
         }
     }
 
@@ -190,6 +194,19 @@ impl ThreadBlock {
         self.calls.set(frame.prev.get());
     }
 
+    /// Where the oldest active call has its frame, if there is one.
+    #[cfg(feature = "ambiguous")]
+    pub(crate) fn oldest_call(&self) -> Option<usize> {
+        let mut oldest = None;
+        let mut at = self.calls.get();
+        // SAFETY: as for `each_pinned`.
+        while let Some(frame) = unsafe { at.as_ref() } {
+            oldest = Some(at.addr());
+            at = frame.prev.get();
+        }
+        oldest
+    }
+
     /// Calls `f` with each value that an active call pins.
     pub(crate) fn each_pinned(&self, f: &mut dyn FnMut(Value)) {
         let mut at = self.calls.get();
@@ -199,6 +216,7 @@ impl ThreadBlock {
             frame.pinned().iter().for_each(|v| f(*v));
             at = frame.prev.get();
         }
+        self.foreign.each(f);
     }
 
     /// Notes an allocation under zeal.
@@ -242,7 +260,7 @@ pub(crate) enum Whereabouts {
 }
 
 /// The blocks of the calling thread, the innermost first.
-fn blocks_here() -> impl Iterator<Item = &'static ThreadBlock> {
+pub(crate) fn blocks_here() -> impl Iterator<Item = &'static ThreadBlock> {
     // SAFETY: a block is in the list of its thread from attach to detach.
     let at = |block: *const ThreadBlock| unsafe { block.as_ref() };
     std::iter::successors(at(HERE.get()), move |block| at(block.outer.get()))

@@ -138,6 +138,9 @@ pub(crate) struct HeapOptions {
     /// Check the whole heap after every collection.
     #[arg(long)]
     verify: bool,
+    /// Keep alive and in place whatever C's stacks seem to have an address of, in a build that can.
+    #[arg(long)]
+    ambiguous: bool,
     #[command(flatten)]
     recording: RecordingOptions,
 }
@@ -148,6 +151,7 @@ impl HeapOptions {
             limit: self.heap,
             workers: self.workers,
             verify: self.verify,
+            ambiguous: self.ambiguous,
             recording: self.recording.config(),
             ..HeapConfig::default()
         };

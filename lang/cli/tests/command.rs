@@ -89,6 +89,12 @@ fn heaps_that_cannot_be_are_refused() {
             "--nursery=99999g",
             "bowline: a nursery of 107373108658176 bytes is above the most, 1 TiB\n",
         ),
+        #[cfg(not(feature = "ambiguous"))]
+        (
+            "--ambiguous",
+            "bowline: ambiguous foreign stacks want a build with the cargo feature \"ambiguous\": there each \
+             allocation notes where its object starts, which costs time that this build saves\n",
+        ),
     ] {
         let output = program.run(&[flag], Stdio::piped());
         assert_eq!(output.status.code(), Some(2), "{flag}");

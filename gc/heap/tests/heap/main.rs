@@ -1,5 +1,7 @@
 //! The heap from outside, in a process whose `malloc` is the system's.
 
+#[cfg(feature = "ambiguous")]
+mod ambiguous;
 mod boundary;
 mod checks;
 mod forked;
@@ -24,6 +26,8 @@ fn main() {
         threads::CASES,
         checks::CASES,
         freeze::CASES,
+        #[cfg(feature = "ambiguous")]
+        ambiguous::CASES,
     ]
     .concat();
     trials(&cases);
