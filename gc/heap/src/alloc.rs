@@ -15,7 +15,7 @@ use crate::heap::{engine, heap};
 use crate::mutator::Mutator;
 use crate::recorder::Note;
 use crate::sys;
-use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes, weak_pair};
+use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes};
 use mmtk::AllocationSemantics;
 use mmtk::util::Address;
 use mmtk::util::alloc::BumpPointer;
@@ -178,22 +178,6 @@ impl Mutator {
             }
             Err(e) => sys::die(format_args!("{e} of the boot heap")),
         }
-    }
-
-    /// A fresh weak pair: its car does not keep its object alive and becomes [`Value::BROKEN`] when
-    /// that dies.
-    pub fn weak_pair(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
-        self.push(car);
-        self.push(cdr);
-        let pair = self.alloc(weak_pair::HEADER, Tag::Object);
-        let cdr = self.pop();
-        let car = self.pop();
-        let pair = pair?;
-        // SAFETY: the object is fresh.
-        unsafe { access::init(pair, weak_pair::CAR, car) };
-        // SAFETY: the object is fresh.
-        unsafe { access::init(pair, weak_pair::CDR, cdr) };
-        Ok(pair)
     }
 
     /// Room for an object, from MMTk itself. May collect.

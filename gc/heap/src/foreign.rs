@@ -5,8 +5,7 @@
 //! keeps the owner reachable from it.
 //!
 //! A *finalizer* is any value, attached to a foreign pointer. When the pointer is found dead both wait
-//! for [`Mutator::next_finalizable`], oldest first; the runtime calls it at a safe point, outside every
-//! collection and foreign call, and does with them what its language says. The pointer is an ordinary
+//! for somebody who runs it: see `finalize`. The pointer is an ordinary
 //! object again then, and may be kept or be given another finalizer. A finalizer that refers to its own
 //! pointer does not keep it alive.
 //!
@@ -105,8 +104,12 @@ impl Mutator {
     /// when [`Heap::finalizable`] says that there is one.
     pub fn next_finalizable(&mut self) -> Option<(Value, Value)> {
         let heap = self.heap();
-        let (next, left) = heap.with_weak(|weak| weak.next_finalizer())?;
-        heap.finalizers_left(left);
+        let next = heap.with_weak(|weak| {
+            let next = weak.next_finalizer();
+            // With the lock held, for another thread may take the next.
+            heap.finalizers_left(weak.finalizers_waiting());
+            next
+        })?;
         heap.recorder.finalizer_taken();
         let charge = next.charge;
         lock(&heap.owners).discharge(charge.label, charge.bytes);

@@ -15,6 +15,7 @@ use crate::mutator::Mutator;
 use crate::pins::AddrMap;
 use crate::sync::lock;
 use crate::verify::{self, When};
+use crate::weak::Weak;
 use bowline_layout::{Addr, Flags, Header, Value, WORD};
 use std::fmt;
 
@@ -95,6 +96,7 @@ impl Heap {
         };
         copier.roots(m, roots);
         copier.run();
+        self.with_weak(Weak::rehash);
         self.each_weak_word(&mut |v| *v = copier.settle(*v));
         let died = lock(&self.owners).settle_by(&mut |v| copier.settle(v));
         self.pressure.died(died);

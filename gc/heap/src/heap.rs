@@ -9,6 +9,7 @@ use crate::ambiguous;
 use crate::binding::{self, Bowline, ObjectWords};
 use crate::boot::Boot;
 use crate::config::{HeapConfig, HeapError, Plan, Zeal};
+use crate::finalize::Bell;
 use crate::fork::{self, Forks};
 use crate::mutator::Mutator;
 use crate::owners::Owners;
@@ -81,6 +82,7 @@ pub struct Heap {
     pub(crate) weak: Mutex<Weak>,
     /// Finalizers that wait to be run.
     finalizers: AtomicUsize,
+    pub(crate) bell: Bell,
     workers: Mutex<Vec<&'static WorkerBlock>>,
     /// Collector threads mark while the program runs. Changes only while the world is stopped.
     marking: AtomicBool,
@@ -114,6 +116,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         sources: Sources::default(),
         weak: Mutex::default(),
         finalizers: AtomicUsize::new(0),
+        bell: Bell::default(),
         workers: Mutex::default(),
         marking: AtomicBool::new(false),
         counters: Counters::default(),
@@ -362,7 +365,10 @@ impl Heap {
             self.pressure.died(died);
             let (waiting, bytes) = self.with_weak(Weak::take_made_ready);
             self.pressure.made_ready(bytes);
-            self.finalizers.store(waiting, Ordering::Relaxed);
+            self.finalizers.store(waiting, Ordering::SeqCst);
+            if waiting > 0 {
+                self.bell.ring();
+            }
         }
         again
     }

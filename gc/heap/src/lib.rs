@@ -7,7 +7,7 @@
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
 //! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
-//! the heap that counts), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
+//! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
 //! `access` (words where they stand), `sync` and `sys`
 //! (locks and the operating system).
@@ -21,6 +21,7 @@ mod binding;
 mod boot;
 mod c_memory;
 mod config;
+mod finalize;
 mod foreign;
 mod fork;
 mod freeze;
@@ -44,6 +45,7 @@ mod zeal;
 
 pub use alloc::OutOfMemory;
 pub use config::{HeapConfig, HeapError, Plan, Zeal};
+pub use finalize::FinalizerThread;
 pub use freeze::{FreezeError, Frozen, MoreRoots};
 pub use heap::{Heap, start};
 pub use interrupt::Interrupter;
@@ -59,3 +61,4 @@ pub use stack::RootStack;
 pub use stats::GcStats;
 pub use sys::at_exit;
 pub use thread::CallFrame;
+pub use weak::WeakWork;

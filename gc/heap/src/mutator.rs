@@ -351,22 +351,6 @@ impl Mutator {
         stats
     }
 
-    // Guardians.
-
-    /// Puts `object` under the care of `guardian`, which is any object that stands for the guardian:
-    /// once `object` is found dead, [`Mutator::guardian_next`] returns `representative`.
-    pub fn guard(&mut self, guardian: Value, object: Value, representative: Value) {
-        self.heap
-            .with_weak(|weak| weak.guard(guardian, object, representative));
-    }
-
-    /// The next representative of a dead object under `guardian`'s care.
-    pub fn guardian_next(&mut self, guardian: Value) -> Option<Value> {
-        let next = self.heap.with_weak(|weak| weak.next(guardian))?;
-        // inv:weak.door
-        Some(self.strengthen(next))
-    }
-
     // Zeal.
 
     /// Whether allocations are logged.

@@ -22,6 +22,10 @@ pub mod type_id {
     pub const FOREIGN_POINTER: TypeId = TypeId(6);
     /// A weak pair.
     pub const WEAK_PAIR: TypeId = TypeId(7);
+    /// A weak vector.
+    pub const WEAK_VECTOR: TypeId = TypeId(8);
+    /// An ephemeron.
+    pub const EPHEMERON: TypeId = TypeId(9);
 }
 
 /// A string: a small fixed object that points to its bytes.
@@ -145,10 +149,35 @@ pub mod weak_pair {
     pub const CDR: usize = 2;
 }
 
+/// A weak vector: shape `WeakValues`.
+pub mod weak_vector {
+    use crate::{Header, Shape, type_id};
+
+    /// The header of a weak vector of `length` words.
+    pub const fn header(length: usize) -> Header {
+        Header::new(Shape::WeakValues, type_id::WEAK_VECTOR, length)
+    }
+    /// The first word.
+    pub const FIRST: usize = 1;
+}
+
+/// An ephemeron: shape `Ephemeron`.
+pub mod ephemeron {
+    use crate::{Header, Shape, type_id};
+
+    /// The header of every ephemeron.
+    pub const HEADER: Header = Header::new(Shape::Ephemeron, type_id::EPHEMERON, 2);
+    /// The key.
+    pub const KEY: usize = 1;
+    /// The value, which lives while the key does.
+    pub const VALUE: usize = 2;
+}
+
 const _: () = {
     use crate::{WORD, object_bytes};
     assert!(object_bytes(string::HEADER) == (string::BODY + 1) * WORD);
     assert!(object_bytes(flonum::HEADER) == 2 * WORD);
     assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::TARGET + 1) * WORD);
     assert!(object_bytes(weak_pair::HEADER) == (weak_pair::CDR + 1) * WORD);
+    assert!(object_bytes(ephemeron::HEADER) == (ephemeron::VALUE + 1) * WORD);
 };

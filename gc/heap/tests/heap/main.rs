@@ -3,7 +3,9 @@
 #[cfg(feature = "ambiguous")]
 mod ambiguous;
 mod boundary;
+mod chains;
 mod checks;
+mod finalizers;
 mod forked;
 mod freeze;
 mod objects;
@@ -20,6 +22,8 @@ fn main() {
         objects::CASES,
         boundary::CASES,
         weak::CASES,
+        chains::CASES,
+        finalizers::CASES,
         pressure::CASES,
         owners::CASES,
         forked::CASES,

@@ -1,7 +1,7 @@
 //! What the trials share, and how they run. A process has one heap, so each trial runs in a process of
 //! its own: the test binary starts itself again with the trial's name in `BOWLINE_TRIAL`.
 
-use bowline_gc::{Heap, HeapConfig, Mutator, access, start};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, access, start};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, foreign_pointer};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::Command;
@@ -148,6 +148,15 @@ pub(crate) fn garbage(m: &mut Mutator, n: usize) {
     for _ in 0..n {
         m.poll();
         pair(m, fix(1), fix(2));
+    }
+}
+
+/// Runs `f` on one heap with a minor and with full collections.
+pub(crate) fn for_each_kind(f: impl Fn(&mut Mutator, Collect)) {
+    let (_, mut m) = heap();
+    for kind in [Collect::Minor, Collect::Full, Collect::Minor] {
+        f(&mut m, kind);
+        m.truncate(0);
     }
 }
 
