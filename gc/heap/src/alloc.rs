@@ -195,9 +195,10 @@ impl Mutator {
             heap().recorder.note(Note::OutOfMemory);
             return Err(failed);
         }
-        // Nobody collects for a forked child, so the policy does not stop it at the limit.
-        if heap().is_forked() {
+        // If nobody can be had who collects, the policy does not stop this at the limit.
+        if heap().is_asleep() {
             heap().must_be_whole();
+            heap().wake_to_mark();
             self.poll_pressure(bytes)?;
         }
         let context = self.context();

@@ -244,6 +244,8 @@ pub enum HeapError {
     },
     /// The system refused memory; the message says for what.
     NoMemory(&'static str),
+    /// The system refused a thread; the message is its own.
+    NoThread(String),
     /// The file of the trace cannot be written.
     Trace {
         /// The file.
@@ -264,6 +266,7 @@ impl fmt::Display for HeapError {
                  bytes is too small: raise it with \"ulimit -v unlimited\""
             ),
             HeapError::NoMemory(what) => write!(f, "the system refused memory for {what}"),
+            HeapError::NoThread(why) => write!(f, "cannot start a collector thread: {why}"),
             HeapError::Trace { path, why } => write!(f, "cannot write the trace to {path}: {why}"),
         }
     }
@@ -343,6 +346,8 @@ mod tests {
                 .contains("ulimit -v")
         );
         assert!(HeapError::NoMemory("x").to_string().ends_with("for x"));
+        let message = HeapError::NoThread("no".into()).to_string();
+        assert_eq!(message, "cannot start a collector thread: no");
         let (path, why) = ("a/b".into(), "no".into());
         let message = HeapError::Trace { path, why }.to_string();
         assert_eq!(message, "cannot write the trace to a/b: no");

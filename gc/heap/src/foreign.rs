@@ -47,7 +47,7 @@ impl Mutator {
                 self.own(owner, memory, bytes, label);
                 return Ok(owner);
             }
-            if again && !self.heap().is_forked() {
+            if again && self.heap().wake() {
                 self.collect(Collect::Full);
             }
         }

@@ -21,9 +21,10 @@ use crate::stack::RootStack;
 use crate::stats::{Counters, GcStats, Started};
 use crate::sync::lock;
 use crate::sys::{self, Access};
-use crate::thread::{ThreadBlock, WorkerBlock, quietly, requester};
+use crate::thread::{ThreadBlock, quietly, requester};
 use crate::verify::{self, When};
 use crate::weak::{View, Weak};
+use crate::workers::Workers;
 use crate::world::World;
 use crate::zeal::{self, Log};
 use bowline_layout::{Addr, Value};
@@ -83,7 +84,7 @@ pub struct Heap {
     /// Finalizers that wait to be run.
     finalizers: AtomicUsize,
     pub(crate) bell: Bell,
-    workers: Mutex<Vec<&'static WorkerBlock>>,
+    pub(crate) workers: Workers,
     /// Collector threads mark while the program runs. Changes only while the world is stopped.
     marking: AtomicBool,
     counters: Counters,
@@ -117,7 +118,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         weak: Mutex::default(),
         finalizers: AtomicUsize::new(0),
         bell: Bell::default(),
-        workers: Mutex::default(),
+        workers: Workers::default(),
         marking: AtomicBool::new(false),
         counters: Counters::default(),
         started: Mutex::default(),
@@ -134,6 +135,8 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         return Err(HeapError::AlreadyStarted);
     }
     binding::abort_on_collector_panic();
+    let hired = heap.workers.hire(heap.config.effective_workers());
+    hired.map_err(|e| HeapError::NoThread(e.to_string()))?;
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
     ambiguous::watch(heap)?;
     fork::watch()?;
@@ -246,19 +249,30 @@ impl Heap {
         Mutator::new(self, block, bump.unwrap_or_else(Bump::full))
     }
 
-    pub(crate) fn detach(&self, block: &'static ThreadBlock, context: *mut mmtk::Mutator<Bowline>) {
+    /// Ends what [`Heap::attach`] began.
+    pub(crate) fn detach(&self, block: &'static ThreadBlock) {
         quietly(|| {
-            self.world.detach(block, || {
-                self.log.absorb(block);
-                // SAFETY: made at attach, freed after this, and the world is locked.
-                let context = unsafe { &mut *context };
-                mmtk::memory_manager::destroy_mutator(context);
-            });
+            self.world.detach(block, || self.unbind(block));
             block.leave_thread();
             if let Some(track) = &block.track {
                 self.recorder.detach(track);
             }
         });
+        free(block);
+    }
+
+    /// Gives up the block of a thread that a forked child does not have.
+    pub(crate) fn bury(&self, block: &'static ThreadBlock) {
+        self.unbind(block);
+        free(block);
+    }
+
+    /// Takes over what the block's thread has allocated and noted. Nobody collects meanwhile.
+    fn unbind(&self, block: &'static ThreadBlock) {
+        self.log.absorb(block);
+        // SAFETY: made at attach and freed after this; its thread does not use it any more.
+        let context = unsafe { &mut *block.mmtk.get() };
+        mmtk::memory_manager::destroy_mutator(context);
     }
 
     /// The most memory, in bytes, that live objects and what counts with them may take.
@@ -278,8 +292,8 @@ impl Heap {
         v.is_pointer() && self.boot.contains(v.addr())
     }
 
-    /// Asks for a collection and does not wait for it; nothing happens if one is under way, or in a forked
-    /// child. Any thread may call this, attached or not.
+    /// Asks for a collection and does not wait for it; nothing happens if one is under way, or if there is
+    /// nobody to collect. Any thread may call this, attached or not.
     pub fn request_collection(&self) {
         quietly(|| self.request(false, Reason::Asked));
     }
@@ -287,17 +301,18 @@ impl Heap {
     /// Asks for a collection and does not wait for it. Returns false if one is under way or there is
     /// nobody to ask.
     pub(crate) fn request(&self, full: bool, reason: Reason) -> bool {
-        // inv:fork.alone
-        if self.is_forked() {
-            return false;
-        }
         // inv:zeal.log wants every collection full.
         let full = full || self.config.zeal != Zeal::Off;
         // MMTk takes no request while the world is stopped.
         self.world.unless_stopped(|| {
+            // inv:fork.alone
+            if !self.wake() {
+                return false;
+            }
             self.recorder.because(reason);
             let mmtk = engine().mmtk;
             mmtk.handle_user_collection_request(requester(), true, full);
+            true
         })
     }
 
@@ -348,8 +363,7 @@ impl Heap {
 
     /// Takes the weak objects away that the collector threads have scanned.
     pub(crate) fn take_weak(&self) -> Vec<Addr> {
-        let workers = lock(&self.workers);
-        workers.iter().flat_map(|w| w.take_weak()).collect()
+        self.workers.take_weak()
     }
 
     /// One round of weak processing; see `weak`.
@@ -396,14 +410,6 @@ impl Heap {
 
     // Collections.
 
-    pub(crate) fn add_worker(&self, worker: &'static WorkerBlock) {
-        let mut workers = lock(&self.workers);
-        workers.push(worker);
-        if workers.len() == self.config.effective_workers() {
-            self.pressure.arm();
-        }
-    }
-
     /// Notes a collection that starts; the world is stopped.
     pub(crate) fn collection_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
         let stopped = Instant::now();
@@ -434,10 +440,7 @@ impl Heap {
     /// Notes a collection that ends; the world is still stopped. Returns what it was.
     pub(crate) fn collection_ends(&self) -> Option<Collected> {
         let started = lock(&self.started).take()?;
-        let moved = lock(&self.workers)
-            .iter()
-            .map(|w| w.moved())
-            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let moved = self.workers.moved();
         let ended = self.counters.ended(&started, is_minor(), moved);
         if self.config.verifies() {
             self.check(ended.moved_objects);
@@ -517,6 +520,16 @@ impl Heap {
         self.pressure.fill(&mut stats);
         stats
     }
+}
+
+/// Frees a block that nobody knows any more, and its context.
+fn free(block: &'static ThreadBlock) {
+    let context = block.mmtk.get();
+    let block: *const ThreadBlock = block;
+    // SAFETY: made by Box::leak at attach.
+    drop(unsafe { Box::from_raw(block.cast_mut()) });
+    // SAFETY: made by Box::into_raw at attach; MMTk has let go of it.
+    drop(unsafe { Box::from_raw(context) });
 }
 
 /// Bytes of the heap in use.

@@ -8,7 +8,7 @@
 //! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
-//! `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
+//! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
 //! `access` (words where they stand), `sync` and `sys`
 //! (locks and the operating system).
 //!
@@ -40,6 +40,7 @@ mod sys;
 mod thread;
 mod verify;
 mod weak;
+mod workers;
 mod world;
 mod zeal;
 

@@ -6,7 +6,8 @@
 //! ones.
 //!
 //! `inv:mutator.safepoint` A collection can happen in every method that allocates, collects, polls,
-//! crosses or leaves native, and nowhere else. Values held across one of these live in roots.
+//! crosses or leaves native, in a `fork` by a thread that is Managed, and nowhere else. Values held across
+//! one of these live in roots.
 //!
 //! `inv:mutator.barrier` A word of an object that may be old is overwritten by [`Mutator::store`] alone,
 //! and that asks for the object's unlog bit *before* it stores: one test inlined, one cold call when the
@@ -38,7 +39,6 @@ use crate::stats::GcStats;
 use crate::thread::{CallFrame, ThreadBlock, quietly};
 use bowline_layout::Value;
 use std::marker::PhantomData;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What [`Mutator::collect`] does.
@@ -227,7 +227,8 @@ impl Mutator {
         self.after_poll();
     }
 
-    /// Collects. In a forked child this ends the process with a message.
+    /// Collects. In a forked child that has no collector, and can have none, this ends the process with a
+    /// message.
     pub fn collect(&mut self, kind: Collect) {
         self.heap.must_collect();
         self.request(false, Reason::Asked);
@@ -236,10 +237,10 @@ impl Mutator {
         }
     }
 
-    /// Asks for one collection and waits for its end. In a forked child there is none.
+    /// Asks for one collection and waits for its end. There is none if there is nobody to collect.
     pub(crate) fn request(&mut self, full: bool, reason: Reason) {
         // inv:fork.alone
-        if self.heap.is_forked() {
+        if !self.heap.wake() {
             return;
         }
         // inv:zeal.log wants every collection full.
@@ -378,14 +379,6 @@ impl Mutator {
 
 impl Drop for Mutator {
     fn drop(&mut self) {
-        let context = self.block.mmtk.get();
-        self.heap.detach(self.block, context);
-        let block: *const ThreadBlock = self.block;
-        // SAFETY: made by Box::into_raw at attach; nobody knows the block any more.
-        drop(unsafe { Box::from_raw(block.cast_mut()) });
-        if let Some(context) = NonNull::new(context) {
-            // SAFETY: made by Box::into_raw at attach; MMTk has let go of it.
-            drop(unsafe { Box::from_raw(context.as_ptr()) });
-        }
+        self.heap.detach(self.block);
     }
 }

@@ -138,10 +138,17 @@ impl Pressure {
         self.memory.watch(hook::hook);
     }
 
-    /// This process is a forked child: no thread that begins here is the collector's.
+    /// This process is a forked child: the threads that asked and waited are not in it.
     pub(crate) fn forked(&self) {
-        self.arm();
+        self.waiting.store(0, Relaxed);
+        self.allocating.store(0, Relaxed);
+        self.asked.store(false, Relaxed);
         hook::forked();
+    }
+
+    /// Threads of the collector's are about to be started.
+    pub(crate) fn disarm(&self) {
+        self.armed.store(false, Relaxed);
     }
 
     /// The threads of the collector have all started.

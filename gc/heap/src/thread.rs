@@ -283,6 +283,11 @@ pub(crate) fn whereabouts() -> Whereabouts {
         .map_or(Whereabouts::Unknown, Whereabouts::Native)
 }
 
+/// The calling thread's block that is Managed, if one is.
+pub(crate) fn managed_here() -> Option<&'static ThreadBlock> {
+    blocks_here().find(|block| block.is_managed())
+}
+
 /// From now on C's `malloc` does not ask this thread about memory.
 pub(crate) fn hush() {
     QUIET.set(QUIET.get() + 1);
@@ -368,16 +373,19 @@ fn bump(counter: &AtomicU64, by: u64) {
 }
 
 impl WorkerBlock {
-    /// Makes the calling thread a collector thread.
-    pub(crate) fn adopt() -> &'static WorkerBlock {
-        let block: &'static WorkerBlock = Box::leak(Box::new(WorkerBlock {
+    /// A block that stays for ever.
+    pub(crate) fn new() -> &'static WorkerBlock {
+        Box::leak(Box::new(WorkerBlock {
             kind: Kind::Worker,
             moved_objects: AtomicU64::new(0),
             moved_bytes: AtomicU64::new(0),
             weak: UnsafeCell::new(Vec::new()),
-        }));
-        WORKER.set(Some(block));
-        block
+        }))
+    }
+
+    /// Makes the calling thread the collector thread of this block.
+    pub(crate) fn adopt(&'static self) {
+        WORKER.set(Some(self));
     }
 
     pub(crate) fn tls(&'static self) -> VMWorkerThread {

@@ -27,7 +27,7 @@
 //! Absent on purpose: timeouts. A Managed thread that never polls delays a collection for ever, so
 //! every loop polls.
 
-use crate::thread::{State, ThreadBlock, quietly};
+use crate::thread::{State, ThreadBlock, managed_here, quietly};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -39,10 +39,19 @@ pub(crate) struct Inner {
     stopped: bool,
     /// Every thread has stopped.
     halted: bool,
+    /// A fork holds the world: nobody becomes Managed and nobody asks for a collection.
+    held: bool,
     /// When the last full collection ended, if no thread came or went since.
     full_ended: Option<Instant>,
     /// How many stops have ended.
     epoch: u64,
+}
+
+impl Inner {
+    /// Whether nobody may become Managed.
+    fn is_still(&self) -> bool {
+        self.stopped || self.held
+    }
 }
 
 /// The threads of the process that know the heap.
@@ -61,6 +70,7 @@ impl World {
                 mutators: Vec::new(),
                 stopped: false,
                 halted: false,
+                held: false,
                 full_ended: None,
                 epoch: 0,
             }),
@@ -82,7 +92,7 @@ impl World {
     /// Lets `block` take part, Managed, after any collection under way; `bind` runs just before.
     pub(crate) fn attach(&self, block: &'static ThreadBlock, bind: impl FnOnce()) {
         let mut inner = self.lock();
-        while inner.stopped {
+        while inner.is_still() {
             inner = self.wait(&self.resumed, inner);
         }
         inner.full_ended = None;
@@ -108,10 +118,10 @@ impl World {
         block: &ThreadBlock,
         mut inner: MutexGuard<'a, Inner>,
     ) -> MutexGuard<'a, Inner> {
-        if inner.stopped {
+        if inner.is_still() {
             block.set_state(State::Stopped);
             self.left.notify_all();
-            while inner.stopped {
+            while inner.is_still() {
                 inner = self.wait(&self.resumed, inner);
             }
             block.set_state(State::Managed);
@@ -133,7 +143,7 @@ impl World {
         let epoch = inner.epoch;
         block.set_state(State::Stopped);
         self.left.notify_all();
-        while inner.epoch == epoch || inner.stopped {
+        while inner.epoch == epoch || inner.is_still() {
             inner = self.wait(&self.resumed, inner);
         }
         block.set_state(State::Managed);
@@ -196,31 +206,29 @@ impl World {
             true => b.stack.want_poll(),
             false => b.stack.clear_poll(),
         });
-        self.stopping.store(false, Ordering::SeqCst);
+        self.stopping.store(inner.held, Ordering::SeqCst);
         inner.stopped = false;
         inner.halted = false;
         inner.epoch += 1;
         self.resumed.notify_all();
     }
 
-    /// Runs `f`, which must not wait for a thread, unless the world is stopped. Returns whether it ran.
-    pub(crate) fn unless_stopped(&self, f: impl FnOnce()) -> bool {
+    /// Runs `f`, which must not wait for a thread, unless the world is stopped. Returns what `f` does, or
+    /// else false.
+    pub(crate) fn unless_stopped(&self, f: impl FnOnce() -> bool) -> bool {
         let inner = self.lock();
-        if !inner.stopped {
-            f();
-        }
-        !inner.stopped
+        !inner.is_still() && f()
     }
 
     /// Asks for a collection by `ask`, which must not wait for a thread, and waits for its end. The
-    /// calling thread is not Managed. Returns false if the world has not stopped by `deadline`.
-    pub(crate) fn wait_from_outside(&self, deadline: Instant, ask: impl FnOnce()) -> bool {
+    /// calling thread is not Managed. Returns false if the world has not stopped by `deadline`, or if `ask`
+    /// does.
+    pub(crate) fn wait_from_outside(&self, deadline: Instant, ask: impl FnOnce() -> bool) -> bool {
         let inner = self.lock();
-        let (inner, running) = self.wait_until(inner, deadline, |inner| !inner.stopped);
-        if !running {
+        let (inner, running) = self.wait_until(inner, deadline, |inner| !inner.is_still());
+        if !running || !ask() {
             return false;
         }
-        ask();
         let epoch = inner.epoch;
         let (_inner, ended) = self.wait_until(inner, deadline, |inner| inner.epoch != epoch);
         ended
@@ -257,23 +265,67 @@ impl World {
             && inner.mutators.iter().all(|b| b.is_settled())
     }
 
-    /// Locks the world for a fork, after a collection that is running: it needs nothing of this
-    /// thread's. One that is only wanted may wait for this thread, so it is not waited for.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Inner> {
+    /// Stops the world for a fork and keeps it locked: nobody else is Managed, no collection runs and none is
+    /// wanted, which `idle` says. For a calling thread that is Managed this is a safepoint. Returns false
+    /// too if that is not so by `deadline`; a collection that has stopped the world already is waited for
+    /// however long it takes, for it needs nothing of this thread's.
+    pub(crate) fn hold(
+        &self,
+        deadline: Instant,
+        idle: impl Fn() -> bool,
+    ) -> (MutexGuard<'_, Inner>, bool) {
+        let mine = managed_here();
         let mut inner = self.lock();
-        while inner.halted {
+        if let Some(block) = mine {
+            block.set_state(State::Stopped);
+            self.left.notify_all();
+        }
+        // Another thread's fork.
+        while inner.held {
             inner = self.wait(&self.resumed, inner);
         }
-        inner
+        inner.held = true;
+        self.stopping.store(true, Ordering::SeqCst);
+        inner.mutators.iter().for_each(|b| b.stack.want_poll());
+        let whole = loop {
+            let changes = if inner.stopped || !idle() {
+                &self.resumed
+            } else if inner.mutators.iter().any(|b| b.is_managed()) {
+                // inv:world.dekker
+                &self.left
+            } else {
+                break true;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if inner.halted {
+                inner = self.wait(changes, inner);
+            } else if left.is_zero() {
+                break false;
+            } else {
+                let waited = changes.wait_timeout(inner, left);
+                inner = waited.unwrap_or_else(|e| e.into_inner()).0;
+            }
+        };
+        if let Some(block) = mine {
+            block.set_state(State::Managed);
+        }
+        (inner, whole)
     }
 
-    /// In a forked child, where nobody is who could stop the world. Returns whether another thread was
-    /// Managed.
-    pub(crate) fn forked(&self, inner: &mut Inner) -> bool {
+    /// Lets go of what [`World::hold`] held. Who polls because of it does so in vain.
+    pub(crate) fn release(&self, inner: &mut Inner) {
+        inner.held = false;
+        self.stopping.store(inner.stopped, Ordering::SeqCst);
+        self.resumed.notify_all();
+    }
+
+    /// In a forked child: takes the other threads, which are not there, out of the world and returns them.
+    pub(crate) fn forked(&self, inner: &mut Inner) -> Vec<&'static ThreadBlock> {
         inner.stopped = false;
-        self.stopping.store(false, Ordering::SeqCst);
-        let mut others = inner.mutators.iter().filter(|b| !b.is_here());
-        others.any(|b| b.is_managed())
+        inner.halted = false;
+        inner.full_ended = None;
+        self.release(inner);
+        inner.mutators.extract_if(.., |b| !b.is_here()).collect()
     }
 
     /// Whether the world is to stop, or has.

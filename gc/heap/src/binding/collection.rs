@@ -6,17 +6,15 @@
 use super::active_plan::context;
 use super::policy::Trigger;
 use super::{Bowline, active_plan::Threads};
-use crate::heap::{engine, heap, is_minor};
+use crate::heap::{heap, is_minor};
 use crate::sys;
-use crate::thread::{ThreadBlock, WorkerBlock};
+use crate::thread::ThreadBlock;
+use crate::workers::THREAD_NAME;
 use mmtk::util::alloc::AllocationError;
 use mmtk::util::heap::GCTriggerPolicy;
 use mmtk::util::{VMMutatorThread, VMThread, VMWorkerThread};
 use mmtk::vm::{ActivePlan, Collection, GCThreadContext};
 use std::time::Instant;
-
-/// The name of each collector thread.
-const THREAD_NAME: &str = "bowline-gc";
 
 /// The collection interface.
 pub(crate) struct Stops;
@@ -51,17 +49,7 @@ impl Collection<Bowline> for Stops {
     }
 
     fn spawn_gc_thread(_tls: VMThread, GCThreadContext::Worker(worker): GCThreadContext<Bowline>) {
-        let spawned = std::thread::Builder::new()
-            .name(THREAD_NAME.into())
-            .spawn(move || {
-                sys::leave_signals_to_others();
-                let block = WorkerBlock::adopt();
-                heap().add_worker(block);
-                mmtk::memory_manager::start_worker(engine().mmtk, block.tls(), worker);
-            });
-        if let Err(e) = spawned {
-            sys::die(format_args!("cannot start a collector thread: {e}"));
-        }
+        heap().workers.give(worker);
     }
 
     fn out_of_memory(_tls: VMThread, error: AllocationError) {

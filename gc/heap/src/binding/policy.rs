@@ -72,17 +72,16 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         space: Option<SpaceStats<Bowline>>,
         plan: &dyn Plan<VM = Bowline>,
     ) -> bool {
-        if heap().is_forked() {
-            // inv:fork.alone
-            pressure().poll(heap_bytes(plan));
-            if space_full {
-                heap().must_collect();
-            }
-            return false;
-        }
         // The plan asks `is_heap_full`.
         let required = plan.collection_required(space_full, space) || pressure().is_young_full();
         if !required {
+            return false;
+        }
+        if !heap().wake() {
+            // inv:fork.alone
+            if space_full {
+                heap().must_collect();
+            }
             return false;
         }
         let reason = pressure().reason(0);

@@ -14,8 +14,8 @@
 //!        beyond                                        ─▶ wait for a minor one if that may do, then for
 //!                                                         a full one; still beyond: refuse (ENOMEM).
 //!                                                         Refuse at once if there was a full one just
-//!                                                         now and no thread was Managed since, or in a
-//!                                                         forked child, where nobody collects
+//!                                                         now and no thread was Managed since, or if
+//!                                                         nobody can be had who collects (`fork`)
 //! ```
 //!
 //! `inv:pressure.wait` Who waits in the hook holds no lock of the heap's and is not Managed, and the
@@ -112,7 +112,7 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
         return GO_ON;
     }
     // Who is refused and tries again at once must not pay for a collection each time.
-    if heap.is_forked() || heap.world.is_settled(RECENT) {
+    if heap.world.is_settled(RECENT) {
         return refuse(heap);
     }
     pressure.waits.fetch_add(1, Relaxed);
@@ -160,10 +160,6 @@ fn ask(heap: &Heap, bytes: usize) {
 /// Waits for the end of a collection that begins now (`inv:pressure.wait`) and is to make room for `bytes`.
 /// Returns whether there was one.
 fn wait(heap: &Heap, full: bool, bytes: usize, reason: Reason) -> bool {
-    // inv:fork.alone
-    if heap.is_forked() {
-        return false;
-    }
     let pressure = &heap.pressure;
     pressure.waiting.fetch_add(1, Relaxed);
     let majors = heap.majors();
@@ -175,12 +171,17 @@ fn wait(heap: &Heap, full: bool, bytes: usize, reason: Reason) -> bool {
         pressure.asked.store(true, Relaxed);
         pressure.for_c.store(true, Relaxed);
         let ask = || {
+            // inv:fork.alone
+            if !relies && !heap.wake() {
+                return false;
+            }
             if !relies {
                 pressure.want(bytes);
                 heap.recorder.because(reason);
                 let mmtk = engine().mmtk;
                 mmtk.handle_user_collection_request(requester(), true, full);
             }
+            true
         };
         done = heap.world.wait_from_outside(Instant::now() + patience, ask);
         let none_came = relies && !done;
@@ -217,10 +218,8 @@ impl Mutator {
             return failed;
         }
         let young = pressure.is_young_full();
-        // inv:fork.alone
-        let collects = !self.heap().is_forked();
         for full in [false, true] {
-            let wanted = collects && (pressure.is_over(bytes) || (young && !full));
+            let wanted = pressure.is_over(bytes) || (young && !full);
             if !wanted || (!full && pressure.wants_full(bytes)) {
                 continue;
             }

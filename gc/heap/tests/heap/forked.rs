@@ -1,26 +1,31 @@
-//! Forks: the child has the heap as it was, and no collector.
+//! Forks: the child has the heap as it was, and collects in it.
 
 use crate::support::*;
-use bowline_gc::{Collect, Heap, HeapConfig, Mutator};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, Zeal};
 use bowline_layout::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 pub(crate) const CASES: &[Case] = &[
+    case("a forked child collects", collects),
+    case("a forked child collects under zeal", zealous),
     case("a forked child uses the heap up to the limit", to_the_limit),
     case(
         "a forked child owns memory up to the limit",
         owns_to_the_limit,
     ),
     case("a child of a child is like it", grandchild),
+    case("what a forked child keeps", keeps),
     case("a fork while a collection is wanted", wanted),
     case("forks while others collect", while_others_collect),
+    case("forks while others allocate", while_others_allocate),
+    case("many threads fork at once", storm),
+    case("a forked child that gets no thread", no_thread),
     dies(
-        "a forked child that collects says why it cannot",
-        || in_child(|m| m.collect(Collect::Full)),
-        "a forked child cannot collect yet: exec, or exit",
+        "a forked child that gets no thread cannot collect",
+        no_thread_to_collect,
+        "cannot start a collector thread: ",
     ),
     dies(
         "a forked child knows a heap that another thread was changing",
@@ -30,7 +35,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// What a child may take, in seconds.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 120;
 
 /// Tells the other threads to end, however the trial ends.
 pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
@@ -77,88 +82,192 @@ fn fill(m: &mut Mutator, root: usize) -> usize {
     unreachable!("the heap has a limit")
 }
 
+/// Collects, and checks that a list and what is made meanwhile stay as they are.
+fn use_heap(m: &mut Mutator, root: usize, n: i64, times: u64) {
+    let before = m.heap().collections();
+    for i in 0..times {
+        m.collect(if i % 2 == 0 {
+            Collect::Full
+        } else {
+            Collect::Minor
+        });
+        check_list(m.get(root), n);
+        check_list(list(m, 1000), 1000);
+    }
+    // A full one comes after a minor one.
+    assert!(m.heap().collections() >= before + times + times / 2);
+}
+
+fn collects() {
+    let (heap, mut m) = heap();
+    let l = list(&mut m, 10_000);
+    m.push(l);
+    for _ in 0..3 {
+        fork(|| use_heap(&mut m, 0, 10_000, 20));
+        use_heap(&mut m, 0, 10_000, 3);
+    }
+    // Nothing was collected between these.
+    let before = heap.collections();
+    for _ in 0..20 {
+        fork(|| check_list(m.get(0), 10_000));
+    }
+    assert_eq!(heap.collections(), before);
+    fork(|| use_heap(&mut m, 0, 10_000, 3));
+    m.enter_native();
+    fork(|| {
+        m.leave_native();
+        use_heap(&mut m, 0, 10_000, 3);
+    });
+    m.leave_native();
+    use_heap(&mut m, 0, 10_000, 3);
+}
+
+fn zealous() {
+    let (_, mut m) = heap_with(HeapConfig {
+        zeal: Zeal::Allocation(7),
+        ..HeapConfig::default()
+    });
+    let l = list(&mut m, 100);
+    m.push(l);
+    fork(|| use_heap(&mut m, 0, 100, 4));
+    fork(|| fork(|| check_list(list(&mut m, 500), 500)));
+    use_heap(&mut m, 0, 100, 4);
+}
+
 fn to_the_limit() {
     let (heap, mut m) = limited(32 * MIB);
     let kept = list(&mut m, 1000);
     m.push(kept);
     m.push(Value::NIL);
     let before = heap.collections();
-    fork(|| {
-        let n = fill(&mut m, 1);
+    let full = |m: &mut Mutator| {
+        let n = fill(m, 1);
         assert!((1_500_000..=2_097_152).contains(&n), "{n} pairs");
         check_list(m.get(0), 1000);
         check_list(m.get(1), n as i64);
-        for _ in 0..1000 {
+        for _ in 0..3 {
             assert!(m.alloc_pair(fix(1), fix(2)).is_err(), "nor later");
         }
-        assert_eq!(heap.collections(), before);
-    });
-    let n = fill(&mut m, 1);
-    assert!(n > 1_000_000 && heap.collections() > before);
-    check_list(m.get(0), 1000);
+        m.set(1, Value::NIL);
+        check_list(list(m, 100_000), 100_000);
+        assert!(heap.collections() > before);
+    };
+    fork(|| full(&mut m));
+    full(&mut m);
 }
 
 fn owns_to_the_limit() {
     let (heap, mut m) = limited(64 * MIB);
-    fork(|| {
-        let start = Instant::now();
-        let label = heap.owner_label("a test");
+    let label = heap.owner_label("a test");
+    let owns = |m: &mut Mutator| {
         let mut made = 0;
         while let Ok(v) = m.foreign_memory(MIB, false, label) {
             memory(v, MIB)[7] = 1;
+            m.push(v);
             made += 1;
         }
         assert!((50..=60).contains(&made), "{made} owners");
-        assert!(m.foreign_memory(MIB, false, label).is_err());
         assert!(m.poll_pressure(MIB).is_err());
-        assert!(start.elapsed() < Duration::from_secs(1));
-        heap.request_collection();
-        m.poll();
-        check_list(list(&mut m, 1000), 1000);
-    });
-    for _ in 0..1000 {
-        owner(&mut m, MIB);
-    }
-    assert!(heap.collections() > 0, "the parent collects as before");
+        m.truncate(0);
+        for _ in 0..1000 {
+            owner(m, MIB);
+        }
+    };
+    fork(|| owns(&mut m));
+    owns(&mut m);
 }
 
 fn grandchild() {
     in_child(|m| {
+        m.push(Value::NIL);
         fork(|| {
-            m.push(Value::NIL);
             let n = fill(m, 0);
             assert!(n > 1_500_000, "{n} pairs");
+            fork(|| check_list(m.get(0), n as i64));
+            m.set(0, Value::NIL);
+            fork(|| use_heap(m, 0, 0, 2));
         });
-        check_list(list(m, 1000), 1000);
+        use_heap(m, 0, 0, 4);
+        fork(|| use_heap(m, 0, 0, 4));
     });
 }
 
-/// The collector waits for this thread to stop, which forks instead.
+/// What belongs to the thread that forks or to none is kept, what belongs to other threads is not.
+fn keeps() {
+    let (heap, mut m) = heap();
+    let (there, done) = (Barrier::new(2), AtomicBool::new(false));
+    let global = heap.new_global(fix(0));
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let mut m = heap.attach();
+            let mine = list(&mut m, 100);
+            m.push(mine);
+            let weak = m.weak_pair(mine, Value::NIL).expect("room");
+            heap.set_global(&global, weak);
+            m.enter_native();
+            there.wait();
+            while !done.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            m.leave_native();
+            check_list(m.get(0), 100);
+        });
+        m.enter_native();
+        there.wait();
+        m.leave_native();
+        let _stop = Stop(&done);
+        let pinned = vector(&mut m, 3);
+        m.pin(pinned).expect("an object");
+        let (guardian, guarded) = (vector(&mut m, 1), vector(&mut m, 1));
+        m.push(guardian);
+        m.guard(guardian, guarded, guarded);
+        owner(&mut m, MIB);
+        let weak_car = |m: &mut Mutator| at(m.heap().global(&global), 1);
+        fork(|| {
+            m.collect(Collect::Full);
+            assert_eq!(weak_car(&mut m), Value::BROKEN, "its root is gone");
+            assert_eq!(at(pinned, 1), fix(0));
+            assert_eq!(m.unpin(pinned), Ok(0));
+            let guardian = m.get(0);
+            assert!(m.guardian_next(guardian).is_some());
+            assert_eq!(held(heap), (0, 0));
+        });
+        m.collect(Collect::Full);
+        check_list(weak_car(&mut m), 100);
+        assert_eq!(m.unpin(pinned), Ok(0));
+        let guardian = m.get(0);
+        assert!(m.guardian_next(guardian).is_some());
+        assert_eq!(held(heap), (0, 0));
+    });
+}
+
+/// The collector waits for this thread to stop, which forks instead: that is a safepoint.
 fn wanted() {
     let (heap, mut m) = limited(32 * MIB);
+    let l = list(&mut m, 10_000);
+    m.push(l);
     let before = heap.collections();
     heap.request_collection();
     while !m.stack().poll_wanted() {
         std::hint::spin_loop();
     }
     fork(|| {
-        m.poll();
-        m.enter_native();
-        m.leave_native();
-        check_list(list(&mut m, 100_000), 100_000);
+        assert_eq!(heap.collections(), before + 1);
+        use_heap(&mut m, 0, 10_000, 2);
         std::thread::scope(|s| {
             let other = s.spawn(|| {
                 let mut m = heap.attach();
                 check_list(list(&mut m, 1000), 1000);
+                m.collect(Collect::Minor);
             });
             m.enter_native();
             other.join().expect("no panic");
             m.leave_native();
         });
-        assert_eq!(heap.collections(), before);
+        use_heap(&mut m, 0, 10_000, 2);
     });
-    m.poll();
     assert_eq!(heap.collections(), before + 1);
+    check_list(m.get(0), 10_000);
 }
 
 fn while_others_collect() {
@@ -182,19 +291,18 @@ fn while_others_collect() {
             });
         }
         let _stop = Stop(&done);
-        for _ in 0..40 {
+        for _ in 0..20 {
             fork(|| {
                 m.leave_native();
-                check_list(m.get(0), 200_000);
-                check_list(list(&mut m, 10_000), 10_000);
+                use_heap(&mut m, 0, 200_000, 1);
                 owner(&mut m, 1000);
             });
             // Some of the forks shall come while this thread is Managed.
             m.leave_native();
             check_list(list(&mut m, 1000), 1000);
             fork(|| {
-                check_list(list(&mut m, 1000), 1000);
-                owner(&mut m, 1000);
+                check_list(list(&mut m, 10_000), 10_000);
+                use_heap(&mut m, 0, 200_000, 1);
             });
             m.enter_native();
         }
@@ -205,6 +313,144 @@ fn while_others_collect() {
         "{} collections",
         heap.collections()
     );
+}
+
+/// Threads that allocate, change old objects, come and go.
+fn busy(heap: &'static Heap, done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        let mut m = heap.attach();
+        let v = vector(&mut m, 100);
+        m.push(v);
+        m.collect(Collect::Minor);
+        for i in 0..100 {
+            let l = list(&mut m, 200);
+            let v = m.get(0);
+            put(&mut m, v, 1 + i, l);
+            check_list(at(v, 1 + i / 2), 200);
+            large(&mut m);
+        }
+    }
+}
+
+fn large(m: &mut Mutator) {
+    vector(m, 4000);
+}
+
+fn while_others_allocate() {
+    let (_, mut m) = heap_with(HeapConfig {
+        limit: Some(128 * MIB),
+        nursery: MIB,
+        ..HeapConfig::default()
+    });
+    let heap = m.heap();
+    let l = list(&mut m, 10_000);
+    m.push(l);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| busy(heap, &done));
+        }
+        let stop = Stop(&done);
+        for i in 0..40 {
+            if i % 2 == 0 {
+                m.enter_native();
+            }
+            fork(|| {
+                if i % 2 == 0 {
+                    m.leave_native();
+                }
+                use_heap(&mut m, 0, 10_000, 2);
+                large(&mut m);
+            });
+            if i % 2 == 0 {
+                m.leave_native();
+            }
+            m.collect(Collect::Minor);
+            check_list(m.get(0), 10_000);
+        }
+        drop(stop);
+        m.enter_native();
+    });
+    m.leave_native();
+}
+
+/// Each thread forks again and again, Managed and Native, and parents and children collect.
+fn storm() {
+    let (heap, mut m) = heap_with(HeapConfig {
+        workers: Some(2),
+        nursery: MIB,
+        ..HeapConfig::default()
+    });
+    m.enter_native();
+    std::thread::scope(|s| {
+        for thread in 0..4 {
+            s.spawn(move || {
+                let mut m = heap.attach();
+                let l = list(&mut m, 1000);
+                m.push(l);
+                for i in 0..150 {
+                    let native = (i + thread) % 2 == 0;
+                    if native {
+                        m.enter_native();
+                    }
+                    fork(|| {
+                        if native {
+                            m.leave_native();
+                        }
+                        check_list(m.get(0), 1000);
+                        if i % 3 != 0 {
+                            use_heap(&mut m, 0, 1000, 2);
+                        }
+                    });
+                    if native {
+                        m.leave_native();
+                    }
+                    garbage(&mut m, 5000);
+                    check_list(m.get(0), 1000);
+                    if i % 10 == 0 {
+                        m.collect(Collect::Full);
+                    }
+                }
+            });
+        }
+    });
+    m.leave_native();
+}
+
+/// From now on the process can start no thread.
+fn no_more_threads() {
+    // SAFETY: any user may be asked for. Who is none already stays what he is.
+    unsafe { libc::setuid(65534) };
+    let none = libc::rlimit {
+        rlim_cur: 1,
+        rlim_max: 1,
+    };
+    // SAFETY: the limit is there.
+    let status = unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &none) };
+    assert_eq!(status, 0);
+    // Two threads of one user are more than the limit, even if he has no other.
+    let other = std::thread::Builder::new().spawn(|| ());
+    assert!(other.is_err(), "the limit holds");
+}
+
+fn no_thread() {
+    in_child(|m| {
+        no_more_threads();
+        m.push(Value::NIL);
+        let n = fill(m, 0);
+        assert!((1_500_000..=2_097_152).contains(&n), "{n} pairs");
+        assert!(m.alloc_pair(fix(1), fix(2)).is_err());
+        assert!(m.poll_pressure(MIB).is_err());
+        m.heap().request_collection();
+        check_list(m.get(0), n as i64);
+    });
+}
+
+fn no_thread_to_collect() {
+    in_child(|m| {
+        no_more_threads();
+        m.collect(Collect::Full);
+    });
 }
 
 fn torn() {

@@ -4,13 +4,9 @@ use crate::foreign::{free, malloc, native};
 use crate::forked::{Stop, fork};
 use crate::support::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 pub(crate) const CASES: &[Case] = &[
-    case(
-        "beyond the limit a forked child is refused at once",
-        refused,
-    ),
+    case("a forked child collects inside malloc", collects),
     case("handlers of forks are asked nothing", handlers),
     case("forks while others wait in malloc", while_others_wait),
 ];
@@ -24,27 +20,24 @@ fn fill() -> usize {
     n
 }
 
-fn refused() {
+fn collects() {
     let (heap, mut m) = limited(64 * MIB);
-    // What a collection would give back.
+    // What a collection gives back.
     for _ in 0..20 {
         owner(&mut m, MIB);
     }
     let before = m.stats();
     native(&mut m, &[], || {
         fork(|| {
-            let start = Instant::now();
             for _ in 0..3 {
                 let n = fill();
-                assert!((30..=40).contains(&n), "{n} blocks");
+                assert!((50..=60).contains(&n), "{n} blocks");
             }
-            // Even if the collector's threads had not all begun.
+            // A thread that nobody attached.
             let other = std::thread::spawn(fill).join().expect("no panic");
-            assert!((30..=40).contains(&other), "{other} blocks");
-            assert!(start.elapsed() < Duration::from_secs(1));
+            assert!((50..=60).contains(&other), "{other} blocks");
             let s = heap.stats();
-            assert_eq!(s.collections, before.collections);
-            assert_eq!(s.pressure_waits, before.pressure_waits);
+            assert!(s.collections > before.collections);
             assert!(s.pressure_refusals > 4 * 900, "{s:?}");
         });
         assert!((50..=60).contains(&fill()), "the parent collects");
@@ -107,9 +100,7 @@ fn while_others_wait() {
             let _ = m.foreign_memory(20 * MIB, false, label);
             m.enter_native();
             fork(|| {
-                let start = Instant::now();
                 fill();
-                assert!(start.elapsed() < Duration::from_secs(1));
                 m.leave_native();
                 check_list(m.get(0), 200_000);
             });
