@@ -16,6 +16,9 @@
 //!
 //! At the end of the process nothing runs by itself. Who wants what lives to be finalized too calls
 //! [`Mutator::hurry_finalizers`] first.
+//!
+//! A forked child does not have the thread. What waits there is taken by the other two, or by a thread that
+//! the child starts.
 
 use crate::heap::Heap;
 use crate::mutator::Mutator;
@@ -23,7 +26,7 @@ use crate::sync::lock;
 use crate::thread::quietly;
 use bowline_layout::Value;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 /// Where the threads that run finalizers wait.
@@ -43,6 +46,16 @@ impl Bell {
             let _looking = lock(&self.looking);
             self.rung.notify_all();
         }
+    }
+
+    /// The lock, for a fork.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        lock(&self.looking)
+    }
+
+    /// In a forked child: nobody listens.
+    pub(crate) fn forked(&self) {
+        self.threads.store(0, Ordering::SeqCst);
     }
 }
 
@@ -89,6 +102,8 @@ pub struct FinalizerThread {
     thread: JoinHandle<u64>,
     /// Says that it is to end.
     ends: Arc<AtomicBool>,
+    /// The process that has it.
+    process: u32,
 }
 
 impl Heap {
@@ -122,6 +137,7 @@ impl Heap {
             heap: self,
             thread,
             ends,
+            process: std::process::id(),
         })
     }
 
@@ -140,8 +156,13 @@ impl Heap {
 
 impl FinalizerThread {
     /// Lets the thread run what waits, and ends it. Returns how many finalizers it has run; an error holds
-    /// the panic that ended it before. `mutator` is the calling thread's, which waits in Native.
+    /// the panic that ended it before. `mutator` is the calling thread's, which waits in Native. A forked
+    /// child does not have its parent's thread, and nothing happens.
     pub fn stop(self, mutator: &mut Mutator) -> std::thread::Result<u64> {
+        if self.process != std::process::id() {
+            std::mem::forget(self.thread);
+            return Ok(0);
+        }
         mutator.enter_native();
         self.ends.store(true, Ordering::SeqCst);
         self.heap.bell.ring();

@@ -119,6 +119,7 @@ struct Locks {
     _cells: MutexGuard<'static, Cells>,
     _pins: MutexGuard<'static, AddrMap<Pin>>,
     _boot: MutexGuard<'static, boot::Inner>,
+    _bell: MutexGuard<'static, ()>,
     /// Whether `inv:fork.whole` holds.
     whole: bool,
 }
@@ -145,6 +146,7 @@ impl Locks {
             _cells: heap.globals.hold(),
             _pins: heap.pins.hold(),
             _boot: heap.boot.hold(),
+            _bell: heap.bell.hold(),
             whole,
         }
     }
@@ -186,6 +188,7 @@ extern "C" fn child() {
             false => heap.forks.set(Standing::Torn),
         }
         heap.pressure.forked();
+        heap.bell.forked();
         heap.recorder.forked();
     }
     unhush();

@@ -1,11 +1,12 @@
 //! Forks: the child has the heap as it was, and collects in it.
 
 use crate::support::*;
-use bowline_gc::{Collect, Heap, HeapConfig, Mutator, Zeal};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OwnerLabel, Zeal};
 use bowline_layout::Value;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(crate) const CASES: &[Case] = &[
     case("a forked child collects", collects),
@@ -17,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("a child of a child is like it", grandchild),
     case("what a forked child keeps", keeps),
+    case("a forked child has no finalizer thread", finalizer_thread),
     case("a fork while a collection is wanted", wanted),
     case("forks while others collect", while_others_collect),
     case("forks while others allocate", while_others_allocate),
@@ -239,6 +241,45 @@ fn keeps() {
         assert!(m.guardian_next(guardian).is_some());
         assert_eq!(held(heap), (0, 0));
     });
+}
+
+/// The parent's thread runs the parent's finalizers; the child runs its own.
+fn finalizer_thread() {
+    static RUN: AtomicUsize = AtomicUsize::new(0);
+    let run = |_: &mut Mutator, _, _| {
+        RUN.fetch_add(1, Ordering::SeqCst);
+    };
+    let (heap, mut m) = heap();
+    let dead = |m: &mut Mutator| {
+        for i in 0..10 {
+            let p = pointer(m, 4096 + i);
+            m.attach_finalizer(p, fix(1), 100, OwnerLabel::default());
+        }
+        m.collect(Collect::Full);
+    };
+    let thread = heap.finalizer_thread(run).expect("a thread");
+    for _ in 0..20 {
+        dead(&mut m);
+        fork(|| {
+            let before = RUN.load(Ordering::SeqCst);
+            m.run_finalizers(run);
+            dead(&mut m);
+            assert_eq!(m.run_finalizers(run), 10);
+            assert!(RUN.load(Ordering::SeqCst) >= before + 10);
+            let own = heap.finalizer_thread(run).expect("a thread");
+            dead(&mut m);
+            let count = own.stop(&mut m).expect("no panic");
+            assert_eq!(count, 10);
+        });
+    }
+    let parents = Cell::new(Some(thread));
+    fork(|| {
+        let thread = parents.take().expect("once");
+        assert_eq!(thread.stop(&mut m).expect("no panic"), 0);
+    });
+    let thread = parents.take().expect("the child has a copy");
+    assert_eq!(thread.stop(&mut m).expect("no panic"), 200);
+    assert_eq!(RUN.load(Ordering::SeqCst), 200);
 }
 
 /// The collector waits for this thread to stop, which forks instead: that is a safepoint.
