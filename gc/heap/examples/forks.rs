@@ -5,6 +5,7 @@
 //! same with threads that must be stopped; and what the first collection after a fork costs more.
 
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, start};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -45,36 +46,37 @@ fn runs(heap: &'static Heap, done: &AtomicBool) {
     }
 }
 
-fn main() {
-    println!("no heap                          {:8.1}", median(fork));
-    let heap = start(HeapConfig::default()).expect("the heap starts");
+/// Prints a line.
+fn tell(what: &str, us: f64) {
+    // Nobody reads: nothing to tell.
+    let _ = writeln!(std::io::stdout(), "{what:40}{us:8.1} µs");
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tell("no heap", median(fork));
+    let heap = start(HeapConfig::default())?;
     let mut m = heap.attach();
-    println!("collector asleep                 {:8.1}", median(fork));
+    tell("collector asleep", median(fork));
     let awake = |m: &mut Mutator| {
         collect(m);
         fork()
     };
-    println!(
-        "collector awake                  {:8.1}",
-        median(|| awake(&mut m))
-    );
+    tell("collector awake", median(|| awake(&mut m)));
     let usual = median(|| collect(&mut m));
-    let first = median(|| {
+    let after = || {
         fork();
         collect(&mut m)
-    });
-    println!("the collection after it: more by {:8.1}", first - usual);
+    };
+    tell("what the next collection costs more", median(after) - usual);
     let done = AtomicBool::new(false);
     std::thread::scope(|s| {
         for _ in 0..4 {
             s.spawn(|| runs(heap, &done));
         }
-        println!(
-            "awake, four threads run          {:8.1}",
-            median(|| awake(&mut m))
-        );
+        tell("awake, and four threads run", median(|| awake(&mut m)));
         done.store(true, Ordering::Relaxed);
         m.enter_native();
     });
     m.leave_native();
+    Ok(())
 }
