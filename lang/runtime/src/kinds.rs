@@ -12,7 +12,7 @@
 //! | 23 | `CONDITION` | Values 6 | kind, message, irritants, who, trace, extra |
 //! | 24 | `MULTIPLE_VALUES` | Values n | the values, n ≠ 1 |
 //! | 25 | `PORT` | Values 2 | slab index (fixnum), flags (fixnum) |
-//! | 26 | `HASH_TABLE` | Values 6 | see `table` |
+//! | 26 | `HASH_TABLE` | Values 7 | see `table` |
 //! | 27 | `ENVIRONMENT` | Values 1 | the engine's number for it |
 //! | 28 | `CALLBACK` | Values 2 | the boundary's number for it, procedure |
 //! | 29 | `LIBRARY` | Values 2 | index of the foreign library (fixnum), name or `#f` |
@@ -37,7 +37,8 @@
 use bowline_layout::TypeId;
 
 pub use bowline_layout::type_id::{
-    BIGNUM, BYTEVECTOR, FLONUM, FOREIGN_POINTER, STRING, STRING_BODY, WEAK_PAIR,
+    BIGNUM, BYTEVECTOR, EPHEMERON, FLONUM, FOREIGN_POINTER, STRING, STRING_BODY, WEAK_PAIR,
+    WEAK_VECTOR,
 };
 
 /// A symbol.

@@ -385,6 +385,8 @@ impl Printer<'_> {
             kinds::DYN => "#<dynamic-state>".into(),
             kinds::SEGMENT => "#<stack-segment>".into(),
             kinds::WEAK_PAIR => "#<weak-pair>".into(),
+            kinds::WEAK_VECTOR => format!("#<weak-vector {}>", object::length(v)),
+            kinds::EPHEMERON => "#<ephemeron>".into(),
             kinds::FOREIGN_POINTER => {
                 let address = object::raw(v, bowline_layout::foreign_pointer::POINTER);
                 match rt.foreign.types.target(bowline_ffi::pointer_target(v)) {

@@ -8,13 +8,18 @@
 //! | 4 | the slots: a vector of key, value, key, value … |
 //! | 5 | the heap's epoch when it was last hashed |
 //! | 6 | whether a key was hashed by its address |
+//! | 7 | whether keys are weak |
+//!
+//! A table with weak keys has an ephemeron of key and value in the place of the key. One that is broken is
+//! as good as deleted, and goes when the table is hashed again or grows; how many entries there are is
+//! counted then.
 //!
 //! inv:table.epoch — an address is a hash only as long as nothing moves, so a table that hashed by
 //! address is hashed again, in place and without allocating, when the epoch is another.
 //!
 //! Absent on purpose: hash and equality procedures of the user's, which would be called from Rust.
 
-use bowline_layout::Value;
+use bowline_layout::{Value, ephemeron};
 
 use crate::equal;
 use crate::fault::Result;
@@ -30,6 +35,7 @@ const USED: usize = 3;
 const SLOTS: usize = 4;
 const EPOCH: usize = 5;
 const BY_ADDRESS: usize = 6;
+const WEAK: usize = 7;
 
 const EMPTY: Value = Value::UNBOUND;
 /// An immediate that no program can get hold of: the key of a deleted entry.
@@ -66,9 +72,25 @@ fn set_number(rt: &mut Rt, table: Value, word: usize, n: usize) {
     object::store(&mut rt.heap, table, word, Value::fixnum(n as i64));
 }
 
+/// Whether a table's keys are weak.
+pub fn is_weak(table: Value) -> bool {
+    object::field(table, WEAK) == Value::TRUE
+}
+
 /// How many entries a table has.
 pub fn count(table: Value) -> usize {
-    number(table, COUNT)
+    if !is_weak(table) {
+        return number(table, COUNT);
+    }
+    let slots = object::field(table, SLOTS);
+    let words = (0..capacity(table)).map(|i| object::field(slots, 1 + 2 * i));
+    words.filter(|word| !is_gone(*word)).count()
+}
+
+/// Whether a key's word in a table with weak keys stands for no entry.
+fn is_gone(word: Value) -> bool {
+    // A comparison with the broken object needs no door.
+    matches!(word, EMPTY | TOMBSTONE) || object::field(word, ephemeron::KEY) == Value::BROKEN
 }
 
 /// What a table compares its keys with.
@@ -82,20 +104,43 @@ pub(crate) fn capacity(table: Value) -> usize {
 }
 
 /// Key and value in slot `i`, if there are.
-pub(crate) fn entry(table: Value, i: usize) -> Option<(Value, Value)> {
+pub(crate) fn entry(rt: &Rt, table: Value, i: usize) -> Option<(Value, Value)> {
     let slots = object::field(table, SLOTS);
-    match object::field(slots, 1 + 2 * i) {
-        EMPTY | TOMBSTONE => None,
-        key => Some((key, object::field(slots, 2 + 2 * i))),
+    let word = object::field(slots, 1 + 2 * i);
+    if !is_weak(table) {
+        return match word {
+            EMPTY | TOMBSTONE => None,
+            key => Some((key, object::field(slots, 2 + 2 * i))),
+        };
     }
+    if is_gone(word) {
+        return None;
+    }
+    let key = object::weak_field(&rt.heap, word, ephemeron::KEY);
+    Some((key, object::weak_field(&rt.heap, word, ephemeron::VALUE)))
+}
+
+/// An entry as it stands in the slots: its key, and its two words.
+type Raw = (Value, Value, Value);
+
+/// Every entry.
+fn entries(rt: &Rt, table: Value) -> Vec<Raw> {
+    let slots = object::field(table, SLOTS);
+    let raw = |i| {
+        let (key, _) = entry(rt, table, i)?;
+        let word = |k| object::field(slots, k + 2 * i);
+        Some((key, word(1), word(2)))
+    };
+    (0..capacity(table)).filter_map(raw).collect()
 }
 
 /// A table without entries.
-pub fn make(rt: &mut Rt, equivalence: Equivalence) -> Result {
+pub fn make(rt: &mut Rt, equivalence: Equivalence, weak: bool) -> Result {
     let slots = rt.make_vector(16, EMPTY)?;
     let zero = Value::fixnum(0);
     let kind = Value::fixnum(equivalence as i64);
-    let words = [kind, zero, zero, slots, zero, Value::FALSE];
+    let weak = Value::bool(weak);
+    let words = [kind, zero, zero, slots, zero, Value::FALSE, weak];
     rt.make_object(kinds::HASH_TABLE, &words)
 }
 
@@ -199,11 +244,13 @@ fn find(rt: &mut Rt, table: Value, key: Value) -> (Place, bool) {
     let mut free = None;
     // inv: the table is never full, so an empty slot ends the search.
     loop {
-        match object::field(slots, 1 + 2 * i) {
-            EMPTY => return (Place::Free(free.unwrap_or(i)), by_address),
-            TOMBSTONE => free = free.or(Some(i)),
-            k if same(rt, how, k, key) => return (Place::At(i), by_address),
-            _ => {}
+        if object::field(slots, 1 + 2 * i) == EMPTY {
+            return (Place::Free(free.unwrap_or(i)), by_address);
+        }
+        match entry(rt, table, i) {
+            None => free = free.or(Some(i)),
+            Some((k, _)) if same(rt, how, k, key) => return (Place::At(i), by_address),
+            Some(_) => {}
         }
         i = (i + 1) & mask;
     }
@@ -211,9 +258,7 @@ fn find(rt: &mut Rt, table: Value, key: Value) -> (Place, bool) {
 
 /// Hashes every entry again, in place (inv:table.epoch).
 fn rehash(rt: &mut Rt, table: Value) {
-    let entries: Vec<(Value, Value)> = (0..capacity(table))
-        .filter_map(|i| entry(table, i))
-        .collect();
+    let entries = entries(rt, table);
     let slots = object::field(table, SLOTS);
     for i in 1..=object::length(slots) {
         object::store(&mut rt.heap, slots, i, EMPTY);
@@ -222,20 +267,20 @@ fn rehash(rt: &mut Rt, table: Value) {
 }
 
 /// Puts entries into a table whose slots are empty.
-fn fill(rt: &mut Rt, table: Value, entries: &[(Value, Value)]) {
+fn fill(rt: &mut Rt, table: Value, entries: &[Raw]) {
     let how = equivalence(table);
     let slots = object::field(table, SLOTS);
     let mask = capacity(table) - 1;
     let mut any_address = false;
-    for &(key, value) in entries {
+    for &(key, first, second) in entries {
         let (h, by_address) = hash(rt, how, key);
         any_address |= by_address;
         let mut i = h as usize & mask;
         while object::field(slots, 1 + 2 * i) != EMPTY {
             i = (i + 1) & mask;
         }
-        object::store(&mut rt.heap, slots, 1 + 2 * i, key);
-        object::store(&mut rt.heap, slots, 2 + 2 * i, value);
+        object::store(&mut rt.heap, slots, 1 + 2 * i, first);
+        object::store(&mut rt.heap, slots, 2 + 2 * i, second);
     }
     set_number(rt, table, USED, entries.len());
     set_number(rt, table, COUNT, entries.len());
@@ -251,7 +296,7 @@ fn note_epoch(rt: &mut Rt, table: Value) {
 /// The value of a key.
 pub fn get(rt: &mut Rt, table: Value, key: Value) -> Option<Value> {
     match find(rt, table, key).0 {
-        Place::At(i) => entry(table, i).map(|(_, value)| value),
+        Place::At(i) => entry(rt, table, i).map(|(_, value)| value),
         Place::Free(_) => None,
     }
 }
@@ -263,22 +308,35 @@ pub fn set(rt: &mut Rt, table_at: usize, key_at: usize, value_at: usize) -> Resu
     if let Place::At(i) = place {
         let slots = object::field(table, SLOTS);
         let value = rt.at(value_at);
-        object::store(&mut rt.heap, slots, 2 + 2 * i, value);
+        if is_weak(table) {
+            let both = object::field(slots, 1 + 2 * i);
+            object::store(&mut rt.heap, both, ephemeron::VALUE, value);
+        } else {
+            object::store(&mut rt.heap, slots, 2 + 2 * i, value);
+        }
         return Ok(());
     }
-    if (number(table, USED) + 1) * 4 > capacity(table) * 3 {
+    let height = rt.height();
+    rt.push(rt.at(key_at));
+    rt.push(rt.at(value_at));
+    if is_weak(table) {
+        let both = rt.heap.ephemeron(rt.at(key_at), rt.at(value_at))?;
+        rt.set_at(height, both);
+        rt.set_at(height + 1, Value::UNSPECIFIED);
+    }
+    if (number(rt.at(table_at), USED) + 1) * 4 > capacity(rt.at(table_at)) * 3 {
         grow(rt, table_at)?;
     }
     let table = rt.at(table_at);
-    let key = rt.at(key_at);
-    let (Place::Free(i) | Place::At(i), by_address) = find(rt, table, key);
+    let (Place::Free(i) | Place::At(i), by_address) = find(rt, table, rt.at(key_at));
+    let second = rt.pop();
+    let first = rt.pop();
     let slots = object::field(table, SLOTS);
     if object::field(slots, 1 + 2 * i) == EMPTY {
         set_number(rt, table, USED, number(table, USED) + 1);
     }
-    let value = rt.at(value_at);
-    object::store(&mut rt.heap, slots, 1 + 2 * i, key);
-    object::store(&mut rt.heap, slots, 2 + 2 * i, value);
+    object::store(&mut rt.heap, slots, 1 + 2 * i, first);
+    object::store(&mut rt.heap, slots, 2 + 2 * i, second);
     set_number(rt, table, COUNT, number(table, COUNT) + 1);
     if by_address && object::field(table, BY_ADDRESS) != Value::TRUE {
         object::store(&mut rt.heap, table, BY_ADDRESS, Value::TRUE);
@@ -291,9 +349,7 @@ fn grow(rt: &mut Rt, table_at: usize) -> Result<()> {
     let wanted = (count(rt.at(table_at)) + 1) * 2;
     let slots = rt.make_vector(2 * wanted.next_power_of_two().max(8), EMPTY)?;
     let table = rt.at(table_at);
-    let entries: Vec<(Value, Value)> = (0..capacity(table))
-        .filter_map(|i| entry(table, i))
-        .collect();
+    let entries = entries(rt, table);
     object::store(&mut rt.heap, table, SLOTS, slots);
     fill(rt, table, &entries);
     Ok(())
@@ -307,7 +363,7 @@ pub fn delete(rt: &mut Rt, table: Value, key: Value) -> bool {
     let slots = object::field(table, SLOTS);
     object::store(&mut rt.heap, slots, 1 + 2 * i, TOMBSTONE);
     object::store(&mut rt.heap, slots, 2 + 2 * i, Value::FALSE);
-    set_number(rt, table, COUNT, count(table) - 1);
+    set_number(rt, table, COUNT, number(table, COUNT).saturating_sub(1));
     true
 }
 

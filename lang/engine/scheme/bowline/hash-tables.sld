@@ -7,20 +7,29 @@
     hash-table->alist hash-table-clear! hash-table-contains? hash-table-copy hash-table-count
     hash-table-delete!
     hash-table-keys hash-table-ref hash-table-ref/default hash-table-set! hash-table-update!
-    hash-table-update!/default hash-table-values hash-table-walk hash-table? make-hash-table)
+    hash-table-update!/default hash-table-values hash-table-walk hash-table-weak?
+    hash-table? make-hash-table make-weak-hash-table)
   (begin
 
     (define make-hash-table
       (case-lambda
         (() (%make-hash-table 'equal?))
+        ((equivalence) (%make-hash-table (equivalence-name 'make-hash-table equivalence)))))
+
+    ;; An entry lives while its key does, and a key that lives only by way of values here does not.
+    (define make-weak-hash-table
+      (case-lambda
+        (() (%make-hash-table 'eq? 'weak))
         ((equivalence)
-         (cond
-           ((eq? equivalence eq?) (%make-hash-table 'eq?))
-           ((eq? equivalence eqv?) (%make-hash-table 'eqv?))
-           ((eq? equivalence equal?) (%make-hash-table 'equal?))
-           ((eq? equivalence string=?) (%make-hash-table 'string=?))
-           (else
-            (%type-error 'make-hash-table 1 "one of eq? eqv? equal? string=?" equivalence))))))
+         (%make-hash-table (equivalence-name 'make-weak-hash-table equivalence) 'weak))))
+
+    (define (equivalence-name who equivalence)
+      (cond
+        ((eq? equivalence eq?) 'eq?)
+        ((eq? equivalence eqv?) 'eqv?)
+        ((eq? equivalence equal?) 'equal?)
+        ((eq? equivalence string=?) 'string=?)
+        (else (%type-error who 1 "one of eq? eqv? equal? string=?" equivalence))))
 
     (define (check-table who table)
       (if (not (hash-table? table)) (%type-error who 1 "a hash table" table)))

@@ -1,11 +1,9 @@
-//! What `(bowline gc)` is made of: collections, figures, weak pairs, guardians.
+//! What `(bowline gc)` is made of: collections and figures. Weak things are in `weak`.
 
 use bowline_gc::Collect;
-use bowline_layout::{Value, weak_pair};
+use bowline_layout::Value;
 
 use crate::fault::{Fault, Result};
-use crate::kinds;
-use crate::object;
 use crate::primitive::{Primitive, row};
 use crate::rt::{Args, Rt};
 
@@ -18,46 +16,6 @@ pub(super) const TABLE: &[Primitive] = &[
         let v = rt.arg(a, 0);
         let address = if v.is_pointer() { v.addr().raw() } else { 0 };
         rt.make_unsigned(address as u64)
-    }),
-    row("weak-cons", 2, 2, |rt, a| {
-        let (car, cdr) = (rt.arg(a, 0), rt.arg(a, 1));
-        Ok(rt.heap.weak_pair(car, cdr)?)
-    }),
-    row("weak-pair?", 1, 1, |rt, a| {
-        Ok(Value::bool(object::is(rt.arg(a, 0), kinds::WEAK_PAIR)))
-    }),
-    row("weak-car", 1, 1, |rt, a| {
-        get(rt, a, "weak-car", weak_pair::CAR)
-    }),
-    row("weak-cdr", 1, 1, |rt, a| {
-        get(rt, a, "weak-cdr", weak_pair::CDR)
-    }),
-    row("set-weak-car!", 2, 2, |rt, a| {
-        set(rt, a, "set-weak-car!", weak_pair::CAR)
-    }),
-    row("set-weak-cdr!", 2, 2, |rt, a| {
-        set(rt, a, "set-weak-cdr!", weak_pair::CDR)
-    }),
-    row("weak-broken?", 1, 1, |rt, a| {
-        Ok(Value::bool(
-            get(rt, a, "weak-broken?", weak_pair::CAR)? == Value::BROKEN,
-        ))
-    }),
-    row("broken-object?", 1, 1, |rt, a| {
-        Ok(Value::bool(rt.arg(a, 0) == Value::BROKEN))
-    }),
-    row("%make-guardian", 0, 0, |rt, _| {
-        rt.make_object(kinds::GUARDIAN, &[Value::FALSE])
-    }),
-    row("%guardian-register", 3, 3, |rt, a| {
-        let g = guardian(rt, a, "%guardian-register")?;
-        let (object, representative) = (rt.arg(a, 1), rt.arg(a, 2));
-        rt.heap.guard(g, object, representative);
-        Ok(Value::UNSPECIFIED)
-    }),
-    row("%guardian-next", 1, 1, |rt, a| {
-        let g = guardian(rt, a, "%guardian-next")?;
-        Ok(rt.heap.guardian_next(g).unwrap_or(Value::FALSE))
     }),
 ];
 
@@ -128,24 +86,4 @@ fn owners(rt: &mut Rt) -> Result {
         let label = rt.pop();
         rt.cons(label, rest)
     })
-}
-
-fn weak(rt: &Rt, a: Args, who: &'static str) -> Result {
-    rt.typed(a, 0, who, kinds::WEAK_PAIR, "a weak pair")
-}
-
-fn get(rt: &mut Rt, a: Args, who: &'static str, word: usize) -> Result {
-    let pair = weak(rt, a, who)?;
-    Ok(object::weak_field(&rt.heap, pair, word))
-}
-
-fn set(rt: &mut Rt, a: Args, who: &'static str, word: usize) -> Result {
-    let pair = weak(rt, a, who)?;
-    let v = rt.arg(a, 1);
-    object::store(&mut rt.heap, pair, word, v);
-    Ok(Value::UNSPECIFIED)
-}
-
-fn guardian(rt: &Rt, a: Args, who: &'static str) -> Result {
-    rt.typed(a, 0, who, kinds::GUARDIAN, "a guardian")
 }

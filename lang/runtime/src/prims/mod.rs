@@ -20,6 +20,7 @@ mod system;
 mod tables;
 mod text;
 mod vectors;
+mod weak;
 
 pub use system::FEATURES;
 
@@ -44,6 +45,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     system::TABLE,
     tables::TABLE,
     gc::TABLE,
+    weak::TABLE,
     ffi::TABLE,
     owners::TABLE,
     structs::TABLE,

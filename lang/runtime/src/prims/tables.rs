@@ -11,7 +11,7 @@ use crate::strings;
 use crate::table::{self, Equivalence};
 
 pub(super) const TABLE: &[Primitive] = &[
-    row("%make-hash-table", 1, 1, |rt, a| {
+    row("%make-hash-table", 1, 2, |rt, a| {
         let v = rt.symbol_arg(a, 0, "make-hash-table")?;
         let equivalence = match rt.symbol_name(v) {
             "eq?" => Equivalence::Eq,
@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Primitive] = &[
                 return Fault::bad("make-hash-table", message, vec![v]);
             }
         };
-        table::make(rt, equivalence)
+        table::make(rt, equivalence, rt.opt(a, 1).is_some())
     }),
     row("hash-table?", 1, 1, |rt, a| {
         Ok(Value::bool(object::is(rt.arg(a, 0), kinds::HASH_TABLE)))
@@ -36,6 +36,10 @@ pub(super) const TABLE: &[Primitive] = &[
         entry(rt, a, "hash-table-set!")?;
         table::set(rt, a.base, a.base + 1, a.base + 2)?;
         Ok(Value::UNSPECIFIED)
+    }),
+    row("hash-table-weak?", 1, 1, |rt, a| {
+        let t = table_arg(rt, a, "hash-table-weak?")?;
+        Ok(Value::bool(table::is_weak(t)))
     }),
     row("hash-table-delete!", 2, 2, |rt, a| {
         let (t, key) = entry(rt, a, "hash-table-delete!")?;
@@ -106,7 +110,7 @@ fn list(rt: &mut Rt, a: Args, who: &'static str, part: Part) -> Result {
     let height = rt.height();
     rt.push(Value::NIL);
     for i in 0..table::capacity(rt.arg(a, 0)) {
-        if let Some((key, value)) = table::entry(rt.arg(a, 0), i) {
+        if let Some((key, value)) = table::entry(rt, rt.arg(a, 0), i) {
             let item = part(rt, key, value)?;
             let l = rt.cons(item, rt.at(height))?;
             rt.set_at(height, l);
@@ -117,11 +121,11 @@ fn list(rt: &mut Rt, a: Args, who: &'static str, part: Part) -> Result {
 
 fn copy(rt: &mut Rt, a: Args) -> Result {
     let t = table_arg(rt, a, "hash-table-copy")?;
-    let new = table::make(rt, table::equivalence(t))?;
+    let new = table::make(rt, table::equivalence(t), table::is_weak(t))?;
     let height = rt.height();
     rt.push(new);
     for i in 0..table::capacity(rt.arg(a, 0)) {
-        if let Some((key, value)) = table::entry(rt.arg(a, 0), i) {
+        if let Some((key, value)) = table::entry(rt, rt.arg(a, 0), i) {
             rt.push(key);
             rt.push(value);
             table::set(rt, height, height + 1, height + 2)?;
