@@ -90,6 +90,8 @@ pub struct Heap {
     counters: Counters,
     started: Mutex<Option<Started>>,
     log: Log,
+    /// The kinds of the language's objects, by name.
+    pub(crate) kinds: OnceLock<&'static [crate::safe::KindInfo]>,
 }
 
 /// Starts the process's heap.
@@ -123,6 +125,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         counters: Counters::default(),
         started: Mutex::default(),
         log: Log::default(),
+        kinds: OnceLock::new(),
         config,
     };
     if HEAP.set(heap).is_err() {

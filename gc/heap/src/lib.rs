@@ -33,6 +33,7 @@ mod pins;
 mod pressure;
 mod recorder;
 mod roots;
+pub mod safe;
 mod stack;
 mod stats;
 mod sync;

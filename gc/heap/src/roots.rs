@@ -5,7 +5,9 @@
 //! Managed.
 
 use crate::sync::lock;
+use crate::thread::quietly;
 use bowline_layout::{Addr, Value};
+use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard};
 
 /// A table of roots of somebody else's, scanned at every collection.
@@ -21,6 +23,11 @@ pub trait RootSource: Send + Sync {
     fn visit_weak(&self, f: &mut dyn FnMut(&mut Value)) {
         let _ = f;
     }
+
+    /// Whether nobody will want it any more. Such a source is dropped when another is registered.
+    fn is_dead(&self) -> bool {
+        false
+    }
 }
 
 /// A global cell: [`crate::Heap::new_global`].
@@ -35,12 +42,35 @@ pub(crate) struct Cells {
     /// A list of slices, so that growing moves no cell (`inv:roots.still`).
     chunks: Vec<Box<[Value]>>,
     free: Vec<u32>,
+    /// Given back by threads that need not be Managed: still cells until somebody who may change them comes.
+    retired: Vec<u32>,
 }
 
 impl Cells {
     fn cell(&mut self, index: u32) -> &mut Value {
         let index = index as usize;
         &mut self.chunks[index / CHUNK][index % CHUNK]
+    }
+
+    /// Frees what was retired. The calling thread is Managed, or the collector's before it looks at a cell.
+    fn reclaim(&mut self) {
+        while let Some(index) = self.retired.pop() {
+            *self.cell(index) = Value::FALSE;
+            self.free.push(index);
+        }
+    }
+
+    /// A cell that holds `v`.
+    fn add(&mut self, v: Value) -> u32 {
+        self.reclaim();
+        if self.free.is_empty() {
+            let first = (self.chunks.len() * CHUNK) as u32;
+            self.chunks.push(vec![Value::FALSE; CHUNK].into());
+            self.free.extend((first..first + CHUNK as u32).rev());
+        }
+        let index = self.free.pop().expect("a chunk was just added");
+        *self.cell(index) = v;
+        index
     }
 }
 
@@ -54,15 +84,21 @@ impl Globals {
     }
 
     pub(crate) fn add(&self, v: Value) -> Global {
+        Global(lock(&self.0).add(v))
+    }
+
+    /// [`Globals::add`], with the address of the cell, which is good for ever.
+    pub(crate) fn add_cell(&self, v: Value) -> (Global, NonNull<Value>) {
         let mut cells = lock(&self.0);
-        if cells.free.is_empty() {
-            let first = (cells.chunks.len() * CHUNK) as u32;
-            cells.chunks.push(vec![Value::FALSE; CHUNK].into());
-            cells.free.extend((first..first + CHUNK as u32).rev());
-        }
-        let index = cells.free.pop().expect("a chunk was just added");
-        *cells.cell(index) = v;
-        Global(index)
+        let index = cells.add(v);
+        let at = crate::access::pointer(word_of(cells.cell(index)));
+        let cell = NonNull::new(at.cast()).expect("a cell is at no null");
+        (Global(index), cell)
+    }
+
+    /// Gives a cell back, on any thread in any state (`inv:roots.still`: the cell does not change now).
+    pub(crate) fn retire(&self, global: Global) {
+        quietly(|| lock(&self.0).retired.push(global.0));
     }
 
     pub(crate) fn get(&self, global: &Global) -> Value {
@@ -82,6 +118,7 @@ impl Globals {
     /// Calls `f` with the address of each cell.
     pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
         let mut cells = lock(&self.0);
+        cells.reclaim();
         for chunk in &mut cells.chunks {
             chunk.iter_mut().for_each(|v| f(word_of(v)));
         }
@@ -104,7 +141,12 @@ impl Sources {
     }
 
     pub(crate) fn add(&self, source: Box<dyn RootSource>) {
-        lock(&self.0).push(source);
+        let mut sources = lock(&self.0);
+        let dead: Vec<_> = sources.extract_if(.., |s| s.is_dead()).collect();
+        sources.push(source);
+        drop(sources);
+        // What they hold is somebody else's: it goes after the lock.
+        drop(dead);
     }
 
     /// Calls `f` with the address of each strong word.
