@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::checks;
 use crate::fault::Verdict;
+use crate::gc;
 use crate::locate::{Subject, subject};
 use crate::plan::{KINDS, Kind, Plan};
 use crate::recorder::MOST_THREADS;
@@ -41,6 +42,8 @@ struct Cli {
 enum Command {
     /// Check every promise of a malloc, then torture it.
     Malloc(MallocOptions),
+    /// Torture the collected heap against books kept outside it.
+    Gc(GcOptions),
     /// What this program does in its child processes.
     #[command(hide = true)]
     Victim(VictimOptions),
@@ -95,6 +98,58 @@ struct MallocOptions {
 }
 
 #[derive(Args, Debug)]
+struct GcOptions {
+    /// Where the scripts are drawn from. Default: the time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How long to torture
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    seconds: u64,
+    /// How many threads a round has at most
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=MOST_THREADS as i64))]
+    threads: u32,
+    /// The plan of the heap. Default: all in turn
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+    /// The limit of the heap. Default: 24m to 128m in turn
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    heap: Option<u64>,
+    /// Needless collections: off, alloc:N, crossing:N, malloc:N. Default: off in most rounds
+    #[arg(long, value_name = "ZEAL")]
+    zeal: Option<String>,
+    /// Collector threads. Default: 1 or 2
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// What to do most of. Default: all profiles in turn
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Let the heap walk itself at every collection of every round
+    #[arg(long)]
+    verify: bool,
+    /// The malloc below: a shared library, or `glibc`. Default: libbowline_malloc.so beside this program,
+    /// if it is there
+    #[arg(long, value_name = "FILE|glibc")]
+    against: Option<String>,
+    /// Run the script of this file again, up to three times, instead of everything else
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// How many seconds without an operation are a hang
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    patience: u64,
+    /// How many seconds to spend on a shorter script of a failure
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    shrink: u64,
+    /// Where replay files are written
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    out: PathBuf,
+    /// Deal with the heap wrongly in this way, to see that it is found
+    #[arg(long, value_name = "FAULT", hide = true)]
+    plant: Option<String>,
+}
+
+#[derive(Args, Debug)]
 struct VictimOptions {
     #[arg(long)]
     record: PathBuf,
@@ -102,6 +157,10 @@ struct VictimOptions {
     check: Option<String>,
     #[arg(long)]
     plan: Option<String>,
+    #[arg(long)]
+    program: Option<PathBuf>,
+    #[arg(long)]
+    order: Option<PathBuf>,
     #[arg(long, default_value_t = 1000)]
     limit_ms: u64,
 }
@@ -145,6 +204,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Malloc(options) if options.list => list(),
         Command::Malloc(options) => malloc(options),
+        Command::Gc(options) => torture_gc(options),
         Command::Victim(options) => serve(options),
     };
     match done {
@@ -229,8 +289,47 @@ fn malloc(options: MallocOptions) -> Result<u8, String> {
     worst.map(Verdict::exit_code).map_err(failed)
 }
 
+fn torture_gc(options: GcOptions) -> Result<u8, String> {
+    let program = std::env::current_exe().map_err(|e| format!("where am I? {e}"))?;
+    let subject = match subject(options.against.as_deref(), &program) {
+        Ok(subject) => subject,
+        Err(_) if options.against.is_none() => Subject::Glibc,
+        Err(error) => return Err(error.to_string()),
+    };
+    if !options.out.is_dir() {
+        return Err(format!("{} is no folder", options.out.display()));
+    }
+    let session = Session {
+        subject: &subject,
+        program,
+    };
+    let options = gc::Options {
+        seed: options.seed.unwrap_or_else(fresh_seed),
+        seconds: options.seconds,
+        threads: options.threads,
+        plan: options.plan,
+        heap: options.heap,
+        zeal: options.zeal,
+        workers: options.workers,
+        profile: options.profile,
+        verify: options.verify,
+        plant: options.plant,
+        patience: Duration::from_secs(options.patience),
+        shrink: Duration::from_secs(options.shrink),
+        folder: options.out,
+        replay: options.replay,
+    };
+    let done = gc::run(&session, &options, io::stdout().lock());
+    let verdict = done.map_err(|error| format!("cannot go on: {error}"))??;
+    Ok(verdict.exit_code())
+}
+
 fn serve(options: VictimOptions) -> Result<u8, String> {
     let limit = Duration::from_millis(options.limit_ms);
+    if let Some(program) = options.program {
+        let order = options.order;
+        return victim::run(&options.record, Job::Gc { program, order }).map(|()| 0);
+    }
     let job = match (options.check, options.plan) {
         (Some(name), _) => Job::Check(name),
         (None, Some(plan)) => {

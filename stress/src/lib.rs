@@ -20,6 +20,7 @@
 mod checks;
 mod cli;
 mod fault;
+mod gc;
 mod locate;
 mod plan;
 mod random;

@@ -117,6 +117,12 @@ impl Session<'_> {
                 let limit = limit.as_millis().to_string();
                 command.args(["--plan", &plan, "--limit-ms", &limit]);
             }
+            Job::Gc { program, order } => {
+                command.arg("--program").arg(program);
+                order.iter().for_each(|order| {
+                    command.arg("--order").arg(order);
+                });
+            }
         }
         command.env_remove("LD_PRELOAD");
         if let Some(library) = self.subject.library() {

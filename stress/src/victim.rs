@@ -1,11 +1,12 @@
 //! The child's side: a process that has the malloc under test, does one job and leaves a verdict in
 //! the flight recorder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::checks::{self, witness};
 use crate::fault::Verdict;
+use crate::gc;
 use crate::plan::Plan;
 use crate::raw::{Family, end_with_parent, module_of};
 use crate::recorder::Recorder;
@@ -20,12 +21,21 @@ pub(crate) enum Job {
     Check(String),
     /// This plan, for so long at most.
     Torture(Plan, Duration),
+    /// The program of this file against the collected heap. The order of what its threads do goes into
+    /// the other file.
+    Gc {
+        program: PathBuf,
+        order: Option<PathBuf>,
+    },
 }
 
 /// Does the job. The error is a text for whoever started it by hand.
 pub(crate) fn run(record: &Path, job: Job) -> Result<(), String> {
     end_with_parent();
     let recorder = Recorder::open(record).map_err(|e| format!("{}: {e}", record.display()))?;
+    if let Job::Gc { program, order } = &job {
+        return gc::victim(program, order.as_deref(), recorder);
+    }
     witness::listen(recorder);
     let Some(family) = Family::find() else {
         let text = "malloc, calloc, realloc and free do not come from one module";
@@ -39,6 +49,8 @@ pub(crate) fn run(record: &Path, job: Job) -> Result<(), String> {
         }
         Job::Check(name) => check(&family, &name)?,
         Job::Torture(plan, limit) => torture::run(plan, family, recorder, limit),
+        // Returned above: the heap does not care whose malloc there is.
+        Job::Gc { .. } => {}
     }
     Ok(())
 }

@@ -39,6 +39,22 @@ fn unlock() {
     HELD.store(false, Ordering::Release);
 }
 
+extern "C" fn before_fork() {
+    lock();
+}
+
+extern "C" fn after_fork() {
+    unlock();
+}
+
+/// Has every fork of this process from now on hold the lock. Where handlers of others run code that
+/// allocates, this must be called before those are registered: the last to be registered comes first
+/// before a fork, and last after it.
+pub(super) fn watch_forks() -> bool {
+    // SAFETY: inv:arena.lock: the handlers take nothing and live as long as the process.
+    unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) == 0 }
+}
+
 /// Does this while nobody changes an arena.
 pub(super) fn still<T>(work: impl FnOnce() -> T) -> T {
     lock();

@@ -13,6 +13,7 @@
 mod arena;
 mod block;
 mod family;
+pub(crate) mod object;
 mod os;
 mod user;
 
@@ -21,6 +22,7 @@ pub(crate) use block::{Block, Call, Wrong};
 pub(crate) use family::{Answer, Family, module_of};
 pub(crate) use os::{
     End, at_exit, at_thread_end, end_group, end_with_parent, errno, exit_now, fork,
-    limit_address_space, map_file, map_words, on_signal, page, set_errno, signal_thread, thread_id,
+    keep_arena_over_forks, limit_address_space, map_file, map_words, on_signal, page, set_errno,
+    signal_thread, thread_id,
 };
 pub(crate) use user::{LibcUser, look_up_nothing};

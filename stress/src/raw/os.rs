@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::arena;
@@ -102,11 +102,28 @@ pub(crate) enum End {
     Late,
 }
 
-/// Runs `child` in a copy of this process, which ends with what it returns.
-pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
+/// Whether a handler holds the arena's lock over forks.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Lets the handlers of others, registered after this, allocate while a fork is prepared.
+pub(crate) fn keep_arena_over_forks() -> bool {
+    let watched = arena::watch_forks();
+    WATCHED.store(watched, Ordering::Release);
+    watched
+}
+
+fn plain_fork() -> libc::pid_t {
     // SAFETY: inv:arena.lock: no arena is being changed, so the child's Rust memory is sound; what
     // else the child may call is what is tested.
-    let pid = arena::still(|| unsafe { libc::fork() });
+    unsafe { libc::fork() }
+}
+
+/// Runs `child` in a copy of this process, which ends with what it returns.
+pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
+    let pid = match WATCHED.load(Ordering::Acquire) {
+        true => plain_fork(),
+        false => arena::still(plain_fork),
+    };
     match pid {
         0 => exit_now(child()),
         -1 => Err(io::Error::last_os_error()),
