@@ -49,7 +49,7 @@ use crate::boot;
 use crate::config::HeapError;
 use crate::heap::{Heap, engine, heap};
 use crate::owners::Owners;
-use crate::pins::{AddrMap, Pin};
+use crate::pins::Held;
 use crate::roots::{Cells, RootSource};
 use crate::sync::lock;
 use crate::sys;
@@ -117,7 +117,7 @@ struct Locks {
     _weak: MutexGuard<'static, Weak>,
     _owners: MutexGuard<'static, Owners>,
     _cells: MutexGuard<'static, Cells>,
-    _pins: MutexGuard<'static, AddrMap<Pin>>,
+    _pins: Held<'static>,
     _boot: MutexGuard<'static, boot::Inner>,
     _bell: MutexGuard<'static, ()>,
     /// Whether `inv:fork.whole` holds.

@@ -78,9 +78,7 @@ impl Heap {
         if threads.len() > 1 {
             return Err(FreezeError::OtherThreads(threads.len() - 1));
         }
-        let mut held = m.block().in_call();
-        self.pins.each(&mut |_| held = true);
-        if held {
+        if m.block().in_call() || self.pins.any() {
             return Err(FreezeError::Pinned);
         }
         let wanted = mmtk::memory_manager::used_bytes(engine().mmtk);

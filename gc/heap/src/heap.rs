@@ -17,6 +17,7 @@ use crate::pins::{AddrMap, Pins};
 use crate::pressure::Pressure;
 use crate::recorder::{Change, Collected, Reason, Recorder};
 use crate::roots::{Global, Globals, RootSource, Sources};
+use crate::sites::Sites;
 use crate::stack::RootStack;
 use crate::stats::{Counters, GcStats, Started};
 use crate::sync::lock;
@@ -74,6 +75,7 @@ pub struct Heap {
     pub(crate) world: World,
     pub(crate) boot: Boot,
     pub(crate) pins: Pins,
+    pub(crate) sites: Sites,
     pub(crate) pressure: Pressure,
     pub(crate) recorder: Recorder,
     pub(crate) owners: Mutex<Owners>,
@@ -111,6 +113,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         world: World::new(),
         boot: Boot::new()?,
         pins: Pins::default(),
+        sites: Sites::default(),
         pressure,
         recorder,
         owners: Mutex::default(),
@@ -273,6 +276,7 @@ impl Heap {
     /// Takes over what the block's thread has allocated and noted. Nobody collects meanwhile.
     fn unbind(&self, block: &'static ThreadBlock) {
         self.log.absorb(block);
+        self.pins.add_made(block.pins_made());
         // SAFETY: made at attach and freed after this; its thread does not use it any more.
         let context = unsafe { &mut *block.mmtk.get() };
         mmtk::memory_manager::destroy_mutator(context);
@@ -411,12 +415,24 @@ impl Heap {
         self.finalizers.store(count, Ordering::Relaxed);
     }
 
+    /// How many counted pins were made.
+    pub fn pins_made(&self) -> u64 {
+        let threads = self.world.mutators();
+        self.pins.made() + threads.iter().map(|b| b.pins_made()).sum::<u64>()
+    }
+
+    /// How many objects were promoted that could have moved.
+    pub fn promoted(&self) -> u64 {
+        self.pins.promoted()
+    }
+
     // Collections.
 
     /// Notes a collection that starts; the world is stopped.
     pub(crate) fn collection_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
         let stopped = Instant::now();
         ambiguous::gather(self, threads);
+        self.pins.settle();
         let mut pinned: AddrMap<()> = AddrMap::default();
         let mut add = |v: Value| {
             if binding::reference(v).is_some() {

@@ -5,7 +5,7 @@
 //! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
-//! when), `stack`, `interrupt`, `roots`, `pins` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
+//! when), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
@@ -34,6 +34,7 @@ mod pressure;
 mod recorder;
 mod roots;
 pub mod safe;
+mod sites;
 mod stack;
 mod stats;
 mod sync;
@@ -59,6 +60,7 @@ pub use recorder::{
     Tracing, Usage,
 };
 pub use roots::{Global, RootSource};
+pub use sites::{AllocSite, SiteFigures};
 pub use stack::RootStack;
 pub use stats::GcStats;
 pub use sys::at_exit;

@@ -32,7 +32,7 @@ use crate::ambiguous::Starts;
 use crate::binding::{Bowline, WordSlot, object_at};
 use crate::config::Zeal;
 use crate::heap::{Heap, engine};
-use crate::pins::{PinError, size_of_pinned};
+use crate::pins::{PinError, size_of_pinned, stays};
 use crate::recorder::{Callee, Note, Reason};
 use crate::stack::RootStack;
 use crate::stats::GcStats;
@@ -325,19 +325,31 @@ impl Mutator {
         self.block.pop_call(frame);
     }
 
-    /// Pins `v` once more: it neither moves nor dies. Returns how often it is pinned now.
-    pub fn pin(&mut self, v: Value) -> Result<u64, PinError> {
-        self.heap.pins.pin(v)
+    /// Pins `v` once more: it neither moves nor dies. Returns how often it is pinned now. Any thread may
+    /// take the pin back.
+    #[inline]
+    pub fn pin(&self, v: Value) -> Result<u64, PinError> {
+        let pins = self.heap.pins.pin(v)?;
+        self.block.count_pin();
+        Ok(pins)
     }
 
     /// Takes one pin back. Returns how many remain.
-    pub fn unpin(&mut self, v: Value) -> Result<u64, PinError> {
+    #[inline]
+    pub fn unpin(&self, v: Value) -> Result<u64, PinError> {
         self.heap.pins.unpin(v)
     }
 
-    /// Whether `v` is held in place by a counted pin or by a call of this thread.
+    /// Makes `v` stay where it is as long as it lives, which it does not by this. Returns whether it could have
+    /// moved before.
+    pub fn promote(&self, v: Value) -> Result<bool, PinError> {
+        self.heap.pins.promote(v)
+    }
+
+    /// Whether `v` is held in place by a counted pin or by a call of this thread, was promoted, or stands
+    /// where nothing moves.
     pub fn is_pinned(&self, v: Value) -> bool {
-        let mut found = self.heap.pins.is_pinned(v);
+        let mut found = self.heap.pins.is_pinned(v) || (v.is_pointer() && stays(v));
         self.block
             .each_pinned(&mut |p| found |= p.is_pointer() && p.addr() == v.addr());
         found

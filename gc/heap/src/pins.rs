@@ -1,18 +1,39 @@
 //! Counted pins: objects that stay where they are, and alive, until they are unpinned as often as they
-//! were pinned.
+//! were pinned; and promotion.
 //!
 //! A pinned object is a pinning root, in minor collections too, so its address never changes and can
-//! serve as its key. MMTk's own pin bit is not used: it is a bit, not a count, and would outlive its
-//! object.
+//! serve as its key. MMTk's own pin bit is not used for it: it is a bit, not a count, and no root.
+//!
+//! ```text
+//! top[address / 4 GiB] ─▶ middle[/ 4 MiB] ─▶ counters[/ 16]        a counter: count << 1 | listed
+//! ```
+//!
+//! `inv:pins.counter` No two objects begin in the same 16 bytes, so each has a counter of its own, and a
+//! page of counters, once published, stays. Pinning and unpinning change it by one instruction
+//! that cannot be divided, whatever other threads do.
+//!
+//! `inv:pins.listed` An object whose counter is not 0 is listed, once, with the bit that says so set. Listing
+//! takes a lock; an object stays listed when it is unpinned, and only a collection, when the world is
+//! stopped, strikes those out that nobody has pinned. So whoever pins and unpins the same object again
+//! and again takes the lock once for each collection.
+//!
+//! *Promotion* makes an object stay for as long as it lives, and does not keep it alive. That is what MMTk's
+//! pin bit is for: it is cleared with the memory of its object.
+//!
+//! Objects of the boot heap never move; their pins are counted in a map, so that unpinning them too often
+//! is told, too.
+
+mod counters;
 
 use crate::access;
-use crate::binding::in_heap;
+use crate::binding::{in_heap, reference};
 use crate::sync::lock;
 use bowline_layout::{Addr, Value};
+use counters::Counters;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 /// Hashes addresses: one multiplication is enough, for they are chosen by nobody.
@@ -49,6 +70,10 @@ pub enum PinError {
     NotAnObject(Value),
     /// The object is not pinned, or not any more.
     NotPinned(Value),
+    /// The object is pinned as often as can be counted.
+    TooOften(Value),
+    /// There is no memory to count the pins of an object there.
+    OutOfMemory(Value),
 }
 
 impl fmt::Display for PinError {
@@ -56,78 +81,187 @@ impl fmt::Display for PinError {
         match self {
             PinError::NotAnObject(v) => write!(f, "{v:?} is no object and cannot be pinned"),
             PinError::NotPinned(v) => write!(f, "{v:?} is unpinned more often than it was pinned"),
+            PinError::TooOften(v) => write!(f, "{v:?} is pinned more often than can be counted"),
+            PinError::OutOfMemory(v) => write!(f, "no memory to count the pins of {v:?}"),
         }
     }
 }
 
 impl std::error::Error for PinError {}
 
-/// How often an object is pinned.
-pub(crate) struct Pin {
-    count: u64,
-    object: Value,
-}
+/// The bit of a counter that says that its object is listed.
+const LISTED: u32 = 1;
+/// One pin.
+const ONE: u32 = 2;
+/// The most pins of one object.
+const MOST: u64 = (u32::MAX / ONE) as u64 - 4096;
 
 /// The counted pins of the process.
 #[derive(Default)]
 pub(crate) struct Pins {
-    pins: Mutex<AddrMap<Pin>>,
+    counters: Counters,
+    /// inv:pins.listed
+    listed: Mutex<Vec<Value>>,
+    /// The pins of objects outside the heap that is collected.
+    outside: Mutex<AddrMap<u64>>,
+    /// Pins made by threads that have gone.
     made: AtomicU64,
+    /// Objects promoted where they could have moved.
+    promoted: AtomicU64,
+}
+
+/// The locks of the pins, held.
+pub(crate) struct Held<'a> {
+    _listed: MutexGuard<'a, Vec<Value>>,
+    _outside: MutexGuard<'a, AddrMap<u64>>,
 }
 
 impl Pins {
-    pub(crate) fn hold(&self) -> MutexGuard<'_, AddrMap<Pin>> {
-        lock(&self.pins)
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held {
+            _listed: lock(&self.listed),
+            _outside: lock(&self.outside),
+        }
     }
 
     /// Pins `v` once more and returns how often it is pinned now.
+    #[inline]
     pub(crate) fn pin(&self, v: Value) -> Result<u64, PinError> {
+        let cell = match self.counter(v) {
+            Some(cell) => cell,
+            None => match self.place(v)? {
+                Some(cell) => cell,
+                None => {
+                    let mut outside = lock(&self.outside);
+                    let count = outside.entry(v.addr()).or_insert(0);
+                    *count += 1;
+                    return Ok(*count);
+                }
+            },
+        };
+        let before = cell.fetch_add(ONE, Ordering::AcqRel);
+        if before & LISTED == 0 {
+            self.list(cell, v);
+        }
+        let count = u64::from(before / ONE) + 1;
+        if count > MOST {
+            cell.fetch_sub(ONE, Ordering::AcqRel);
+            return Err(PinError::TooOften(v));
+        }
+        Ok(count)
+    }
+
+    /// The counter of `v`, if it is an object of the collected heap near which something was pinned before.
+    #[inline]
+    fn counter(&self, v: Value) -> Option<&AtomicU32> {
+        if v.is_pointer() && in_heap(v.addr()) {
+            self.counters.get(v.addr())
+        } else {
+            None
+        }
+    }
+
+    /// The counter of `v`, made if there was none; nothing for objects outside the heap.
+    #[cold]
+    fn place(&self, v: Value) -> Result<Option<&AtomicU32>, PinError> {
         if !v.is_pointer() {
             return Err(PinError::NotAnObject(v));
         }
-        self.made.fetch_add(1, Ordering::Relaxed);
-        let mut pins = lock(&self.pins);
-        let pin = pins.entry(v.addr()).or_insert(Pin {
-            count: 0,
-            object: v,
-        });
-        pin.count += 1;
-        Ok(pin.count)
+        if !in_heap(v.addr()) {
+            return Ok(None);
+        }
+        let made = self.counters.make(v.addr());
+        made.map(Some).ok_or(PinError::OutOfMemory(v))
+    }
+
+    /// Lists `v`, which has this counter, unless another thread has done it meanwhile (inv:pins.listed).
+    #[cold]
+    #[inline(never)]
+    fn list(&self, cell: &AtomicU32, v: Value) {
+        let mut listed = lock(&self.listed);
+        if cell.fetch_or(LISTED, Ordering::AcqRel) & LISTED == 0 {
+            listed.push(v);
+        }
     }
 
     /// Takes one pin back and returns how many remain.
+    #[inline]
     pub(crate) fn unpin(&self, v: Value) -> Result<u64, PinError> {
+        let Some(cell) = self.counter(v) else {
+            return self.unpin_outside(v);
+        };
+        let less = |n: u32| n.checked_sub(ONE).filter(|_| n >= ONE);
+        match cell.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less) {
+            Ok(before) => Ok(u64::from(before / ONE) - 1),
+            Err(_) => Err(PinError::NotPinned(v)),
+        }
+    }
+
+    #[cold]
+    fn unpin_outside(&self, v: Value) -> Result<u64, PinError> {
         if !v.is_pointer() {
             return Err(PinError::NotAnObject(v));
         }
-        let mut pins = lock(&self.pins);
-        let pin = pins.get_mut(&v.addr()).ok_or(PinError::NotPinned(v))?;
-        pin.count -= 1;
-        let left = pin.count;
+        let mut outside = lock(&self.outside);
+        let count = outside.get_mut(&v.addr()).ok_or(PinError::NotPinned(v))?;
+        *count -= 1;
+        let left = *count;
         if left == 0 {
-            pins.remove(&v.addr());
+            outside.remove(&v.addr());
         }
         Ok(left)
     }
 
     /// Whether `v` has a counted pin.
     pub(crate) fn is_pinned(&self, v: Value) -> bool {
-        v.is_pointer() && lock(&self.pins).contains_key(&v.addr())
+        match self.counter(v) {
+            Some(cell) => is_counted(cell),
+            None => v.is_pointer() && lock(&self.outside).contains_key(&v.addr()),
+        }
     }
 
     /// How many objects are pinned.
     pub(crate) fn count(&self) -> usize {
-        lock(&self.pins).len()
+        let mut n = 0;
+        self.each(&mut |_| n += 1);
+        n + lock(&self.outside).len()
     }
 
-    /// How many pins were made.
+    /// Notes pins that a thread has made.
+    pub(crate) fn add_made(&self, pins: u64) {
+        self.made.fetch_add(pins, Ordering::Relaxed);
+    }
+
+    /// How many pins were made by threads that have gone.
     pub(crate) fn made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)
     }
 
-    /// Calls `f` with each pinned object.
+    /// Calls `f` with each pinned object of the collected heap.
     pub(crate) fn each(&self, f: &mut dyn FnMut(Value)) {
-        lock(&self.pins).values().for_each(|pin| f(pin.object));
+        let listed = lock(&self.listed);
+        let pinned = listed.iter().filter(|v| self.is_pinned(**v));
+        pinned.for_each(|v| f(*v));
+    }
+
+    /// Whether any object outside the collected heap is pinned, or one inside.
+    pub(crate) fn any(&self) -> bool {
+        self.count() > 0
+    }
+
+    /// Strikes what nobody has pinned off the list. The world is stopped (inv:pins.listed).
+    pub(crate) fn settle(&self) {
+        let mut listed = lock(&self.listed);
+        listed.retain(|v| {
+            let Some(cell) = self.counter(*v) else {
+                return false;
+            };
+            let keep = is_counted(cell);
+            if !keep {
+                cell.store(0, Ordering::Release);
+            }
+            keep
+        });
     }
 
     /// The bytes of the pinned objects. The calling thread is Managed.
@@ -136,6 +270,36 @@ impl Pins {
         self.each(&mut |v| total += size_of_pinned(v));
         total
     }
+
+    /// Makes `v` stay where it is as long as it lives. Returns whether it could have moved before.
+    pub(crate) fn promote(&self, v: Value) -> Result<bool, PinError> {
+        if !v.is_pointer() {
+            return Err(PinError::NotAnObject(v));
+        }
+        let object = reference(v).filter(|object| object.is_movable());
+        let first = object.is_some_and(mmtk::memory_manager::pin_object);
+        self.promoted.fetch_add(u64::from(first), Ordering::Relaxed);
+        Ok(first)
+    }
+
+    /// How many objects were promoted that could have moved.
+    pub(crate) fn promoted(&self) -> u64 {
+        self.promoted.load(Ordering::Relaxed)
+    }
+}
+
+fn is_counted(cell: &AtomicU32) -> bool {
+    cell.load(Ordering::Acquire) >= ONE
+}
+
+/// Whether `v` was promoted, or stands where nothing moves.
+pub(crate) fn stays(v: Value) -> bool {
+    reference(v).is_none_or(|object| !object.is_movable() || is_promoted(v))
+}
+
+/// Whether `v`, which could move, was promoted.
+pub(crate) fn is_promoted(v: Value) -> bool {
+    reference(v).is_some_and(mmtk::memory_manager::is_pinned)
 }
 
 /// The size of an object that is pinned, by a thread that is Managed.
@@ -152,21 +316,116 @@ mod tests {
     use super::*;
     use bowline_layout::Tag;
 
+    const INSIDE: usize = 0x0200_1234_5670;
+    const OUTSIDE: usize = 0x4000;
+
     #[test]
     fn pins_are_counted() {
+        for at in [INSIDE, OUTSIDE] {
+            let pins = Pins::default();
+            let v = Value::pointer(Addr::new(at), Tag::Object);
+            assert_eq!(pins.unpin(v), Err(PinError::NotPinned(v)));
+            assert_eq!((pins.pin(v), pins.pin(v)), (Ok(1), Ok(2)));
+            assert_eq!(pins.unpin(v), Ok(1));
+            assert!(pins.is_pinned(v) && pins.any());
+            assert_eq!(pins.unpin(v), Ok(0));
+            assert!(!pins.is_pinned(v) && !pins.any());
+            assert_eq!(pins.unpin(v), Err(PinError::NotPinned(v)));
+            assert_eq!((pins.pin(v), pins.count()), (Ok(1), 1));
+        }
+    }
+
+    #[test]
+    fn texts() {
+        let v = Value::pointer(Addr::new(OUTSIDE), Tag::Object);
+        let texts = [
+            (
+                PinError::NotPinned(v),
+                "Object@0x4000 is unpinned more often than it was pinned",
+            ),
+            (
+                PinError::NotAnObject(Value::fixnum(3)),
+                "fix(3) is no object and cannot be pinned",
+            ),
+            (
+                PinError::TooOften(v),
+                "Object@0x4000 is pinned more often than can be counted",
+            ),
+            (
+                PinError::OutOfMemory(v),
+                "no memory to count the pins of Object@0x4000",
+            ),
+        ];
+        for (error, text) in texts {
+            assert_eq!(error.to_string(), text);
+        }
         let pins = Pins::default();
-        let v = Value::pointer(Addr::new(0x4000), Tag::Object);
-        assert_eq!((pins.pin(v), pins.pin(v)), (Ok(1), Ok(2)));
-        assert_eq!(pins.unpin(v), Ok(1));
-        assert!(pins.is_pinned(v));
-        assert_eq!(pins.unpin(v), Ok(0));
-        assert!(!pins.is_pinned(v));
-        let message = pins.unpin(v).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "Object@0x4000 is unpinned more often than it was pinned"
-        );
-        let message = pins.pin(Value::fixnum(3)).unwrap_err().to_string();
-        assert_eq!(message, "fix(3) is no object and cannot be pinned");
+        let three = Value::fixnum(3);
+        assert_eq!(pins.pin(three), Err(PinError::NotAnObject(three)));
+        assert_eq!(pins.unpin(three), Err(PinError::NotAnObject(three)));
+        assert_eq!(pins.promote(three), Err(PinError::NotAnObject(three)));
+    }
+
+    #[test]
+    fn neighbours_have_counters_of_their_own() {
+        let pins = Pins::default();
+        let at = |i: usize| Value::pointer(Addr::new(INSIDE + 16 * i), Tag::Pair);
+        (0..1000).for_each(|i| (0..=i % 3).for_each(|_| assert!(pins.pin(at(i)).is_ok())));
+        assert_eq!(pins.count(), 1000);
+        (0..1000).for_each(|i| assert_eq!(pins.unpin(at(i)), Ok(i as u64 % 3)));
+        assert_eq!(pins.count(), 666);
+        pins.settle();
+        assert_eq!(lock(&pins.listed).len(), 666);
+        assert_eq!(pins.pin(at(0)), Ok(1));
+        assert_eq!(lock(&pins.listed).len(), 667);
+    }
+
+    #[test]
+    fn an_object_is_listed_once() {
+        let pins = Pins::default();
+        let v = Value::pointer(Addr::new(INSIDE), Tag::Object);
+        for _ in 0..1000 {
+            assert_eq!((pins.pin(v), pins.unpin(v)), (Ok(1), Ok(0)));
+        }
+        assert_eq!(lock(&pins.listed).len(), 1);
+        pins.settle();
+        assert_eq!(lock(&pins.listed).len(), 0);
+    }
+
+    #[test]
+    fn too_often_is_told() {
+        let pins = Pins::default();
+        let v = Value::pointer(Addr::new(INSIDE), Tag::Object);
+        assert_eq!(pins.pin(v), Ok(1));
+        let cell = pins.counter(v).expect("it is pinned");
+        cell.store((MOST as u32 * ONE) | LISTED, Ordering::Relaxed);
+        assert_eq!(pins.pin(v), Err(PinError::TooOften(v)));
+        assert_eq!(pins.unpin(v), Ok(MOST - 1));
+    }
+
+    #[test]
+    fn threads_pin_what_others_unpin() {
+        const TURNS: usize = 20_000;
+        let pins = Pins::default();
+        let at = |i: usize| Value::pointer(Addr::new(INSIDE + 16 * (i % 5)), Tag::Object);
+        std::thread::scope(|scope| {
+            for t in 0..4 {
+                let pins = &pins;
+                scope.spawn(move || {
+                    for i in 0..TURNS {
+                        pins.pin(at(i + t)).expect("few");
+                        if i > 0 {
+                            // Of the five there is one that this thread has pinned last.
+                            pins.unpin(at(i + t - 1)).expect("pinned");
+                        }
+                    }
+                });
+            }
+        });
+        assert!(lock(&pins.listed).len() <= 5);
+        let left: u64 = (0..5)
+            .map(|i| (0..).take_while(|_| pins.unpin(at(i)).is_ok()).count() as u64)
+            .sum();
+        assert_eq!(left, 4);
     }
 }

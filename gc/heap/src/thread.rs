@@ -93,6 +93,8 @@ pub(crate) struct ThreadBlock {
     pub(crate) track: Option<Arc<Track>>,
     /// What foreign code has on the stack.
     pub(crate) foreign: ForeignStack,
+    /// How many counted pins its owner has made.
+    pins: AtomicU64,
 }
 
 // SAFETY: inv:world.exclusive says who touches the cells when; the rest is atomic.
@@ -112,7 +114,19 @@ impl ThreadBlock {
             log: UnsafeCell::new(Vec::new()),
             track,
             foreign: ForeignStack::here(),
+            pins: AtomicU64::new(0),
         }
+    }
+
+    /// Counts a pin of the owner's.
+    #[inline(always)]
+    pub(crate) fn count_pin(&self) {
+        bump(&self.pins, 1);
+    }
+
+    /// How many counted pins the owner has made.
+    pub(crate) fn pins_made(&self) -> u64 {
+        self.pins.load(Ordering::Relaxed)
     }
 
     /// Where its crossings are recorded; nothing in a forked child (inv:recorder.fork).

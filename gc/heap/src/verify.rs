@@ -13,7 +13,7 @@ use crate::access;
 use crate::alloc::MAX_SMALL;
 use crate::binding::{each_reference, in_heap, is_weak, object_at};
 use crate::heap::Heap;
-use crate::pins::AddrMap;
+use crate::pins::{AddrMap, is_promoted};
 use crate::sys;
 use crate::thread::ThreadBlock;
 use bowline_layout::{Addr, Header, Shape, Tag, Value, WORD, object_bytes};
@@ -215,6 +215,14 @@ impl Walk<'_> {
         };
         threads.iter().for_each(|b| b.each_pinned(&mut add));
         self.heap.pins.each(&mut add);
+        if self.heap.pins.promoted() > 0 {
+            for at in self.census.objects.keys() {
+                let v = Value::pointer(*at, Tag::Object);
+                if is_promoted(v) {
+                    add(v);
+                }
+            }
+        }
         self.census.pinned = pinned.len() as u64;
     }
 

@@ -129,7 +129,7 @@ impl Recorder {
             peak_client: memory.client_peak() as u64,
             peak_runtime: memory.runtime_peak() as u64,
             finalizers: self.finalizers.load(Relaxed),
-            pins_made: heap.pins.made(),
+            pins_made: heap.pins_made(),
             pins: heap.pins.count() as u64,
             owners: lock(&heap.owners).count() as u64,
             gauges: gauges

@@ -10,6 +10,7 @@ mod forked;
 mod freeze;
 mod objects;
 mod owners;
+mod pins;
 mod pressure;
 mod support;
 mod threads;
@@ -21,6 +22,7 @@ fn main() {
     let cases: Vec<Case> = [
         objects::CASES,
         boundary::CASES,
+        pins::CASES,
         weak::CASES,
         chains::CASES,
         finalizers::CASES,
