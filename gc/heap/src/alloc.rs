@@ -14,7 +14,6 @@ use crate::binding::{Bowline, ObjectWords, object_at};
 use crate::heap::{engine, heap};
 use crate::mutator::Mutator;
 use crate::recorder::Note;
-use crate::sys;
 use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes};
 use mmtk::AllocationSemantics;
 use mmtk::util::Address;
@@ -165,19 +164,15 @@ impl Mutator {
 
     /// A fresh object in the boot heap: it is never moved and never collected. Every word but its
     /// header is zero.
-    pub fn alloc_boot(&mut self, header: Header, tag: Tag) -> Value {
+    pub fn alloc_boot(&mut self, header: Header, tag: Tag) -> Result<Value, OutOfMemory> {
         if let Some(at) = heap().boot.alloc(header) {
-            return Value::pointer(at, tag);
+            return Ok(Value::pointer(at, tag));
         }
         // A full boot heap is no reason to fail: an immovable object that a global cell holds serves
         // as well, at the price of being traced.
-        match self.alloc_immovable(header, tag) {
-            Ok(v) => {
-                let _held_for_ever = heap().new_global(v);
-                v
-            }
-            Err(e) => sys::die(format_args!("{e} of the boot heap")),
-        }
+        let v = self.alloc_immovable(header, tag)?;
+        let _held_for_ever = heap().new_global(v);
+        Ok(v)
     }
 
     /// Room for an object, from MMTk itself. May collect.
@@ -190,6 +185,9 @@ impl Mutator {
         let left = self.bump.left();
         self.poll();
         self.zeal_allocation();
+        if heap().refuses() {
+            return Err(failed);
+        }
         // What can never fit is refused before it starts a collection.
         if bytes > heap().limit {
             heap().recorder.note(Note::OutOfMemory);

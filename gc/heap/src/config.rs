@@ -7,6 +7,7 @@
 
 use crate::ambiguous;
 use crate::recorder::Recording;
+use crate::refusals::Refusal;
 use std::fmt;
 use std::str::FromStr;
 
@@ -120,6 +121,8 @@ pub struct HeapConfig {
     pub workers: Option<usize>,
     /// Needless collections.
     pub zeal: Zeal,
+    /// What is refused although there is room.
+    pub refusal: Option<Refusal>,
     /// Whether to walk the whole heap after every collection and check each reference.
     pub verify: bool,
     /// Whether whatever looks like an address of an object on the stack of a thread in foreign code keeps that
@@ -141,6 +144,7 @@ impl Default for HeapConfig {
             growth_percent: 200,
             workers: None,
             zeal: Zeal::Off,
+            refusal: None,
             verify: false,
             ambiguous: false,
             root_stack: MIB,

@@ -39,6 +39,9 @@ impl Mutator {
         label: OwnerLabel,
     ) -> Result<Value, OutOfMemory> {
         self.poll_pressure(bytes)?;
+        if self.heap().refuses() {
+            return Err(OutOfMemory { requested: bytes });
+        }
         // When the system has no memory, what dead owners hold may do.
         for again in [true, false] {
             let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;

@@ -16,6 +16,7 @@ use crate::owners::Owners;
 use crate::pins::{AddrMap, Pins};
 use crate::pressure::Pressure;
 use crate::recorder::{Change, Collected, Reason, Recorder};
+use crate::refusals::Refusals;
 use crate::roots::{Global, Globals, RootSource, Sources};
 use crate::sites::Sites;
 use crate::stack::RootStack;
@@ -80,6 +81,7 @@ pub struct Heap {
     pub(crate) recorder: Recorder,
     pub(crate) owners: Mutex<Owners>,
     pub(crate) forks: Forks,
+    pub(crate) refusals: Refusals,
     pub(crate) globals: Globals,
     pub(crate) sources: Sources,
     pub(crate) weak: Mutex<Weak>,
@@ -118,6 +120,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         recorder,
         owners: Mutex::default(),
         forks: Forks::new(),
+        refusals: Refusals::new(config.refusal),
         globals: Globals::default(),
         sources: Sources::default(),
         weak: Mutex::default(),
@@ -245,7 +248,7 @@ impl Heap {
             });
             block.enter_thread();
         });
-        let bump = if self.config.zeal == Zeal::Off {
+        let bump = if self.config.zeal == Zeal::Off && !self.refusals.are_wanted() {
             let context: *mut u8 = block.mmtk.get().cast();
             let bump: *mut BumpPointer = context.wrapping_add(engine.bump_offset).cast();
             NonNull::new(bump).map(Bump::new)

@@ -8,7 +8,7 @@
 //! when), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
-//! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify` and `zeal` (how it is checked), `stats` and `recorder` (what is told of it),
+//! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
 //! `access` (words where they stand), `sync` and `sys`
 //! (locks and the operating system).
 //!
@@ -32,6 +32,7 @@ mod owners;
 mod pins;
 mod pressure;
 mod recorder;
+mod refusals;
 mod roots;
 pub mod safe;
 mod sites;
@@ -59,6 +60,7 @@ pub use recorder::{
     Callee, CalleeFigures, PauseFigures, Reason, Recording, Shares, Summary, ThreadFigures,
     Tracing, Usage,
 };
+pub use refusals::Refusal;
 pub use roots::{Global, RootSource};
 pub use sites::{AllocSite, SiteFigures};
 pub use stack::RootStack;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bowline_engine::Stage;
-use bowline_gc::{HeapConfig, Plan, Zeal};
+use bowline_gc::{HeapConfig, Plan, Refusal, Zeal};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
@@ -135,6 +135,10 @@ pub(crate) struct HeapOptions {
     /// malloc needs a page).
     #[arg(long)]
     zeal: Option<Zeal>,
+    /// Refuse memory that there is, to find bugs: the program's Nth allocation (N), it and all later ones
+    /// (N+), or counted from the runtime's own first (start:N, start:N+).
+    #[arg(long, value_name = "N")]
+    refuse: Option<Refusal>,
     /// Check the whole heap after every collection.
     #[arg(long)]
     verify: bool,
@@ -150,6 +154,7 @@ impl HeapOptions {
         let mut config = HeapConfig {
             limit: self.heap,
             workers: self.workers,
+            refusal: self.refuse,
             verify: self.verify,
             ambiguous: self.ambiguous,
             recording: self.recording.config(),

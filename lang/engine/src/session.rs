@@ -144,6 +144,7 @@ impl Session {
 
     fn try_run(&mut self, file: &Path) -> Result<(), Stop> {
         let mut units = self.expand_file(file)?;
+        self.vm.rt.heap().begin_refusals();
         // The standard library uses nothing of the program's, so it may all go first
         // (inv:engine.boot); otherwise the order stays.
         units.sort_by_key(|unit| !self.is_standard(unit));

@@ -315,7 +315,7 @@ impl Rt {
         self.push(extra);
         // Interned before the message is made: symbols hold still (inv:symbol.boot), strings do not.
         let name = match draft.who {
-            Who::Name(name) => self.intern(name),
+            Who::Name(name) => self.intern(name)?,
             _ => Value::FALSE,
         };
         let message = self.make_string(&draft.message)?;

@@ -210,7 +210,7 @@ impl Builder<'_> {
             DatumKind::Character(c) => Ok(Value::char(*c)),
             DatumKind::String(text) if self.literal => rt.make_literal_string(text),
             DatumKind::String(text) => rt.make_string(text),
-            DatumKind::Symbol(symbol) => Ok(rt.intern(symbol.as_str())),
+            DatumKind::Symbol(symbol) => rt.intern(symbol.as_str()),
             DatumKind::Bytevector(bytes) => rt.make_bytevector(bytes),
             DatumKind::Reference(label) => {
                 rt.make_object(kinds::PLACEHOLDER, &[Value::fixnum((*label).into())])

@@ -83,7 +83,7 @@ impl Rt {
     pub fn new(heap: &'static Heap, args: Vec<String>) -> Result<Rt> {
         let mut mutator = heap.attach();
         let mut symbols = SymbolTable::new();
-        let known = WellKnown::new(&mut symbols, &mut mutator);
+        let known = WellKnown::new(&mut symbols, &mut mutator)?;
         let roots = Cells::new(false, Value::FALSE);
         roots.ensure(root::COUNT - 1);
         heap.register_roots(Box::new(CellRoots(Arc::clone(&roots))));

@@ -42,17 +42,17 @@ impl SymbolTable {
     }
 
     /// The symbol of this name.
-    pub fn intern(&mut self, heap: &mut Mutator, name: &str) -> Value {
+    pub fn intern(&mut self, heap: &mut Mutator, name: &str) -> Result {
         if let Some(&symbol) = self.map.get(name) {
-            return symbol;
+            return Ok(symbol);
         }
-        let text = boot_string(heap, name);
-        let symbol = heap.alloc_boot(Header::new(Shape::Values, kinds::SYMBOL, 3), Tag::Object);
+        let text = boot_string(heap, name)?;
+        let symbol = heap.alloc_boot(Header::new(Shape::Values, kinds::SYMBOL, 3), Tag::Object)?;
         object::init(symbol, NAME, text);
         object::init(symbol, HASH, Value::fixnum(hash(name.as_bytes())));
         object::init(symbol, INTERNED, Value::TRUE);
         self.map.insert(name.into(), symbol);
-        symbol
+        Ok(symbol)
     }
 }
 
@@ -66,15 +66,15 @@ pub(crate) fn hash(bytes: &[u8]) -> i64 {
 }
 
 /// An immutable string in the boot heap.
-fn boot_string(heap: &mut Mutator, text: &str) -> Value {
+fn boot_string(heap: &mut Mutator, text: &str) -> Result {
     let len = text.len();
     let body = heap.alloc_boot(
         Header::new(Shape::Bytes, type_id::STRING_BODY, len + 1),
         Tag::Object,
-    );
+    )?;
     object::bytes_mut(heap, body, 0, len).copy_from_slice(text.as_bytes());
     let header = string::HEADER.with_flags(Flags::IMMUTABLE);
-    let object = heap.alloc_boot(header, Tag::Object);
+    let object = heap.alloc_boot(header, Tag::Object)?;
     let chars = text.chars().count();
     object::set_raw(
         object,
@@ -82,13 +82,13 @@ fn boot_string(heap: &mut Mutator, text: &str) -> Value {
         string::pack(len as u32, chars as u32),
     );
     object::init(object, string::BODY, body);
-    object
+    Ok(object)
 }
 
 impl Rt {
     /// The interned symbol of this name.
-    pub fn intern(&mut self, name: &str) -> Value {
-        self.symbols.intern(&mut self.heap, name)
+    pub fn intern(&mut self, name: &str) -> Result {
+        Ok(self.symbols.intern(&mut self.heap, name)?)
     }
 
     /// A symbol that is the same as no other, of this name.
@@ -129,8 +129,11 @@ macro_rules! well_known {
         }
 
         impl WellKnown {
-            pub(crate) fn new(table: &mut SymbolTable, heap: &mut Mutator) -> WellKnown {
-                WellKnown { $($field: table.intern(heap, $name),)* }
+            pub(crate) fn new(
+                table: &mut SymbolTable,
+                heap: &mut Mutator,
+            ) -> Result<WellKnown> {
+                Ok(WellKnown { $($field: table.intern(heap, $name)?,)* })
             }
         }
     };

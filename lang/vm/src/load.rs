@@ -92,7 +92,10 @@ fn constants(
     for constant in &unit.constants {
         let word = match constant {
             Constant::Word(Word::Bits(bits)) => *bits,
-            Constant::Word(Word::Symbol(name)) => vm.rt.intern(name).bits(),
+            Constant::Word(Word::Symbol(name)) => {
+                let made = vm.rt.intern(name);
+                made.map_err(|_| CompileError::OutOfMemory)?.bits()
+            }
             Constant::Primitive(p) => primitive(vm, *p)?,
             other => {
                 let made = object(vm, other, layout, start);

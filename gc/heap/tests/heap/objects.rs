@@ -244,9 +244,10 @@ fn globals_are_roots() {
 fn boot_objects_stay() {
     let (heap, mut m) = heap();
     let header = Header::new(Shape::Values, TypeId(60), 4);
-    let v = m.alloc_boot(header, Tag::Object);
+    let v = m.alloc_boot(header, Tag::Object).expect("room");
     assert!(heap.in_boot_heap(v));
-    let bits = m.alloc_boot(Header::new(Shape::Bitmap, TypeId(60), 4), Tag::Object);
+    let header = Header::new(Shape::Bitmap, TypeId(60), 4);
+    let bits = m.alloc_boot(header, Tag::Object).expect("room");
     // SAFETY: word 1 is the bitmap: words 3 and 5 are values.
     unsafe { access::set_word(bits, 1, 0b1010) };
     for round in 0..10 {

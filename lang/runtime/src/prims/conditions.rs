@@ -55,7 +55,7 @@ pub(super) const TABLE: &[Primitive] = &[
     row("system-error-name", 1, 1, |rt, a| {
         let v = system(rt, a, "system-error-name")?;
         match error_number(v).and_then(errno::name) {
-            Some(name) => Ok(rt.intern(name)),
+            Some(name) => rt.intern(name),
             None => Ok(Value::FALSE),
         }
     }),

@@ -48,7 +48,7 @@ pub(super) const TABLE: &[Primitive] = &[
     }),
     row("string->symbol", 1, 1, |rt, a| {
         let text = rt.string_arg(a, 0, "string->symbol")?;
-        Ok(rt.intern_string(text))
+        rt.intern_string(text)
     }),
     row("string->uninterned-symbol", 1, 1, |rt, a| {
         let text = rt.string_arg(a, 0, "string->uninterned-symbol")?;
@@ -172,7 +172,7 @@ pub(super) const TABLE: &[Primitive] = &[
     row("%procedure-name", 1, 1, |rt, a| {
         let f = procedure_arg(rt, a, "%procedure-name")?;
         match rt.procedure_name(f) {
-            Some(name) => Ok(rt.intern(&name)),
+            Some(name) => rt.intern(&name),
             None => Ok(Value::FALSE),
         }
     }),
@@ -350,9 +350,9 @@ impl Rt {
     }
 
     /// The interned symbol whose name is the string `text`.
-    pub(crate) fn intern_string(&mut self, text: Value) -> Value {
+    pub(crate) fn intern_string(&mut self, text: Value) -> Result {
         match self.symbols.find(self.text(text)) {
-            Some(symbol) => symbol,
+            Some(symbol) => Ok(symbol),
             None => {
                 let name = self.text(text).to_owned();
                 self.intern(&name)

@@ -33,7 +33,7 @@ pub(super) const TABLE: &[Primitive] = &[
     }),
     row("errno-name", 1, 1, |rt, a| {
         let n = rt.ranged(a, 0, "errno-name", "error number", 0, i32::MAX.into())?;
-        Ok(errno::name(n as i32).map_or(Value::FALSE, |name| rt.intern(name)))
+        errno::name(n as i32).map_or(Ok(Value::FALSE), |name| rt.intern(name))
     }),
     row("errno-number", 1, 1, |rt, a| {
         let name = rt.symbol_arg(a, 0, "errno-number")?;

@@ -66,7 +66,7 @@ fn stats(rt: &mut Rt, _: Args) -> Result {
             Some(0) => ("degraded", Value::bool(s.degraded)),
             Some(_) => ("owners", rt.at(at)),
         };
-        let name = rt.intern(name);
+        let name = rt.intern(name)?;
         rt.cons(name, v)
     })?;
     rt.truncate(at);

@@ -59,7 +59,7 @@ pub(super) const TABLE: &[Primitive] = &[
     }),
     row("delete-file", 1, 1, delete_file),
     row("features", 0, 0, |rt, _| {
-        list_of(rt, FEATURES.len(), |rt, i| Ok(rt.intern(FEATURES[i])))
+        list_of(rt, FEATURES.len(), |rt, i| rt.intern(FEATURES[i]))
     }),
 ];
 

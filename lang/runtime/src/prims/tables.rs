@@ -78,7 +78,7 @@ pub(super) const TABLE: &[Primitive] = &[
             Equivalence::Equal => "equal?",
             Equivalence::String => "string=?",
         };
-        Ok(rt.intern(name))
+        rt.intern(name)
     }),
     row("equal-hash", 1, 1, |rt, a| {
         Ok(Value::fixnum(table::equal_hash(rt, rt.arg(a, 0))))

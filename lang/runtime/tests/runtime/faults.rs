@@ -93,7 +93,7 @@ fn system(rt: &mut Rt) {
         errno: libc_enospc(),
     };
     check(rt, fault, "io", "read-char: No space left on device");
-    let who = rt.intern("c-open");
+    let who = rt.intern("c-open").expect("room");
     let fault = Fault::System { who, errno: 2 };
     check(rt, fault, "system", "c-open: No such file or directory");
     let fault = Fault::Read {

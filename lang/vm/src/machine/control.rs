@@ -213,7 +213,7 @@ impl Vm {
             ("exit", Root::Exit),
             ("interrupt", Root::Interrupt),
         ] {
-            if name == self.rt.intern(text) {
+            if self.rt.symbols.find(text) == Some(name) {
                 self.set_root(root, hook);
                 r.acc = Value::UNSPECIFIED;
                 r.leave();
