@@ -162,6 +162,9 @@ impl Plan {
 
 impl Trampoline {
     fn make(plan: &'static Plan) -> Option<&'static Trampoline> {
+        if Heap::get().is_some_and(Heap::refuses) {
+            return None;
+        }
         let (closure, code) = low::try_closure_alloc()?;
         let trampoline: &'static Trampoline = Box::leak(Box::new(Trampoline {
             plan,

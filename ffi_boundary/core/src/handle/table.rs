@@ -101,6 +101,9 @@ impl<'m> Handles<'m> {
         v: Value,
         kind: HandleKind,
     ) -> Result<Handle, HandleError> {
+        if self.mutator.heap().refuses() {
+            return Err(HandleError::OutOfMemory);
+        }
         self.slots.create(self.shard, v.bits(), kind)
     }
 

@@ -340,7 +340,12 @@ fn handle_object(rt: &mut Rt, h: Handle) -> Result {
 fn make_handle(rt: &mut Rt, a: Args, kind: HandleKind) -> Result {
     let made = Handles::of(&rt.heap).create(rt.arg(a, 0), kind);
     let h = honoured(rt, a, "make-handle", made)?;
-    handle_object(rt, h)
+    let object = handle_object(rt, h);
+    if object.is_err() {
+        // Nobody could give it back later.
+        let _ = Handles::of(&rt.heap).free(h);
+    }
+    object
 }
 
 fn handle(rt: &Rt, a: Args, who: &'static str) -> Result<Handle> {
