@@ -11,6 +11,7 @@
 
 use crate::access;
 use crate::binding::{Bowline, ObjectWords, object_at};
+use crate::config::Plan;
 use crate::heap::{engine, heap};
 use crate::mutator::Mutator;
 use crate::recorder::Note;
@@ -151,14 +152,24 @@ impl Mutator {
     /// A fresh object that never moves; every word but its header is zero.
     pub fn alloc_immovable(&mut self, header: Header, tag: Tag) -> Result<Value, OutOfMemory> {
         let bytes = object_bytes(header);
-        let semantics = if bytes <= MAX_SMALL {
-            AllocationSemantics::NonMoving
-        } else {
+        let semantics = if bytes > MAX_SMALL {
             AllocationSemantics::Los
+        } else if heap().config.plan == Plan::Latency {
+            // In MMTk's space of such objects, what is made while marking runs is not kept, and stores
+            // are not noted. A promoted object is as good.
+            AllocationSemantics::Default
+        } else {
+            AllocationSemantics::NonMoving
         };
         let at = self.alloc_slow(bytes, semantics)?;
         let v = put_header(at, header.with_flags(Flags::IMMOVABLE), tag);
-        self.introduce(at, bytes, semantics);
+        match semantics {
+            AllocationSemantics::Default => {
+                let promoted = heap().pins.promote(v);
+                debug_assert_eq!(promoted, Ok(true));
+            }
+            _ => self.introduce(at, bytes, semantics),
+        }
         Ok(v)
     }
 
@@ -248,7 +259,7 @@ impl Mutator {
             }
             AllocationSemantics::NonMoving => {
                 mmtk::memory_manager::post_alloc(self.context(), object, bytes, semantics);
-                if engine().logs {
+                if engine().generational {
                     // A minor collection does not trace this space, so the object counts as old
                     // from birth, and as changed, for its first words are stored without barrier.
                     let spec = ObjectWords::GLOBAL_LOG_BIT_SPEC;

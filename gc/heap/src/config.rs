@@ -29,6 +29,8 @@ const ADDRESS_SPACE_NEEDED: u64 = 24 << 40;
 pub enum Plan {
     /// Generational: a copying nursery over a mark-region heap.
     Throughput,
+    /// The mark-region heap, marked while the program runs: two short stops for each collection.
+    Latency,
     /// The mark-region heap alone; every collection is a full one.
     Immix,
     /// `Throughput` that moves everything unpinned at every full collection.
@@ -37,7 +39,7 @@ pub enum Plan {
 
 impl Plan {
     /// The names that [`Plan::from_str`] takes.
-    pub const NAMES: [&'static str; 3] = ["throughput", "immix", "compact-test"];
+    pub const NAMES: [&'static str; 4] = ["throughput", "latency", "immix", "compact-test"];
 
     /// This plan's name.
     pub fn name(self) -> &'static str {
@@ -45,21 +47,38 @@ impl Plan {
     }
 }
 
+/// MMTk's other plans, and why none of them can serve.
+const OTHERS: [(&str, &str); 8] = [
+    ("nogc", "it never gives memory back"),
+    ("semispace", MOVES),
+    ("gencopy", MOVES),
+    ("genimmix", MOVES),
+    ("markcompact", MOVES),
+    ("compressor", MOVES),
+    ("marksweep", FIXED),
+    ("pageprotect", FIXED),
+];
+const MOVES: &str = "it moves every object, and C holds some by their addresses";
+const FIXED: &str = "it moves nothing, and cannot be told what C holds by its address";
+
 impl FromStr for Plan {
     type Err = HeapError;
 
     fn from_str(name: &str) -> Result<Self, HeapError> {
+        let plans = Plan::NAMES.join(", ");
         match name {
             "throughput" => Ok(Plan::Throughput),
+            "latency" => Ok(Plan::Latency),
             "immix" => Ok(Plan::Immix),
             "compact-test" => Ok(Plan::CompactTest),
-            "latency" => Err(HeapError::BadConfig(
-                "the plan \"latency\" is not available in this version".into(),
+            _ => Err(HeapError::BadConfig(
+                match OTHERS.iter().find(|(other, _)| *other == name) {
+                    Some((_, why)) => {
+                        format!("the plan \"{name}\" cannot be used: {why}; the plans are {plans}")
+                    }
+                    None => format!("there is no plan \"{name}\": the plans are {plans}"),
+                },
             )),
-            _ => Err(HeapError::BadConfig(format!(
-                "there is no plan \"{name}\": the plans are {}",
-                Plan::NAMES.join(", ")
-            ))),
         }
     }
 }
@@ -157,6 +176,12 @@ impl HeapConfig {
     /// Whether each full collection must move everything that is not pinned.
     pub(crate) fn moves_everything(&self) -> bool {
         self.plan == Plan::CompactTest || self.zeal != Zeal::Off
+    }
+
+    /// Whether collector threads mark while the program runs. Under zeal every collection moves everything,
+    /// which takes a stopped world.
+    pub(crate) fn marks_beside(&self) -> bool {
+        self.plan == Plan::Latency && self.zeal == Zeal::Off
     }
 
     /// Whether the heap is walked before and after each collection.
@@ -287,16 +312,21 @@ mod tests {
         for name in Plan::NAMES {
             assert_eq!(name.parse::<Plan>().unwrap().name(), name);
         }
-        let message = "fast".parse::<Plan>().unwrap_err().to_string();
+        let message = |name: &str| name.parse::<Plan>().unwrap_err().to_string();
         assert_eq!(
-            message,
-            "there is no plan \"fast\": the plans are throughput, immix, compact-test"
+            message("fast"),
+            "there is no plan \"fast\": the plans are throughput, latency, immix, compact-test"
         );
-        let message = "latency".parse::<Plan>().unwrap_err().to_string();
         assert_eq!(
-            message,
-            "the plan \"latency\" is not available in this version"
+            message("semispace"),
+            "the plan \"semispace\" cannot be used: it moves every object, and C holds some by their \
+             addresses; the plans are throughput, latency, immix, compact-test"
         );
+        assert!(message("nogc").contains("it never gives memory back"));
+        assert!(message("marksweep").contains("cannot be told what C holds"));
+        for (name, _) in OTHERS {
+            assert!(message(name).contains("cannot be used"), "{name}");
+        }
     }
 
     #[test]

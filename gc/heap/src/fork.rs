@@ -47,6 +47,7 @@
 
 use crate::boot;
 use crate::config::HeapError;
+use crate::finisher;
 use crate::heap::{Heap, engine, heap};
 use crate::owners::Owners;
 use crate::pins::Held;
@@ -120,6 +121,7 @@ struct Locks {
     _pins: Held<'static>,
     _boot: MutexGuard<'static, boot::Inner>,
     _bell: MutexGuard<'static, ()>,
+    finisher: MutexGuard<'static, finisher::Inner>,
     /// Whether `inv:fork.whole` holds.
     whole: bool,
 }
@@ -147,6 +149,7 @@ impl Locks {
             _pins: heap.pins.hold(),
             _boot: heap.boot.hold(),
             _bell: heap.bell.hold(),
+            finisher: heap.finisher.hold(),
             whole,
         }
     }
@@ -182,6 +185,7 @@ extern "C" fn child() {
     if let (Some(heap), Some(mut locks)) = (Heap::get(), held) {
         let others = heap.world.forked(&mut locks.world);
         locks.workers.forked();
+        locks.finisher.forked();
         match locks.whole {
             true => locks.lost.extend(others),
             // Nobody may look at what they were changing.
@@ -230,7 +234,11 @@ impl Heap {
         if !self.forks.is(Standing::Asleep) {
             return self.forks.is(Standing::Awake);
         }
-        if let Err(e) = heap().workers.hire(self.config.effective_workers()) {
+        let mut hired = heap().workers.hire(self.config.effective_workers());
+        if hired.is_ok() && self.config.marks_beside() {
+            hired = self.finisher.hire(heap());
+        }
+        if let Err(e) = hired {
             self.forks
                 .errno
                 .store(e.raw_os_error().unwrap_or(0), Ordering::Relaxed);

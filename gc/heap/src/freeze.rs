@@ -86,6 +86,9 @@ impl Heap {
         if wanted > free {
             return Err(FreezeError::NoRoom { wanted, free });
         }
+        // What is being marked would move away. Its end moves nothing and keeps whatever the caller holds
+        // (inv:weak.door).
+        m.finish_marking();
         let mut copier = Copier {
             heap: self,
             places: AddrMap::default(),
@@ -102,6 +105,7 @@ impl Heap {
         if self.config.verifies() {
             verify::walk(self, &threads, When::Before);
         }
+        m.anchor();
         Ok(copier.done)
     }
 }

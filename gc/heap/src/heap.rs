@@ -9,35 +9,36 @@ use crate::ambiguous;
 use crate::binding::{self, Bowline, ObjectWords};
 use crate::boot::Boot;
 use crate::config::{HeapConfig, HeapError, Plan, Zeal};
+use crate::cycle::Cycle;
 use crate::finalize::Bell;
+use crate::finisher::Finisher;
 use crate::fork::{self, Forks};
 use crate::mutator::Mutator;
 use crate::owners::Owners;
-use crate::pins::{AddrMap, Pins};
+use crate::pins::Pins;
 use crate::pressure::Pressure;
-use crate::recorder::{Change, Collected, Reason, Recorder};
+use crate::recorder::{Reason, Recorder};
 use crate::refusals::Refusals;
 use crate::roots::{Global, Globals, RootSource, Sources};
 use crate::sites::Sites;
 use crate::stack::RootStack;
-use crate::stats::{Counters, GcStats, Started};
+use crate::stats::{Counters, GcStats};
 use crate::sync::lock;
 use crate::sys::{self, Access};
 use crate::thread::{ThreadBlock, quietly, requester};
-use crate::verify::{self, When};
+use crate::verify::Census;
 use crate::weak::{View, Weak};
 use crate::workers::Workers;
 use crate::world::World;
-use crate::zeal::{self, Log};
+use crate::zeal::Log;
 use bowline_layout::{Addr, Value};
 use mmtk::util::alloc::{AllocatorInfo, BumpPointer};
 use mmtk::util::options::{GCTriggerSelector, NurserySize, PlanSelector};
 use mmtk::vm::ObjectModel;
 use mmtk::{AllocationSemantics, BarrierSelector, MMTK, MMTKBuilder};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::Instant;
 
 /// The nursery that MMTk never goes below, in bytes.
 const LEAST_NURSERY: usize = 64 << 10;
@@ -61,8 +62,8 @@ pub(crate) struct Engine {
     pub(crate) mmtk: &'static MMTK<Bowline>,
     /// Where the unlog bits of address 0 would be: one bit per word of heap.
     pub(crate) unlog_bits: usize,
-    /// Whether the plan has a write barrier.
-    pub(crate) logs: bool,
+    /// Whether a minor collection looks at young objects alone.
+    pub(crate) generational: bool,
     /// Where a context has its bump pointer.
     bump_offset: usize,
 }
@@ -89,10 +90,9 @@ pub struct Heap {
     finalizers: AtomicUsize,
     pub(crate) bell: Bell,
     pub(crate) workers: Workers,
-    /// Collector threads mark while the program runs. Changes only while the world is stopped.
-    marking: AtomicBool,
-    counters: Counters,
-    started: Mutex<Option<Started>>,
+    pub(crate) cycle: Cycle,
+    pub(crate) finisher: Finisher,
+    pub(crate) counters: Counters,
     log: Log,
     /// The kinds of the language's objects, by name.
     pub(crate) kinds: OnceLock<&'static [crate::safe::KindInfo]>,
@@ -127,9 +127,9 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         finalizers: AtomicUsize::new(0),
         bell: Bell::default(),
         workers: Workers::default(),
-        marking: AtomicBool::new(false),
+        cycle: Cycle::default(),
+        finisher: Finisher::default(),
         counters: Counters::default(),
-        started: Mutex::default(),
         log: Log::default(),
         kinds: OnceLock::new(),
         config,
@@ -148,6 +148,10 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     hired.map_err(|e| HeapError::NoThread(e.to_string()))?;
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);
     ambiguous::watch(heap)?;
+    if heap.config.marks_beside() {
+        let hired = heap.finisher.hire(heap);
+        hired.map_err(|e| HeapError::NoThread(e.to_string()))?;
+    }
     fork::watch()?;
     heap.pressure.watch();
     heap.recorder.watch(heap)?;
@@ -163,10 +167,18 @@ fn options(config: &HeapConfig) -> MMTKBuilder {
     let taken = [
         options.plan.set(match config.plan {
             Plan::Throughput | Plan::CompactTest => PlanSelector::StickyImmix,
+            Plan::Latency => PlanSelector::ConcurrentImmix,
             Plan::Immix => PlanSelector::Immix,
         }),
         options.gc_trigger.set(GCTriggerSelector::Delegated),
         options.threads.set(config.effective_workers()),
+        // The program needs the others.
+        options
+            .concurrent_threads
+            .set(config.effective_workers().div_ceil(2)),
+        options
+            .concurrent_immix_disable_concurrent_marking
+            .set(!config.marks_beside()),
         options.nursery.set(NurserySize::Bounded {
             min: LEAST_NURSERY,
             max: config.effective_nursery(),
@@ -202,11 +214,11 @@ impl Engine {
         let engine = Engine {
             mmtk,
             unlog_bits: spec.extract_side_spec().get_starting_address().as_usize(),
-            logs: constraints.barrier == BarrierSelector::ObjectBarrier,
+            generational: constraints.generational,
             bump_offset: bump_pointer_offset,
         };
         engine.answer_logged(heap.boot.range())?;
-        if !engine.logs {
+        if constraints.barrier == BarrierSelector::NoBarrier {
             engine.answer_logged(binding::heap_range())?;
         }
         Ok(engine)
@@ -255,7 +267,9 @@ impl Heap {
         } else {
             None
         };
-        Mutator::new(self, block, bump.unwrap_or_else(Bump::full))
+        let mut mutator = Mutator::new(self, block, bump.unwrap_or_else(Bump::full));
+        mutator.anchor();
+        mutator
     }
 
     /// Ends what [`Heap::attach`] began.
@@ -321,7 +335,12 @@ impl Heap {
             }
             self.recorder.because(reason);
             let mmtk = engine().mmtk;
-            mmtk.handle_user_collection_request(requester(), true, full);
+            if self.config.marks_beside() && !full {
+                self.cycle.wanted.store(true, Ordering::Relaxed);
+                mmtk::memory_manager::gc_poll(mmtk, requester());
+            } else {
+                mmtk.handle_user_collection_request(requester(), true, full);
+            }
             true
         })
     }
@@ -397,12 +416,6 @@ impl Heap {
         again
     }
 
-    /// Whether collector threads mark while the program runs.
-    #[inline(always)]
-    pub(crate) fn is_marking(&self) -> bool {
-        self.marking.load(Ordering::Relaxed)
-    }
-
     /// Whether finalizers wait to be run: see [`Mutator::next_finalizable`]. A load.
     #[inline(always)]
     pub fn finalizable(&self) -> bool {
@@ -431,87 +444,6 @@ impl Heap {
 
     // Collections.
 
-    /// Notes a collection that starts; the world is stopped.
-    pub(crate) fn collection_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
-        let stopped = Instant::now();
-        ambiguous::gather(self, threads);
-        self.pins.settle();
-        let mut pinned: AddrMap<()> = AddrMap::default();
-        let mut add = |v: Value| {
-            if binding::reference(v).is_some() {
-                pinned.insert(v.addr(), ());
-            }
-        };
-        threads.iter().for_each(|b| b.each_pinned(&mut add));
-        self.pins.each(&mut add);
-        *lock(&self.started) = Some(Started {
-            asked,
-            stopped,
-            in_foreign_call: threads.iter().any(|b| b.in_call()),
-            pinned: pinned.len() as u64,
-            threads: threads.len() as u64,
-            reason: self.recorder.take_reason(),
-            heap_bytes: used_bytes(),
-            outside: self.pressure.outside() as u64,
-        });
-        if self.config.verifies() {
-            verify::walk(self, threads, When::Before);
-        }
-    }
-
-    /// Notes a collection that ends; the world is still stopped. Returns what it was.
-    pub(crate) fn collection_ends(&self) -> Option<Collected> {
-        let started = lock(&self.started).take()?;
-        let moved = self.workers.moved();
-        let ended = self.counters.ended(&started, is_minor(), moved);
-        if self.config.verifies() {
-            self.check(ended.moved_objects);
-        }
-        ambiguous::forget(self);
-        let collected = Collected {
-            number: self.collections(),
-            full: !is_minor(),
-            reason: started.reason,
-            asked: self.recorder.at(started.asked),
-            stopped: self.recorder.at(started.stopped),
-            done: self.recorder.now(),
-            pause: ended.pause,
-            heap: Change {
-                before: started.heap_bytes,
-                after: used_bytes(),
-            },
-            outside: Change {
-                before: started.outside,
-                after: self.pressure.outside() as u64,
-            },
-            moved_objects: ended.moved_objects,
-            moved_bytes: ended.moved_bytes,
-            pinned: started.pinned,
-            threads: started.threads,
-            in_foreign_call: started.in_foreign_call,
-            ..Collected::default()
-        };
-        self.pressure.count_collection();
-        // Somebody who goes on now gives the dead owners' memory back; see `owners`.
-        if self.pressure.nobody_waits() && !self.world.anyone_stopped() {
-            self.give_back();
-        }
-        Some(collected)
-    }
-
-    /// Walks the heap after a collection that has moved `moved` objects.
-    fn check(&self, moved: u64) {
-        let threads = self.world.mutators();
-        let census = verify::walk(self, &threads, When::After);
-        if self.config.moves_everything() && !is_minor() {
-            zeal::check_moved(moved, &census);
-        }
-        if self.config.zeal != Zeal::Off {
-            threads.iter().for_each(|block| self.log.absorb(block));
-            self.log.settle(&census);
-        }
-    }
-
     /// How many collections there were: while this stays the same, so do all addresses, a
     /// [`Heap::freeze`] apart.
     #[inline]
@@ -519,9 +451,18 @@ impl Heap {
         self.counters.collections()
     }
 
-    /// How many full collections there were.
-    pub(crate) fn majors(&self) -> u64 {
-        self.counters.majors()
+    /// How many collections of the whole heap there were that had one pause: each has freed all that was
+    /// garbage when it was asked for.
+    pub(crate) fn whole(&self) -> u64 {
+        self.counters.whole()
+    }
+
+    /// Under zeal: overwrites what has died or moved.
+    pub(crate) fn settle_log(&self, threads: &[&'static ThreadBlock], census: &Census) {
+        if self.config.zeal != Zeal::Off {
+            threads.iter().for_each(|block| self.log.absorb(block));
+            self.log.settle(census);
+        }
     }
 
     /// The heap's figures. `pinned_bytes_now` covers the counted pins: see [`Mutator::stats`]. The
@@ -555,7 +496,7 @@ fn free(block: &'static ThreadBlock) {
 }
 
 /// Bytes of the heap in use.
-fn used_bytes() -> u64 {
+pub(crate) fn used_bytes() -> u64 {
     mmtk::memory_manager::used_bytes(engine().mmtk) as u64
 }
 

@@ -38,15 +38,21 @@ use crate::stack::RootStack;
 use crate::stats::GcStats;
 use crate::thread::{CallFrame, ThreadBlock, quietly};
 use bowline_layout::Value;
+use mmtk::util::VMMutatorThread;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What [`Mutator::collect`] does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Collect {
-    /// A minor collection: the young objects that live move out of the nursery.
+    /// The least that frees what has just become garbage.
+    ///
+    /// * `throughput`, `compact-test`: a minor collection; the young objects that live move out of the nursery.
+    /// * `latency`: a collection that is marked while other threads run, with its two short pauses, after
+    ///   the end of one under way. Nothing moves.
+    /// * `immix`: a full collection.
     Minor,
-    /// A minor collection and then a full one.
+    /// All that can be done at a stop of the world: a minor collection, where there are such, and then a full one.
     Full,
 }
 
@@ -231,24 +237,38 @@ impl Mutator {
     /// message.
     pub fn collect(&mut self, kind: Collect) {
         self.heap.must_collect();
-        self.request(false, Reason::Asked);
+        if !self.heap.config.marks_beside() {
+            self.request(false, Reason::Asked);
+        } else if kind == Collect::Minor {
+            self.heap.recorder.because(Reason::Asked);
+            self.collect_beside();
+        }
         if kind == Collect::Full {
             self.request(true, Reason::Asked);
         }
     }
 
-    /// Asks for one collection and waits for its end. There is none if there is nobody to collect.
+    /// Asks for one collection and waits for its end; where collections are marked beside the program and
+    /// this is no full one, for its next pause. There is none if there is nobody to collect.
     pub(crate) fn request(&mut self, full: bool, reason: Reason) {
         // inv:fork.alone
         if !self.heap.wake() {
             return;
         }
+        self.heap.recorder.because(reason);
+        if self.heap.config.marks_beside() {
+            return self.request_beside(full);
+        }
         // inv:zeal.log wants every collection full.
         let full = full || self.zealous();
-        self.heap.recorder.because(reason);
         engine()
             .mmtk
-            .handle_user_collection_request(self.block.tls(), true, full);
+            .handle_user_collection_request(self.tls(), true, full);
+    }
+
+    /// How MMTk knows the thread.
+    pub(crate) fn tls(&self) -> VMMutatorThread {
+        self.block.tls()
     }
 
     // The boundary.

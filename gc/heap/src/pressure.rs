@@ -15,12 +15,13 @@
 //! A collection is a minor one if the death of all young owners would bring the total well below the
 //! size; otherwise a full one.
 //!
-//! Reading order: this, then `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's
+//! Reading order: this, then `beside`: the size under the plan `latency`; `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's
 //! threads ask; and `reentry`, which keeps that from asking itself.
 //!
 //! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
 //! what they asked for.
 
+mod beside;
 mod hook;
 mod reason;
 mod reentry;
@@ -50,7 +51,17 @@ pub(crate) struct Pressure {
     runs: AtomicU64,
     /// The threads of the collector have all started.
     armed: AtomicBool,
+    /// Collections are marked beside the program.
+    beside: bool,
     size: AtomicUsize,
+    /// Of collections that are marked beside the program.
+    target: AtomicUsize,
+    /// The total when the last marking began.
+    total_then: AtomicUsize,
+    /// By how much the total grew during the last marking.
+    grown: AtomicUsize,
+    /// How much of the heap that is; not since another collection ended.
+    floating: AtomicUsize,
     /// The heap's pages when they were last looked at.
     heap: AtomicUsize,
     /// The heap's pages when the region's mark was last set.
@@ -99,7 +110,16 @@ impl Pressure {
             },
             runs: AtomicU64::new(0),
             armed: AtomicBool::new(false),
-            size: AtomicUsize::new(min_heap),
+            beside: config.marks_beside(),
+            size: AtomicUsize::new(if config.marks_beside() {
+                min_heap / 2
+            } else {
+                min_heap
+            }),
+            target: AtomicUsize::new(min_heap),
+            total_then: AtomicUsize::new(0),
+            grown: AtomicUsize::new(0),
+            floating: AtomicUsize::new(0),
             heap: AtomicUsize::new(0),
             marked: AtomicUsize::new(0),
             heap_then: AtomicUsize::new(0),
@@ -201,8 +221,16 @@ impl Pressure {
         self.young.load(Relaxed) > most.min(self.limit / 2)
     }
 
-    /// Whether the collection that is due must be a full one.
+    /// Whether the total is beyond the limit.
+    pub(crate) fn is_beyond_limit(&self) -> bool {
+        self.beyond_limit(0) > 0
+    }
+
+    /// Whether the collection that is due must be a full one, done at one stop.
     fn wants_full(&self, bytes: usize) -> bool {
+        if self.beside {
+            return self.beyond_limit(bytes) > 0;
+        }
         // A full collection may raise the size, but not beyond the limit.
         let margin = match self.size.load(Relaxed) {
             size if size < self.limit => size / 8,
@@ -261,10 +289,20 @@ impl Pressure {
         self.young.store(0, Relaxed);
         let pending = self.pending.swap(0, Relaxed);
         if full {
-            let live = heap + self.lasting() + pending;
-            let wanted = live.saturating_mul(self.growth_percent) / 100 + self.nursery;
-            self.size
-                .store(wanted.max(self.min_heap).min(self.limit), Relaxed);
+            let total = heap + self.lasting() + pending;
+            // What was allocated during marking has not been judged yet: most of it is garbage.
+            let floating = self.take_floating().min(total);
+            let live = total - floating;
+            let wanted = live.saturating_mul(self.growth_percent) / 100 + floating + self.nursery;
+            let target = wanted.max(self.min_heap).min(self.limit);
+            self.target.store(target, Relaxed);
+            self.size.store(
+                match self.beside {
+                    true => self.begin_at(total, target),
+                    false => target,
+                },
+                Relaxed,
+            );
             self.heap_then.store(heap, Relaxed);
             self.lasting_then.store(self.lasting(), Relaxed);
         }

@@ -1,5 +1,6 @@
 //! What the heap counts.
 
+use crate::cycle::Pause;
 use crate::recorder::Reason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,17 @@ pub struct GcStats {
     pub minor: u64,
     /// Full collections.
     pub major: u64,
+    /// Those of them that were marked while the program ran, with two pauses each.
+    pub concurrent: u64,
+    /// Those of them, where collections are marked while the program runs, that were done with the world
+    /// stopped because memory would not have lasted.
+    pub fallbacks: u64,
+    /// How often threads that allocate were kept waiting for the end of the marking.
+    pub stalls: u64,
+    /// How long they waited, in all.
+    pub stalled_ns: u64,
+    /// How long was marked while the program ran.
+    pub marking_ns: u64,
     /// Collections during which some thread had an active call frame.
     pub in_foreign_calls: u64,
     /// Objects that were moved.
@@ -47,11 +59,17 @@ pub struct GcStats {
     pub total_pause_ns: u64,
 }
 
-/// The counters behind [`GcStats`], written by one collector thread while the world is stopped.
+/// The counters behind [`GcStats`], written by one collector thread while the world is stopped, but for the
+/// stalls.
 #[derive(Default)]
 pub(crate) struct Counters {
     minor: AtomicU64,
     major: AtomicU64,
+    concurrent: AtomicU64,
+    fallbacks: AtomicU64,
+    stalls: AtomicU64,
+    stalled_ns: AtomicU64,
+    marking_ns: AtomicU64,
     in_foreign_calls: AtomicU64,
     moved_objects: AtomicU64,
     moved_bytes: AtomicU64,
@@ -60,8 +78,9 @@ pub(crate) struct Counters {
     total_pause_ns: AtomicU64,
 }
 
-/// One collection, as it began.
+/// One pause, as it began.
 pub(crate) struct Started {
+    pub(crate) pause: Pause,
     pub(crate) asked: Instant,
     pub(crate) stopped: Instant,
     pub(crate) in_foreign_call: bool,
@@ -80,31 +99,65 @@ pub(crate) struct Ended {
     pub(crate) pause: u64,
 }
 
+/// A time in nanoseconds.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Counters {
-    /// Counts a collection that ends now. `moved` is what the workers have moved since the start.
-    pub(crate) fn ended(&self, started: &Started, minor: bool, moved: (u64, u64)) -> Ended {
-        let kind = if minor { &self.minor } else { &self.major };
-        kind.fetch_add(1, Ordering::Relaxed);
-        if started.in_foreign_call {
-            self.in_foreign_calls.fetch_add(1, Ordering::Relaxed);
+    /// Counts a pause that ends now, and returns its nanoseconds.
+    pub(crate) fn paused(&self, started: &Started) -> u64 {
+        let pause = nanos(started.asked.elapsed());
+        self.max_pause_ns.fetch_max(pause, Ordering::Relaxed);
+        self.total_pause_ns.fetch_add(pause, Ordering::Relaxed);
+        pause
+    }
+
+    /// Counts a collection that ends now. `moved` is what the workers have moved since the start; `in_call`
+    /// says whether a foreign call was active when it began, if it began with another pause.
+    pub(crate) fn ended(&self, started: &Started, in_call: bool, moved: (u64, u64)) -> Ended {
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        match started.pause {
+            Pause::Minor => count(&self.minor),
+            _ => count(&self.major),
+        };
+        if started.pause == Pause::End {
+            count(&self.concurrent);
+        }
+        if started.in_foreign_call || in_call {
+            count(&self.in_foreign_calls);
         }
         self.pinned_objects.store(started.pinned, Ordering::Relaxed);
         let bytes_before = self.moved_bytes.swap(moved.1, Ordering::Relaxed);
         let before = self.moved_objects.swap(moved.0, Ordering::Relaxed);
-        let pause: Duration = started.asked.elapsed();
-        let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
-        self.max_pause_ns.fetch_max(pause, Ordering::Relaxed);
-        self.total_pause_ns.fetch_add(pause, Ordering::Relaxed);
         Ended {
             moved_objects: moved.0 - before,
             moved_bytes: moved.1 - bytes_before,
-            pause,
+            pause: self.paused(started),
         }
     }
 
-    /// How many full collections there were.
-    pub(crate) fn majors(&self) -> u64 {
-        self.major.load(Ordering::Relaxed)
+    /// Counts time of marking, and returns its nanoseconds.
+    pub(crate) fn marked(&self, time: Duration) -> u64 {
+        let time = nanos(time);
+        self.marking_ns.fetch_add(time, Ordering::Relaxed);
+        time
+    }
+
+    /// Counts a full collection that memory was too short for to be marked beside the program.
+    pub(crate) fn fell_back(&self) {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a wait for the end of the marking.
+    pub(crate) fn stalled(&self, time: Duration) {
+        self.stalls.fetch_add(1, Ordering::Relaxed);
+        self.stalled_ns.fetch_add(nanos(time), Ordering::Relaxed);
+    }
+
+    /// How many collections of the whole heap had one pause.
+    pub(crate) fn whole(&self) -> u64 {
+        self.major.load(Ordering::Relaxed) - self.concurrent.load(Ordering::Relaxed)
     }
 
     /// How many collections of either kind there were.
@@ -120,6 +173,11 @@ impl Counters {
             collections: minor + major,
             minor,
             major,
+            concurrent: load(&self.concurrent),
+            fallbacks: load(&self.fallbacks),
+            stalls: load(&self.stalls),
+            stalled_ns: load(&self.stalled_ns),
+            marking_ns: load(&self.marking_ns),
             in_foreign_calls: load(&self.in_foreign_calls),
             moved_objects: load(&self.moved_objects),
             moved_bytes: load(&self.moved_bytes),

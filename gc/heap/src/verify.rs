@@ -28,6 +28,8 @@ const BLOCK: usize = 32 << 10;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     Before,
+    /// Between its two pauses: nobody knows yet what lives.
+    Between,
     After,
 }
 
@@ -35,6 +37,7 @@ impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             When::Before => "before a collection",
+            When::Between => "while a collection begins",
             When::After => "after a collection",
         })
     }

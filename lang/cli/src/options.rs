@@ -125,7 +125,7 @@ pub(crate) struct HeapOptions {
     /// heap].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     nursery: Option<usize>,
-    /// The collector: throughput, immix, compact-test.
+    /// The collector: throughput, latency (short pauses), immix, compact-test.
     #[arg(long)]
     plan: Option<Plan>,
     /// Collector threads.

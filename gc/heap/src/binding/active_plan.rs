@@ -17,8 +17,9 @@ pub(super) fn context(block: &ThreadBlock) -> &'static mut mmtk::Mutator<Bowline
 }
 
 impl ActivePlan<Bowline> for Threads {
+    /// Whoever may ask for a collection is one, for MMTk.
     fn is_mutator(tls: VMThread) -> bool {
-        kind(tls) == Kind::Mutator
+        kind(tls) != Kind::Worker
     }
 
     fn mutator(tls: VMMutatorThread) -> &'static mut mmtk::Mutator<Bowline> {

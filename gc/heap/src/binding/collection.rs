@@ -3,17 +3,19 @@
 //! `inv:collector.panic` A collector thread that panics ends the process with a message: its panic would
 //! otherwise leave every other thread waiting for ever.
 
+use super::Bowline;
 use super::active_plan::context;
 use super::policy::Trigger;
-use super::{Bowline, active_plan::Threads};
-use crate::heap::{heap, is_minor};
+use crate::cycle::Pause;
+use crate::heap::heap;
 use crate::sys;
-use crate::thread::ThreadBlock;
+use crate::thread::{Kind, ThreadBlock, kind};
 use crate::workers::THREAD_NAME;
 use mmtk::util::alloc::AllocationError;
 use mmtk::util::heap::GCTriggerPolicy;
 use mmtk::util::{VMMutatorThread, VMThread, VMWorkerThread};
-use mmtk::vm::{ActivePlan, Collection, GCThreadContext};
+use mmtk::vm::{Collection, GCThreadContext};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// The collection interface.
@@ -26,13 +28,18 @@ impl Collection<Bowline> for Stops {
     {
         let asked = Instant::now();
         let threads = heap().world.stop();
-        heap().collection_starts(asked, &threads);
+        heap().pause_starts(asked, &threads);
         threads.into_iter().for_each(|b| visit(context(b)));
     }
 
     fn resume_mutators(_tls: VMWorkerThread) {
-        let collected = heap().collection_ends();
-        heap().world.resume(!is_minor(), heap().finalizable());
+        let collected = heap().pause_ends();
+        let kind = collected.map(|c| c.kind);
+        let full = kind == Some(Pause::Full);
+        heap().world.resume(full, heap().finalizable());
+        if kind == Some(Pause::Begin) {
+            heap().finisher.wake();
+        }
         if let Some(mut collected) = collected {
             collected.resumed = heap().recorder.now();
             heap().recorder.collected(&collected);
@@ -41,9 +48,13 @@ impl Collection<Bowline> for Stops {
 
     fn block_for_gc(tls: VMMutatorThread) {
         // A thread that only asks is in no state to wait.
-        if Threads::is_mutator(tls.0) {
+        if kind(tls.0) == Kind::Mutator {
             let block = ThreadBlock::of(tls);
+            let stalled = heap().cycle.stalled.load(Relaxed).then(Instant::now);
             block.waiting(|| heap().world.wait_for_collection(block));
+            if let Some(since) = stalled {
+                heap().counters.stalled(since.elapsed());
+            }
             heap().give_back();
         }
     }

@@ -9,15 +9,22 @@
 //! * while a full collection ends it is the hard limit, so that MMTk's own question "must the next one
 //!   be full too?" is judged by what is really left.
 //!
+//! Where collections are marked beside the program, one begins at the size, which is chosen so that its
+//! marking ends before memory is short; while it runs the size is higher, and reaching that keeps the
+//! thread which allocates waiting for its end. Only when the limit is reached with nothing under way is
+//! there a full collection at one stop.
+//!
 //! When everything must move (`compact-test`, zeal) the policy reports the virtual maximum as the
 //! current size, so that MMTk never stops copying for want of headroom.
 
 use super::Bowline;
 use crate::config::{HeapConfig, Zeal};
+use crate::cycle::Pause;
 use crate::heap::heap;
 use crate::pressure::Pressure;
 use mmtk::util::heap::{GCTriggerPolicy, SpaceStats};
 use mmtk::{MMTK, Plan};
+use std::sync::atomic::Ordering::Relaxed;
 
 const LOG_PAGE: usize = 12;
 /// What MMTk sizes its spaces by, in bytes; more costs start-up time.
@@ -34,6 +41,8 @@ pub(super) struct Trigger {
     move_everything: bool,
     /// Zeal wants no minor collections (`inv:zeal.log`).
     always_full: bool,
+    /// Collections are marked while the program runs.
+    beside: bool,
 }
 
 impl Trigger {
@@ -42,6 +51,7 @@ impl Trigger {
             virtual_maximum: pages(VIRTUAL_MAXIMUM.max(config.hard_limit())),
             move_everything: config.moves_everything(),
             always_full: config.zeal != Zeal::Off,
+            beside: config.marks_beside(),
         }
     }
 }
@@ -61,6 +71,39 @@ fn is_full(mmtk: &MMTK<Bowline>) -> bool {
         .is_none_or(|g| !g.is_current_gc_nursery())
 }
 
+/// Whether the marking that runs beside the program has nothing left to do. The caller is Managed or holds the
+/// world's lock (`inv:cycle.still`).
+pub(crate) fn is_marked(plan: &dyn Plan<VM = Bowline>) -> bool {
+    // With marking under way, and as much room as the policy then says there is, that is all it asks.
+    plan.collection_required(false, None)
+}
+
+/// [`GCTriggerPolicy::is_gc_required`] where collections are marked beside the program.
+fn is_pause_required(space_full: bool, plan: &dyn Plan<VM = Bowline>) -> bool {
+    let heap = heap();
+    let over = pressure().poll(heap_bytes(plan)) || space_full;
+    if heap.is_marking() {
+        let marked = is_marked(plan);
+        if over && !marked {
+            heap.cycle.stalled.store(true, Relaxed);
+        }
+        return over || marked;
+    }
+    let falls_back = space_full || pressure().is_beyond_limit();
+    let wanted = heap.cycle.wanted.load(Relaxed);
+    if !(over || wanted || pressure().is_young_full()) {
+        return false;
+    }
+    let reason = pressure().reason(0);
+    heap.recorder.because(reason);
+    pressure().choose(reason);
+    if falls_back {
+        // So that it is done at one stop.
+        plan.collection_required(true, None);
+    }
+    true
+}
+
 impl GCTriggerPolicy<Bowline> for Trigger {
     fn on_pending_allocation(&self, pages: usize) {
         pressure().want(pages << LOG_PAGE);
@@ -73,7 +116,10 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         plan: &dyn Plan<VM = Bowline>,
     ) -> bool {
         // The plan asks `is_heap_full`.
-        let required = plan.collection_required(space_full, space) || pressure().is_young_full();
+        let required = match self.beside {
+            true => is_pause_required(space_full, plan),
+            false => plan.collection_required(space_full, space) || pressure().is_young_full(),
+        };
         if !required {
             return false;
         }
@@ -83,6 +129,9 @@ impl GCTriggerPolicy<Bowline> for Trigger {
                 heap().must_collect();
             }
             return false;
+        }
+        if self.beside {
+            return true;
         }
         let reason = pressure().reason(0);
         heap().recorder.because(reason);
@@ -95,10 +144,13 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     }
 
     fn is_heap_full(&self, plan: &dyn Plan<VM = Bowline>) -> bool {
-        pressure().poll(heap_bytes(plan))
+        !self.beside && pressure().poll(heap_bytes(plan))
     }
 
     fn on_gc_release(&self, mmtk: &'static MMTK<Bowline>) {
+        if heap().pause() == Pause::End {
+            pressure().marking_ends(heap_bytes(mmtk.get_plan()));
+        }
         if is_full(mmtk) {
             pressure().full_ends();
         }

@@ -4,6 +4,11 @@
 //! a cdr spine as walking it; so pairs are traced here, following cdrs as long as they are newly
 //! reached. Every pair so reached is also enqueued by MMTk and scanned again, which changes nothing.
 //! Spines through the car stay with the packets.
+//!
+//! While marking runs beside the program, a collector thread and the barrier's slow path read words that a thread
+//! may be storing into: they load them as atomics, once, and a pair has its two words visited like any other
+//! object, for MMTk follows them there depth first. Objects that are being filled are never scanned: they
+//! are marked from birth (`inv:mutator.barrier`). Headers and bitmaps do not change.
 
 use super::{Bowline, WordSlot, in_heap, object_at};
 use crate::access;
@@ -29,8 +34,8 @@ fn addr(object: ObjectReference) -> Addr {
 /// The header of the object at `at`, or nothing for a pair.
 #[inline(always)]
 fn header_at(at: Addr) -> Option<Header> {
-    // SAFETY: MMTk scans live objects at the place where they are now.
-    Header::from_bits(unsafe { access::read(at) })
+    // Of a pair this is the car, which a thread may be changing.
+    Header::from_bits(WordSlot::new(at).value().bits())
 }
 
 /// Calls `f` with each word of the object at `at` that holds a strong value.
@@ -46,6 +51,12 @@ pub(crate) fn each_reference(at: Addr, header: Header, f: &mut (impl FnMut(Addr)
                 .for_each(|i| f(at.word(2 + i)));
         }
     }
+}
+
+/// Whether it is a thread's store that looks at an object, and not a collector thread.
+#[inline(always)]
+fn is_barrier(tls: VMWorkerThread) -> bool {
+    tls.0.0.is_null()
 }
 
 /// Whether objects of this shape hold values that do not keep their objects alive.
@@ -70,8 +81,8 @@ fn trace(slot: WordSlot, tracer: &mut impl ObjectTracer) -> Option<(ObjectRefere
 
 impl Scanning<Bowline> for Scan {
     #[inline(always)]
-    fn support_slot_enqueuing(_tls: VMWorkerThread, object: ObjectReference) -> bool {
-        header_at(addr(object)).is_some()
+    fn support_slot_enqueuing(tls: VMWorkerThread, object: ObjectReference) -> bool {
+        header_at(addr(object)).is_some() || heap().is_marking() || is_barrier(tls)
     }
 
     #[inline(always)]
@@ -86,7 +97,7 @@ impl Scanning<Bowline> for Scan {
             visitor.visit_slot(WordSlot::new(at.word(1)));
             return;
         };
-        if is_weak(header.shape()) {
+        if is_weak(header.shape()) && !is_barrier(tls) {
             WorkerBlock::of(tls).found_weak(at);
         }
         each_reference(at, header, &mut |word| {
@@ -150,6 +161,7 @@ impl Scanning<Bowline> for Scan {
         worker: &mut GCWorker<Bowline>,
         context: impl ObjectTracerContext<Bowline>,
     ) -> bool {
+        heap().marking_is_over();
         let found = heap().take_weak();
         context.with_tracer(worker, |tracer| {
             heap().weak_round(found, &mut |v: Value| {

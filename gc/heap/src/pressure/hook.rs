@@ -162,7 +162,7 @@ fn ask(heap: &Heap, bytes: usize) {
 fn wait(heap: &Heap, full: bool, bytes: usize, reason: Reason) -> bool {
     let pressure = &heap.pressure;
     pressure.waiting.fetch_add(1, Relaxed);
-    let majors = heap.majors();
+    let whole = heap.whole();
     let mut done = false;
     // A minor collection may have been on its way already.
     for attempt in 0..3 {
@@ -184,8 +184,13 @@ fn wait(heap: &Heap, full: bool, bytes: usize, reason: Reason) -> bool {
             true
         };
         done = heap.world.wait_from_outside(Instant::now() + patience, ask);
+        // What the world does not stop for yet is marking, which needs nobody.
+        while !done && heap.is_marking() && !heap.is_asleep() {
+            let soon = Instant::now() + patience;
+            done = heap.world.wait_from_outside(soon, || true);
+        }
         let none_came = relies && !done;
-        if !none_came && (!done || !full || heap.majors() > majors) {
+        if !none_came && (!done || !full || heap.whole() > whole) {
             break;
         }
     }
@@ -230,7 +235,8 @@ impl Mutator {
             };
             pressure.on_its_way(reason, bytes);
             pressure.want(bytes);
-            self.request(full, reason);
+            let at_once = full && (!pressure.beside || pressure.wants_full(bytes));
+            self.request(at_once, reason);
         }
         if pressure.beyond_limit(bytes) > 0 {
             return failed;

@@ -3,6 +3,7 @@
 //! The facts are words, put aside while the world is stopped; the line is made of them when it has gone on
 //! (`inv:recorder.late`).
 
+use crate::cycle::Pause;
 use std::fmt;
 
 /// Why a collection was started. Whoever asks first is the reason.
@@ -70,11 +71,11 @@ pub(crate) struct Change {
     pub(crate) after: u64,
 }
 
-/// One collection. Times are nanoseconds since the heap was started.
+/// One collection, or the pause that it begins with. Times are nanoseconds since the heap was started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Collected {
     pub(crate) number: u64,
-    pub(crate) full: bool,
+    pub(crate) kind: Pause,
     pub(crate) reason: Reason,
     /// The threads are asked to stop; they have; they are about to go on; they have been told to.
     pub(crate) asked: u64,
@@ -92,12 +93,19 @@ pub(crate) struct Collected {
     pub(crate) pinned: u64,
     pub(crate) threads: u64,
     pub(crate) in_foreign_call: bool,
+    /// How long was marked while the program ran, if this ends it.
+    pub(crate) marking: u64,
 }
 
 impl Collected {
-    /// `minor` or `full`.
+    /// What people call the pause.
     pub(crate) fn kind(&self) -> &'static str {
-        if self.full { "full" } else { "minor" }
+        match self.kind {
+            Pause::Minor => "minor",
+            Pause::Full => "full",
+            Pause::Begin => "initial mark",
+            Pause::End => "final mark",
+        }
     }
 
     /// From the request to stop until the threads had.
@@ -136,7 +144,11 @@ impl fmt::Display for Collected {
             ms(self.pause),
             ms(self.stop()),
             self.threads,
-        )
+        )?;
+        if self.kind == Pause::End {
+            write!(f, ", marked for {:.3} ms", ms(self.marking))?;
+        }
+        Ok(())
     }
 }
 
@@ -184,5 +196,13 @@ mod tests {
             "gc 12 @1.234 s: minor (nursery full), heap 24.00 -> 8.00 MiB, C 3.00 -> 1.50 MiB, moved 1203 \
              objects 48.1 KiB, pinned 2, pause 1.500 ms, stop 0.021 ms, threads 1"
         );
+        let line = Collected {
+            kind: Pause::End,
+            marking: 7_250_000,
+            ..Collected::default()
+        };
+        let line = line.to_string();
+        assert!(line.contains(": final mark (unknown), heap"), "{line}");
+        assert!(line.ends_with("threads 0, marked for 7.250 ms"), "{line}");
     }
 }

@@ -63,7 +63,7 @@ impl Recorder {
     /// written; bounded, for nobody must wait for ever at his end.
     fn await_last(&self, heap: &Heap) {
         let ended = heap.collections();
-        let late = |ledger: &mut ledger::Ledger| ledger.all.count < ended;
+        let late = |ledger: &mut ledger::Ledger| ledger.collections() < ended;
         let ledger = lock(&self.ledger);
         // A poisoned lock is one that a collector thread has died with; there is no more to wait for.
         let _ = self.entered.wait_timeout_while(ledger, PATIENCE, late);
@@ -122,6 +122,8 @@ impl Recorder {
             pauses: figures(&ledger.all),
             minor: figures(&ledger.minor),
             full: figures(&ledger.full),
+            initial_mark: figures(&ledger.initial_mark),
+            final_mark: figures(&ledger.final_mark),
             allocated: ledger.allocated + fresh,
             young: ledger.young,
             survived: ledger.survived,
@@ -162,13 +164,18 @@ impl Recorder {
 }
 
 /// The sums that a trace ends with.
-fn sums(s: &Summary) -> [(&'static str, u64); 21] {
+fn sums(s: &Summary) -> [(&'static str, u64); 26] {
     let (gc, pauses, usage) = (&s.gc, &s.pauses, &s.usage);
     [
         ("wall_ns", s.wall),
         ("collections", gc.collections),
         ("minor", gc.minor),
         ("major", gc.major),
+        ("concurrent", gc.concurrent),
+        ("fallbacks", gc.fallbacks),
+        ("stalls", gc.stalls),
+        ("stalled_ns", gc.stalled_ns),
+        ("marking_ns", gc.marking_ns),
         ("in_foreign_calls", gc.in_foreign_calls),
         ("moved_objects", gc.moved_objects),
         ("moved_bytes", gc.moved_bytes),

@@ -6,6 +6,7 @@
 use super::writer::{Fields, Micros, Quoted, Writer, event};
 use super::{COLLECTOR, Collected, Recorder, Tracing, Track};
 use crate::config::HeapError;
+use crate::cycle::Pause;
 use crate::heap::Heap;
 use crate::sync::lock;
 use std::collections::HashMap;
@@ -129,10 +130,15 @@ impl Stream {
         let (kind, reason, in_call) = (c.kind(), c.reason.name(), c.in_foreign_call);
         let args =
             format!(r#""kind":"{kind}","reason":"{reason}","in_foreign_call":{in_call},{numbers}"#);
-        let name = if c.full {
-            "full collection"
-        } else {
-            "minor collection"
+        if c.kind == Pause::End {
+            let from = c.asked.saturating_sub(c.marking);
+            self.slice("marking beside the program", from, c.asked, "");
+        }
+        let name = match c.kind {
+            Pause::Minor => "minor collection",
+            Pause::Full => "full collection",
+            Pause::Begin => "initial mark",
+            Pause::End => "final mark",
         };
         self.slice(name, c.asked, c.resumed, &args);
         self.slice("stopping", c.asked, c.stopped, "");

@@ -70,6 +70,10 @@ pub struct Summary {
     pub minor: PauseFigures,
     /// Of the full ones.
     pub full: PauseFigures,
+    /// Of those that begin a collection which is marked beside the program.
+    pub initial_mark: PauseFigures,
+    /// Of those that end one.
+    pub final_mark: PauseFigures,
     /// Bytes of the heap that were allocated, by pages.
     pub allocated: u64,
     /// Those of them before minor collections.

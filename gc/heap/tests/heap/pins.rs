@@ -203,7 +203,7 @@ fn threads_pin() {
 
 fn boot_pins() {
     let (_, mut m) = heap();
-    let v = m.alloc_boot(bytevector::header(10), Tag::Object);
+    let v = m.alloc_boot(bytevector::header(10), Tag::Object).unwrap();
     assert!(m.is_pinned(v), "it never moves");
     assert_eq!((m.pin(v), m.pin(v)), (Ok(1), Ok(2)));
     m.collect(Collect::Full);

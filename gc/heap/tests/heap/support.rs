@@ -7,6 +7,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::Command;
 
 const VARIABLE: &str = "BOWLINE_TRIAL";
+/// The plan that a trial runs under which names none.
+const PLAN: &str = "BOWLINE_TRIAL_PLAN";
 
 /// One trial.
 #[derive(Clone, Copy)]
@@ -84,7 +86,10 @@ pub(crate) fn trials(cases: &[Case]) {
 }
 
 /// A heap and this thread's mutator.
-pub(crate) fn heap_with(config: HeapConfig) -> (&'static Heap, Box<Mutator>) {
+pub(crate) fn heap_with(mut config: HeapConfig) -> (&'static Heap, Box<Mutator>) {
+    if let Ok(plan) = std::env::var(PLAN) {
+        config.plan = plan.parse().expect("a plan");
+    }
     let heap = start(config).expect("the heap starts");
     (heap, heap.attach())
 }
