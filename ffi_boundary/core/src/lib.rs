@@ -64,7 +64,7 @@ pub use error::{FfiError, Place};
 pub use function::ForeignFunction;
 pub use handle::{Handle, HandleError, HandleKind, Slots};
 #[cfg(not(loom))]
-pub use handle::{HandleScope, Handles, LOCAL_LIMIT};
+pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]
 pub use host::{Host, Language, PendingExit};
 #[cfg(not(loom))]

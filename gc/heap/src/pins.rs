@@ -139,6 +139,7 @@ impl Pins {
                 }
             },
         };
+        // inv:pins.counter
         let before = cell.fetch_add(ONE, Ordering::AcqRel);
         if before & LISTED == 0 {
             self.list(cell, v);

@@ -15,14 +15,18 @@
 //! and most garbage and most handles of another process are told apart.
 //!
 //! Reading order: `slots` (the lock-free table, which knows no heap), `table` (its values as roots),
-//! `scope` (local handles).
+//! `scope` (local handles), `pin` (objects held in place by handle).
 
+#[cfg(not(loom))]
+mod pin;
 #[cfg(not(loom))]
 pub(crate) mod scope;
 mod slots;
 #[cfg(not(loom))]
 mod table;
 
+#[cfg(not(loom))]
+pub use pin::HandlePinError;
 #[cfg(not(loom))]
 pub use scope::{HandleScope, LOCAL_LIMIT};
 pub use slots::Slots;

@@ -88,6 +88,11 @@ impl<'m> Handles<'m> {
         }
     }
 
+    #[inline]
+    pub(super) fn mutator(&self) -> &'m Mutator {
+        self.mutator
+    }
+
     /// A new handle for `v`. A local one belongs to the innermost scope of this thread.
     pub fn create(&self, v: Value, kind: HandleKind) -> Result<Handle, HandleError> {
         if kind == HandleKind::Local {

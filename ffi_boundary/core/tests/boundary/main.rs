@@ -7,6 +7,7 @@
 mod callbacks;
 mod errors;
 mod handles;
+mod holding;
 mod lending;
 mod libc_calls;
 mod memory;
@@ -36,6 +37,7 @@ fn bodies() -> Vec<Body> {
         callbacks::TRIALS,
         errors::TRIALS,
         handles::TRIALS,
+        holding::TRIALS,
         memory::TRIALS,
         outs::TRIALS,
         structs::TRIALS,
