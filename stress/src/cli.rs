@@ -121,6 +121,9 @@ struct GcOptions {
     /// Collector threads. Default: 1 or 2
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// The operations of a round, of all threads together. Default: 20,000, and 1,500 with zeal
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    steps: Option<u64>,
     /// What to do most of. Default: all profiles in turn
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -313,6 +316,7 @@ fn torture_gc(options: GcOptions) -> Result<u8, String> {
         workers: options.workers,
         profile: options.profile,
         verify: options.verify,
+        steps: options.steps,
         plant: options.plant,
         patience: Duration::from_secs(options.patience),
         shrink: Duration::from_secs(options.shrink),

@@ -148,13 +148,18 @@ fn do_in_order(world: &'static World, number: u32, lines: &[Line]) -> Result<(),
     let seat = world.recorder.seat(number as usize);
     let mut worker = Worker::new(world, Some(seat), u64::from(number));
     for (at, (thread, op)) in lines.iter().enumerate() {
+        if world.stopped() {
+            break;
+        }
         if *thread == number {
             worker.wait_for(at as u64);
             worker.step(*op)?;
             world.turn.store(at as u64 + 1, Ordering::Release);
         }
     }
-    worker.wait_for(lines.len() as u64);
+    if !world.stopped() {
+        worker.wait_for(lines.len() as u64);
+    }
     worker.finish()?;
     seat.leave();
     Ok(())

@@ -34,6 +34,9 @@ const AGAIN: u32 = 3;
 /// The lines of a script that are shown.
 const SHOWN: usize = 60;
 
+/// How long a script may take that is run again to see whether it fails.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// How long a script that hung may stand still while it is made smaller.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
@@ -52,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) profile: Option<String>,
     /// Let the heap walk itself in every round, not in some.
     pub(crate) verify: bool,
+    /// The operations of a round, of all threads together.
+    pub(crate) steps: Option<u64>,
     /// A fault to be found.
     pub(crate) plant: Option<String>,
     pub(crate) patience: Duration,
@@ -198,7 +203,8 @@ impl<W: Write> Suite<'_, W> {
         } else {
             rng.within(2, options.threads as usize) as u32
         };
-        let steps = if zeal == "off" { STEPS } else { ZEALOUS_STEPS };
+        let usual = if zeal == "off" { STEPS } else { ZEALOUS_STEPS };
+        let steps = options.steps.unwrap_or(usual);
         let profile = PROFILES[rng.below(PROFILES.len())].name;
         let heap = [24, 32, 64, 128][rng.below(4)] << 20;
         Program {
@@ -214,7 +220,7 @@ impl<W: Write> Suite<'_, W> {
             threads,
             source: Source::Drawn {
                 seed,
-                steps: steps / u64::from(threads),
+                steps: steps.div_ceil(u64::from(threads)),
             },
             plant: options.plant.clone(),
             limit_ms: limit.as_millis() as u64,
@@ -351,7 +357,7 @@ impl<W: Write> Suite<'_, W> {
         self.out.flush()?;
         let whole = Self::lines(program, outcome, noted);
         let mut program = program.with(&whole);
-        program.limit_ms = 600_000;
+        program.limit_ms = LONGEST.as_millis() as u64;
         let mut last = outcome.clone();
         let patience = match outcome.verdict {
             Verdict::Hung => STANDSTILL.min(self.options.patience),

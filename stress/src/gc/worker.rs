@@ -97,7 +97,7 @@ impl Worker {
     /// Waits, in Native, until it is the turn of this place in the script.
     pub(super) fn wait_for(&mut self, place: u64) {
         self.m.enter_native();
-        while self.world.turn.load(Ordering::Acquire) < place {
+        while self.world.turn.load(Ordering::Acquire) < place && !self.world.stopped() {
             std::thread::yield_now();
         }
         self.m.leave_native();
