@@ -117,6 +117,7 @@ impl Heap {
         let stopped = Instant::now();
         ambiguous::gather(self, threads);
         self.pins.settle();
+        self.counters.starts();
         let mut pinned: AddrMap<()> = AddrMap::default();
         let mut add = |v: Value| {
             if binding::reference(v).is_some() {

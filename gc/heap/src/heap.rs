@@ -19,6 +19,7 @@ use crate::pins::Pins;
 use crate::pressure::Pressure;
 use crate::recorder::{Reason, Recorder};
 use crate::refusals::Refusals;
+use crate::remember::Chunks;
 use crate::roots::{Global, Globals, RootSource, Sources};
 use crate::sites::Sites;
 use crate::stack::RootStack;
@@ -76,6 +77,7 @@ pub struct Heap {
     engine: OnceLock<Engine>,
     pub(crate) world: World,
     pub(crate) boot: Boot,
+    pub(crate) chunks: Chunks,
     pub(crate) pins: Pins,
     pub(crate) sites: Sites,
     pub(crate) pressure: Pressure,
@@ -114,6 +116,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         engine: OnceLock::new(),
         world: World::new(),
         boot: Boot::new()?,
+        chunks: Chunks::new()?,
         pins: Pins::default(),
         sites: Sites::default(),
         pressure,
@@ -294,6 +297,7 @@ impl Heap {
     fn unbind(&self, block: &'static ThreadBlock) {
         self.log.absorb(block);
         self.pins.add_made(block.pins_made());
+        self.chunks.adopt(&block.dirty);
         // SAFETY: made at attach and freed after this; its thread does not use it any more.
         let context = unsafe { &mut *block.mmtk.get() };
         mmtk::memory_manager::destroy_mutator(context);

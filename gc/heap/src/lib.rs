@@ -6,7 +6,7 @@
 //!
 //! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
 //! when), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
-//! thread's door to it), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
+//! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
 //! `access` (words where they stand), `sync` and `sys`
@@ -35,6 +35,7 @@ mod pins;
 mod pressure;
 mod recorder;
 mod refusals;
+mod remember;
 mod roots;
 pub mod safe;
 mod sites;

@@ -61,6 +61,8 @@ pub struct Mutator {
     pub(crate) bump: Bump,
     unlog_bits: usize,
     pub(crate) starts: Starts,
+    /// 1 if the collector wants to be told of stores of fixnums, too; else 0.
+    notes_every: u64,
     block: &'static ThreadBlock,
     heap: &'static Heap,
     /// Allocations or crossings until the next needless collection.
@@ -81,6 +83,7 @@ impl Mutator {
             bump,
             unlog_bits: engine().unlog_bits,
             starts: Starts::new(),
+            notes_every: u64::from(!engine().generational),
             block,
             heap,
             zeal_left,
@@ -125,8 +128,8 @@ impl Mutator {
             !(object.is_pair() && self.heap.in_boot_heap(object)),
             "inv:boot.fixed"
         );
-        if self.wants_note(object) {
-            self.remember(object);
+        if self.wants_note(object) && (v.bits() | self.notes_every) & 1 != 0 {
+            self.remember_store(object, word, v);
         }
         // SAFETY: inv:access.live; the barrier is passed (inv:mutator.barrier).
         unsafe { access::publish(object, word, v) };
@@ -140,6 +143,12 @@ impl Mutator {
         // SAFETY: MMTk maps the bits of all that it allocates, `Heap` those of the boot heap.
         let byte = unsafe { AtomicU8::from_ptr(bits) }.load(Ordering::Acquire);
         byte & 1 << (addr >> 3 & 7) != 0
+    }
+
+    /// Whether the collector wants the words that are overwritten, whatever comes in their place.
+    #[inline(always)]
+    pub(crate) fn snapshots(&self) -> bool {
+        self.notes_every != 0
     }
 
     /// Tells the collector of `object`, whose words are still the old ones, and that its bit is gone.

@@ -35,6 +35,10 @@ pub struct GcStats {
     pub pinned_objects: u64,
     /// Bytes of the objects that are pinned now: see [`crate::Mutator::stats`].
     pub pinned_bytes_now: u64,
+    /// Words of root stacks that the last collection looked at.
+    pub stack_words: u64,
+    /// Words of large old objects that the last collection looked at because their chunk was changed.
+    pub chunk_words: u64,
     /// Bytes of the heap in use, free lines in used blocks included.
     pub heap_bytes: u64,
     /// Bytes of C memory in use: `client_bytes` by its older name.
@@ -74,6 +78,9 @@ pub(crate) struct Counters {
     moved_objects: AtomicU64,
     moved_bytes: AtomicU64,
     pinned_objects: AtomicU64,
+    /// Of the last collection, like the next.
+    stack_words: AtomicU64,
+    chunk_words: AtomicU64,
     max_pause_ns: AtomicU64,
     total_pause_ns: AtomicU64,
 }
@@ -105,6 +112,18 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl Counters {
+    /// Notes that a collection begins to look for roots.
+    pub(crate) fn starts(&self) {
+        self.stack_words.store(0, Ordering::Relaxed);
+        self.chunk_words.store(0, Ordering::Relaxed);
+    }
+
+    /// Counts words of a thread's stack, and of chunks, that the collection looks at.
+    pub(crate) fn looked_at(&self, stack: u64, chunks: u64) {
+        self.stack_words.fetch_add(stack, Ordering::Relaxed);
+        self.chunk_words.fetch_add(chunks, Ordering::Relaxed);
+    }
+
     /// Counts a pause that ends now, and returns its nanoseconds.
     pub(crate) fn paused(&self, started: &Started) -> u64 {
         let pause = nanos(started.asked.elapsed());
@@ -182,6 +201,8 @@ impl Counters {
             moved_objects: load(&self.moved_objects),
             moved_bytes: load(&self.moved_bytes),
             pinned_objects: load(&self.pinned_objects),
+            stack_words: load(&self.stack_words),
+            chunk_words: load(&self.chunk_words),
             max_pause_ns: load(&self.max_pause_ns),
             total_pause_ns: load(&self.total_pause_ns),
             ..GcStats::default()

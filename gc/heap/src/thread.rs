@@ -13,6 +13,7 @@ use crate::ambiguous::ForeignStack;
 use crate::binding::Bowline;
 use crate::heap::heap;
 use crate::recorder::Track;
+use crate::remember::Dirty;
 use crate::stack::RootStack;
 use bowline_layout::{Addr, Value};
 use mmtk::util::{Address, OpaquePointer, VMMutatorThread, VMThread, VMWorkerThread};
@@ -89,6 +90,8 @@ pub(crate) struct ThreadBlock {
     pub(crate) mmtk: Cell<*mut mmtk::Mutator<Bowline>>,
     /// Under zeal: the address and size of each object that was allocated since the last collection.
     log: UnsafeCell<Vec<(Addr, usize)>>,
+    /// The chunks of large old objects that were changed since the last collection.
+    pub(crate) dirty: Dirty,
     /// Where its crossings are recorded, if they are.
     pub(crate) track: Option<Arc<Track>>,
     /// What foreign code has on the stack.
@@ -112,6 +115,7 @@ impl ThreadBlock {
             outer: Cell::new(std::ptr::null()),
             mmtk: Cell::new(std::ptr::null_mut()),
             log: UnsafeCell::new(Vec::new()),
+            dirty: Dirty::default(),
             track,
             foreign: ForeignStack::here(),
             pins: AtomicU64::new(0),

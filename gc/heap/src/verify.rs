@@ -4,15 +4,16 @@
 //! long enough to name it) and after. Each reference must be plausible: into a space of the heap or the
 //! boot heap, not to memory that zeal has overwritten, a pair where the tag says pair and a header
 //! where it says object, a size that fits its space; and after a collection the object must be live and
-//! not be one that has moved away. A violation is said with the place of the reference, and the process
+//! not be one that has moved away. Before a minor collection each reference from an old object to a young
+//! one must have been remembered, with its object or its chunk. A violation is said with the place of the reference, and the process
 //! ends.
 //!
 //! Absent on purpose: speed. The walk keeps a table of every object.
 
 use crate::access;
 use crate::alloc::MAX_SMALL;
-use crate::binding::{each_reference, in_heap, is_weak, object_at};
-use crate::heap::Heap;
+use crate::binding::{each_reference, in_heap, is_old, is_unlogged, is_weak, object_at};
+use crate::heap::{Heap, is_minor};
 use crate::pins::{AddrMap, is_promoted};
 use crate::sys;
 use crate::thread::ThreadBlock;
@@ -23,6 +24,9 @@ use std::fmt;
 pub(crate) const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
 /// MMTk's unit of space; no object that may move crosses one.
 const BLOCK: usize = 32 << 10;
+
+/// What is wrong when no barrier told of a store.
+const OLD: &str = "an old object refers to a young one, which nobody has noted";
 
 /// When the walk runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub(crate) struct Census {
 struct Walk<'a> {
     heap: &'a Heap,
     when: When,
+    /// Before a minor collection.
+    ages: bool,
     census: Census,
     todo: Vec<Addr>,
 }
@@ -88,6 +94,7 @@ pub(crate) fn walk(heap: &Heap, threads: &[&'static ThreadBlock], when: When) ->
     let mut walk = Walk {
         heap,
         when,
+        ages: when == When::Before && is_minor(),
         census: Census {
             objects: AddrMap::default(),
             large: 0,
@@ -128,14 +135,32 @@ impl Walk<'_> {
     fn object(&mut self, at: Addr) {
         let Some(header) = Header::from_bits(word_at(at).bits()) else {
             (0..2).for_each(|i| self.value(word_at(at.word(i)), Place::Object(at, i)));
+            if self.hides(at) {
+                (0..2).for_each(|i| self.not_young(OLD, word_at(at.word(i)), Place::Object(at, i)));
+            }
             return;
         };
+        let hides = self.hides(at);
         each_reference(at, header, &mut |word| {
             let i = (word.raw() - at.raw()) / WORD;
             self.value(word_at(word), Place::Object(at, i));
+            if hides && !self.heap.chunks.has(at, header, i) {
+                self.not_young(OLD, word_at(word), Place::Object(at, i));
+            }
         });
         if is_weak(header.shape()) {
             self.weak_words(at, header);
+        }
+    }
+
+    /// Whether a minor collection that begins now would not look at the object at `at` as a whole.
+    fn hides(&self, at: Addr) -> bool {
+        self.ages && is_old(object_at(at)) && is_unlogged(object_at(at))
+    }
+
+    fn not_young(&self, who: &str, v: Value, place: Place) {
+        if v.is_pointer() && in_heap(v.addr()) && !is_old(object_at(v.addr())) {
+            self.fail(who, v, place);
         }
     }
 

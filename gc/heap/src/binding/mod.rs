@@ -16,7 +16,7 @@ mod side;
 mod slot;
 
 pub(crate) use collection::abort_on_collector_panic;
-pub(crate) use object_model::{ObjectWords, is_reached, now_at};
+pub(crate) use object_model::{ObjectWords, is_old, is_reached, is_unlogged, now_at};
 pub(crate) use policy::is_marked;
 pub(crate) use scanning::{each_reference, is_weak};
 pub(crate) use slot::{WordSlot, heap_range, in_heap, object_at, reference};

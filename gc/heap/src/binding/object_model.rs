@@ -130,12 +130,32 @@ pub(crate) fn is_reached(object: ObjectReference, minor: bool) -> bool {
     }
     // SAFETY: objects outside the moving space are never forwarded.
     let bytes = unsafe { access::size_at(addr(object)) };
-    let young = || {
-        let spec = ObjectWords::LOCAL_LOS_MARK_NURSERY_SPEC;
-        let bits: u8 = spec.load_atomic::<Bowline, u8>(object, None, Ordering::SeqCst);
-        bits & NURSERY_BIT != 0
-    };
-    bytes <= MAX_SMALL || !young()
+    bytes <= MAX_SMALL || !is_young_large(object)
+}
+
+/// Whether a minor collection takes `object` for old: it does not look at its words, but for those that
+/// were remembered. Asked while no collection traces, of a generational plan.
+pub(crate) fn is_old(object: ObjectReference) -> bool {
+    if object.is_movable() {
+        let spec = ObjectWords::LOCAL_MARK_BIT_SPEC;
+        let mark: u8 = spec.load_atomic::<Bowline, u8>(object, None, Ordering::SeqCst);
+        return mark != 0;
+    }
+    // SAFETY: objects outside the moving space are never forwarded.
+    let bytes = unsafe { access::size_at(addr(object)) };
+    bytes <= MAX_SMALL || !is_young_large(object)
+}
+
+/// Whether the barrier wants to be told of a store into `object`.
+pub(crate) fn is_unlogged(object: ObjectReference) -> bool {
+    ObjectWords::GLOBAL_LOG_BIT_SPEC.is_unlogged::<Bowline>(object, Ordering::SeqCst)
+}
+
+/// Whether the large object is younger than the last collection.
+fn is_young_large(object: ObjectReference) -> bool {
+    let spec = ObjectWords::LOCAL_LOS_MARK_NURSERY_SPEC;
+    let bits: u8 = spec.load_atomic::<Bowline, u8>(object, None, Ordering::SeqCst);
+    bits & NURSERY_BIT != 0
 }
 
 /// Where `object`, which was reached, is now.

@@ -12,7 +12,7 @@
 
 use super::{Bowline, WordSlot, in_heap, object_at};
 use crate::access;
-use crate::heap::heap;
+use crate::heap::{heap, is_minor};
 use crate::thread::{ThreadBlock, WorkerBlock};
 use bowline_layout::{Addr, Header, References, Shape, Value, WORD, references};
 use mmtk::scheduler::GCWorker;
@@ -137,9 +137,14 @@ impl Scanning<Bowline> for Scan {
         mut factory: impl RootsWorkFactory<WordSlot>,
     ) {
         let block = ThreadBlock::of(mutator.mutator_tls);
-        let base = Addr::new(block.stack.base().addr());
         let mut packets = Packets::new(&mut factory);
-        (0..block.stack.len()).for_each(|i| packets.slot(base.word(i)));
+        let base = Addr::new(block.stack.base().addr());
+        let words = block.stack.len();
+        (0..words).for_each(|i| packets.slot(base.word(i)));
+        let changed = heap()
+            .chunks
+            .empty(&block.dirty, is_minor(), &mut |word| packets.slot(word));
+        heap().counters.looked_at(words as u64, changed);
         block.each_pinned(&mut |v| packets.pin(v));
         packets.flush();
     }
@@ -147,6 +152,9 @@ impl Scanning<Bowline> for Scan {
     fn scan_vm_specific_roots(_tls: VMWorkerThread, mut factory: impl RootsWorkFactory<WordSlot>) {
         let mut packets = Packets::new(&mut factory);
         heap().each_root_word(&mut |word| packets.slot(word));
+        let chunks = &heap().chunks;
+        let changed = chunks.empty_orphans(is_minor(), &mut |word| packets.slot(word));
+        heap().counters.looked_at(0, changed);
         heap().pins.each(&mut |v| packets.pin(v));
         packets.flush();
     }

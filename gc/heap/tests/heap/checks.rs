@@ -48,7 +48,7 @@ pub(crate) const CASES: &[Case] = &[
     dies(
         "a missed barrier is found",
         missed_barrier,
-        "the heap is damaged, found after a collection",
+        "an old object refers to a young one, which nobody has noted",
     ),
 ];
 

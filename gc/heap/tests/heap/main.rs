@@ -12,6 +12,7 @@ mod objects;
 mod owners;
 mod pins;
 mod pressure;
+mod remember;
 mod support;
 mod threads;
 mod weak;
@@ -27,6 +28,7 @@ fn main() {
         chains::CASES,
         finalizers::CASES,
         pressure::CASES,
+        remember::CASES,
         owners::CASES,
         forked::CASES,
         threads::CASES,
