@@ -1,9 +1,9 @@
 //! What crossing the boundary costs, in nanoseconds.
 //!
-//! `cargo run --release -p bowline-ffi --example crossing [figures|trace|events]`
+//! `cargo run --release -p bowline-ffi --example crossing [figures|trace|events|fences]`
 //!
-//! With an argument crossings are recorded: for the figures at the end, for a trace of what is long, or for one of
-//! every crossing.
+//! With one of the first three arguments crossings are recorded: for the figures at the end, for a trace of what is
+//! long, or for one of every crossing. With the last the threads fence, as where the kernel has no `membarrier(2)`.
 //!
 //! The thread's own processor time is counted, the least of a few rounds. The host is as small as a host can be, so what is measured is this crate with libffi and the
 //! heap's state changes under it.
@@ -105,13 +105,22 @@ fn recording(what: Option<&str>) -> Recording {
 }
 
 fn main() {
+    let argument = std::env::args().nth(1);
     let config = HeapConfig {
-        recording: recording(std::env::args().nth(1).as_deref()),
+        fences: argument.as_deref() == Some("fences"),
+        recording: recording(argument.as_deref().filter(|a| *a != "fences")),
         ..HeapConfig::default()
     };
     let heap = bowline_gc::start(config).expect("starts");
     let mut host = Smallest(heap.attach(), Types::default());
     const N: u64 = 1_000_000;
+
+    measure("from Managed to Native and back", 10 * N, |n| {
+        for _ in 0..n {
+            black_box(&mut host.0).enter_native();
+            black_box(&mut host.0).leave_native();
+        }
+    });
 
     let abs = function("abs", &["int"], "int");
     host.0.push(Value::fixnum(-5));

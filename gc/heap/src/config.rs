@@ -10,6 +10,7 @@ use crate::recorder::Recording;
 use crate::refusals::Refusal;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 /// The smallest hard limit that leaves room to collect in.
@@ -21,6 +22,8 @@ pub(crate) const LARGEST_LIMIT: usize = 1 << 40;
 const MOST_WORKERS: usize = 64;
 /// The smallest root stack.
 const SMALLEST_STACK: usize = 16 << 10;
+/// A wait that no healthy program has: whoever sees the line has been looking at one that seems to hang.
+const WATCHDOG: Duration = Duration::from_secs(10);
 /// More than the largest heap reserves: 9 TiB of side tables, 8 of spaces, and the malloc's region.
 const ADDRESS_SPACE_NEEDED: u64 = 24 << 40;
 
@@ -149,6 +152,12 @@ pub struct HeapConfig {
     pub ambiguous: bool,
     /// The bytes of a thread's root stack.
     pub root_stack: usize,
+    /// Whether threads fence each time that they go to C and come back, although the kernel offers
+    /// `membarrier(2)`. Where it does not they do anyway.
+    pub fences: bool,
+    /// How long a collection waits for threads to stop before it names those that have not, on standard error.
+    /// `None`: it names nobody.
+    pub watchdog: Option<Duration>,
     /// What is told of it.
     pub recording: Recording,
 }
@@ -167,6 +176,8 @@ impl Default for HeapConfig {
             verify: false,
             ambiguous: false,
             root_stack: MIB,
+            fences: false,
+            watchdog: Some(WATCHDOG),
             recording: Recording::default(),
         }
     }

@@ -49,12 +49,13 @@ use crate::boot;
 use crate::config::HeapError;
 use crate::finisher;
 use crate::heap::{Heap, engine, heap};
+use crate::membarrier;
 use crate::owners::Owners;
 use crate::pins::Held;
 use crate::roots::{Cells, RootSource};
 use crate::sync::lock;
 use crate::sys;
-use crate::thread::{ThreadBlock, hush, quietly, unhush};
+use crate::thread::{ThreadBlock, hush, managed_here, quietly, unhush};
 use crate::weak::Weak;
 use crate::workers;
 use crate::world;
@@ -111,7 +112,7 @@ impl Forks {
 
 /// What is held over a fork (`inv:fork.locks`); the locks are given back in this order.
 struct Locks {
-    world: MutexGuard<'static, world::Inner>,
+    world: MutexGuard<'static, world::Inner<ThreadBlock>>,
     lost: MutexGuard<'static, Vec<&'static ThreadBlock>>,
     workers: MutexGuard<'static, workers::Inner>,
     _sources: MutexGuard<'static, Vec<Box<dyn RootSource>>>,
@@ -129,7 +130,7 @@ struct Locks {
 impl Locks {
     fn take(heap: &'static Heap) -> Self {
         let deadline = Instant::now() + PATIENCE;
-        let (world, stopped) = heap.world.hold(deadline, is_idle);
+        let (world, stopped) = heap.world.hold(managed_here(), deadline, is_idle);
         let lost = lock(&heap.forks.lost);
         let whole = stopped && !heap.forks.is(Standing::Torn);
         if whole && heap.forks.is(Standing::Awake) {
@@ -183,7 +184,9 @@ extern "C" fn parent() {
 extern "C" fn child() {
     let held = HELD.take().map(ManuallyDrop::into_inner);
     if let (Some(heap), Some(mut locks)) = (Heap::get(), held) {
-        let others = heap.world.forked(&mut locks.world);
+        // inv:membarrier.registered
+        let fences = !membarrier::register();
+        let others = heap.world.forked(&mut locks.world, fences);
         locks.workers.forked();
         locks.finisher.forked();
         match locks.whole {

@@ -13,6 +13,7 @@ use crate::cycle::Cycle;
 use crate::finalize::Bell;
 use crate::finisher::Finisher;
 use crate::fork::{self, Forks};
+use crate::membarrier;
 use crate::mutator::Mutator;
 use crate::owners::Owners;
 use crate::pins::Pins;
@@ -75,7 +76,7 @@ pub struct Heap {
     /// The hard limit in bytes.
     pub(crate) limit: usize,
     engine: OnceLock<Engine>,
-    pub(crate) world: World,
+    pub(crate) world: World<ThreadBlock>,
     pub(crate) boot: Boot,
     pub(crate) chunks: Chunks,
     pub(crate) pins: Pins,
@@ -114,7 +115,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     let heap = Heap {
         limit: config.hard_limit(),
         engine: OnceLock::new(),
-        world: World::new(),
+        world: World::new(membarrier::for_heap(&config)),
         boot: Boot::new()?,
         chunks: Chunks::new()?,
         pins: Pins::default(),

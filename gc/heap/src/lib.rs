@@ -4,15 +4,19 @@
 //! what a runtime needs around it: threads that stop and go on, precise roots, objects that stay in
 //! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
 //!
-//! Reading order: `config` and `heap` (how a heap is made), `world` and `thread` (who may touch it
-//! when), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
+//! Reading order: `config` and `heap` (how a heap is made), `world`, `member` and `thread` (who may touch it
+//! when), `watchdog` (who is late), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
-//! `access` (words where they stand), `sync` and `sys`
-//! (locks and the operating system).
+//! `access` (words where they stand), `sync`, `futex`, `membarrier` and `sys`
+//! (locks, what threads sleep on, fences and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
+//!
+//! Under `--cfg loom` nothing is here: the test `loom` compiles the module `world` by itself.
+
+#![cfg(not(loom))]
 
 pub mod access;
 mod alloc;
@@ -27,8 +31,13 @@ mod finisher;
 mod foreign;
 mod fork;
 mod freeze;
+mod futex;
 mod heap;
 mod interrupt;
+#[cfg(test)]
+mod litmus;
+mod membarrier;
+mod member;
 mod mutator;
 mod owners;
 mod pins;
@@ -45,6 +54,7 @@ mod sync;
 mod sys;
 mod thread;
 mod verify;
+mod watchdog;
 mod weak;
 mod workers;
 mod world;
@@ -70,4 +80,5 @@ pub use stack::RootStack;
 pub use stats::GcStats;
 pub use sys::at_exit;
 pub use thread::CallFrame;
+pub use watchdog::Leaf;
 pub use weak::WeakWork;

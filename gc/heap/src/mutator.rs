@@ -37,6 +37,7 @@ use crate::recorder::{Callee, Note, Reason};
 use crate::stack::RootStack;
 use crate::stats::GcStats;
 use crate::thread::{CallFrame, ThreadBlock, quietly};
+use crate::watchdog::Leaf;
 use bowline_layout::Value;
 use mmtk::util::VMMutatorThread;
 use std::marker::PhantomData;
@@ -292,8 +293,28 @@ impl Mutator {
     #[inline(always)]
     pub fn leave_native(&mut self) {
         if self.heap.world.leave_native(self.block) {
-            self.heap.give_back();
+            self.wait_to_leave();
         }
+    }
+
+    #[cold]
+    fn wait_to_leave(&mut self) {
+        self.block
+            .waiting(|| self.heap.world.wait_to_leave(self.block));
+        self.heap.give_back();
+    }
+
+    /// The thread goes into a leaf call: foreign code during which it stays Managed. No collection begins until
+    /// it polls again, and the watchdog names the call if one has to wait for long.
+    #[inline(always)]
+    pub fn leaf_begins(&mut self, leaf: &'static Leaf) {
+        self.block.set_leaf(Some(leaf));
+    }
+
+    /// The leaf call is over.
+    #[inline(always)]
+    pub fn leaf_ends(&mut self) {
+        self.block.set_leaf(None);
     }
 
     /// Counts a crossing of the boundary, and collects if the zeal says so. Called while Managed.

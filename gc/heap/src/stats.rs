@@ -61,6 +61,10 @@ pub struct GcStats {
     pub max_pause_ns: u64,
     /// The sum of all pauses.
     pub total_pause_ns: u64,
+    /// How long the last pause waited until every thread had stopped.
+    pub last_stop_ns: u64,
+    /// The longest such wait.
+    pub max_stop_ns: u64,
 }
 
 /// The counters behind [`GcStats`], written by one collector thread while the world is stopped, but for the
@@ -83,6 +87,8 @@ pub(crate) struct Counters {
     chunk_words: AtomicU64,
     max_pause_ns: AtomicU64,
     total_pause_ns: AtomicU64,
+    last_stop_ns: AtomicU64,
+    max_stop_ns: AtomicU64,
 }
 
 /// One pause, as it began.
@@ -127,6 +133,9 @@ impl Counters {
     /// Counts a pause that ends now, and returns its nanoseconds.
     pub(crate) fn paused(&self, started: &Started) -> u64 {
         let pause = nanos(started.asked.elapsed());
+        let stop = nanos(started.stopped - started.asked);
+        self.last_stop_ns.store(stop, Ordering::Relaxed);
+        self.max_stop_ns.fetch_max(stop, Ordering::Relaxed);
         self.max_pause_ns.fetch_max(pause, Ordering::Relaxed);
         self.total_pause_ns.fetch_add(pause, Ordering::Relaxed);
         pause
@@ -205,6 +214,8 @@ impl Counters {
             chunk_words: load(&self.chunk_words),
             max_pause_ns: load(&self.max_pause_ns),
             total_pause_ns: load(&self.total_pause_ns),
+            last_stop_ns: load(&self.last_stop_ns),
+            max_stop_ns: load(&self.max_stop_ns),
             ..GcStats::default()
         }
     }

@@ -83,6 +83,44 @@ pub(crate) fn leave_signals_to_others() {
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
 }
 
+/// The error of the system call that the calling thread has just made.
+pub(crate) fn errno() -> libc::c_int {
+    // SAFETY: every thread has its own.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: a live word of this thread's.
+    unsafe { *errno }
+}
+
+/// What the system calls a thread.
+#[derive(Clone, Copy)]
+pub(crate) struct ThreadName {
+    id: libc::pid_t,
+    /// Ends at the first 0.
+    name: [u8; 16],
+}
+
+impl ThreadName {
+    /// The calling thread's.
+    pub(crate) fn of_this_thread() -> Self {
+        let mut name = [0u8; 16];
+        // SAFETY: writes 16 bytes at most, which are there. It cannot fail.
+        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+        // SAFETY: takes nothing.
+        let id = unsafe { libc::gettid() };
+        ThreadName { id, name }
+    }
+}
+
+impl fmt::Display for ThreadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.split(|byte| *byte == 0).next();
+        // A name that is cut within a character, or is no text, loses the rest.
+        let name = name.and_then(|name| name.utf8_chunks().next());
+        let name = name.map_or("", |chunk| chunk.valid());
+        write!(f, "thread {} ({name})", self.id)
+    }
+}
+
 /// The machine's memory in bytes.
 pub(crate) fn physical_memory() -> usize {
     // SAFETY: sysconf takes any name.

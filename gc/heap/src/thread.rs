@@ -12,15 +12,18 @@
 use crate::ambiguous::ForeignStack;
 use crate::binding::Bowline;
 use crate::heap::heap;
+use crate::member::{Member, State, StateWord};
 use crate::recorder::Track;
 use crate::remember::Dirty;
 use crate::stack::RootStack;
+use crate::sys::ThreadName;
+use crate::watchdog::Leaf;
 use bowline_layout::{Addr, Value};
 use mmtk::util::{Address, OpaquePointer, VMMutatorThread, VMThread, VMWorkerThread};
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Whose block an opaque thread pointer points to.
@@ -64,25 +67,11 @@ impl<'a> CallFrame<'a> {
     }
 }
 
-/// A mutator's state, as the collector sees it. The picture is in `world`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum State {
-    /// May touch the heap; must stop before a collection starts.
-    Managed = 0,
-    /// In foreign code; does not delay a collection.
-    Native = 1,
-    /// Waits for a collection to end.
-    Stopped = 2,
-    /// Native since before the last full collection ended.
-    Settled = 3,
-}
-
 /// The block of one mutator.
 #[repr(C)]
 pub(crate) struct ThreadBlock {
     kind: Kind,
-    state: AtomicU8,
+    state: StateWord,
     pub(crate) stack: RootStack,
     calls: Cell<*const CallFrame<'static>>,
     /// The block that the thread had before.
@@ -98,6 +87,10 @@ pub(crate) struct ThreadBlock {
     pub(crate) foreign: ForeignStack,
     /// How many counted pins its owner has made.
     pins: AtomicU64,
+    /// Whose it is, for people.
+    name: ThreadName,
+    /// The leaf call that it is in (inv:watchdog.leaf).
+    leaf: AtomicPtr<Leaf>,
 }
 
 // SAFETY: inv:world.exclusive says who touches the cells when; the rest is atomic.
@@ -109,7 +102,7 @@ impl ThreadBlock {
     pub(crate) fn new(stack: RootStack, track: Option<Arc<Track>>) -> Self {
         ThreadBlock {
             kind: Kind::Mutator,
-            state: AtomicU8::new(State::Native as u8),
+            state: StateWord::new(),
             stack,
             calls: Cell::new(std::ptr::null()),
             outer: Cell::new(std::ptr::null()),
@@ -119,6 +112,8 @@ impl ThreadBlock {
             track,
             foreign: ForeignStack::here(),
             pins: AtomicU64::new(0),
+            name: ThreadName::of_this_thread(),
+            leaf: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -131,6 +126,25 @@ impl ThreadBlock {
     /// How many counted pins the owner has made.
     pub(crate) fn pins_made(&self) -> u64 {
         self.pins.load(Ordering::Relaxed)
+    }
+
+    /// The number and the name that the system has for the thread that made the block.
+    pub(crate) fn name(&self) -> &ThreadName {
+        &self.name
+    }
+
+    /// The leaf call that the thread is in.
+    pub(crate) fn leaf(&self) -> Option<&'static Leaf> {
+        // SAFETY: inv:watchdog.leaf
+        unsafe { self.leaf.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The thread goes into a leaf call, or comes back from it into where it was.
+    #[inline(always)]
+    pub(crate) fn set_leaf(&self, leaf: Option<&'static Leaf>) {
+        let leaf = leaf.map_or(std::ptr::null_mut(), |leaf| (&raw const *leaf).cast_mut());
+        // Release: who reads the name sees it whole.
+        self.leaf.store(leaf, Ordering::Release);
     }
 
     /// Where its crossings are recorded; nothing in a forked child (inv:recorder.fork).
@@ -149,38 +163,6 @@ impl ThreadBlock {
         let result = wait();
         track.waited(began);
         result
-    }
-
-    #[inline(always)]
-    pub(crate) fn swap_state(&self, state: State) {
-        self.state.swap(state as u8, Ordering::SeqCst);
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_state(&self, state: State) {
-        self.state.store(state as u8, Ordering::SeqCst);
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_managed(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == State::Managed as u8
-    }
-
-    /// Native → Settled.
-    pub(crate) fn settle(&self) {
-        let (native, settled) = (State::Native as u8, State::Settled as u8);
-        // A thread that is not Native stays what it is.
-        let _ = self
-            .state
-            .compare_exchange(native, settled, Ordering::SeqCst, Ordering::SeqCst);
-    }
-
-    pub(crate) fn is_settled(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == State::Settled as u8
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == State::Stopped as u8
     }
 
     pub(crate) fn tls(&self) -> VMMutatorThread {
@@ -258,6 +240,24 @@ impl ThreadBlock {
     }
 }
 
+impl Member for ThreadBlock {
+    fn state(&self) -> &StateWord {
+        &self.state
+    }
+
+    fn want_poll(&self) {
+        self.stack.want_poll();
+    }
+
+    fn clear_poll(&self) {
+        self.stack.clear_poll();
+    }
+
+    fn is_here(&self) -> bool {
+        ThreadBlock::is_here(self)
+    }
+}
+
 thread_local! {
     /// The innermost block of this thread.
     static HERE: Cell<*const ThreadBlock> = const { Cell::new(std::ptr::null()) };
@@ -290,10 +290,10 @@ pub(crate) fn whereabouts() -> Whereabouts {
         return Whereabouts::Inside;
     }
     for block in blocks_here() {
-        match block.state.load(Ordering::Relaxed) {
-            n if n == State::Managed as u8 => return Whereabouts::Managed(block),
-            n if n == State::Stopped as u8 => return Whereabouts::Inside,
-            _ => {}
+        match block.state.get() {
+            State::Managed => return Whereabouts::Managed(block),
+            State::Stopped => return Whereabouts::Inside,
+            State::Native | State::Settled => {}
         }
     }
     blocks_here()
@@ -303,7 +303,7 @@ pub(crate) fn whereabouts() -> Whereabouts {
 
 /// The calling thread's block that is Managed, if one is.
 pub(crate) fn managed_here() -> Option<&'static ThreadBlock> {
-    blocks_here().find(|block| block.is_managed())
+    blocks_here().find(|block| block.state.get() == State::Managed)
 }
 
 /// From now on C's `malloc` does not ask this thread about memory.

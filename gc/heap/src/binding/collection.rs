@@ -10,6 +10,7 @@ use crate::cycle::Pause;
 use crate::heap::heap;
 use crate::sys;
 use crate::thread::{Kind, ThreadBlock, kind};
+use crate::watchdog::Watchdog;
 use crate::workers::THREAD_NAME;
 use mmtk::util::alloc::AllocationError;
 use mmtk::util::heap::GCTriggerPolicy;
@@ -27,7 +28,8 @@ impl Collection<Bowline> for Stops {
         F: FnMut(&'static mut mmtk::Mutator<Bowline>),
     {
         let asked = Instant::now();
-        let threads = heap().world.stop();
+        let mut watchdog = Watchdog(heap().config.watchdog);
+        let threads = heap().world.stop(&mut watchdog);
         heap().pause_starts(asked, &threads);
         threads.into_iter().for_each(|b| visit(context(b)));
     }

@@ -251,7 +251,7 @@ impl Recorder {
         for track in &tracks {
             stream.crossings(track, now);
         }
-        if !heap.world.is_stopping() {
+        if !heap.world.is_still() {
             stream.sample(heap, now);
         }
         stream.write(now);
