@@ -71,8 +71,8 @@ pub use host::{Host, Language, PendingExit};
 pub use library::Library;
 #[cfg(not(loom))]
 pub use object::{
-    make_bytevector, make_flonum, make_integer, make_pointer, make_pointer_into, make_string,
-    pointer_address, pointer_target, set_pointer_target,
+    make_bytevector, make_flonum, make_integer, make_pointer, make_pointer_into,
+    make_pointer_to_bytes, make_string, pointer_address, pointer_target, set_pointer_target,
 };
 #[cfg(not(loom))]
 pub use parse::{MAX_PARAMETERS, TypeExpr};

@@ -196,6 +196,15 @@ pub fn make_pointer_into(
     // SAFETY: inv:object.live, inv:object.typed
     let further = unsafe { access::value(base, foreign_pointer::BASE) };
     let root = if further.is_pointer() { further } else { base };
+    make_pointer_keeping(mutator, root, address)
+}
+
+/// A pointer that keeps `root` alive.
+fn make_pointer_keeping(
+    mutator: &mut Mutator,
+    root: Value,
+    address: usize,
+) -> Result<Value, OutOfMemory> {
     mutator.push(root);
     let made = make_pointer(mutator, address);
     let root = mutator.pop();
@@ -203,6 +212,13 @@ pub fn make_pointer_into(
     // SAFETY: `v` is fresh: there was no safepoint since it was allocated.
     unsafe { access::init(v, foreign_pointer::BASE, root) };
     Ok(v)
+}
+
+/// Makes a pointer to the bytes of `holder`, a bytevector or a string's body that was promoted: while the
+/// pointer lives, or one that is derived from it, so does `holder`, and its bytes are where they are.
+pub fn make_pointer_to_bytes(mutator: &mut Mutator, holder: Value) -> Result<Value, OutOfMemory> {
+    debug_assert!(mutator.is_pinned(holder));
+    make_pointer_keeping(mutator, holder, bytes_address(holder).addr())
 }
 
 /// Makes a bytevector with these bytes.

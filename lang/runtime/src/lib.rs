@@ -25,6 +25,7 @@ mod fault;
 mod ffi;
 mod globals;
 pub mod kinds;
+mod lent;
 pub mod num;
 #[allow(
     unsafe_code,

@@ -19,6 +19,7 @@ use crate::fault::Result;
 use crate::ffi::Foreign;
 use crate::globals::Globals;
 use crate::kinds;
+use crate::lent::Lent;
 use crate::object::{self, CellRoots, Cells};
 use crate::owners::Owners;
 use crate::port::PortTable;
@@ -56,6 +57,8 @@ pub struct Rt {
     pub foreign: Foreign,
     /// Who makes what owns C memory.
     pub owners: Owners,
+    /// What C was lent for longer than a call.
+    pub(crate) lent: Lent,
     /// The command line: the program's name, then its arguments.
     pub args: Vec<String>,
     /// The table of primitives.
@@ -98,6 +101,7 @@ impl Rt {
             stubs: StubCodes::default(),
             foreign: Foreign::default(),
             owners: Owners::default(),
+            lent: Lent::default(),
             args,
             primitives: primitives(),
             started: std::time::Instant::now(),
@@ -254,8 +258,7 @@ impl Rt {
         if n > bowline_layout::Header::MAX_LENGTH {
             return Err(Box::new(crate::fault::Fault::OutOfMemory));
         }
-        let header = bowline_layout::bytevector::header(n);
-        Ok(self.heap.alloc(header, Tag::Object)?)
+        self.alloc_buffer(bowline_layout::bytevector::header(n))
     }
 
     /// The bytes of a bytevector.

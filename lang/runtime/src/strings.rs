@@ -167,8 +167,7 @@ impl Rt {
         if bytes > string::MAX_BYTES {
             return Err(Box::new(Fault::OutOfMemory));
         }
-        let header = Header::new(Shape::Bytes, type_id::STRING_BODY, bytes + 1);
-        Ok(self.heap.alloc(header, Tag::Object)?)
+        self.alloc_buffer(Header::new(Shape::Bytes, type_id::STRING_BODY, bytes + 1))
     }
 
     /// The content of a string.

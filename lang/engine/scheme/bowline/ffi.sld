@@ -11,6 +11,8 @@
 ;;;                           Once nobody has P, PROC is called with it, between two steps of the program
 ;;;                           and never inside a foreign call. BYTES is what PROC will give back, so that
 ;;;                           the collector looks for it in time; 0 if nothing. The result is P.
+;;; (promote! S)              A pointer to the bytes of the string or bytevector S, which stay where they are for as
+;;;                           long as they live: as long as S has them, or somebody has the pointer.
 (define-library (bowline ffi)
   (import (bowline primitives) (bowline support))
   (export
@@ -19,7 +21,7 @@
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector
     foreign-array-length foreign-array-ref foreign-array-set!
     make-foreign-memory string->pointer attach-finalizer!
-    pin! unpin! with-pinned
+    pin! promote! unpin! with-pinned
     make-handle handle-ref handle-free! handle?
     system-error? system-error-number system-error-name system-error-message
     system-error-procedure)

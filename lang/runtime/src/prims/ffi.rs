@@ -91,6 +91,7 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(v.is_pointer() && rt.heap.is_pinned(v)))
     }),
     row("%data-pointer", 1, 1, data_pointer),
+    row("promote!", 1, 1, promote),
     // Handles
     row("make-handle", 1, 1, |rt, a| {
         make_handle(rt, a, HandleKind::Global)
@@ -292,10 +293,13 @@ fn pin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
     if let Err(e) = rt.heap.pin(v) {
         return refused(e);
     }
-    if strings::is_string(v)
-        && let Err(e) = rt.heap.pin(object::field(v, string::BODY))
-    {
-        return refused(e);
+    if strings::is_string(v) {
+        let body = object::field(v, string::BODY);
+        if let Err(e) = rt.heap.pin(body) {
+            return refused(e);
+        }
+        // inv:lent.body
+        rt.lent.pinned(v, body);
     }
     Ok(v)
 }
@@ -306,22 +310,35 @@ fn unpin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
         let message = "the object is unpinned more often than it was pinned:";
         return Fault::bad(who, message, vec![v]);
     }
-    if strings::is_string(v) {
-        // A string that has got another body since is unpinned all the same.
-        let _ = rt.heap.unpin(object::field(v, string::BODY));
+    // inv:lent.body
+    if let Some(body) = rt.lent.unpinned(v) {
+        let _ = rt.heap.unpin(body);
     }
     Ok(Value::UNSPECIFIED)
+}
+
+/// Makes a bytevector's or a string's bytes stay where they are, and gives a pointer to them.
+fn promote(rt: &mut Rt, a: Args) -> Result {
+    let holder = holder(rt, a, "promote!")?;
+    rt.promote(holder);
+    Ok(bowline_ffi::make_pointer_to_bytes(&mut rt.heap, holder)?)
+}
+
+/// Where the bytes of argument 0 are.
+fn holder(rt: &Rt, a: Args, who: &'static str) -> Result {
+    let v = rt.arg(a, 0);
+    match object::type_id(v) {
+        Some(kinds::BYTEVECTOR) => Ok(v),
+        Some(kinds::STRING) => Ok(object::field(v, string::BODY)),
+        _ => Fault::wrong_type(who, 1, "a bytevector or a string", v),
+    }
 }
 
 /// A pointer to the bytes of a pinned bytevector or string.
 fn data_pointer(rt: &mut Rt, a: Args) -> Result {
     let who = "%data-pointer";
     let v = rt.arg(a, 0);
-    let holder = match object::type_id(v) {
-        Some(kinds::BYTEVECTOR) => v,
-        Some(kinds::STRING) => object::field(v, string::BODY),
-        _ => return Fault::wrong_type(who, 1, "a bytevector or a string", v),
-    };
+    let holder = holder(rt, a, who)?;
     if !rt.heap.is_pinned(holder) {
         return Fault::bad(who, "the object is not pinned:", vec![v]);
     }

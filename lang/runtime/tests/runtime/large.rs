@@ -131,7 +131,7 @@ fn tables_survive_motion() {
         plan: bowline_gc::Plan::CompactTest,
         ..HeapConfig::default()
     });
-    let t = ok(table::make(&mut rt, table::Equivalence::Eq));
+    let t = ok(table::make(&mut rt, table::Equivalence::Eq, false));
     let base = rt.height();
     rt.push(t);
     rt.push(Value::NIL);
