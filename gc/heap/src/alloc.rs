@@ -222,6 +222,9 @@ impl Mutator {
             return Err(failed);
         }
         let at = Addr::new(at.as_usize());
+        if semantics == AllocationSemantics::Default {
+            heap().surplus.small_made(at);
+        }
         let gained = bytes as u64 + self.bump.left();
         self.handed_out = (self.handed_out + gained).saturating_sub(left);
         if self.zealous() {
@@ -255,6 +258,7 @@ impl Mutator {
         let object = object_at(at);
         match semantics {
             AllocationSemantics::Los => {
+                heap().surplus.large_made(at, bytes);
                 mmtk::memory_manager::post_alloc(self.context(), object, bytes, semantics);
             }
             AllocationSemantics::NonMoving => {

@@ -118,6 +118,7 @@ impl Heap {
         ambiguous::gather(self, threads);
         self.pins.settle();
         self.counters.starts();
+        self.surplus.begin();
         let mut pinned: AddrMap<()> = AddrMap::default();
         let mut add = |v: Value| {
             if binding::reference(v).is_some() {

@@ -25,6 +25,7 @@ use crate::roots::{Global, Globals, RootSource, Sources};
 use crate::sites::Sites;
 use crate::stack::RootStack;
 use crate::stats::{Counters, GcStats};
+use crate::surplus::Surplus;
 use crate::sync::lock;
 use crate::sys::{self, Access};
 use crate::thread::{ThreadBlock, quietly, requester};
@@ -82,6 +83,7 @@ pub struct Heap {
     pub(crate) pins: Pins,
     pub(crate) sites: Sites,
     pub(crate) pressure: Pressure,
+    pub(crate) surplus: Surplus,
     pub(crate) recorder: Recorder,
     pub(crate) owners: Mutex<Owners>,
     pub(crate) forks: Forks,
@@ -121,6 +123,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         pins: Pins::default(),
         sites: Sites::default(),
         pressure,
+        surplus: Surplus::default(),
         recorder,
         owners: Mutex::default(),
         forks: Forks::new(),
@@ -486,6 +489,7 @@ impl Heap {
             ..self.counters.snapshot()
         };
         self.pressure.fill(&mut stats);
+        stats.returned_bytes = self.surplus.given();
         stats
     }
 }

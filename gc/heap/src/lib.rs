@@ -7,7 +7,7 @@
 //! Reading order: `config` and `heap` (how a heap is made), `world`, `member` and `thread` (who may touch it
 //! when), `watchdog` (who is late), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
 //! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
-//! the heap that counts), `finalize` (who is told of deaths), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
+//! the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
 //! `access` (words where they stand), `sync`, `futex`, `membarrier` and `sys`
 //! (locks, what threads sleep on, fences and the operating system).
@@ -50,6 +50,7 @@ pub mod safe;
 mod sites;
 mod stack;
 mod stats;
+mod surplus;
 mod sync;
 mod sys;
 mod thread;

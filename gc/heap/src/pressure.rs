@@ -29,6 +29,7 @@ mod reentry;
 use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
 use crate::recorder::Reason;
+use crate::surplus::Quota;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The fewest bytes of young owners that are a reason for a minor collection: fewer than the region keeps of
@@ -36,6 +37,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 const YOUNG_OWNERS: usize = 24 << 20;
 /// What a minor collection must promise when a full one could not raise the size.
 const LEAST_GAIN: usize = 1 << 20;
+/// The part of the size by which what is resident may pass it, so that a size that goes up and down gives nothing back.
+const SLACK: usize = 8;
+/// What a full collection at one stop gives back at most, and one whose pause is to be short: about 20 ms and 1 ms.
+const MOST_BY_FULL: usize = 128 << 20;
+const MOST_BY_SHORT: usize = 8 << 20;
 /// The largest request that is small: what the region takes for a page of small blocks.
 const SMALL: usize = 64 << 10;
 
@@ -62,6 +68,9 @@ pub(crate) struct Pressure {
     grown: AtomicUsize,
     /// How much of the heap that is; not since another collection ended.
     floating: AtomicUsize,
+    /// What may stay resident unasked: the largest size of late. Half of what is above the size goes with each full
+    /// collection.
+    resident: AtomicUsize,
     /// The heap's pages when they were last looked at.
     heap: AtomicUsize,
     /// The heap's pages when the region's mark was last set.
@@ -120,6 +129,7 @@ impl Pressure {
             total_then: AtomicUsize::new(0),
             grown: AtomicUsize::new(0),
             floating: AtomicUsize::new(0),
+            resident: AtomicUsize::new(min_heap),
             heap: AtomicUsize::new(0),
             marked: AtomicUsize::new(0),
             heap_then: AtomicUsize::new(0),
@@ -303,10 +313,30 @@ impl Pressure {
                 },
                 Relaxed,
             );
+            let late = self.resident.load(Relaxed);
+            self.resident
+                .store(target.max(late - late.saturating_sub(target) / 2), Relaxed);
             self.heap_then.store(heap, Relaxed);
             self.lasting_then.store(self.lasting(), Relaxed);
         }
         self.set_mark();
+    }
+
+    /// What a collection that ends may give back to the system: what the heap can hardly need before the next
+    /// full one. `asked` says that the program asked for this one.
+    pub(crate) fn surplus(&self, full: bool, asked: bool) -> Quota {
+        let size = match asked && full {
+            true => self.target.load(Relaxed),
+            false => self.resident.load(Relaxed),
+        };
+        Quota {
+            keep: size.saturating_sub(self.total()) + size / SLACK + self.nursery,
+            most: match (full, asked) {
+                (true, true) => usize::MAX,
+                (true, false) if !self.beside => MOST_BY_FULL,
+                _ => MOST_BY_SHORT,
+            },
+        }
     }
 
     /// Whether no thread waits in the hook.
@@ -459,6 +489,27 @@ mod tests {
         assert_eq!(p.size(), 68 * MIB, "what is wanted counts once");
         p.ended(10 * MIB, true);
         assert_eq!(p.size(), 40 * MIB);
+    }
+
+    #[test]
+    fn what_the_heap_may_grow_to_is_not_given_back() {
+        let p = pressure();
+        p.ended(10 * MIB, true);
+        let quota = p.surplus(true, true);
+        assert_eq!(quota.keep, (40 - 10 + 5 + 8) * MIB);
+        assert_eq!(quota.most, usize::MAX);
+        p.ended(60 * MIB, false);
+        assert_eq!(p.surplus(false, true).keep, (5 + 8) * MIB);
+        p.ended(60 * MIB, true);
+        p.ended(10 * MIB, true);
+        assert_eq!(p.surplus(true, true).keep, (40 - 10 + 5 + 8) * MIB);
+        let late = 40 + (128 - 40) / 2;
+        assert_eq!(
+            p.surplus(true, false).keep,
+            (late - 10) * MIB + late * MIB / 8 + 8 * MIB,
+            "a size that was larger of late is remembered"
+        );
+        assert!(p.surplus(false, true).most < p.surplus(true, false).most);
     }
 
     #[test]

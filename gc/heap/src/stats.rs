@@ -41,6 +41,8 @@ pub struct GcStats {
     pub chunk_words: u64,
     /// Bytes of the heap in use, free lines in used blocks included.
     pub heap_bytes: u64,
+    /// Bytes of the heap that were given back to the system, in all.
+    pub returned_bytes: u64,
     /// Bytes of C memory in use: `client_bytes` by its older name.
     pub static_bytes: u64,
     /// Bytes of C memory in use, as the region counts them; 0 if degraded.

@@ -211,6 +211,17 @@ pub(crate) fn unmap(at: Addr, bytes: usize) {
     unsafe { libc::munmap(p, bytes) };
 }
 
+/// Gives the pages of `[at, at + bytes)` back to the system: they read as zeros from now on. Returns whether it took
+/// them.
+///
+/// # Safety
+/// The range consists of whole pages of private anonymous mappings, and nobody needs what they hold.
+pub(crate) unsafe fn forget(at: Addr, bytes: usize) -> bool {
+    let p = std::ptr::with_exposed_provenance_mut(at.raw());
+    // SAFETY: the caller's.
+    unsafe { libc::madvise(p, bytes, libc::MADV_DONTNEED) == 0 }
+}
+
 /// Runs `f` when the process exits. Returns whether it will.
 pub fn at_exit(f: extern "C" fn()) -> bool {
     // SAFETY: `f` takes nothing, returns, and goes away with this code alone.

@@ -3,11 +3,12 @@
 //! Reading order: `slot` (a reference as MMTk sees it), `object_model` (sizes, copying, metadata),
 //! `side` (where metadata lies),
 //! `scanning` (references of objects, roots, weak things), `collection` (stopping and resuming),
-//! `active_plan` (threads), `policy` (when to collect).
+//! `active_plan` (threads), `policy` (when to collect), `blocks` (what is free).
 //!
 //! Absent on purpose: MMTk's own reference and finalizer processing; `weak` does that.
 
 mod active_plan;
+mod blocks;
 mod collection;
 mod object_model;
 mod policy;
@@ -15,8 +16,9 @@ mod scanning;
 mod side;
 mod slot;
 
+pub(crate) use blocks::{BLOCK, CHUNK, chunk, each_table, free_blocks};
 pub(crate) use collection::abort_on_collector_panic;
-pub(crate) use object_model::{ObjectWords, is_old, is_reached, is_unlogged, now_at};
+pub(crate) use object_model::{ObjectWords, is_old, is_reached, is_unlogged, large_lives, now_at};
 pub(crate) use policy::is_marked;
 pub(crate) use scanning::{each_reference, is_weak};
 pub(crate) use slot::{WordSlot, heap_range, in_heap, object_at, reference};

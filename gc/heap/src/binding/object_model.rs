@@ -158,6 +158,15 @@ fn is_young_large(object: ObjectReference) -> bool {
     bits & NURSERY_BIT != 0
 }
 
+/// Whether the large object at `at` has outlived the collection that ends. Its words are not looked at.
+pub(crate) fn large_lives(at: Addr, minor: bool) -> bool {
+    let object = object_at(at);
+    match minor {
+        true => !is_young_large(object),
+        false => object.is_reachable(),
+    }
+}
+
 /// Where `object`, which was reached, is now.
 pub(crate) fn now_at(object: ObjectReference) -> Addr {
     addr(object.get_forwarded_object().unwrap_or(object))

@@ -43,6 +43,8 @@ pub(super) struct Trigger {
     always_full: bool,
     /// Collections are marked while the program runs.
     beside: bool,
+    /// Under zeal the system would do nothing but take and give.
+    gives_back: bool,
 }
 
 impl Trigger {
@@ -52,6 +54,7 @@ impl Trigger {
             move_everything: config.moves_everything(),
             always_full: config.zeal != Zeal::Off,
             beside: config.marks_beside(),
+            gives_back: config.zeal == Zeal::Off,
         }
     }
 }
@@ -157,7 +160,13 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     }
 
     fn on_gc_end(&self, mmtk: &'static MMTK<Bowline>) {
-        pressure().ended(heap_bytes(mmtk.get_plan()), is_full(mmtk));
+        let (used, full) = (heap_bytes(mmtk.get_plan()), is_full(mmtk));
+        pressure().ended(used, full);
+        heap().surplus.settle(full);
+        if self.gives_back {
+            let quota = pressure().surplus(full, mmtk.is_user_triggered_collection());
+            heap().surplus.give_back(quota);
+        }
     }
 
     fn get_current_heap_size_in_pages(&self) -> usize {

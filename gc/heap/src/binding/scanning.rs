@@ -2,7 +2,9 @@
 //!
 //! Lists are the common case, and MMTk's breadth-first packets cost four times as much per pair along
 //! a cdr spine as walking it; so pairs are traced here, following cdrs as long as they are newly
-//! reached. Every pair so reached is also enqueued by MMTk and scanned again, which changes nothing.
+//! reached. Every pair so reached is also enqueued by MMTk and scanned again, which changes nothing; a walk ends
+//! after so many pairs as fit into a packet, so that they are scanned again while they are in the cache, and a list
+//! of any length takes no more memory than the packet. The last of them goes on.
 //! Spines through the car stay with the packets.
 //!
 //! While marking runs beside the program, a collector thread and the barrier's slow path read words that a thread
@@ -10,6 +12,7 @@
 //! object, for MMTk follows them there depth first. Objects that are being filled are never scanned: they
 //! are marked from birth (`inv:mutator.barrier`). Headers and bitmaps do not change.
 
+use super::blocks::is_seen;
 use super::{Bowline, WordSlot, in_heap, object_at};
 use crate::access;
 use crate::heap::{heap, is_minor};
@@ -22,6 +25,9 @@ use mmtk::vm::{ObjectTracer, ObjectTracerContext, RootsWorkFactory, Scanning, Sl
 
 /// Slots in one work packet of roots.
 const PACKET: usize = 4096;
+
+/// Pairs in one walk along a spine.
+const SPINE: usize = 4096;
 
 /// The scanning interface.
 pub(crate) struct Scan;
@@ -67,11 +73,11 @@ pub(crate) fn is_weak(shape: Shape) -> bool {
     )
 }
 
-/// Traces the object in `slot` and returns it with whether it was reached before.
+/// Traces the object in `slot` and returns it with whether it was reached before, if it is a pair.
 #[inline(always)]
 fn trace(slot: WordSlot, tracer: &mut impl ObjectTracer) -> Option<(ObjectReference, bool)> {
     let object = slot.load()?;
-    let seen = object.is_reachable();
+    let seen = is_seen(addr(object));
     let now = tracer.trace_object(object);
     if now != object {
         slot.store(now);
@@ -111,7 +117,7 @@ impl Scanning<Bowline> for Scan {
         tracer: &mut T,
     ) {
         let mut at = addr(object);
-        loop {
+        for _ in 0..SPINE {
             let car = WordSlot::new(at);
             if let Some(object) = car.load() {
                 let now = tracer.trace_object(object);

@@ -16,7 +16,7 @@ use mmtk::util::metadata::MetadataSpec;
 use mmtk::util::metadata::side_metadata::{LOCAL_SIDE_METADATA_VM_BASE_OFFSET, SideMetadataSpec};
 
 /// Where MMTk's own tables end.
-const END: usize = LOCAL_SIDE_METADATA_VM_BASE_OFFSET;
+pub(super) const END: usize = LOCAL_SIDE_METADATA_VM_BASE_OFFSET;
 /// The bytes of the last two: a bit for each word, and a word for each 512 bytes.
 const LENT: usize = 4 << 40;
 

@@ -14,6 +14,7 @@ mod pins;
 mod pressure;
 mod remember;
 mod support;
+mod surplus;
 mod threads;
 mod weak;
 
@@ -36,6 +37,7 @@ fn main() {
         freeze::CASES,
         #[cfg(feature = "ambiguous")]
         ambiguous::CASES,
+        surplus::CASES,
     ]
     .concat();
     trials(&cases);
