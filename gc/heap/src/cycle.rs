@@ -270,10 +270,12 @@ impl Mutator {
 
     /// Asks for a collection where they are marked beside the program. A full one stops the world until it
     /// is done, and waits; of another the next pause is waited for.
-    pub(crate) fn request_beside(&mut self, full: bool) {
+    pub(crate) fn request_beside(&mut self, full: bool, reason: Reason) {
         if full {
             let whole = self.heap().whole();
             while self.heap().whole() == whole {
+                // The pause before had its own.
+                self.heap().recorder.because(reason);
                 self.ask_for_pause(true);
             }
         } else if self.heap().is_marking() {

@@ -267,7 +267,7 @@ impl Mutator {
         }
         self.heap.recorder.because(reason);
         if self.heap.config.marks_beside() {
-            return self.request_beside(full);
+            return self.request_beside(full, reason);
         }
         // inv:zeal.log wants every collection full.
         let full = full || self.zealous();

@@ -8,6 +8,7 @@ mod checks;
 mod finalizers;
 mod forked;
 mod freeze;
+mod latency;
 mod objects;
 mod owners;
 mod pins;
@@ -35,6 +36,7 @@ fn main() {
         threads::CASES,
         checks::CASES,
         freeze::CASES,
+        latency::CASES,
         #[cfg(feature = "ambiguous")]
         ambiguous::CASES,
         surplus::CASES,
