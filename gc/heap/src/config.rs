@@ -224,7 +224,7 @@ impl HeapConfig {
     }
 
     /// Refuses what no heap can be.
-    pub(crate) fn check(&self) -> Result<(), HeapError> {
+    pub fn check(&self) -> Result<(), HeapError> {
         let refuse = |message: String| Err(HeapError::BadConfig(message));
         if let Some(limit) = self.limit {
             if limit < SMALLEST_LIMIT {

@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use bowline_gc::Mutator;
 
-use self::fault::{Fault, Plant};
+use self::fault::Fault;
 use self::script::{Line, Program, Source};
 use self::worker::Worker;
 use self::world::{Parts, World};
@@ -71,13 +71,12 @@ pub(crate) fn victim(
         }
         None => None,
     };
-    let plant = program.plant.as_deref().map(str::parse::<Plant>);
     let heap = bowline_gc::start(program.setup.config()?).map_err(|e| e.to_string())?;
     let world: &'static World = Box::leak(Box::new(World::new(Parts {
         heap,
         setup: program.setup.clone(),
         profile: program.setup.profile()?,
-        plant: plant.transpose()?,
+        plant: program.plant()?,
         single: program.threads == 1,
         recorder,
         journal,

@@ -6,6 +6,7 @@ use bowline_gc::{HeapConfig, Plan, Zeal};
 use serde::{Deserialize, Serialize};
 
 use super::draw::{self, PROFILES, Profile};
+use super::fault::Plant;
 use super::op::Op;
 use crate::recorder::MOST_THREADS;
 
@@ -90,6 +91,11 @@ impl Program {
         Duration::from_millis(self.limit_ms)
     }
 
+    /// The fault to be found, if there is one.
+    pub(super) fn plant(&self) -> Result<Option<Plant>, String> {
+        self.plant.as_deref().map(str::parse).transpose()
+    }
+
     /// The lines of a script; nothing for a run that is drawn.
     pub(super) fn lines(&self) -> Result<Option<Vec<Line>>, String> {
         let Source::Script(lines) = &self.source else {
@@ -104,8 +110,9 @@ impl Program {
 
     /// Whether it makes sense.
     pub(super) fn check(&self) -> Result<(), String> {
-        self.setup.config()?;
+        self.setup.config()?.check().map_err(|e| e.to_string())?;
         self.setup.profile()?;
+        self.plant()?;
         if self.threads == 0 || self.threads as usize > MOST_THREADS {
             return Err(format!("the threads must be 1 to {MOST_THREADS}"));
         }

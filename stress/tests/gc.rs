@@ -1,0 +1,232 @@
+//! `bowline-stress gc`: the heap holds for a minute, and faults that are planted in how the torture
+//! deals with it are found, made short, and found again by the script that is left.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A run of the command.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+fn stress(arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bowline-stress"));
+    let output = command.arg("gc").args(arguments).current_dir(scratch());
+    let output = output.output().unwrap();
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Run {
+    #[track_caller]
+    fn ended(self, codes: &[i32], said: &[&str]) -> Self {
+        let Self { out, err, .. } = &self;
+        let texts = format!("{out}{err}");
+        assert!(codes.contains(&self.code), "{}: {texts}", self.code);
+        for said in said {
+            assert!(texts.contains(said), "no `{said}` in:\n{texts}");
+        }
+        self
+    }
+
+    /// How many operations are left of a failure.
+    fn left(&self) -> usize {
+        let line = self
+            .out
+            .lines()
+            .find(|line| line.contains(" operations; failed"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|n| n.parse().ok()).expect(&self.out)
+    }
+
+    /// The replay file of a failure.
+    fn replay(&self) -> PathBuf {
+        let line = self
+            .out
+            .lines()
+            .find_map(|line| line.split_once("--replay="));
+        scratch().join(line.expect(&self.out).1)
+    }
+}
+
+/// Tortures by one plan, or by all in turn, from a seed.
+#[track_caller]
+fn holds(seconds: u32, seed: u64, more: &[&str]) {
+    let (seconds, seed) = (format!("--seconds={seconds}"), format!("--seed={seed}"));
+    let mut arguments = vec![seconds.as_str(), &seed, "--patience=240"];
+    arguments.extend(more);
+    stress(&arguments).ended(&[0], &["ok        gc torture: "]);
+}
+
+#[test]
+fn throughput_holds() {
+    holds(10, 1, &["--plan=throughput"]);
+}
+
+#[test]
+fn latency_holds() {
+    holds(10, 2, &["--plan=latency"]);
+}
+
+#[test]
+fn immix_holds() {
+    holds(10, 3, &["--plan=immix"]);
+}
+
+#[test]
+fn everything_moved_holds() {
+    holds(10, 4, &["--plan=compact-test", "--verify"]);
+}
+
+#[test]
+fn zeal_holds() {
+    holds(5, 5, &["--zeal=alloc:40"]);
+}
+
+#[test]
+fn a_fresh_seed_holds() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = now.as_micros() as u64 % 1_000_000_000;
+    println!("seed {seed}");
+    holds(15, seed, &[]);
+}
+
+/// A fault that is planted is found, and what is left of the script finds it again.
+#[track_caller]
+fn found(fault: &str, profile: &str, codes: &[i32]) {
+    let options = [("plant", fault), ("profile", profile)].map(|(o, v)| format!("--{o}={v}"));
+    let seed = fault
+        .bytes()
+        .fold(7, |seed: u64, b| seed * 31 + u64::from(b))
+        % 1_000_000;
+    let seed = format!("--seed={seed}");
+    let patience = if fault == "hang" {
+        "--patience=5"
+    } else {
+        "--patience=240"
+    };
+    let usual = [
+        "--threads=1",
+        "--steps=1500",
+        "--zeal=off",
+        "--seconds=60",
+        "--shrink=60",
+    ];
+    let mut arguments = vec![options[0].as_str(), &options[1], &seed, patience];
+    arguments.extend(usual);
+    let run = stress(&arguments).ended(codes, &["again:    bowline-stress gc --replay="]);
+    assert!(run.left() < 40, "{}", run.out);
+    let replay = format!("--replay={}", run.replay().display());
+    stress(&[&replay, patience]).ended(codes, &["replay: "]);
+}
+
+/// A wrong answer, or the end of the process.
+const SEEN: &[i32] = &[1, 3];
+
+#[test]
+fn stores_without_barrier_are_found() {
+    found("barrier", "graph", SEEN);
+}
+
+#[test]
+fn a_forgotten_root_is_found() {
+    found("root", "graph", SEEN);
+}
+
+#[test]
+fn a_forgotten_global_is_found() {
+    found("global", "graph", SEEN);
+}
+
+#[test]
+fn what_a_call_does_not_pin_is_found() {
+    found("call", "boundary", SEEN);
+}
+
+#[test]
+fn a_pin_taken_back_too_early_is_found() {
+    found("unpin", "boundary", SEEN);
+}
+
+#[test]
+fn a_weak_pair_broken_early_is_found() {
+    found("weak-early", "weak", SEEN);
+}
+
+#[test]
+fn a_weak_pair_that_keeps_its_object_is_found() {
+    found("weak-late", "weak", SEEN);
+}
+
+#[test]
+fn a_doubled_guardian_is_found() {
+    found("guard-twice", "weak", SEEN);
+}
+
+#[test]
+fn a_lost_guardian_is_found() {
+    found("guard-lost", "weak", SEEN);
+}
+
+#[test]
+fn a_doubled_finalizer_is_found() {
+    found("finalize-twice", "memory", SEEN);
+}
+
+#[test]
+fn a_changed_byte_is_found() {
+    found("byte", "graph", SEEN);
+}
+
+#[test]
+fn a_handle_that_was_not_freed_is_found() {
+    found("handle", "boundary", SEEN);
+}
+
+#[test]
+fn a_reference_to_nowhere_is_found() {
+    found("wild", "graph", SEEN);
+}
+
+#[test]
+fn a_thread_that_stays_away_is_found() {
+    found("hang", "boundary", &[4]);
+}
+
+#[test]
+fn what_makes_no_sense_is_told() {
+    let told = |arguments: &[&str], text: &str| {
+        stress(arguments).ended(&[2], &[text]);
+    };
+    told(&["--plan=slow"], "there is no plan \"slow\"");
+    told(&["--zeal=much"], "zeal is \"off\"");
+    told(&["--profile=x"], "no profile is called `x`: mixed");
+    told(&["--heap=1m"], "below the least");
+    told(&["--plant=x"], "no fault is called `x`: barrier");
+    told(&["--out=/no/such"], "/no/such is no folder");
+    told(&["--against=/no/such.so"], "/no/such.so: No such file");
+    told(&["--replay=/no/such"], "/no/such: No such file");
+    let file = scratch().join("other.json");
+    let replay = format!("--replay={}", file.display());
+    let cases = [
+        ("{}", "no replay file: missing field"),
+        (
+            "{\"suite\":\"malloc\"}",
+            "a replay for `malloc`, not for `gc`",
+        ),
+    ];
+    for (text, said) in cases {
+        std::fs::write(&file, text).unwrap();
+        told(&[&replay], said);
+    }
+}
