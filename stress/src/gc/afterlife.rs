@@ -188,8 +188,14 @@ impl Worker {
     fn in_child(&mut self, n: u32) -> Result<(), Fault> {
         let world = self.world;
         world.forked.store(true, Ordering::Relaxed);
-        // The roots of other threads are gone, and what only they reached with them.
-        lock(&world.threads).retain(|thread| std::sync::Arc::ptr_eq(thread, &self.me));
+        // The root stacks and calls of other threads are gone; local handles stand in the table of all.
+        for thread in lock(&world.threads).iter() {
+            if !std::sync::Arc::ptr_eq(thread, &self.me) {
+                let mut roots = lock(&thread.roots);
+                roots.words.clear();
+                roots.calls.clear();
+            }
+        }
         check::walk(world, &self.m)?;
         let mut rng = Rng::new(u64::from(n));
         self.alone();

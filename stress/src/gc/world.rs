@@ -204,7 +204,11 @@ impl World {
 
     /// Leaves the fault as the verdict and ends the process.
     pub(super) fn fail(&self, fault: &Fault) -> ! {
-        let text = format!("{}: {fault}", fault.kind());
+        let place = match self.forked.load(Ordering::Relaxed) {
+            true => "in a forked child, ",
+            false => "",
+        };
+        let text = format!("{}: {place}{fault}", fault.kind());
         self.recorder.judge(Verdict::Broken, &text);
         exit_now(0)
     }
