@@ -62,7 +62,7 @@ pub use call::{CallError, Returned, call};
 pub use error::{FfiError, Place};
 #[cfg(not(loom))]
 pub use function::ForeignFunction;
-pub use handle::{Handle, HandleError, HandleKind, Slots};
+pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]

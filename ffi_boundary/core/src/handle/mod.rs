@@ -29,7 +29,7 @@ mod table;
 pub use pin::HandlePinError;
 #[cfg(not(loom))]
 pub use scope::{HandleScope, LOCAL_LIMIT};
-pub use slots::Slots;
+pub use slots::{Kept, Slots};
 #[cfg(not(loom))]
 pub use table::Handles;
 

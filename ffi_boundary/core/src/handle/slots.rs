@@ -85,6 +85,50 @@ impl Slot {
     }
 }
 
+/// The most slots that one thread keeps.
+const KEPT: usize = 32;
+
+/// Free slots that one thread keeps for its next handles, so that it need not go to the lists, which are
+/// everybody's. Such a slot is free, and on no list.
+#[derive(Debug)]
+pub struct Kept {
+    slots: [u32; KEPT],
+    count: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Kept {
+        Kept::new()
+    }
+}
+
+impl Kept {
+    /// None.
+    pub const fn new() -> Kept {
+        Kept {
+            slots: [0; KEPT],
+            count: 0,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<u32> {
+        self.count = self.count.checked_sub(1)?;
+        Some(self.slots[self.count])
+    }
+
+    /// Keeps a slot, if there is room.
+    #[inline]
+    fn keep(&mut self, index: u32) -> bool {
+        let room = self.count < KEPT;
+        if room {
+            self.slots[self.count] = index;
+            self.count += 1;
+        }
+        room
+    }
+}
+
 /// Which chunk a slot is in, and where in it. Chunk `k` has `FIRST_CHUNK << k` slots.
 const fn locate(index: u32) -> (usize, usize) {
     let n = index + FIRST_CHUNK;
@@ -122,6 +166,35 @@ impl Slots {
     /// ones disturb each other less.
     pub fn create(&self, shard: usize, bits: u64, kind: HandleKind) -> Result<Handle, HandleError> {
         let (index, slot) = self.take(shard)?;
+        self.fill(index, slot, bits, kind)
+    }
+
+    /// A new handle, in a slot that this thread has kept if there is one.
+    #[inline]
+    pub fn create_kept(
+        &self,
+        kept: &mut Kept,
+        shard: usize,
+        bits: u64,
+        kind: HandleKind,
+    ) -> Result<Handle, HandleError> {
+        match kept
+            .take()
+            .and_then(|index| Some((index, self.slot(index)?)))
+        {
+            Some((index, slot)) => self.fill(index, slot, bits, kind),
+            None => self.create(shard, bits, kind),
+        }
+    }
+
+    #[inline]
+    fn fill(
+        &self,
+        index: u32,
+        slot: &Slot,
+        bits: u64,
+        kind: HandleKind,
+    ) -> Result<Handle, HandleError> {
         // Nobody else touches a slot that was taken off its list, so this load cannot race.
         let generation = generation_of(slot.state.load(Ordering::Relaxed));
         slot.value.store(bits, Ordering::Release);
@@ -133,6 +206,26 @@ impl Slots {
     /// The value's bits (`inv:handle.seq`).
     #[inline]
     pub fn get(&self, handle: Handle) -> Result<u64, HandleError> {
+        if handle.tag() == self.tag
+            && let Some(slot) = self.slot(handle.index())
+        {
+            let state = slot.state.load(Ordering::Acquire);
+            // The kind, if the generation is the handle's (inv:handle.generation).
+            let kind = state ^ pack(handle.generation(), 0);
+            let live = HandleKind::Local as u64..=HandleKind::Weak as u64;
+            if live.contains(&kind) {
+                let bits = slot.value.load(Ordering::Acquire);
+                if slot.state.load(Ordering::Relaxed) == state {
+                    return Ok(bits);
+                }
+            }
+        }
+        self.get_slowly(handle)
+    }
+
+    /// The same for a handle that is not live, or is being changed.
+    #[cold]
+    fn get_slowly(&self, handle: Handle) -> Result<u64, HandleError> {
         loop {
             let (slot, state) = self.live(handle)?;
             let bits = slot.value.load(Ordering::Acquire);
@@ -168,12 +261,53 @@ impl Slots {
 
     /// Frees a handle.
     pub fn free(&self, shard: usize, handle: Handle) -> Result<(), HandleError> {
-        self.release(shard, handle, FREE)
+        let freed = self.release(handle, FREE)?;
+        self.give_back(shard, freed);
+        Ok(())
     }
 
     /// Frees a local handle because its scope ends.
     pub fn end_scope(&self, shard: usize, handle: Handle) -> Result<(), HandleError> {
-        self.release(shard, handle, SCOPE_ENDED)
+        let freed = self.release(handle, SCOPE_ENDED)?;
+        self.give_back(shard, freed);
+        Ok(())
+    }
+
+    /// Frees a handle, a local one at its scope's end or any by hand, and lets this thread keep its slot if it
+    /// can.
+    #[inline]
+    pub fn free_kept(
+        &self,
+        kept: &mut Kept,
+        shard: usize,
+        handle: Handle,
+        scope_ended: bool,
+    ) -> Result<(), HandleError> {
+        let reason = if scope_ended { SCOPE_ENDED } else { FREE };
+        let freed = self.release(handle, reason)?;
+        match freed {
+            Some((index, slot)) if kept.keep(index) => {
+                slot.value.store(LINK_BYTE, Ordering::Release);
+            }
+            freed => self.give_back(shard, freed),
+        }
+        Ok(())
+    }
+
+    /// Puts the slots that a thread has kept on a free list.
+    pub fn give_back_kept(&self, kept: &mut Kept, shard: usize) {
+        while let Some(index) = kept.take() {
+            if let Some(slot) = self.slot(index) {
+                self.push(shard, index, slot);
+            }
+        }
+    }
+
+    #[inline]
+    fn give_back(&self, shard: usize, freed: Option<(u32, &Slot)>) {
+        if let Some((index, slot)) = freed {
+            self.push(shard, index, slot);
+        }
     }
 
     /// Shows each live slot's kind and the cell of its value to `f`. Only while nobody else uses the
@@ -198,7 +332,7 @@ impl Slots {
     }
 
     /// Whether every slot is live, on exactly one free list, or retired. Only while nobody else uses
-    /// the table.
+    /// the table, or has kept a slot.
     pub fn check(&self) -> Result<(), String> {
         let used = self.used.load(Ordering::Acquire) as usize;
         let mut listed = vec![false; used];
@@ -282,7 +416,9 @@ impl Slots {
         }
     }
 
-    fn release(&self, shard: usize, handle: Handle, reason: u8) -> Result<(), HandleError> {
+    /// Frees a handle. Returns its slot, which is this thread's own then, unless it is to be used no more.
+    #[inline]
+    fn release(&self, handle: Handle, reason: u8) -> Result<Option<(u32, &Slot)>, HandleError> {
         let (slot, next) = loop {
             let (slot, state) = self.live(handle)?;
             let next = generation_of(state) + 1;
@@ -299,10 +435,9 @@ impl Slots {
         };
         if next == MAX_GENERATION {
             slot.value.store(LINK_BYTE, Ordering::Release);
-        } else {
-            self.push(shard, handle.index(), slot);
+            return Ok(None);
         }
-        Ok(())
+        Ok(Some((handle.index(), slot)))
     }
 
     #[inline]

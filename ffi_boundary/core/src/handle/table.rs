@@ -5,18 +5,36 @@
 //! that is being changed, and a value that was read is current. A weak handle's is read through the
 //! heap's door (`inv:weak.door`).
 
-use super::{Handle, HandleError, HandleKind, MAX_INDEX, Slots, scope};
+use super::{Handle, HandleError, HandleKind, Kept, MAX_INDEX, Slots, scope};
 use bowline_gc::{Heap, Mutator, RootSource};
 use bowline_layout::Value;
+use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static TABLE: OnceLock<Slots> = OnceLock::new();
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
+/// What a thread has of the table.
+struct Own {
+    /// Which free list it uses.
+    shard: usize,
+    kept: Kept,
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(slots) = TABLE.get() {
+            slots.give_back_kept(&mut self.kept, self.shard);
+        }
+    }
+}
+
 thread_local! {
-    /// Which free list this thread uses.
-    static SHARD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+    static OWN: RefCell<Own> = RefCell::new(Own {
+        shard: THREADS.fetch_add(1, Ordering::Relaxed),
+        kept: Kept::new(),
+    });
 }
 
 /// A tag that another process has rarely.
@@ -69,7 +87,6 @@ impl RootSource for Roots {
 /// A handle may be made on one thread and used or freed on another.
 pub struct Handles<'m> {
     slots: &'static Slots,
-    shard: usize,
     mutator: &'m Mutator,
 }
 
@@ -81,11 +98,7 @@ impl<'m> Handles<'m> {
             Some(slots) => slots,
             None => table(mutator.heap()),
         };
-        Handles {
-            slots,
-            shard: SHARD.with(|shard| *shard),
-            mutator,
-        }
+        Handles { slots, mutator }
     }
 
     #[inline]
@@ -109,7 +122,10 @@ impl<'m> Handles<'m> {
         if self.mutator.heap().refuses() {
             return Err(HandleError::OutOfMemory);
         }
-        self.slots.create(self.shard, v.bits(), kind)
+        OWN.with_borrow_mut(|own| {
+            let Own { shard, kept } = own;
+            self.slots.create_kept(kept, *shard, v.bits(), kind)
+        })
     }
 
     /// What the handle stands for; [`Value::BROKEN`] for a weak one whose object has died.
@@ -132,11 +148,19 @@ impl<'m> Handles<'m> {
 
     /// Frees the handle. A local one may be freed before its scope ends.
     pub fn free(&self, handle: Handle) -> Result<(), HandleError> {
-        self.slots.free(self.shard, handle)
+        self.release(handle, false)
     }
 
     pub(super) fn end_scope(&self, handle: Handle) -> Result<(), HandleError> {
-        self.slots.end_scope(self.shard, handle)
+        self.release(handle, true)
+    }
+
+    #[inline]
+    fn release(&self, handle: Handle, scope_ended: bool) -> Result<(), HandleError> {
+        OWN.with_borrow_mut(|own| {
+            let Own { shard, kept } = own;
+            self.slots.free_kept(kept, *shard, handle, scope_ended)
+        })
     }
 
     /// How many handles are live, if no other thread makes or frees any meanwhile.
