@@ -9,6 +9,7 @@ use crate::mutator;
 use crate::owners::{Owner, OwnerLabel};
 use crate::thread::{Whereabouts, whereabouts};
 use std::fmt;
+use std::ptr::NonNull;
 
 /// The process's heap. It is started once, and is any thread's to attach to.
 #[derive(Clone, Copy)]
@@ -49,7 +50,10 @@ impl Heap {
     /// Attaches the calling thread, which may use the heap until the mutator is dropped.
     pub fn attach(self) -> Result<Mutator, AttachError> {
         match whereabouts() {
-            Whereabouts::Unknown => Ok(Mutator(self.0.attach())),
+            Whereabouts::Unknown => {
+                let mutator = Box::leak(self.0.attach());
+                Ok(Mutator(NonNull::from(mutator)))
+            }
             _ => Err(AttachError::AlreadyAttached),
         }
     }
@@ -95,22 +99,32 @@ impl fmt::Debug for Heap {
 ///
 /// While a thread is attached the others wait for it when they collect, until it allocates, polls or is in a
 /// native section. A mutator that is forgotten ([`std::mem::forget`]) leaves its thread attached for ever.
-pub struct Mutator(Box<mutator::Mutator>);
+pub struct Mutator(NonNull<mutator::Mutator>);
 
 impl Mutator {
     /// Runs `f` with a scope.
     pub fn scope<R>(&mut self, f: impl for<'i> FnOnce(&mut Scope<'i>) -> R) -> R {
-        Scope::over(&mut self.0).scope(f)
+        // SAFETY: it came from a box and is this one's alone.
+        let mutator = unsafe { self.0.as_mut() };
+        Scope::over(mutator).scope(f)
     }
 
     /// The heap.
     pub fn heap(&self) -> Heap {
-        Heap(self.0.heap())
+        // SAFETY: as above.
+        Heap(unsafe { self.0.as_ref() }.heap())
     }
 
     /// Runs `f` in a native section: see [`Scope::native`].
     pub fn native<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.scope(|s| s.native(f))
+    }
+}
+
+impl Drop for Mutator {
+    fn drop(&mut self) {
+        // SAFETY: it came from a box, and nobody has it any more.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 

@@ -33,7 +33,8 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Objects of one's own are declared with [`kinds!`](crate::kinds).
+//! [`guide`] builds a small language on it, step by step. Objects of one's own are declared with
+//! [`kinds!`](crate::kinds).
 //!
 //! # Why it is sound
 //!
@@ -70,6 +71,7 @@
 //! have to run them.
 
 mod error;
+pub mod guide;
 mod handle;
 mod heap;
 mod kind;

@@ -171,6 +171,12 @@ impl<'v> View<'v> {
         self.word.as_fixnum()
     }
 
+    /// The integer, or what this is instead.
+    #[inline(always)]
+    pub fn fixnum(self) -> Result<i64, WrongKind> {
+        self.as_fixnum().ok_or_else(|| self.wrong("fixnum"))
+    }
+
     /// The character, if it is one.
     #[inline(always)]
     pub fn as_char(self) -> Option<char> {

@@ -14,6 +14,7 @@ mod owners;
 mod pins;
 mod pressure;
 mod remember;
+mod safe;
 mod support;
 mod surplus;
 mod threads;
@@ -37,6 +38,7 @@ fn main() {
         checks::CASES,
         freeze::CASES,
         latency::CASES,
+        safe::CASES,
         #[cfg(feature = "ambiguous")]
         ambiguous::CASES,
         surplus::CASES,
