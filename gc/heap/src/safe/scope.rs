@@ -120,7 +120,8 @@ impl<'s> Scope<'s> {
         let value = Operand::from(local).value();
         let base = frame.base;
         debug_assert!(local.slot().as_ptr() >= base, "inv:safe.nested");
-        std::mem::forget(frame);
+        // The stack is told how low it was before the word there is another.
+        drop(frame);
         // SAFETY: the handle's own word is this one or lies above it, so it is the stack's.
         unsafe { base.write(value) };
         // SAFETY: the one value of this scope's that stays.
