@@ -21,16 +21,16 @@ const LISTENING: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Limit {
     word: AtomicUsize,
-    /// What the word is when nobody wants the thread.
-    real: usize,
+    /// What the word is when nobody wants the thread. The thread itself moves it.
+    rest: AtomicUsize,
     requests: AtomicU32,
 }
 
 impl Limit {
-    pub(crate) fn new(real: usize) -> Arc<Self> {
+    pub(crate) fn new(rest: usize) -> Arc<Self> {
         Arc::new(Limit {
-            word: AtomicUsize::new(real),
-            real,
+            word: AtomicUsize::new(rest),
+            rest: AtomicUsize::new(rest),
             requests: AtomicU32::new(DEAF),
         })
     }
@@ -46,10 +46,21 @@ impl Limit {
 
     /// Puts the word back unless the thread is to be interrupted (inv:interrupt.seen).
     pub(crate) fn restore(&self) {
-        self.word.store(self.real, Ordering::SeqCst);
+        let rest = self.rest.load(Ordering::SeqCst);
+        self.word.store(rest, Ordering::SeqCst);
         if self.is_requested() {
             self.trip();
         }
+    }
+
+    /// Changes what the word is when nobody wants the thread; called by that thread. A limit that was
+    /// tripped stays so.
+    pub(crate) fn move_to(&self, rest: usize) {
+        self.rest.store(rest, Ordering::SeqCst);
+        let untripped = |word: usize| (word != 0).then_some(rest);
+        let _ = self
+            .word
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, untripped);
     }
 
     #[inline]
@@ -119,6 +130,18 @@ mod tests {
         assert!(limit.take() && !limit.take());
         limit.restore();
         assert_eq!(limit.word().load(Ordering::Relaxed), 64);
+    }
+
+    #[test]
+    fn a_limit_that_moves_stays_tripped() {
+        let limit = Limit::new(64);
+        limit.move_to(32);
+        assert_eq!(limit.word().load(Ordering::Relaxed), 32);
+        limit.trip();
+        limit.move_to(48);
+        assert_eq!(limit.word().load(Ordering::Relaxed), 0);
+        limit.restore();
+        assert_eq!(limit.word().load(Ordering::Relaxed), 48);
     }
 
     #[test]

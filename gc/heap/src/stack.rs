@@ -10,8 +10,15 @@
 //!
 //! `inv:stack.limit` The limit is one atomic word that a stop request sets to 0. One compare of `sp`
 //! with it at a procedure's entry is stack check and safepoint poll at once; the slow path tells them
-//! apart by [`RootStack::real_limit`]. Generated code stays below the limit; the slack above it is for
+//! apart by [`RootStack::poll_wanted`]. The thread may have it below [`RootStack::real_limit`], to be asked
+//! sooner ([`RootStack::move_limit`]). Generated code stays below the limit; the slack above it is for
 //! what the runtime pushes around its own calls.
+//!
+//! `inv:stack.clean` Words below the *clean* mark refer to nothing young, so a minor collection passes them by: after
+//! a collection nothing is young, and the mark goes up to the top. Whatever writes below the mark afterwards
+//! lowers it or is noted: each method here that pops or sets a word does. Who writes by address says with
+//! [`RootStack::keep`] which words at the base it writes at any time, and with [`RootStack::rely_below`] below
+//! which others it will not; the mark never goes up beyond that.
 //!
 //! Absent on purpose: growing. A language that recurses deeply moves old frames into the heap.
 
@@ -19,11 +26,13 @@ use crate::HeapError;
 use crate::interrupt::{Interrupter, Limit};
 use crate::sys::{self, Access};
 use bowline_layout::{Addr, Value, WORD};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const PAGE: usize = 4096;
+/// The most words below the clean mark that are noted one by one.
+const MOST_CHANGED: usize = 64;
 /// Bytes between the limit and the end.
 const SLACK: usize = 4 * PAGE;
 
@@ -35,6 +44,14 @@ pub struct RootStack {
     base: *mut Value,
     real_limit: usize,
     end: usize,
+    /// inv:stack.clean
+    clean: Cell<*mut Value>,
+    /// How far up the clean mark may go.
+    ceiling: Cell<*mut Value>,
+    /// How many words at the base are looked at in every collection.
+    kept: Cell<usize>,
+    /// Words between those and the clean mark that were set since the last collection.
+    changed: RefCell<Vec<*mut Value>>,
     mapping: Addr,
     mapped: usize,
 }
@@ -58,6 +75,10 @@ impl RootStack {
             base: start,
             real_limit,
             end: real_limit + SLACK,
+            clean: Cell::new(start),
+            ceiling: Cell::new(std::ptr::without_provenance_mut(usize::MAX)),
+            kept: Cell::new(0),
+            changed: RefCell::default(),
             mapping,
             mapped,
         })
@@ -83,7 +104,77 @@ impl RootStack {
     #[inline(always)]
     pub unsafe fn set_sp(&self, sp: *mut Value) {
         debug_assert!(sp.addr() >= self.base.addr() && sp.addr() <= self.end);
+        self.lower(sp);
         self.sp.set(sp);
+    }
+
+    /// Has the first `words` words looked at in every collection: somebody writes them by address.
+    pub fn keep(&self, words: usize) {
+        self.kept.set(words);
+    }
+
+    /// Promises that nobody writes a word below `ceiling` by address, but for those kept, until this is
+    /// called with a lower place. Who never calls it promises for all words below the published top.
+    pub fn rely_below(&self, ceiling: *mut Value) {
+        self.lower(ceiling);
+        self.ceiling.set(ceiling);
+    }
+
+    /// Whatever is at `to` or above may have been written since the last collection.
+    #[inline(always)]
+    fn lower(&self, to: *mut Value) {
+        if to < self.clean.get() {
+            self.clean.set(to);
+        }
+    }
+
+    /// Notes that the word at `slot`, below the clean mark, was set.
+    #[cold]
+    fn note_changed(&self, slot: *mut Value) {
+        let mut changed = self.changed.borrow_mut();
+        if changed.contains(&slot) {
+            return;
+        }
+        if changed.len() < MOST_CHANGED {
+            changed.push(slot);
+        } else {
+            self.clean.set(slot);
+        }
+    }
+
+    /// Whether a minor collection passes the word at index `i` by.
+    pub(crate) fn is_passed(&self, i: usize) -> bool {
+        let slot = self.base.wrapping_add(i);
+        i >= self.kept.get() && slot < self.clean.get() && !self.changed.borrow().contains(&slot)
+    }
+
+    /// Calls `f` with the address of each word that a collection looks at, a minor one or not, after
+    /// which nothing on the stack is young. Returns how many there were.
+    pub(crate) fn scan(&self, minor: bool, f: &mut impl FnMut(Addr)) -> u64 {
+        let place = |slot: *mut Value| Addr::new(slot.addr());
+        let top = self.sp.get();
+        let mut changed = self.changed.borrow_mut();
+        let (kept, from) = match minor {
+            true => {
+                let kept = self.base.wrapping_add(self.kept.get()).min(top);
+                (kept, self.clean.get().max(kept))
+            }
+            false => (self.base, self.base),
+        };
+        let mut words = 0;
+        let mut range = |from: *mut Value, to: *mut Value| {
+            let count = to.addr().saturating_sub(from.addr()) / WORD;
+            (0..count).for_each(|i| f(place(from).word(i)));
+            words += count as u64;
+        };
+        range(self.base, kept);
+        for &slot in changed.iter().filter(|slot| (kept..from).contains(slot)) {
+            range(slot, slot.wrapping_add(1));
+        }
+        range(from, top);
+        changed.clear();
+        self.clean.set(top.min(self.ceiling.get()));
+        words
     }
 
     /// The word that is the limit, or 0 when the thread is wanted at a safepoint
@@ -97,6 +188,11 @@ impl RootStack {
     #[inline(always)]
     pub fn real_limit(&self) -> usize {
         self.real_limit
+    }
+
+    /// Has the limit be `limit`, the real one at most, until further notice.
+    pub fn move_limit(&self, limit: usize) {
+        self.limit.move_to(limit.min(self.real_limit));
     }
 
     /// Whether the thread is wanted at a safepoint.
@@ -171,6 +267,7 @@ impl RootStack {
     pub fn pop(&self) -> Value {
         let sp = self.sp.get().wrapping_sub(1);
         assert!(sp >= self.base, "root stack underflow");
+        self.lower(sp);
         self.sp.set(sp);
         // SAFETY: a word was pushed at sp.
         unsafe { sp.read() }
@@ -183,7 +280,9 @@ impl RootStack {
     #[inline(always)]
     pub fn truncate(&self, len: usize) {
         assert!(len <= self.len(), "root stack is shorter than that");
-        self.sp.set(self.base.wrapping_add(len));
+        let sp = self.base.wrapping_add(len);
+        self.lower(sp);
+        self.sp.set(sp);
     }
 
     /// The word at index `i`, counted from the base.
@@ -204,8 +303,12 @@ impl RootStack {
     #[inline(always)]
     pub fn set(&self, i: usize, v: Value) {
         assert!(i < self.len(), "root stack is shorter than that");
+        let slot = self.base.wrapping_add(i);
+        if slot < self.clean.get() && v.is_pointer() {
+            self.note_changed(slot);
+        }
         // SAFETY: i is below sp.
-        unsafe { self.base.wrapping_add(i).write(v) };
+        unsafe { slot.write(v) };
     }
 }
 

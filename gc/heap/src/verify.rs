@@ -28,6 +28,9 @@ const BLOCK: usize = 32 << 10;
 /// What is wrong when no barrier told of a store.
 const OLD: &str = "an old object refers to a young one, which nobody has noted";
 
+/// What is wrong when a minor collection would not see a root.
+const STACK: &str = "a word that was not changed refers to a young object";
+
 /// When the walk runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
@@ -118,7 +121,13 @@ fn word_at(at: Addr) -> Value {
 impl Walk<'_> {
     fn roots(&mut self, threads: &[&'static ThreadBlock]) {
         for block in threads {
-            (0..block.stack.len()).for_each(|i| self.value(block.stack.get(i), Place::Stack(i)));
+            for i in 0..block.stack.len() {
+                let v = block.stack.get(i);
+                self.value(v, Place::Stack(i));
+                if self.ages && block.stack.is_passed(i) {
+                    self.not_young(STACK, v, Place::Stack(i));
+                }
+            }
             block.each_pinned(&mut |v| self.value(v, Place::CallFrame));
         }
         let heap = self.heap;

@@ -333,6 +333,8 @@ macro_rules! for_each_op {
             ForeignCheck foreign_check None
             /// Return address at an activation's base: goes on in the captured part, or ends it.
             Underflow underflow None
+            /// Lowers the stack's mark and returns on.
+            Lower lower None
             /// Return address of `%with-dyn`.
             RestoreDyn restore_dyn None
             /// Return address of the producer in `call-with-values`.

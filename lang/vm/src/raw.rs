@@ -201,6 +201,22 @@ impl Stack {
         sp.above(Sp(self.stack().base())) as usize
     }
 
+    /// Has the limit be at `sp` until further notice.
+    pub(crate) fn move_limit(self, sp: Sp) {
+        self.stack().move_limit(sp.addr());
+    }
+
+    /// Promises the collector not to write below `sp` until it is called with a lower place
+    /// (`inv:stack.clean`).
+    pub(crate) fn rely_below(self, sp: Sp) {
+        self.stack().rely_below(sp.0);
+    }
+
+    /// Has the first `words` words looked at in every collection.
+    pub(crate) fn keep(self, words: usize) {
+        self.stack().keep(words);
+    }
+
     /// The address above which a function's entry takes its slow path (`inv:stack.limit`).
     pub(crate) fn limit(self) -> Limit {
         Limit(self.stack().limit_ptr())
@@ -227,6 +243,12 @@ impl Limit {
     pub(crate) fn get(self) -> usize {
         // SAFETY: part of the stack that the `Vm` owns.
         unsafe { &*self.0 }.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody wants the thread.
+    #[inline(always)]
+    pub(crate) fn is_pulled(self) -> bool {
+        self.get() == 0
     }
 }
 

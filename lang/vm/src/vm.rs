@@ -18,7 +18,7 @@ use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 
 use crate::compile::{CompileError, PrimitiveFacts};
-use crate::machine::{Activation, Outcome, Pending, Regs, Start, Stubs};
+use crate::machine::{Activation, Barrier, Outcome, Pending, Regs, Start, Stubs};
 use crate::raw::{Limit, Pc, Sp, Stack};
 use crate::reporter::{Nobody, Reporter};
 use crate::space::{CodeSpace, TraceFrame};
@@ -111,6 +111,8 @@ pub struct Vm {
     pub(crate) regs: Regs,
     /// Where the running activation's first frame is.
     pub(crate) floor: Sp,
+    /// Frames whose return tells of it, oldest first (inv:vm.barrier).
+    pub(crate) barriers: Vec<Barrier>,
     /// The frame of the foreign procedure that was called last.
     pub(crate) caller_fp: Sp,
     /// Those that have not returned, outermost first.
@@ -186,6 +188,7 @@ impl Vm {
                 closure: Value::FALSE,
             },
             floor: base.at(ROOTS as isize),
+            barriers: Vec::new(),
             caller_fp: base,
             activations: Vec::new(),
             next_activation: 0,
@@ -197,6 +200,7 @@ impl Vm {
             full: 0,
             overdraft: false,
         };
+        vm.watch_stack(ROOTS);
         vm.set_root(Root::Dyn, dynamic);
         vm.set_root(Root::OuterDyn, dynamic);
         vm.set_root(Root::Winders, Value::NIL);

@@ -144,13 +144,11 @@ impl Scanning<Bowline> for Scan {
     ) {
         let block = ThreadBlock::of(mutator.mutator_tls);
         let mut packets = Packets::new(&mut factory);
-        let base = Addr::new(block.stack.base().addr());
-        let words = block.stack.len();
-        (0..words).for_each(|i| packets.slot(base.word(i)));
+        let words = block.stack.scan(is_minor(), &mut |word| packets.slot(word));
         let changed = heap()
             .chunks
             .empty(&block.dirty, is_minor(), &mut |word| packets.slot(word));
-        heap().counters.looked_at(words as u64, changed);
+        heap().counters.looked_at(words, changed);
         block.each_pinned(&mut |v| packets.pin(v));
         packets.flush();
     }

@@ -18,6 +18,16 @@ pub(crate) const CASES: &[Case] = &[
     case("large weak vectors are found again", weak_vectors),
     case("without a barrier nothing is remembered", no_barrier),
     case("random stores", random_stores),
+    case("a deep stack is passed by", deep_stack),
+    case("words set far below are looked at", set_far_below),
+    case("what is popped and pushed is looked at", popped_and_pushed),
+    case("words written by address are looked at", by_address),
+    dies(
+        "the verifier finds a word that should be passed by",
+        written_in_secret,
+        "a word that was not changed refers to a young object",
+    ),
+    case("a full collection looks at the whole stack", whole_stack),
 ];
 
 /// An old vector of `n` words at index 0 of the root stack.
@@ -303,4 +313,154 @@ fn random_stores() {
             assert_eq!(x, fix(*n));
         }
     }
+}
+
+/// The frames of a language that keeps three words in each.
+const FRAMES: usize = 1_000_000;
+
+/// A heap whose root stack holds [`FRAMES`]; it does not check itself, for that would take minutes.
+fn deep_heap(verify: bool) -> Box<Mutator> {
+    let config = HeapConfig {
+        root_stack: 32 * MIB,
+        verify,
+        ..HeapConfig::default()
+    };
+    heap_with(config).1
+}
+
+fn push_frames(m: &mut Mutator, frames: usize) {
+    for n in 0..frames {
+        m.poll();
+        let p = pair(m, fix(n as i64), Value::NIL);
+        m.push(p);
+        m.push(fix(1));
+        m.push(Value::NIL);
+    }
+}
+
+fn deep_stack() {
+    let mut m = deep_heap(false);
+    push_frames(&mut m, FRAMES);
+    m.collect(Collect::Minor);
+    for round in 0..100 {
+        // Up and down near the top, with something young in each frame.
+        let height = m.len();
+        push_frames(&mut m, 10);
+        m.collect(Collect::Minor);
+        assert_eq!(m.stats().stack_words, 30, "round {round}");
+        (0..10).for_each(|n| assert_eq!(at(m.get(height + 3 * n), 0), fix(n as i64)));
+        m.truncate(height - 3);
+    }
+    // All the way down, with a collection now and then.
+    let mut looked_at = 0;
+    while m.len() >= 3 {
+        let frame = m.len() - 3;
+        assert_eq!(at(m.get(frame), 0), fix(frame as i64 / 3));
+        m.truncate(frame);
+        if frame % 3_000 == 0 {
+            let p = pair(&mut m, fix(7), Value::NIL);
+            m.push(p);
+            m.collect(Collect::Minor);
+            looked_at += m.stats().stack_words;
+            assert_eq!(at(m.pop(), 0), fix(7));
+        }
+    }
+    assert_eq!(looked_at, 1_000);
+}
+
+fn set_far_below() {
+    let mut m = deep_heap(true);
+    push_frames(&mut m, 2_000);
+    m.collect(Collect::Minor);
+    let set = |m: &mut Mutator, i: usize, n: i64| {
+        let p = pair(m, fix(n), Value::NIL);
+        m.set(i, p);
+    };
+    for round in 0..3 {
+        for i in [0, 7, 600, 7] {
+            set(&mut m, i, round);
+        }
+        // A number is nothing to look for.
+        m.set(1_200, fix(round));
+        m.collect(Collect::Minor);
+        assert_eq!(m.stats().stack_words, 3);
+        for i in [0, 7, 600] {
+            assert_eq!(at(m.get(i), 0), fix(round));
+        }
+        m.collect(Collect::Minor);
+        assert_eq!(m.stats().stack_words, 0);
+    }
+    // More than are noted one by one.
+    (0..2_000).for_each(|i| set(&mut m, 3 * i, -(i as i64)));
+    m.collect(Collect::Minor);
+    (0..2_000).for_each(|i| assert_eq!(at(m.get(3 * i), 0), fix(-(i as i64))));
+}
+
+fn popped_and_pushed() {
+    let mut m = deep_heap(true);
+    push_frames(&mut m, 1_000);
+    m.collect(Collect::Minor);
+    for down in [1, 5, 100, 2_000] {
+        for _ in 0..down {
+            m.pop();
+        }
+        let height = m.len();
+        push_frames(&mut m, 700);
+        m.collect(Collect::Minor);
+        assert_eq!(m.stats().stack_words, 2_100);
+        (0..700).for_each(|n| assert_eq!(at(m.get(height + 3 * n), 0), fix(n as i64)));
+    }
+}
+
+/// Writes a fresh pair of `n` into word `i` by its address.
+fn write(m: &mut Mutator, i: usize, n: i64) {
+    let p = pair(m, fix(n), Value::NIL);
+    // SAFETY: the trials write words below the top.
+    unsafe { m.stack().base().wrapping_add(i).write(p) };
+}
+
+fn by_address() {
+    let mut m = deep_heap(true);
+    push_frames(&mut m, 1_000);
+    let base = m.stack().base();
+    m.stack().keep(2);
+    m.stack().rely_below(base.wrapping_add(900));
+    m.collect(Collect::Minor);
+    for round in 0..3 {
+        for i in [0, 1, 900, 2_999] {
+            write(&mut m, i, round);
+        }
+        m.collect(Collect::Minor);
+        assert_eq!(m.stats().stack_words, 2 + 2_100);
+        for i in [0, 1, 900, 2_999] {
+            assert_eq!(at(m.get(i), 0), fix(round));
+        }
+    }
+    m.stack().rely_below(base.wrapping_add(300));
+    write(&mut m, 300, 5);
+    m.collect(Collect::Minor);
+    assert_eq!(m.stats().stack_words, 2 + 2_700);
+    assert_eq!(at(m.get(300), 0), fix(5));
+}
+
+fn written_in_secret() {
+    let mut m = deep_heap(true);
+    push_frames(&mut m, 100);
+    m.collect(Collect::Minor);
+    // Wrong on purpose: nobody said that words would be written by address.
+    write(&mut m, 30, 5);
+    m.collect(Collect::Minor);
+}
+
+fn whole_stack() {
+    let (_, mut m) = heap_with(HeapConfig {
+        plan: Plan::CompactTest,
+        verify: true,
+        ..HeapConfig::default()
+    });
+    push_frames(&mut m, 1_000);
+    m.collect(Collect::Minor);
+    m.collect(Collect::Full);
+    assert_eq!(m.stats().stack_words, 3_000);
+    (0..1_000).for_each(|n| assert_eq!(at(m.get(3 * n), 0), fix(n as i64)));
 }

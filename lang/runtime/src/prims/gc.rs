@@ -57,6 +57,8 @@ fn stats(rt: &mut Rt, _: Args) -> Result {
         ("pressure-collections", s.pressure_collections),
         ("pressure-waits", s.pressure_waits),
         ("pressure-refusals", s.pressure_refusals),
+        ("stack-words", s.stack_words),
+        ("chunk-words", s.chunk_words),
     ];
     let at = rt.height() - 1;
     let list = list_of(rt, rows.len() + 2, |rt, i| {

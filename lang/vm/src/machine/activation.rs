@@ -127,6 +127,7 @@ impl Vm {
         self.regs = r;
         let value = execute(self);
         self.activations.pop();
+        self.drop_barriers(floor);
         self.floor = outer;
         self.overdraft = false;
         self.set_root(Root::Dyn, base.get(0));

@@ -71,6 +71,7 @@ impl Vm {
         if len == 0 {
             return Ok(r);
         }
+        self.drop_barriers(floor);
         let (segment, offset) = self.reference();
         // inv:vm.publish, and the reference, to go back to.
         for (i, v) in [r.closure, r.acc, segment, offset].into_iter().enumerate() {
@@ -226,7 +227,7 @@ impl Vm {
     pub(super) fn kont_called(&mut self, mut r: Regs) -> Regs {
         // A continuation that is called with itself turns without entering a function
         // (inv:vm.interrupt).
-        if self.limit.get() < self.stack.real_limit() {
+        if self.limit.is_pulled() {
             r = match self.serve(r) {
                 Ok(r) => r,
                 Err(elsewhere) => return elsewhere,
@@ -299,6 +300,7 @@ impl Vm {
         self.set_root(Root::Dyn, object::field(k, DYN));
         self.set_root(Root::Winders, object::field(k, WINDERS));
         self.overdraft = false;
+        self.drop_barriers(self.floor);
         r.sp = self.floor;
         if self.full > 0 {
             r.sp.put(0, r.acc);
@@ -316,13 +318,16 @@ impl Vm {
     pub(super) fn room(&mut self, mut r: Regs, extra: usize) -> Regs {
         // What it was may be out of date (inv:vm.publish).
         r.acc = Value::UNSPECIFIED;
-        if self.limit.get() < self.stack.real_limit() {
+        if self.limit.is_pulled() {
             r = match self.serve(r) {
                 Ok(r) => r,
                 Err(elsewhere) => return elsewhere,
             };
         }
         if self.has_room(r.sp, extra) {
+            if r.sp.addr() > self.limit.get() {
+                self.put_barrier(&r);
+            }
             return r;
         }
         if self.overdraft && self.has_room(r.sp.at(-(OVERDRAFT as isize)), extra) {

@@ -39,6 +39,7 @@ mod owner;
 mod reached;
 mod stubs;
 mod trace;
+mod watermark;
 
 use std::hint::black_box;
 
@@ -47,6 +48,7 @@ use bowline_runtime::object;
 
 pub(crate) use activation::{Activation, Outcome, Pending, Start};
 pub(crate) use stubs::Stubs;
+pub(crate) use watermark::Barrier;
 
 use crate::opcode::{Op, for_each_op};
 use crate::raw::{self, Pc, Sp};

@@ -15,6 +15,7 @@ use crate::vm::{Root, Vm};
 pub(crate) struct Stubs {
     pub(crate) halt: Pc,
     pub(crate) underflow: Pc,
+    pub(crate) lower: Pc,
     pub(crate) restore_dyn: Pc,
     pub(crate) receive: Pc,
     pub(crate) foreign_check: Pc,
@@ -36,6 +37,7 @@ impl Stubs {
             Op::ForeignStub,
             Op::KontStub,
             Op::CaseStub,
+            Op::Lower,
         ];
         let code = ops.map(|op| Insn::new(op, 0, 0, 0));
         let start = space.reserve(code.len());
@@ -50,6 +52,7 @@ impl Stubs {
         Stubs {
             halt: at(0),
             underflow: at(1),
+            lower: at(10),
             restore_dyn: at(2),
             receive: at(3),
             foreign_check: at(4),
@@ -100,6 +103,11 @@ pub(super) fn foreign_check(vm: &mut Vm, r: &mut Regs, _: Insn) {
 #[inline(always)]
 pub(super) fn underflow(vm: &mut Vm, r: &mut Regs, _: Insn) {
     slow(vm, r, move |vm, r| vm.underflow(r));
+}
+
+#[inline(always)]
+pub(super) fn lower(vm: &mut Vm, r: &mut Regs, _: Insn) {
+    r.pc = vm.pass_barrier();
 }
 
 #[inline(always)]

@@ -60,7 +60,7 @@ impl Vm {
     /// Calls `f` with each return address of one activation.
     pub(super) fn each_frame(&self, mut fp: Sp, floor: Sp, f: &mut dyn FnMut(Pc) -> bool) -> bool {
         while fp > floor {
-            if !f(Pc::from_bits(fp.get(-2).bits())) {
+            if !f(self.back_of(fp)) {
                 return false;
             }
             fp = fp.at(-frame_size(fp.get(-1)));
