@@ -8,8 +8,8 @@
 //! A peer that is not on the machine is named in the result; a program whose output differs between
 //! entrants is a failure, not a figure.
 //!
-//! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme` and `heap`
-//! (the entrants), `start` (processes too short for the others' clock), `figures` (programs that tell
+//! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme`, `heap` and
+//! `stores` (the entrants), `start` (processes too short for the others' clock), `figures` (programs that tell
 //! figures of their own) with `trigger`, `machine` (where it ran).
 
 mod figures;
@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod scheme;
 mod start;
+mod stores;
 mod trigger;
 
 use clap::ValueEnum;
@@ -34,6 +35,8 @@ pub enum What {
     Scheme,
     /// Binary trees through the Rust API of the heap, against the Boehm collector and Chez Scheme.
     Heap,
+    /// Random stores into old vectors, against the Boehm collector.
+    Stores,
     /// A process that says hello, against the peers' and the collector alone.
     Start,
     /// Sizes of the nursery and growths of the heap.
@@ -45,6 +48,7 @@ impl What {
         match self {
             What::Scheme => "scheme",
             What::Heap => "heap",
+            What::Stores => "stores",
             What::Start => "start",
             What::Trigger => "trigger",
         }
@@ -55,8 +59,8 @@ impl What {
         match (self, quick) {
             (What::Trigger, true) => 1,
             (What::Trigger, false) => 5,
-            (What::Scheme | What::Heap, true) => 3,
-            (What::Scheme | What::Heap, false) => 9,
+            (What::Scheme | What::Heap | What::Stores, true) => 3,
+            (What::Scheme | What::Heap | What::Stores, false) => 9,
             (What::Start, true) => 11,
             (What::Start, false) => 101,
         }
@@ -124,6 +128,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
     let (page, sound) = match what {
         What::Scheme => race(scheme::course(root, &scratch, only)?)?,
         What::Heap => race(heap::course(root, &scratch)?)?,
+        What::Stores => race(stores::course(root, &scratch)?)?,
         What::Start => start::measure(root, &scratch, rounds, &command, &machine)?,
         What::Trigger => trigger::measure(root, &scratch, rounds, only, &command, &machine)?,
     };

@@ -1,0 +1,102 @@
+//! Random stores into old vectors: what the write barrier and remembering cost, against the Boehm collector,
+//! which has neither and marks everything in each collection.
+//!
+//! Both make ten million stores into vectors of 2 KiB or 1 MiB, 1 MiB in all, which have survived a collection:
+//! of small numbers, of fresh pairs (160 MB of allocation) and of one old pair. In the last program a
+//! pair goes into one of 64 vectors of 1 MiB after each hundred pairs of garbage, so that few of their
+//! words change between two collections.
+
+use super::heap::checksum;
+use super::scheme::argument;
+use super::{Course, Entrant, build, missed, output_of, target_directory};
+use std::path::Path;
+use std::process::Command;
+
+const EXAMPLE: &str = "random_stores";
+const SOURCE_C: &str = "xtask/programs/heap/random_stores.c";
+
+/// The programs: name, and what is stored, bytes of a vector, stores, MiB of vectors, pairs of garbage.
+const PROGRAMS: [(&str, [&str; 5]); 8] = [
+    ("nothing", ["fixnums", "1048576", "0", "1", "0"]),
+    ("fixnums, 2 KiB", ["fixnums", "2048", "10000000", "1", "0"]),
+    (
+        "fixnums, 1 MiB",
+        ["fixnums", "1048576", "10000000", "1", "0"],
+    ),
+    (
+        "fresh pairs, 2 KiB",
+        ["pairs", "2048", "10000000", "1", "0"],
+    ),
+    (
+        "fresh pairs, 1 MiB",
+        ["pairs", "1048576", "10000000", "1", "0"],
+    ),
+    ("an old pair, 2 KiB", ["old", "2048", "10000000", "1", "0"]),
+    (
+        "an old pair, 1 MiB",
+        ["old", "1048576", "10000000", "1", "0"],
+    ),
+    (
+        "few, 64 of 1 MiB",
+        ["pairs", "1048576", "100000", "64", "100"],
+    ),
+];
+
+/// The race over all programs.
+pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
+    let mut missing = Vec::new();
+    let mut entrants = vec![bowline(root)?];
+    match bdwgc(root, scratch) {
+        Ok(entrant) => entrants.push(entrant),
+        Err(why) => missing.push(missed("bdwgc", &why)),
+    }
+    Ok(Course {
+        about: "Ten million random stores into old vectors, 1 MiB in all: of small numbers, of fresh pairs \
+                (160 MB of allocation), of one old pair. The last program makes a hundred thousand stores of \
+                pairs into 64 vectors of 1 MiB, with a hundred pairs of garbage before each.",
+        programs: PROGRAMS.iter().map(|(name, _)| name.to_string()).collect(),
+        entrants,
+        missing,
+        pairs: Vec::new(),
+        compared: checksum,
+    })
+}
+
+/// The command of each program.
+fn commands(binary: &Path) -> Vec<Vec<String>> {
+    let command = |(_, words): &(&str, [&str; 5])| {
+        let words = words.iter().map(|word| word.to_string());
+        std::iter::once(argument(binary)).chain(words).collect()
+    };
+    PROGRAMS.iter().map(command).collect()
+}
+
+fn bowline(root: &Path) -> Result<Entrant, String> {
+    build(root, &["--example", EXAMPLE])?;
+    let binary = target_directory(root)?
+        .join("release/examples")
+        .join(EXAMPLE);
+    Ok(Entrant {
+        name: "bowline",
+        version: "this tree".to_string(),
+        how: format!("`gc/heap/examples/{EXAMPLE}.rs`, release, default settings"),
+        commands: commands(&binary),
+    })
+}
+
+fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let binary = scratch.join("random_stores_bdwgc");
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-o"])
+        .arg(&binary)
+        .arg(root.join(SOURCE_C))
+        .arg("-lgc");
+    output_of(&mut cc)?;
+    let version = output_of(Command::new("pkg-config").args(["--modversion", "bdw-gc"]));
+    Ok(Entrant {
+        name: "bdwgc",
+        version: version.unwrap_or_else(|_| "version unknown".to_string()),
+        how: format!("`{SOURCE_C}`, cc -O2"),
+        commands: commands(&binary),
+    })
+}
