@@ -51,6 +51,11 @@ impl Told {
         self.failure.as_deref()
     }
 
+    /// The names of the figures.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.numbers.keys().map(String::as_str)
+    }
+
     /// The figure of this name, if every run went well and told it.
     pub(super) fn spread(&self, name: &str) -> Option<Spread> {
         if self.failure.is_some() {
@@ -87,6 +92,15 @@ pub(super) fn told(number: Option<f64>, digits: usize) -> String {
 
 /// Runs every case once a round. Progress goes to the error output.
 pub(super) fn measure(cases: &[Case], rounds: usize, scratch: &Path) -> Vec<Told> {
+    measure_by(cases, rounds, |command| once(command, scratch))
+}
+
+/// The same, with another way to run a program and to read what it says.
+pub(super) fn measure_by(
+    cases: &[Case],
+    rounds: usize,
+    once: impl Fn(&[String]) -> Result<BTreeMap<String, f64>, String>,
+) -> Vec<Told> {
     let mut all = vec![Told::default(); cases.len()];
     for round in 1..=rounds {
         for (case, told) in cases.iter().zip(&mut all) {
@@ -96,17 +110,21 @@ pub(super) fn measure(cases: &[Case], rounds: usize, scratch: &Path) -> Vec<Told
                 "bench: round {round} of {rounds}, {}",
                 case.name
             );
-            told.add(once(&case.command, scratch));
+            told.add(once(&case.command));
         }
     }
     all
 }
 
+/// The command, with the highest priority that the system gives.
+pub(super) fn first(command: &[String]) -> Vec<String> {
+    let words = ["nice", "-n", "-20"].map(str::to_string);
+    words.into_iter().chain(command.iter().cloned()).collect()
+}
+
 /// Runs a program once.
 pub(super) fn once(command: &[String], scratch: &Path) -> Result<BTreeMap<String, f64>, String> {
-    let words = ["nice", "-n", "-20"].map(str::to_string);
-    let command: Vec<String> = words.into_iter().chain(command.iter().cloned()).collect();
-    let (cost, output) = run::run(&command, scratch)?;
+    let (cost, output) = run::run(&first(command), scratch)?;
     let mut figures = numbers(&output);
     figures.insert("process_wall".to_string(), cost.wall);
     figures.insert("process_cpu".to_string(), cost.cpu);

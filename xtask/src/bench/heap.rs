@@ -1,6 +1,6 @@
-//! Binary trees: the heap through its Rust API, against the Boehm collector and Chez Scheme.
+//! Binary trees: the heap through its Rust API, against the Boehm collector, OCaml and Chez Scheme.
 //!
-//! All three do the same work: a stretch tree, one tree that is kept, and ever fewer but deeper
+//! All do the same work: a stretch tree, one tree that is kept, and ever fewer but deeper
 //! trees, two words to a node; each prints how many nodes it counted, and the counts must agree.
 //! Start-up is measured with the shallowest trees that the program knows.
 
@@ -12,6 +12,7 @@ use std::process::Command;
 const DEPTHS: [&str; 3] = ["4", "16", "18"];
 const EXAMPLE: &str = "binary_trees";
 const SOURCE_C: &str = "xtask/programs/heap/binary_trees.c";
+const SOURCE_ML: &str = "xtask/programs/heap/binary_trees.ml";
 const SOURCE_SCHEME: &str = "xtask/programs/scheme/binary-trees.scm";
 
 /// The race over all depths.
@@ -20,6 +21,7 @@ pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
     let mut entrants = vec![bowline(root)?];
     for (name, entrant) in [
         ("bdwgc", bdwgc(root, scratch)),
+        ("ocaml", ocaml(root, scratch)),
         ("chez", chez(root, scratch)),
     ] {
         match entrant {
@@ -76,6 +78,23 @@ fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
         name: "bdwgc",
         version: version.unwrap_or_else(|_| "version unknown".to_string()),
         how: format!("`{SOURCE_C}`, cc -O2"),
+        commands: DEPTHS.iter().map(command).collect(),
+    })
+}
+
+fn ocaml(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let binary = scratch.join("binary_trees_ocaml");
+    // The compiler leaves its files beside the source.
+    let source = scratch.join("binary_trees.ml");
+    std::fs::copy(root.join(SOURCE_ML), &source).map_err(|e| format!("{SOURCE_ML}: {e}"))?;
+    let mut compiler = Command::new("ocamlopt");
+    compiler.args(["-O3", "-unsafe", "-inline", "100", "-o"]);
+    output_of(compiler.arg(&binary).arg(&source))?;
+    let command = |depth: &&str| vec![argument(&binary), depth.to_string()];
+    Ok(Entrant {
+        name: "ocaml",
+        version: output_of(Command::new("ocamlopt").arg("-version"))?,
+        how: format!("`{SOURCE_ML}`, ocamlopt, default settings"),
         commands: DEPTHS.iter().map(command).collect(),
     })
 }

@@ -10,11 +10,15 @@
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme`, `heap` and
 //! `stores` (the entrants), `start` (processes too short for the others' clock), `figures` (programs that tell
-//! figures of their own) with `trigger`, `machine` (where it ran).
+//! figures of their own) with `trigger`, `pauses` and `overhead`, `printed` (programs that print tables), `machine` (where
+//! it ran).
 
 mod figures;
 mod heap;
 mod machine;
+mod overhead;
+mod pauses;
+mod printed;
 mod race;
 mod report;
 mod run;
@@ -35,12 +39,22 @@ pub enum What {
     Scheme,
     /// Binary trees through the Rust API of the heap, against the Boehm collector and Chez Scheme.
     Heap,
-    /// Random stores into old vectors, against the Boehm collector.
-    Stores,
     /// A process that says hello, against the peers' and the collector alone.
     Start,
     /// Sizes of the nursery and growths of the heap.
     Trigger,
+    /// Pauses under a steady load, by plan, against OCaml.
+    Pauses,
+    /// What collecting costs beyond the best estimate of a run without it, by the heap's size.
+    Overhead,
+    /// Crossing the boundary, handles and pins.
+    Boundary,
+    /// Until all threads have stopped.
+    Stops,
+    /// A full collection of a long list.
+    Lists,
+    /// Random stores into old vectors, against the Boehm collector.
+    Stores,
 }
 
 impl What {
@@ -48,21 +62,27 @@ impl What {
         match self {
             What::Scheme => "scheme",
             What::Heap => "heap",
-            What::Stores => "stores",
             What::Start => "start",
             What::Trigger => "trigger",
+            What::Pauses => "pauses",
+            What::Overhead => "overhead",
+            What::Boundary => "boundary",
+            What::Stops => "stops",
+            What::Lists => "lists",
+            What::Stores => "stores",
         }
     }
 
     /// How many rounds are wanted.
     fn rounds(self, quick: bool) -> usize {
         match (self, quick) {
-            (What::Trigger, true) => 1,
-            (What::Trigger, false) => 5,
             (What::Scheme | What::Heap | What::Stores, true) => 3,
             (What::Scheme | What::Heap | What::Stores, false) => 9,
             (What::Start, true) => 11,
             (What::Start, false) => 101,
+            (What::Trigger | What::Overhead, false) => 5,
+            (_, true) => 1,
+            (_, false) => 3,
         }
     }
 }
@@ -125,12 +145,18 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         let page = report::page(what.name(), &command, &course, &results, &machine);
         Ok::<_, String>((page, results.sound()))
     };
+    let print = |sheet| printed::measure(sheet, root, &scratch, rounds, &command, &machine);
     let (page, sound) = match what {
         What::Scheme => race(scheme::course(root, &scratch, only)?)?,
         What::Heap => race(heap::course(root, &scratch)?)?,
         What::Stores => race(stores::course(root, &scratch)?)?,
         What::Start => start::measure(root, &scratch, rounds, &command, &machine)?,
         What::Trigger => trigger::measure(root, &scratch, rounds, only, &command, &machine)?,
+        What::Pauses => pauses::measure(root, &scratch, rounds, only, &command, &machine)?,
+        What::Overhead => overhead::measure(root, &scratch, rounds, only, &command, &machine)?,
+        What::Boundary => print(&printed::BOUNDARY)?,
+        What::Stops => print(&printed::STOPS)?,
+        What::Lists => print(&printed::LISTS)?,
     };
     let said = std::io::stdout().write_all(page.as_bytes());
     said.map_err(|e| e.to_string())?;

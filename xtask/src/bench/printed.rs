@@ -1,0 +1,169 @@
+//! Pages of programs that print tables of their own: what crossing the boundary and holding an object cost, how long
+//! threads take to stop, how long a list takes to trace.
+//!
+//! Each round runs all programs once; the page has what they printed, round by round, so that the spread is seen.
+
+use super::machine::Machine;
+use super::report::{self, Facts};
+use super::scheme::argument;
+use super::{Entrant, build, run, target_directory};
+use std::path::Path;
+
+/// A page: its name, what it is about, and its programs.
+pub(super) struct Sheet {
+    name: &'static str,
+    about: &'static str,
+    programs: &'static [Program],
+}
+
+struct Program {
+    /// Where it is an example.
+    package: &'static str,
+    name: &'static str,
+    runs: &'static [&'static [&'static str]],
+}
+
+pub(super) const BOUNDARY: Sheet = Sheet {
+    name: "boundary",
+    about: "What it costs to cross into C and to hold an object for it. Goals: a handle made and dropped in 10 ns, \
+            read in 1.5; a pin made and dropped in 10; `errno` captured in 3.",
+    programs: &[
+        Program {
+            package: "bowline-ffi",
+            name: "handles",
+            runs: &[&["1"], &["2"]],
+        },
+        Program {
+            package: "bowline-ffi",
+            name: "crossing",
+            runs: &[&[], &["fences"]],
+        },
+    ],
+};
+
+pub(super) const STOPS: Sheet = Sheet {
+    name: "stops",
+    about: "How long the collector waits until all threads have stopped. Goal: 8 threads in 100 µs, the 99th percentile \
+            on an idle machine with a processor for each.",
+    programs: &[Program {
+        package: "bowline-gc",
+        name: "time_to_stop",
+        runs: &[&[]],
+    }],
+};
+
+pub(super) const LISTS: Sheet = Sheet {
+    name: "lists",
+    about: "How long a full collection takes for each pair of an old list, with one collector thread and with two. \
+            Goal: 40 ns.",
+    programs: &[Program {
+        package: "bowline-gc",
+        name: "trace_list",
+        runs: &[
+            &["--workers=1"],
+            &["--workers=2"],
+            &["--workers=1", "--pairs=10000000"],
+        ],
+    }],
+};
+
+/// Runs the programs of a page, and returns it and whether all went well.
+pub(super) fn measure(
+    sheet: &Sheet,
+    root: &Path,
+    scratch: &Path,
+    rounds: usize,
+    command: &str,
+    machine: &Machine,
+) -> Result<(String, bool), String> {
+    let mut entrants = Vec::new();
+    let mut commands = Vec::new();
+    for program in sheet.programs {
+        let (entrant, binary) = made(program, root)?;
+        if !entrants.iter().any(|e: &Entrant| e.name == entrant.name) {
+            entrants.push(entrant);
+        }
+        for arguments in program.runs {
+            let words = ["nice", "-n", "-20", binary.as_str()];
+            let words = words.iter().chain(arguments.iter());
+            let title = format!("{} {}", program.name, arguments.join(" "));
+            let title = title.trim().to_string();
+            let words: Vec<String> = words.map(|word| word.to_string()).collect();
+            commands.push((title, words));
+        }
+    }
+    let facts = Facts {
+        about: sheet.about,
+        command,
+        entrants: &entrants,
+        missing: &[],
+    };
+    let mut page = report::head(sheet.name, &facts, machine);
+    let mut printed = vec![String::new(); commands.len()];
+    let mut sound = true;
+    for _ in 0..rounds {
+        for ((_, command), text) in commands.iter().zip(&mut printed) {
+            match run::run(command, scratch) {
+                Ok((_, output)) => *text += &output,
+                Err(why) => {
+                    *text += &format!("failed: {why}\n");
+                    sound = false;
+                }
+            }
+        }
+    }
+    for ((title, _), text) in commands.iter().zip(&printed) {
+        page += &format!("\n## {title}\n\n```text\n{}```\n", ended(text));
+    }
+    Ok((page, sound))
+}
+
+/// The text, with the end of its last line.
+fn ended(text: &str) -> String {
+    match text.ends_with('\n') {
+        true => text.to_string(),
+        false => format!("{text}\n"),
+    }
+}
+
+/// Builds a program: who takes part, and the binary.
+fn made(program: &Program, root: &Path) -> Result<(Entrant, String), String> {
+    build(root, &["-p", program.package, "--example", program.name])?;
+    let binary = target_directory(root)?
+        .join("release/examples")
+        .join(program.name);
+    let entrant = Entrant {
+        name: "bowline",
+        version: "this tree".to_string(),
+        how: format!("examples of `{}`, release", program.package),
+        commands: Vec::new(),
+    };
+    Ok((entrant, argument(&binary)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_is_there() {
+        let root = crate::root();
+        for sheet in [&BOUNDARY, &STOPS, &LISTS] {
+            assert!(!sheet.about.is_empty());
+            for program in sheet.programs {
+                let folder = match program.package {
+                    "bowline-ffi" => "ffi_boundary/core/examples",
+                    _ => "gc/heap/examples",
+                };
+                let path = root.join(folder).join(format!("{}.rs", program.name));
+                assert!(path.is_file(), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_printed_ends_with_a_line() {
+        assert_eq!(ended("a"), "a\n");
+        assert_eq!(ended("a\n"), "a\n");
+    }
+}
