@@ -18,7 +18,7 @@ use crate::recorder::Note;
 use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes};
 use mmtk::AllocationSemantics;
 use mmtk::util::Address;
-use mmtk::util::alloc::{AllocationOptions, BumpPointer};
+use mmtk::util::alloc::BumpPointer;
 use mmtk::vm::ObjectModel;
 use std::fmt;
 use std::ptr::NonNull;
@@ -210,13 +210,9 @@ impl Mutator {
             heap().wake_to_mark();
             self.poll_pressure(bytes)?;
         }
-        let context = self.context();
-        let mut at = heap()
+        let at = heap()
             .pressure
-            .while_allocating(|| mmtk::memory_manager::alloc(context, bytes, WORD, 0, semantics));
-        if at.is_zero() && semantics == AllocationSemantics::Default {
-            at = self.alloc_in_holes(bytes);
-        }
+            .while_allocating(|| self.find_room(bytes, semantics));
         if at.is_zero() {
             heap().recorder.note(Note::OutOfMemory);
             return Err(failed);
@@ -231,26 +227,6 @@ impl Mutator {
             self.block().log(at, bytes);
         }
         Ok(at)
-    }
-
-    /// Room in the free lines of blocks that are in use; zero if there is none. Having collected for an
-    /// object's sake MMTk asks for a free block and for nothing else, but a heap full of pinned objects has
-    /// nothing else.
-    #[cold]
-    fn alloc_in_holes(&mut self, bytes: usize) -> Address {
-        let options = AllocationOptions {
-            at_safepoint: false,
-            allow_oom_call: false,
-            ..AllocationOptions::default()
-        };
-        mmtk::memory_manager::alloc_with_options(
-            self.context(),
-            bytes,
-            WORD,
-            0,
-            AllocationSemantics::Default,
-            options,
-        )
     }
 
     /// Does what MMTk wants done with a fresh object outside the bump-allocated space.

@@ -131,7 +131,7 @@ pub struct HeapConfig {
     /// The plan.
     pub plan: Plan,
     /// The most bytes that may live in the heap and in C's memory together; `None` stands for three
-    /// quarters of the machine's memory.
+    /// quarters of the memory that the process may have.
     pub limit: Option<usize>,
     /// The size below which the heap is never collected as a whole.
     pub min_heap: usize,
@@ -202,9 +202,8 @@ impl HeapConfig {
 
     /// The hard limit in bytes.
     pub(crate) fn hard_limit(&self) -> usize {
-        let machine = crate::sys::physical_memory() / 4 * 3;
-        self.limit
-            .unwrap_or(machine.clamp(SMALLEST_LIMIT, LARGEST_LIMIT))
+        let allowed = || (crate::machine::memory() / 4 * 3).clamp(SMALLEST_LIMIT, LARGEST_LIMIT);
+        self.limit.unwrap_or_else(allowed)
     }
 
     /// The nursery that suits the limit.

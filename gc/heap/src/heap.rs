@@ -106,8 +106,9 @@ pub struct Heap {
 /// Starts the process's heap.
 pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
     config.check()?;
-    // Asked once: the system reads files to answer.
+    // Asked once: files are read to answer.
     config.workers = Some(config.effective_workers());
+    config.limit = Some(config.hard_limit());
     if HEAP.get().is_some() {
         return Err(HeapError::AlreadyStarted);
     }

@@ -4,8 +4,8 @@
 //! what a runtime needs around it: threads that stop and go on, precise roots, objects that stay in
 //! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
 //!
-//! Reading order: `config` and `heap` (how a heap is made), `world`, `member` and `thread` (who may touch it
-//! when), `watchdog` (who is late), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator` and `alloc` (a
+//! Reading order: `config`, `machine` and `heap` (how a heap is made, and how large), `world`, `member` and `thread` (who may touch it
+//! when), `watchdog` (who is late), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator`, `alloc` and `room` (a
 //! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
@@ -36,6 +36,7 @@ mod heap;
 mod interrupt;
 #[cfg(test)]
 mod litmus;
+mod machine;
 mod membarrier;
 mod member;
 mod mutator;
@@ -45,6 +46,7 @@ mod pressure;
 mod recorder;
 mod refusals;
 mod remember;
+mod room;
 mod roots;
 pub mod safe;
 mod sites;

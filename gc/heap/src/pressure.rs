@@ -22,6 +22,7 @@
 //! what they asked for.
 
 mod beside;
+mod cramped;
 mod hook;
 mod reason;
 mod reentry;
@@ -30,6 +31,7 @@ use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
 use crate::recorder::Reason;
 use crate::surplus::Quota;
+use cramped::{Cramped, LEAST_ROOM};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The fewest bytes of young owners that are a reason for a minor collection: fewer than the region keeps of
@@ -91,6 +93,7 @@ pub(crate) struct Pressure {
     asked: AtomicBool,
     /// It is for C's memory.
     for_c: AtomicBool,
+    cramped: Cramped,
     /// Zeal wants a collection at the next poll.
     due: AtomicBool,
     /// Threads that wait in the hook.
@@ -141,6 +144,7 @@ impl Pressure {
             pending: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             for_c: AtomicBool::new(false),
+            cramped: Cramped::default(),
             due: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             allocating: AtomicUsize::new(0),
@@ -280,6 +284,7 @@ impl Pressure {
         if reason != Reason::Nursery {
             self.on_its_way(reason, 0);
         }
+        self.cramped.begins(reason == Reason::Limit);
         self.wants_full(0)
     }
 
@@ -298,6 +303,8 @@ impl Pressure {
         self.heap.store(heap, Relaxed);
         self.young.store(0, Relaxed);
         let pending = self.pending.swap(0, Relaxed);
+        let room = self.limit.saturating_sub(self.total());
+        self.cramped.ends(full, room < self.limit / LEAST_ROOM);
         if full {
             let total = heap + self.lasting() + pending;
             // What was allocated during marking has not been judged yet: most of it is garbage.
@@ -441,12 +448,6 @@ impl Pressure {
         stats.pressure_collections = self.collections.load(Relaxed);
         stats.pressure_waits = self.waits.load(Relaxed);
         stats.pressure_refusals = self.refusals.load(Relaxed);
-    }
-
-    /// Under zeal: whether this run of the hook is an Nth.
-    fn is_nth_run(&self) -> bool {
-        self.every
-            .is_some_and(|n| (self.runs.fetch_add(1, Relaxed) + 1).is_multiple_of(n))
     }
 }
 

@@ -130,12 +130,21 @@ pub(crate) fn physical_memory() -> usize {
 
 /// The limit on address space, if there is one.
 pub(crate) fn address_space_limit() -> Option<u64> {
+    resource_limit(libc::RLIMIT_AS)
+}
+
+/// The limit on private memory that can be written, if there is one.
+pub(crate) fn data_limit() -> Option<u64> {
+    resource_limit(libc::RLIMIT_DATA)
+}
+
+fn resource_limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
     // SAFETY: `limit` is a live, writable rlimit.
-    let status = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
+    let status = unsafe { libc::getrlimit(resource, &mut limit) };
     (status == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 

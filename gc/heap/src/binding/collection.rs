@@ -51,13 +51,7 @@ impl Collection<Bowline> for Stops {
     fn block_for_gc(tls: VMMutatorThread) {
         // A thread that only asks is in no state to wait.
         if kind(tls.0) == Kind::Mutator {
-            let block = ThreadBlock::of(tls);
-            let stalled = heap().cycle.stalled.load(Relaxed).then(Instant::now);
-            block.waiting(|| heap().world.wait_for_collection(block));
-            if let Some(since) = stalled {
-                heap().counters.stalled(since.elapsed());
-            }
-            heap().give_back();
+            wait_for_pause(ThreadBlock::of(tls));
         }
     }
 
@@ -80,6 +74,16 @@ impl Collection<Bowline> for Stops {
     fn create_gc_trigger() -> Box<dyn GCTriggerPolicy<Bowline>> {
         Box::new(Trigger::new(&heap().config))
     }
+}
+
+/// Lets the thread of this block, which is Managed, wait for the end of a pause that was asked for.
+pub(crate) fn wait_for_pause(block: &ThreadBlock) {
+    let stalled = heap().cycle.stalled.load(Relaxed).then(Instant::now);
+    block.waiting(|| heap().world.wait_for_collection(block));
+    if let Some(since) = stalled {
+        heap().counters.stalled(since.elapsed());
+    }
+    heap().give_back();
 }
 
 /// Makes a panic on a collector thread end the process (`inv:collector.panic`).

@@ -26,6 +26,7 @@
 //!
 //! Absent on purpose: waiting for finalizers, which may want a lock that the waiting thread holds.
 
+use super::Pressure;
 use super::reentry::{Table, this_thread};
 use crate::alloc::OutOfMemory;
 use crate::heap::{Heap, engine};
@@ -52,6 +53,14 @@ static FIRST: Table = Table::new();
 /// This process is a forked child.
 pub(super) fn forked() {
     FIRST.clear();
+}
+
+impl Pressure {
+    /// Under zeal: whether this run of the hook is an Nth.
+    fn is_nth_run(&self) -> bool {
+        self.every
+            .is_some_and(|n| (self.runs.fetch_add(1, Relaxed) + 1).is_multiple_of(n))
+    }
 }
 
 /// Where the calling thread is. Inside, if it is in this function already.

@@ -1,0 +1,70 @@
+//! A heap that is so full that the program only crawls: see `room`.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+/// A full collection that leaves less than this part of the limit has left little.
+pub(super) const LEAST_ROOM: usize = 50;
+/// Collections that leave little, one after the other, before somebody is told.
+const MOST: u32 = 4;
+
+/// How often collections have left little.
+#[derive(Default)]
+pub(super) struct Cramped {
+    /// The collection under way is there because the heap has reached the limit.
+    at_limit: AtomicBool,
+    count: AtomicU32,
+}
+
+impl Cramped {
+    /// A collection is about to begin.
+    pub(super) fn begins(&self, at_limit: bool) {
+        self.at_limit.store(at_limit, Relaxed);
+    }
+
+    /// It ends, a full one or not, and has left little or not.
+    pub(super) fn ends(&self, full: bool, little: bool) {
+        if !self.at_limit.swap(false, Relaxed) || !full {
+            return;
+        }
+        match little {
+            true => self.count.fetch_add(1, Relaxed),
+            false => self.count.swap(0, Relaxed),
+        };
+    }
+}
+
+impl super::Pressure {
+    /// Whether so many collections have left so little that somebody must be told, who is the caller.
+    pub(crate) fn is_cramped(&self) -> bool {
+        let told = self.cramped.count.load(Relaxed) >= MOST;
+        if told {
+            self.cramped.count.store(0, Relaxed);
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pressure::tests::{MIB, pressure};
+
+    #[test]
+    fn collections_that_leave_little_are_told_of_in_the_end() {
+        let p = pressure();
+        let collect = |left: usize| {
+            p.poll(160 * MIB + 1);
+            p.choose(p.reason(0));
+            p.ended(160 * MIB - left, true);
+            p.is_cramped()
+        };
+        assert!(!collect(MIB) && !collect(2 * MIB) && !collect(0));
+        assert!(collect(3 * MIB), "the fourth");
+        assert!(!collect(0), "the count begins anew");
+        assert!(!collect(0) && !collect(0));
+        assert!(!collect(4 * MIB), "that is enough to go on");
+        assert!(!collect(0) && !collect(0) && !collect(0));
+        p.ended(160 * MIB, true);
+        assert!(!p.is_cramped(), "somebody else's wish");
+        assert!(collect(0));
+    }
+}
