@@ -24,8 +24,10 @@
 //! becomes writable when a store first needs it. Where the system refuses one, objects in its part are
 //! remembered whole.
 //!
-//! Absent on purpose: weak objects, which the collector must meet again as a whole, and plans that mark
-//! beside the program, whose barrier wants the words that were there before.
+//! A plan that marks beside the program wants the words that were there before. Of a long vector it is told
+//! the one word that is overwritten, each time, and the bit stays: so no store has to note a megabyte.
+//!
+//! Absent on purpose: weak objects, which the collector must meet again as a whole.
 
 use crate::HeapError;
 use crate::access;
@@ -247,7 +249,15 @@ impl Mutator {
     #[cold]
     #[inline(never)]
     fn remember_first(&mut self, object: Value, word: usize, v: Value) {
-        if !self.snapshots() {
+        if self.snapshots() {
+            // SAFETY: inv:access.live, by the caller of `store`.
+            let header = Header::from_bits(unsafe { access::read(object.addr()) });
+            if header.is_some_and(|h| h.shape() == Shape::Values && h.length() >= LONG) {
+                // SAFETY: inv:access.live; the old word, which nobody has noted (inv:mutator.barrier).
+                self.strengthen(unsafe { access::value(object, word) });
+                return;
+            }
+        } else {
             // No reference into the collected heap: nothing of it is young.
             if !(v.is_pointer() && in_heap(v.addr())) {
                 return;
