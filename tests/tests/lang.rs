@@ -1,6 +1,6 @@
 //! The cases of `lang/`, each run by the `bowline` beside this executable in every mode: as it is,
 //! with the collector that moves everything, collecting at boundary crossings, and, where C is called,
-//! collecting inside C's malloc.
+//! collecting inside C's malloc and marking beside the program.
 //!
 //! `BLESS=1` writes what the plain mode printed into the cases; read the diff before you keep it.
 //! The format is that of [`bowline_tests::case`].
@@ -17,15 +17,19 @@ use bowline_tests::scratch::Scratch;
 use libtest_mimic::{Failed, Trial};
 
 /// A mode's name and its flags.
-const MODES: [(&str, &[&str]); 4] = [
+const MODES: [(&str, &[&str]); 5] = [
     ("plain", &[]),
     ("compact", &["--plan=compact-test"]),
+    (LATENCY, &["--plan=latency", "--verify"]),
     ("zeal", &["--zeal=crossing:97"]),
     (MALLOC, &["--zeal=malloc:2"]),
 ];
 
 /// The mode that only differs from the plain one where C's malloc is called.
 const MALLOC: &str = "malloc";
+
+/// The mode that marks beside the program: for cases that collect or call C.
+const LATENCY: &str = "latency";
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -48,7 +52,10 @@ fn trials() -> Result<Vec<Trial>, String> {
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let calls_c = name.starts_with("ffi-") || name.starts_with("gc-");
-        for &(mode, flags) in modes.iter().filter(|(mode, _)| calls_c || *mode != MALLOC) {
+        for &(mode, flags) in modes
+            .iter()
+            .filter(|(mode, _)| calls_c || !matches!(*mode, MALLOC | LATENCY))
+        {
             let (file, binary) = (file.clone(), binary.clone());
             let run = move || check(&binary, &file, mode, flags, bless);
             trials.push(Trial::test(format!("{name}::{mode}"), run));

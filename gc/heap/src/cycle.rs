@@ -91,6 +91,8 @@ pub(crate) struct Cycle {
     started: Mutex<Option<Started>>,
     begun: Mutex<Option<Begun>>,
     begins: AtomicU64,
+    /// What the workers had counted when marking began.
+    counted: AtomicU64,
     /// `inv:cycle.anchor`
     anchor: OnceLock<Global>,
 }
@@ -105,6 +107,11 @@ impl Heap {
     /// Everything that was reachable at Begin has been marked; the world is stopped for End.
     pub(crate) fn marking_is_over(&self) {
         self.cycle.marking.store(false, Relaxed);
+    }
+
+    /// The bytes of the objects that this marking has found alive. What was made meanwhile is not among them.
+    pub(crate) fn marked(&self) -> usize {
+        (self.workers.marked() - self.cycle.counted.load(Relaxed)) as usize
     }
 
     /// How many collections have begun with a pause of their own.
@@ -195,6 +202,7 @@ impl Heap {
         }
         ambiguous::forget(self);
         self.pressure.marking_begins();
+        self.cycle.counted.store(self.workers.marked(), Relaxed);
         self.cycle.wanted.store(false, Relaxed);
         self.cycle.begins.fetch_add(1, Relaxed);
         let pause = self.counters.paused(&started);

@@ -68,8 +68,9 @@ pub(crate) struct Pressure {
     total_then: AtomicUsize,
     /// By how much the total grew during the last marking.
     grown: AtomicUsize,
-    /// How much of the heap that is; not since another collection ended.
+    /// How much of the heap that is, and what was found alive; 0 when a collection has ended.
     floating: AtomicUsize,
+    found: AtomicUsize,
     /// What may stay resident unasked: the largest size of late. Half of what is above the size goes with each full
     /// collection.
     resident: AtomicUsize,
@@ -123,15 +124,12 @@ impl Pressure {
             runs: AtomicU64::new(0),
             armed: AtomicBool::new(false),
             beside: config.marks_beside(),
-            size: AtomicUsize::new(if config.marks_beside() {
-                min_heap / 2
-            } else {
-                min_heap
-            }),
+            size: AtomicUsize::new(min_heap >> u32::from(config.marks_beside())),
             target: AtomicUsize::new(min_heap),
             total_then: AtomicUsize::new(0),
             grown: AtomicUsize::new(0),
             floating: AtomicUsize::new(0),
+            found: AtomicUsize::new(0),
             resident: AtomicUsize::new(min_heap),
             heap: AtomicUsize::new(0),
             marked: AtomicUsize::new(0),
@@ -307,9 +305,13 @@ impl Pressure {
         self.cramped.ends(full, room < self.limit / LEAST_ROOM);
         if full {
             let total = heap + self.lasting() + pending;
-            // What was allocated during marking has not been judged yet: most of it is garbage.
-            let floating = self.take_floating().min(total);
-            let live = total - floating;
+            // Of what was allocated during marking nobody knows: most of it is garbage.
+            let floating = self.floating.swap(0, Relaxed).min(heap);
+            let found = match self.found.swap(0, Relaxed) {
+                0 => heap - floating,
+                found => found.min(heap - floating),
+            };
+            let live = found + self.lasting() + pending;
             let wanted = live.saturating_mul(self.growth_percent) / 100 + floating + self.nursery;
             let target = wanted.max(self.min_heap).min(self.limit);
             self.target.store(target, Relaxed);

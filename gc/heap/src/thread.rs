@@ -374,6 +374,8 @@ pub(crate) struct WorkerBlock {
     kind: Kind,
     moved_objects: AtomicU64,
     moved_bytes: AtomicU64,
+    /// Bytes of objects that were found alive beside the program.
+    marked_bytes: AtomicU64,
     /// Weak objects that this worker has scanned in this collection.
     weak: UnsafeCell<Vec<Addr>>,
 }
@@ -397,6 +399,7 @@ impl WorkerBlock {
             kind: Kind::Worker,
             moved_objects: AtomicU64::new(0),
             moved_bytes: AtomicU64::new(0),
+            marked_bytes: AtomicU64::new(0),
             weak: UnsafeCell::new(Vec::new()),
         }))
     }
@@ -431,6 +434,17 @@ impl WorkerBlock {
     pub(crate) fn moved(&self) -> (u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (load(&self.moved_objects), load(&self.moved_bytes))
+    }
+
+    /// Counts an object that was found alive beside the program.
+    #[inline(always)]
+    pub(crate) fn count_marked(&self, bytes: usize) {
+        bump(&self.marked_bytes, bytes as u64);
+    }
+
+    /// Bytes of such objects since the start.
+    pub(crate) fn marked(&self) -> u64 {
+        self.marked_bytes.load(Ordering::Relaxed)
     }
 
     /// Notes that the weak object at `addr` was scanned.

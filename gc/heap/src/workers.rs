@@ -132,6 +132,11 @@ impl Workers {
         inner.blocks.iter().flat_map(|w| w.take_weak()).collect()
     }
 
+    /// Bytes of objects that were found alive beside the program since the start.
+    pub(crate) fn marked(&self) -> u64 {
+        lock(&self.inner).blocks.iter().map(|b| b.marked()).sum()
+    }
+
     /// Objects and bytes moved since the start.
     pub(crate) fn moved(&self) -> (u64, u64) {
         let inner = lock(&self.inner);

@@ -105,10 +105,24 @@ fn collections(t: &mut Table, s: &Summary) {
         "pauses",
         &heads(["count", "total", "median", "99 %", "longest"]),
     );
-    for (kind, p) in [("minor", &s.minor), ("full", &s.full), ("all", &s.pauses)] {
+    let beside = [
+        ("initial mark", &s.initial_mark),
+        ("final mark", &s.final_mark),
+    ];
+    let beside = if gc.concurrent > 0 { &beside[..] } else { &[] };
+    let usual = [("minor", &s.minor), ("full", &s.full), ("all", &s.pauses)];
+    for (kind, p) in usual[..2].iter().chain(beside).chain(&usual[2..]) {
         let times = [p.total, p.median, p.p99, p.max].map(milliseconds);
         let count = [p.count.to_string()];
         t.columns(&format!("  {kind}"), &[&count[..], &times].concat());
+    }
+    if gc.concurrent + gc.fallbacks > 0 {
+        let remark = format!("{} collections beside the program", gc.concurrent);
+        t.row("marking", milliseconds(gc.marking_ns), remark);
+        let remark = "full collections with one pause, for want of memory";
+        t.row("fall-backs", gc.fallbacks, remark);
+        let remark = format!("{} waits for the end of the marking", gc.stalls);
+        t.row("stalled", milliseconds(gc.stalled_ns), remark);
     }
 }
 
@@ -218,11 +232,17 @@ fn object(s: &Summary) -> Value {
         "collections": gc.collections,
         "minor": gc.minor,
         "major": gc.major,
+        "concurrent": gc.concurrent,
+        "fallbacks": gc.fallbacks,
+        "stalls": gc.stalls,
+        "stalled_ns": gc.stalled_ns,
+        "marking_ns": gc.marking_ns,
         "in_foreign_calls": gc.in_foreign_calls,
         "pressure_collections": gc.pressure_collections,
         "pressure_waits": gc.pressure_waits,
         "pressure_refusals": gc.pressure_refusals,
-        "pauses": { "minor": pauses(&s.minor), "full": pauses(&s.full), "all": pauses(&s.pauses) },
+        "pauses": { "minor": pauses(&s.minor), "full": pauses(&s.full), "all": pauses(&s.pauses),
+            "initial_mark": pauses(&s.initial_mark), "final_mark": pauses(&s.final_mark) },
         "allocated_bytes": s.allocated,
         "young_bytes": s.young,
         "survived_bytes": s.survived,

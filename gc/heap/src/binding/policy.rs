@@ -152,7 +152,7 @@ impl GCTriggerPolicy<Bowline> for Trigger {
 
     fn on_gc_release(&self, mmtk: &'static MMTK<Bowline>) {
         if heap().pause() == Pause::End {
-            pressure().marking_ends(heap_bytes(mmtk.get_plan()));
+            pressure().marking_ends(heap_bytes(mmtk.get_plan()), heap().marked());
         }
         if is_full(mmtk) {
             pressure().full_ends();

@@ -17,7 +17,7 @@ use super::{Bowline, WordSlot, in_heap, object_at};
 use crate::access;
 use crate::heap::{heap, is_minor};
 use crate::thread::{ThreadBlock, WorkerBlock};
-use bowline_layout::{Addr, Header, References, Shape, Value, WORD, references};
+use bowline_layout::{Addr, Header, References, Shape, Value, WORD, object_bytes, references};
 use mmtk::scheduler::GCWorker;
 use mmtk::util::{ObjectReference, VMWorkerThread};
 use mmtk::vm::slot::Slot;
@@ -98,7 +98,12 @@ impl Scanning<Bowline> for Scan {
         visitor: &mut V,
     ) {
         let at = addr(object);
-        let Some(header) = header_at(at) else {
+        let header = header_at(at);
+        if heap().is_marking() && !is_barrier(tls) {
+            let bytes = header.map_or(2 * WORD, object_bytes);
+            WorkerBlock::of(tls).count_marked(bytes);
+        }
+        let Some(header) = header else {
             visitor.visit_slot(WordSlot::new(at));
             visitor.visit_slot(WordSlot::new(at.word(1)));
             return;

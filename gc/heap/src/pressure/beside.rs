@@ -10,6 +10,9 @@
 //!
 //! What was allocated during marking is all kept at its end. Most of it is garbage; so it counts once for
 //! the next target, and not as what lives and may grow.
+//!
+//! What lives is what marking has found, by objects, not the pages that they are in: nothing moves, so one object
+//! holds its page, and a heap that counted its pages as live would grow with each collection.
 
 use super::Pressure;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +25,9 @@ impl Pressure {
         let grown = self.grown.load(Relaxed).saturating_mul(2);
         // Before the first marking nobody knows.
         let ahead = if grown == 0 { free / 2 } else { grown };
-        target - ahead.clamp(free / 4, free / 4 * 3)
+        let begin = target - ahead.clamp(free / 4, free / 4 * 3);
+        // Holes in used pages are filled before new ones are asked for.
+        begin.max(total + self.nursery / 2).min(self.limit)
     }
 
     /// Marking begins.
@@ -34,18 +39,15 @@ impl Pressure {
         self.set_mark();
     }
 
-    /// Marking has ended, with `heap` bytes of pages, and what is not marked is still there.
-    pub(crate) fn marking_ends(&self, heap: usize) {
+    /// Marking has ended, with `heap` bytes of pages, and has found `found` bytes of objects alive. What it has
+    /// not found is still there.
+    pub(crate) fn marking_ends(&self, heap: usize, found: usize) {
         let before = self.total_then.load(Relaxed);
         let outside = self.outside();
         let grown = (heap + outside).saturating_sub(before);
         self.grown.store(grown, Relaxed);
         self.floating.store(grown.min(heap), Relaxed);
-    }
-
-    /// How much of the heap was not judged by the collection that ends.
-    pub(super) fn take_floating(&self) -> usize {
-        self.floating.swap(0, Relaxed)
+        self.found.store(found, Relaxed);
     }
 }
 
@@ -68,23 +70,28 @@ mod tests {
         assert!(p.poll(21 * MIB));
         p.marking_begins();
         assert_eq!(p.size(), 60 * MIB, "marking may take half more");
-        p.marking_ends(26 * MIB);
+        p.marking_ends(26 * MIB, 0);
         p.ended(15 * MIB, true);
         assert_eq!(p.size(), 30 * MIB, "5 × 2 below the target of 40");
         p.poll(30 * MIB);
         p.marking_begins();
-        p.marking_ends(39 * MIB);
+        p.marking_ends(39 * MIB, 0);
         p.ended(30 * MIB, true);
         assert_eq!(p.size(), 41 * MIB, "(30 - 9) × 2 + 9 + 8, less 9 × 2");
         p.poll(41 * MIB);
         p.marking_begins();
-        p.marking_ends(141 * MIB);
+        p.marking_ends(141 * MIB, 0);
         p.ended(120 * MIB, true);
         assert_eq!(
             p.size(),
             127 * MIB,
             "target 148, three quarters of 28 ahead"
         );
+        p.marking_begins();
+        p.marking_ends(130 * MIB, 30 * MIB);
+        p.ended(120 * MIB, true);
+        // 30 × 2 + 10 + 8, which the pages have passed: the next begins half a nursery later.
+        assert_eq!(p.size(), 124 * MIB);
         p.declare(39 * MIB);
         assert!(!p.wants_full(0));
         p.declare(2 * MIB);

@@ -59,6 +59,10 @@ fn stats(rt: &mut Rt, _: Args) -> Result {
         ("pressure-refusals", s.pressure_refusals),
         ("stack-words", s.stack_words),
         ("chunk-words", s.chunk_words),
+        ("concurrent", s.concurrent),
+        ("fallbacks", s.fallbacks),
+        ("stalls", s.stalls),
+        ("stalled-ns", s.stalled_ns),
     ];
     let at = rt.height() - 1;
     let list = list_of(rt, rows.len() + 2, |rt, i| {
