@@ -1,14 +1,16 @@
 //! Programs that tell figures of their own: they are run in turns, and each figure gets its median and spread.
 //!
 //! A program prints words of the form `name=number`; other words are passed over. What it cost as a whole is
-//! added as `process_wall` and `process_cpu`, in milliseconds. Programs run with the highest priority that the
-//! system gives (`nice`), so that other work on the machine disturbs them little.
+//! added as `process_wall` and `process_cpu`, in milliseconds. Programs run ahead of all other processes where the
+//! system lets them, so that other work on the machine disturbs them little.
 
 use super::race::Spread;
-use super::run;
+use super::{output_of, run};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 
 /// A program with its arguments.
 pub(super) struct Case {
@@ -116,10 +118,14 @@ pub(super) fn measure_by(
     all
 }
 
-/// The command, with the highest priority that the system gives.
+/// The command, ahead of all other processes (SCHED_FIFO) where the system lets it.
 pub(super) fn first(command: &[String]) -> Vec<String> {
-    let words = ["nice", "-n", "-20"].map(str::to_string);
-    words.into_iter().chain(command.iter().cloned()).collect()
+    static MAY: OnceLock<bool> = OnceLock::new();
+    let chrt = ["chrt", "-f", "1"];
+    let may = || output_of(Command::new(chrt[0]).args(&chrt[1..]).arg("true")).is_ok();
+    let before: &[&str] = if *MAY.get_or_init(may) { &chrt } else { &[] };
+    let before = before.iter().map(|word| word.to_string());
+    before.chain(command.iter().cloned()).collect()
 }
 
 /// Runs a program once.

@@ -13,6 +13,8 @@ pub(super) struct Machine {
     pub(super) memory: String,
     pub(super) commit: String,
     pub(super) rustc: String,
+    /// How many threads wanted a processor during the minute before.
+    pub(super) load: String,
 }
 
 impl Machine {
@@ -31,6 +33,7 @@ impl Machine {
             memory: field(&read("/proc/meminfo"), "MemTotal"),
             commit: ask("git", &["describe", "--always", "--dirty"]),
             rustc: ask("rustc", &["--version"]),
+            load: load(&read("/proc/loadavg")),
         }
     }
 }
@@ -47,8 +50,15 @@ impl Machine {
             memory: "1 kB".to_string(),
             commit: "abc".to_string(),
             rustc: "rustc".to_string(),
+            load: "0.5".to_string(),
         }
     }
+}
+
+/// The first number of `/proc/loadavg`.
+fn load(text: &str) -> String {
+    let first = text.split_whitespace().next();
+    first.unwrap_or("unknown").to_string()
 }
 
 /// The value of the first `name : value` line.
@@ -62,6 +72,12 @@ fn field(text: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_load_is_read() {
+        assert_eq!(load("15.18 18.25 17.24 2/300 4711\n"), "15.18");
+        assert_eq!(load(""), "unknown");
+    }
 
     #[test]
     fn fields_are_read() {

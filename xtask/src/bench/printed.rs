@@ -3,6 +3,7 @@
 //!
 //! Each round runs all programs once; the page has what they printed, round by round, so that the spread is seen.
 
+use super::figures;
 use super::machine::Machine;
 use super::report::{self, Facts};
 use super::scheme::argument;
@@ -84,12 +85,11 @@ pub(super) fn measure(
             entrants.push(entrant);
         }
         for arguments in program.runs {
-            let words = ["nice", "-n", "-20", binary.as_str()];
-            let words = words.iter().chain(arguments.iter());
+            let words = std::iter::once(binary.as_str()).chain(arguments.iter().copied());
+            let words: Vec<String> = words.map(str::to_string).collect();
             let title = format!("{} {}", program.name, arguments.join(" "));
             let title = title.trim().to_string();
-            let words: Vec<String> = words.map(|word| word.to_string()).collect();
-            commands.push((title, words));
+            commands.push((title, figures::first(&words)));
         }
     }
     let facts = Facts {

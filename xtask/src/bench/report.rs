@@ -52,8 +52,8 @@ fn write_facts(page: &mut String, facts: &Facts<'_>, machine: &Machine) -> std::
     writeln!(page, "\n* Command: `{}`", facts.command)?;
     writeln!(
         page,
-        "* Machine: {}, {} cores, {}, {}",
-        machine.cpu, machine.cores, machine.memory, machine.kernel
+        "* Machine: {}, {} cores, {}, {}; threads that wanted a processor before: {}",
+        machine.cpu, machine.cores, machine.memory, machine.kernel, machine.load
     )?;
     writeln!(page, "* Sources: {}, {}", machine.commit, machine.rustc)?;
     for entrant in facts.entrants {
