@@ -73,16 +73,18 @@ pub(crate) fn is_weak(shape: Shape) -> bool {
     )
 }
 
-/// Traces the object in `slot` and returns it with whether it was reached before, if it is a pair.
+/// Traces the object in `slot` and returns it with whether it was reached before, if it is a pair: those alone
+/// are all in the moving space.
 #[inline(always)]
 fn trace(slot: WordSlot, tracer: &mut impl ObjectTracer) -> Option<(ObjectReference, bool)> {
     let object = slot.load()?;
-    let seen = is_seen(addr(object));
+    let pair = slot.value().is_pair();
+    let seen = pair && is_seen(addr(object));
     let now = tracer.trace_object(object);
     if now != object {
         slot.store(now);
     }
-    Some((now, seen))
+    pair.then_some((now, seen))
 }
 
 impl Scanning<Bowline> for Scan {
@@ -134,7 +136,7 @@ impl Scanning<Bowline> for Scan {
                 return;
             };
             at = addr(next);
-            if seen || header_at(at).is_some() {
+            if seen {
                 return;
             }
         }

@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     case("globals are roots", globals_are_roots),
     case("boot objects stay and are roots", boot_objects_stay),
     case("a long list is traced in depth", long_list),
+    case("lists end in objects of every space", lists_end_anywhere),
 ];
 
 fn pairs_survive_and_move() {
@@ -273,4 +274,31 @@ fn long_list() {
     m.push(l);
     m.collect(Collect::Full);
     check_list(m.get(0), 1_000_000);
+}
+
+/// The walk along cdrs ends at what does not move, whatever its space has no table for.
+fn lists_end_anywhere() {
+    let (_, mut m) = heap();
+    let header = Header::new(Shape::Values, TypeId(40), 4);
+    let small = vector(&mut m, 4);
+    m.push(small);
+    let large = vector(&mut m, 10_000);
+    m.push(large);
+    let fixed = m.alloc_immovable(header, Tag::Object).unwrap();
+    m.push(fixed);
+    let boot = m.alloc_boot(header, Tag::Object);
+    m.push(boot);
+    for i in 0..4 {
+        let p = pair(&mut m, fix(1), m.get(i));
+        let p = pair(&mut m, fix(0), p);
+        m.push(p);
+    }
+    for kind in [Collect::Minor, Collect::Full, Collect::Full] {
+        m.collect(kind);
+        for i in 0..4 {
+            let p = m.get(4 + i);
+            assert_eq!((at(p, 0), at(at(p, 1), 0)), (fix(0), fix(1)));
+            assert_eq!(at(at(p, 1), 1), m.get(i));
+        }
+    }
 }
