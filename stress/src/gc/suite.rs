@@ -152,7 +152,10 @@ impl Drop for Files {
 
 /// What kind of fault a run showed: the first words of what it said.
 fn kind(outcome: &Outcome) -> &str {
-    outcome.text.split(':').next().unwrap_or_default()
+    match outcome.verdict {
+        Verdict::Hung => "",
+        _ => outcome.text.split(':').next().unwrap_or_default(),
+    }
 }
 
 struct Suite<'a, W> {
