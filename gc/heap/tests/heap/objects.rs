@@ -286,10 +286,11 @@ fn lists_end_anywhere() {
     m.push(large);
     let fixed = m.alloc_immovable(header, Tag::Object).unwrap();
     m.push(fixed);
-    let boot = m.alloc_boot(header, Tag::Object);
+    let boot = m.alloc_boot(header, Tag::Object).unwrap();
     m.push(boot);
     for i in 0..4 {
-        let p = pair(&mut m, fix(1), m.get(i));
+        let end = m.get(i);
+        let p = pair(&mut m, fix(1), end);
         let p = pair(&mut m, fix(0), p);
         m.push(p);
     }
