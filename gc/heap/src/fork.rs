@@ -258,14 +258,14 @@ impl Heap {
         self.must_be_whole();
         if !self.wake() {
             let why = io::Error::from_raw_os_error(self.forks.errno.load(Ordering::Relaxed));
-            sys::die(format_args!("cannot start a collector thread: {why}"));
+            sys::give_up(format_args!("cannot start a collector thread: {why}"));
         }
     }
 
     /// Ends the process if the heap is torn, for MMTk is to be called.
     pub(crate) fn must_be_whole(&self) {
         if self.forks.is(Standing::Torn) {
-            sys::die(format_args!(
+            sys::give_up(format_args!(
                 "this process was forked while another thread used the heap, and cannot use it: exec, or exit"
             ));
         }

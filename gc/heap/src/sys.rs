@@ -69,6 +69,14 @@ pub(crate) fn die(message: fmt::Arguments<'_>) -> ! {
     std::process::abort()
 }
 
+/// Says `message` and ends the process with the status of a start that failed: the system has refused what
+/// cannot be done without. Nothing of the process's runs any more, for it may want the same.
+pub(crate) fn give_up(message: fmt::Arguments<'_>) -> ! {
+    say(message);
+    // SAFETY: takes any status.
+    unsafe { libc::_exit(2) }
+}
+
 /// Makes the calling thread take no signals that are sent to the process: handlers belong to threads of
 /// the program's.
 pub(crate) fn leave_signals_to_others() {

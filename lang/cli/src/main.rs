@@ -112,7 +112,10 @@ fn main() -> ExitCode {
         Ok(Ok(never)) => never,
         Ok(Err(_)) => ExitCode::from(101),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "bowline: cannot start a thread: {error}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "bowline: cannot start a thread with a stack of 1 GiB: {error}; see ulimit -v, -d and -u"
+            );
             ExitCode::from(2)
         }
     }

@@ -118,7 +118,7 @@ pub(crate) struct DumpOptions {
 #[derive(Args, Debug, Default)]
 pub(crate) struct HeapOptions {
     /// The most memory that live objects and C's blocks may take together, as 64m or 2g
-    /// [default: three quarters of the machine's memory].
+    /// [default: three quarters of the memory that the process may have].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     heap: Option<usize>,
     /// The bytes allocated between two minor collections [default: 16m, or a quarter of a smaller

@@ -118,3 +118,43 @@ fn a_forked_child_ends_with_its_own_status() {
     assert_eq!(told(&output), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "3");
 }
+
+/// What `bowline run` says of a program under this limit of the shell's.
+fn limited(limit: &str, program: &Program) -> (Option<i32>, String, String) {
+    let line = format!("ulimit {limit} && exec \"$0\" run \"$1\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &line, env!("CARGO_BIN_EXE_bowline")]);
+    let output = command.arg(&program.0).output().expect("a shell");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), text, told(&output))
+}
+
+#[test]
+fn limits_of_the_system_are_told_in_one_line() {
+    let program = Program::new("limits", "(display (length (make-list 1000 1)))");
+    let stack = "bowline: cannot start a thread with a stack of 1 GiB: Resource temporarily unavailable (os \
+                 error 11); see ulimit -v, -d and -u\n";
+    let addresses = "bowline: the collector reserves address space (it does not use it) and the limit of \
+                     20480000000000 bytes is too small: raise it with \"ulimit -v unlimited\"\n";
+    for (limit, says) in [
+        ("-v 100000", stack),
+        ("-v 1000000", stack),
+        ("-v 20000000000", addresses),
+        ("-d 100000", stack),
+    ] {
+        let expected = (Some(2), String::new(), says.to_owned());
+        assert_eq!(limited(limit, &program), expected, "{limit}");
+    }
+    for limit in ["-v 40000000000", "-d 4000000"] {
+        let expected = (Some(0), "1000".to_owned(), String::new());
+        assert_eq!(limited(limit, &program), expected, "{limit}");
+    }
+}
+
+#[test]
+fn what_is_refused_on_demand_must_be_a_number() {
+    let output = Program::new("refuse", "1").run(&["--refuse=0"], Stdio::piped());
+    assert_eq!(output.status.code(), Some(2));
+    let wanted = "what is refused is \"N\", \"N+\", \"start:N\" or \"start:N+\" with N at least 1, not \"0\"";
+    assert!(told(&output).contains(wanted), "{}", told(&output));
+}

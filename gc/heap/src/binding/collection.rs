@@ -63,7 +63,7 @@ impl Collection<Bowline> for Stops {
         // Heap exhaustion is the caller's to handle: the allocation returns nothing. If the system
         // itself refuses pages that were promised, MMTk cannot go on.
         if let AllocationError::MmapOutOfMemory = error {
-            sys::die(format_args!("the system refused memory for the heap"));
+            sys::give_up(format_args!("the system refused memory for the heap"));
         }
     }
 

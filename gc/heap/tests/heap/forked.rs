@@ -73,7 +73,7 @@ fn in_child(f: fn(&mut Mutator)) {
 }
 
 /// Conses onto the list at `root` until there is no room. Returns how often.
-fn fill(m: &mut Mutator, root: usize) -> usize {
+pub(crate) fn fill(m: &mut Mutator, root: usize) -> usize {
     for n in 0.. {
         m.poll();
         match m.alloc_pair(fix(n), m.get(root)) {

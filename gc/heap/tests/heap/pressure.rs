@@ -1,5 +1,6 @@
 //! Full heaps.
 
+use crate::forked::fill;
 use crate::support::*;
 use bowline_gc::{HeapConfig, Mutator, OutOfMemory, Zeal};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
@@ -7,6 +8,7 @@ use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
 pub(crate) const CASES: &[Case] = &[
     case("ballast makes room, 16 MiB", || ballast(16)),
     case("ballast makes room, 64 MiB", || ballast(64)),
+    case("a full heap is told after one collection in vain", full),
     case("out of memory, 16 MiB, one worker", || rounds(16, 1)),
     case("out of memory, 16 MiB, two workers", || rounds(16, 2)),
     case("out of memory, 32 MiB, one worker", || rounds(32, 1)),
@@ -145,4 +147,17 @@ fn absurd_request() {
     }
     assert!(m.stats().collections - before < 10);
     garbage(&mut m, 1000);
+}
+
+/// `inv:room.bounded`
+fn full() {
+    let (heap, mut m) = limited(32 * MIB);
+    m.push(Value::NIL);
+    fill(&mut m, 0);
+    for _ in 0..5 {
+        let before = heap.stats().major;
+        assert!(m.alloc_pair(fix(1), fix(2)).is_err());
+        let took = heap.stats().major - before;
+        assert!((1..=2).contains(&took), "{took} full collections");
+    }
 }
