@@ -1,6 +1,5 @@
 //! Full heaps.
 
-use crate::forked::fill;
 use crate::support::*;
 use bowline_gc::{HeapConfig, Mutator, OutOfMemory, Zeal};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
@@ -153,7 +152,7 @@ fn absurd_request() {
 fn full() {
     let (heap, mut m) = limited(32 * MIB);
     m.push(Value::NIL);
-    fill(&mut m, 0);
+    crate::forked::fill(&mut m, 0);
     for _ in 0..5 {
         let before = heap.stats().major;
         assert!(m.alloc_pair(fix(1), fix(2)).is_err());
