@@ -4,12 +4,17 @@
 //! what a runtime needs around it: threads that stop and go on, precise roots, objects that stay in
 //! place while C holds them, weak things, a boot heap, a trigger policy, figures, and a verifier.
 //!
+//! **Who writes a language in Rust begins with [`safe`]**: the same heap without `unsafe`, whose misuse does not
+//! compile, with a [guide](safe::guide) that builds a small Lisp. The items at this level are the layer below
+//! it: what a virtual machine with its own stack and generated code needs, with contracts that are written and
+//! not checked.
+//!
 //! Reading order: `config`, `machine` and `heap` (how a heap is made, and how large), `world`, `member` and `thread` (who may touch it
 //! when), `watchdog` (who is late), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator`, `alloc` and `room` (a
 //! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
-//! `access` (words where they stand), `sync`, `futex`, `membarrier` and `sys`
+//! `access` (words where they stand), `safe` (all of it once more, without `unsafe`), `sync`, `futex`, `membarrier` and `sys`
 //! (locks, what threads sleep on, fences and the operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.

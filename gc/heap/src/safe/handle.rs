@@ -10,7 +10,7 @@
 //! Absent on purpose: counting. Who shares a handle puts it into an `Arc`.
 
 use super::error::AllocError;
-use super::kind::{Any, Kind, WeakPair};
+use super::kind::{Any, Kind, Of, WeakPair};
 use super::local::{Local, Names, Operand, sealed};
 use super::scope::Scope;
 use super::view::View;
@@ -28,7 +28,7 @@ use std::ptr::NonNull;
 pub struct Handle<K = Any> {
     cell: NonNull<Value>,
     global: Option<Global>,
-    kind: PhantomData<fn() -> K>,
+    kind: Of<K>,
 }
 
 // SAFETY: inv:safe.cell: whoever reads or sets the cell has a scope or waits for none, on any thread.
@@ -88,7 +88,7 @@ impl<'h, K> From<&'h Handle<K>> for Operand<'h> {
 #[derive(Debug)]
 pub struct WeakHandle<K = Any> {
     pair: Handle<WeakPair>,
-    kind: PhantomData<fn() -> K>,
+    kind: Of<K>,
 }
 
 impl<K: Kind> WeakHandle<K> {
@@ -106,7 +106,9 @@ impl<K: Kind> WeakHandle<K> {
 /// call, [`Scope::lend`] costs less.
 pub struct Pinned<'s, K = Any> {
     word: Value,
-    scope: PhantomData<(&'s Value, fn() -> K, *const ())>,
+    scope: PhantomData<&'s Value>,
+    kind: Of<K>,
+    on_thread: PhantomData<*const ()>,
 }
 
 impl<K: Kind> Pinned<'_, K> {
@@ -180,6 +182,8 @@ impl<'s> Scope<'s> {
         Ok(Pinned {
             word,
             scope: PhantomData,
+            kind: PhantomData,
+            on_thread: PhantomData,
         })
     }
 }

@@ -46,6 +46,9 @@ impl<K: Admit + 'static> Kind for K {
     const NAME: &'static str = K::CALLED;
 }
 
+/// Says of which kind something is that holds no `K`.
+pub(super) type Of<K> = PhantomData<fn() -> K>;
+
 /// A kind of object that a language declares, with [`kinds!`](crate::kinds).
 pub trait Object: 'static {
     /// What it is called in errors.

@@ -8,7 +8,7 @@
 //! Absent on purpose: reading without a scope. A thread in native code has no scope at hand, and its stack
 //! is then the collector's.
 
-use super::kind::{Any, Kind};
+use super::kind::{Any, Kind, Of};
 use super::scope::Scope;
 use super::view::View;
 use bowline_layout::Value;
@@ -22,7 +22,8 @@ use std::ptr::NonNull;
 /// scope for a [`View`]: [`Scope::view`].
 pub struct Local<'s, K = Any> {
     slot: NonNull<Value>,
-    scope: PhantomData<(&'s Value, fn() -> K)>,
+    scope: PhantomData<&'s Value>,
+    kind: Of<K>,
 }
 
 impl<'s, K> Local<'s, K> {
@@ -32,6 +33,7 @@ impl<'s, K> Local<'s, K> {
         Local {
             slot,
             scope: PhantomData,
+            kind: PhantomData,
         }
     }
 

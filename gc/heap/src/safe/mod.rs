@@ -84,6 +84,11 @@ mod table;
 mod view;
 mod weak;
 
+/// The page in `docs`, whose program is tried.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/embedding-rust.md")]
+struct Page;
+
 pub use crate::config::{HeapConfig, HeapError, Plan, Zeal};
 pub use crate::mutator::Collect;
 pub use error::{AllocError, AllocFailure, AttachError, OutOfRange, ReenterError};

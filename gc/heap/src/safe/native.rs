@@ -15,7 +15,7 @@
 //! Absent on purpose: `longjmp` over these frames. What C throws is C's to catch.
 
 use super::error::ReenterError;
-use super::kind::{Buffer, ByteForm, FixedBytes, Object};
+use super::kind::{Buffer, ByteForm, FixedBytes, Object, Of};
 use super::local::Local;
 use super::scope::Scope;
 use crate::mutator::Mutator;
@@ -86,7 +86,8 @@ pub fn reenter<R>(f: impl for<'i> FnOnce(&mut Scope<'i>) -> R) -> Result<R, Reen
 pub struct Lent<'l, K> {
     start: NonNull<u8>,
     length: usize,
-    section: PhantomData<(&'l u8, fn() -> K)>,
+    section: PhantomData<&'l u8>,
+    kind: Of<K>,
 }
 
 impl<K> Clone for Lent<'_, K> {
@@ -148,8 +149,10 @@ struct Lending<'a, 'f> {
 
 impl Drop for Lending<'_, '_> {
     fn drop(&mut self) {
-        // SAFETY: the mutator is borrowed by whoever lends, and native sections end innermost first.
-        unsafe { (*self.mutator).pop_call(self.frame) };
+        // SAFETY: the mutator is borrowed by whoever lends, and is not used meanwhile.
+        let mutator = unsafe { &mut *self.mutator };
+        // SAFETY: native sections end innermost first (inv:safe.nested).
+        unsafe { mutator.pop_call(self.frame) };
     }
 }
 
@@ -201,12 +204,13 @@ impl Scope<'_> {
                 start: unsafe { NonNull::new_unchecked(view.start()) },
                 length: view.len(),
                 section: PhantomData,
+                kind: PhantomData,
             }
         });
         let mut frame = CallFrame::new(&pinned);
-        let mutator: *mut Mutator = self.mutator();
         // SAFETY: the frame stands here until `lending` is dropped, in this function.
-        unsafe { (*mutator).push_call(&mut frame) };
+        unsafe { self.mutator().push_call(&mut frame) };
+        let mutator: *mut Mutator = self.mutator();
         let lending = Lending {
             mutator,
             frame: &mut frame,

@@ -14,7 +14,7 @@
 
 use super::kind::{
     self, Any, Buffer, ByteForm, Ephemeron, Field, FixedBytes, Flonum, Foreign, Found, Kind,
-    Object, Pair, RawField, RawWord, Record, Text, Values, WeakPair, WeakValues, WrongKind,
+    Object, Of, Pair, RawField, RawWord, Record, Text, Values, WeakPair, WeakValues, WrongKind,
 };
 use super::scope::Scope;
 use crate::access;
@@ -31,8 +31,10 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 /// compiler's. [`Scope::local`](super::Scope::local) makes a handle of it before.
 pub struct View<'v, K = Any> {
     word: Value,
-    /// The borrow of the scope; and a view stays on its thread.
-    at: PhantomData<(&'v Value, fn() -> K, *const ())>,
+    /// The borrow of the scope.
+    at: PhantomData<&'v Value>,
+    kind: Of<K>,
+    on_thread: PhantomData<*const ()>,
 }
 
 impl<K> Clone for View<'_, K> {
@@ -57,6 +59,8 @@ impl<'v, K> View<'v, K> {
         View {
             word,
             at: PhantomData,
+            kind: PhantomData,
+            on_thread: PhantomData,
         }
     }
 
