@@ -97,7 +97,6 @@ fn zeal_holds() {
 fn a_fresh_seed_holds() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = now.as_micros() as u64 % 1_000_000_000;
-    println!("seed {seed}");
     holds(15, seed, &[]);
 }
 

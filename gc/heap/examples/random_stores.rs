@@ -74,7 +74,7 @@ fn run(m: &mut Mutator, work: &Work, count: u32, length: u32) -> Result<(), OutO
         }
         let r = next(&mut state);
         let which = (r >> 32) as u32 & (count - 1);
-        let slot = (u64::from(r as u32) * u64::from(length) >> 32) as usize;
+        let slot = ((u64::from(r as u32) * u64::from(length)) >> 32) as usize;
         let x = match work.kind {
             Kind::Fixnums => Value::fixnum(i as i64),
             Kind::Pairs => m.alloc_pair(Value::fixnum(i as i64), Value::NIL)?,

@@ -357,7 +357,7 @@ fn deep_stack() {
         let frame = m.len() - 3;
         assert_eq!(at(m.get(frame), 0), fix(frame as i64 / 3));
         m.truncate(frame);
-        if frame % 3_000 == 0 {
+        if frame.is_multiple_of(3_000) {
             let p = pair(&mut m, fix(7), Value::NIL);
             m.push(p);
             m.collect(Collect::Minor);
