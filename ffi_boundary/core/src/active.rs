@@ -38,6 +38,10 @@ pub(crate) struct ActiveCall {
     pub(crate) pending: Cell<bool>,
     /// Whether one of its callbacks is running.
     pub(crate) inside: Cell<bool>,
+    /// Whether it is a leaf call, which may not call back.
+    pub(crate) leaf: bool,
+    /// Who lent the callback that C called during a leaf call.
+    pub(crate) called_back: Cell<Option<&'static str>>,
 }
 
 struct Thread {
@@ -128,6 +132,7 @@ impl ActiveCall {
         name: &str,
         args: usize,
         open: Open,
+        leaf: bool,
     ) -> Self {
         let host: *mut (dyn Host + '_) = host;
         // SAFETY: only the lifetime of the trait object changes; `host` is used while the call is
@@ -142,6 +147,8 @@ impl ActiveCall {
             open,
             pending: Cell::new(false),
             inside: Cell::new(false),
+            leaf,
+            called_back: Cell::new(None),
         }
     }
 

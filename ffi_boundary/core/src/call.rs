@@ -9,6 +9,10 @@
 //!  Managed   pending exit? ─ outs and result → values ─ frame popped, closures retired
 //! ```
 //!
+//! `inv:call.leaf` A *leaf call* leaves out `enter_native` and `leave_native`: the thread stays Managed, C's
+//! `malloc` asks it for no collection, and none begins before its next poll. A callback that C reaches all the
+//! same runs nothing, for its procedure could collect, and the call ends in an error.
+//!
 //! `inv:call.lent` From the moment that an address into the heap is taken until the frame is pushed
 //! nothing allocates from the heap, and from then until it is popped its objects are pinned. The
 //! result is converted before that, for C may return a pointer into what it was lent.
@@ -166,7 +170,8 @@ fn call_with(
     for (i, slot) in slots.iter_mut().enumerate() {
         *slot = first.wrapping_add(i).cast();
     }
-    let active = ActiveCall::new(id, host, &function.name, start, scope::open());
+    let leaf = function.leaf.is_some();
+    let active = ActiveCall::new(id, host, &function.name, start, scope::open(), leaf);
     let returned = cross(function, host, &active, slots, pinned, cells);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);
@@ -189,7 +194,10 @@ fn cross(
     // SAFETY: the frame is popped below, before anything else could pop or drop it.
     unsafe { mutator.push_call(&mut frame) };
     mutator.crossing();
-    mutator.enter_native();
+    match function.leaf {
+        None => mutator.enter_native(),
+        Some(leaf) => mutator.leaf_begins(leaf),
+    }
     // SAFETY: unlinked below; a panic in between would not get past C.
     unsafe { active.link() };
     let (word, errno) = match function.callee {
@@ -203,9 +211,14 @@ fn cross(
     };
     active.unlink();
     let mutator = host.mutator();
-    mutator.leave_native();
+    match function.leaf {
+        None => mutator.leave_native(),
+        Some(_) => mutator.leaf_ends(),
+    }
     let returned = if active.pending.get() {
         Err(CallError::PendingExit)
+    } else if let Some(lender) = active.called_back.get() {
+        Err(called_back(function, lender))
     } else {
         results(function, mutator, word, cells).map_err(CallError::from)
     };
@@ -215,6 +228,14 @@ fn cross(
         value,
         errno,
         outs: cells.len(),
+    })
+}
+
+#[cold]
+fn called_back(function: &ForeignFunction, lender: &str) -> CallError {
+    CallError::Ffi(FfiError::LeafCalledBack {
+        function: function.name.clone(),
+        lender: lender.to_owned(),
     })
 }
 

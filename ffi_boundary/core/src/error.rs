@@ -190,6 +190,20 @@ pub enum FfiError {
         /// The function that was not called.
         function: String,
     },
+    /// A leaf call that takes a callback.
+    LeafCallback {
+        /// The function.
+        function: String,
+        /// The callback's parameter.
+        position: usize,
+    },
+    /// A leaf call during which C has called back: the callback has returned its default at once.
+    LeafCalledBack {
+        /// The function.
+        function: String,
+        /// The function that the callback was lent to.
+        lender: String,
+    },
     /// The system gives no memory that can be executed.
     NoClosure {
         /// Where the procedure was.
@@ -247,6 +261,15 @@ impl fmt::Display for FfiError {
             FfiError::TooDeep { function } => write!(
                 f,
                 "`{function}` was not called: foreign calls are nested so deeply that the stack is nearly full"
+            ),
+            FfiError::LeafCallback { function, position } => write!(
+                f,
+                "`{function}` cannot be a leaf call: its parameter {position} is a callback, and a leaf call may not call back"
+            ),
+            FfiError::LeafCalledBack { function, lender } => write!(
+                f,
+                "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
+                 that ran nothing and returned its default"
             ),
             FfiError::Struct(error) => error.fmt(f),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
@@ -485,6 +508,21 @@ mod tests {
                     function: "qsort".into(),
                 },
                 "`qsort` was not called: foreign calls are nested so deeply that the stack is nearly full",
+            ),
+            (
+                FfiError::LeafCallback {
+                    function: "qsort".into(),
+                    position: 4,
+                },
+                "`qsort` cannot be a leaf call: its parameter 4 is a callback, and a leaf call may not call back",
+            ),
+            (
+                FfiError::LeafCalledBack {
+                    function: "abs".into(),
+                    lender: "qsort".into(),
+                },
+                "`abs` is a leaf call, which may not call back, and called the callback lent to `qsort`: that ran \
+                 nothing and returned its default",
             ),
             (
                 FfiError::NullPointer {

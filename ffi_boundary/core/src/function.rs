@@ -5,7 +5,7 @@ use crate::cif::Cif;
 use crate::error::FfiError;
 use crate::library::Library;
 use crate::types::{CType, Parameter, Passing, Repr, Signature};
-use bowline_gc::{Callee, Heap, OwnerLabel};
+use bowline_gc::{Callee, Heap, Leaf, OwnerLabel};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -62,6 +62,8 @@ pub struct ForeignFunction {
     pub(crate) arguments: usize,
     pub(crate) outs: usize,
     label: OnceLock<OwnerLabel>,
+    /// Its name if its calls stay Managed (`inv:call.leaf`).
+    pub(crate) leaf: Option<&'static Leaf>,
     /// Who its callbacks are lent by.
     pub(crate) lender: Option<&'static Lender>,
 }
@@ -98,9 +100,24 @@ impl ForeignFunction {
             arguments: signature.arguments(),
             outs: signature.params.iter().filter(|p| p.is_result()).count(),
             label: OnceLock::new(),
+            leaf: None,
             lender: lends.then(|| pool::lender(name)),
             signature,
         })
+    }
+
+    /// The same function, whose calls are leaf calls: the thread stays Managed, so no collection begins meanwhile,
+    /// and the function may not block, nor call back.
+    pub fn into_leaf(mut self) -> Result<ForeignFunction, FfiError> {
+        let callback = |way: &Way| matches!(way, Way::Callback(_));
+        if let Some(i) = self.ways.iter().position(callback) {
+            return Err(FfiError::LeafCallback {
+                function: self.name,
+                position: i + 1,
+            });
+        }
+        self.leaf = Some(Leaf::named(&self.name));
+        Ok(self)
     }
 
     /// The parameters that give results besides the function's own, in order.

@@ -2,8 +2,11 @@
 //! threads that come, cross, poll, stop and go, with the very code that the heap runs.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p bowline-gc --test loom`. Without `--cfg loom` this is an empty
-//! test. The form by fences alone is tried: what `membarrier(2)` does to a processor loom does not know (see
-//! `litmus` in the crate).
+//! test. Only the form by fences is tried: what `membarrier(2)` does to a processor loom does not know (see `litmus` in
+//! the crate).
+//!
+//! What the models do not see: one missing fence. With only the thread's fence of `inv:world.dekker` left out all of
+//! them pass. The first fails when both are left out and the collector's `fetch_or` of the flags is relaxed.
 
 #![cfg(loom)]
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bowline_engine::Stage;
 use bowline_gc::{HeapConfig, Plan, Refusal, Zeal};
@@ -142,6 +143,9 @@ pub(crate) struct HeapOptions {
     /// Check the whole heap after every collection.
     #[arg(long)]
     verify: bool,
+    /// Name the threads that a collection has waited for so many milliseconds; 0: never [default: 10000].
+    #[arg(long, value_name = "MS")]
+    watchdog: Option<u64>,
     /// Keep alive and in place whatever C's stacks seem to have an address of, in a build that can.
     #[arg(long)]
     ambiguous: bool,
@@ -162,6 +166,9 @@ impl HeapOptions {
         };
         if let Some(nursery) = self.nursery {
             config.nursery = nursery;
+        }
+        if let Some(ms) = self.watchdog {
+            config.watchdog = (ms > 0).then(|| Duration::from_millis(ms));
         }
         if let Some(plan) = self.plan {
             config.plan = plan;
@@ -233,6 +240,20 @@ mod tests {
         for bad in ["", "m", "-1", "1t", "1.5m", "99999999999999999999g"] {
             assert!(size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_watchdog_takes_milliseconds_and_nought() {
+        let patience = |flag: &str| {
+            let cli = Cli::try_parse_from(["bowline", "run", flag, "a.scm"]).expect("good");
+            let Command::Run(run) = cli.command else {
+                panic!("it says run");
+            };
+            run.heap.config().watchdog
+        };
+        assert_eq!(patience("--watchdog=50"), Some(Duration::from_millis(50)));
+        assert_eq!(patience("--watchdog=0"), None);
+        assert_eq!(patience("--heap=64m"), HeapConfig::default().watchdog);
     }
 
     #[test]

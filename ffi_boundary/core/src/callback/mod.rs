@@ -29,6 +29,11 @@ unsafe fn enter(trampoline: &'static Trampoline, result: *mut c_void, args: *con
     let saved = errno::get();
     let plan = trampoline.plan;
     let word = active::with_innermost(|innermost| {
+        if let Some(leaf) = innermost.filter(|innermost| innermost.leaf) {
+            // inv:call.leaf. Its maker raises an error when C has returned.
+            leaf.called_back.set(Some(trampoline.lender_name()));
+            return plan.on_exit;
+        }
         let (innermost, procedure) = match find_procedure(trampoline, innermost) {
             Ok(found) => found,
             Err(misuse) => {

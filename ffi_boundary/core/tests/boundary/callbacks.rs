@@ -14,6 +14,7 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("every_parameter_type", every_parameter_type),
     ("two_callbacks_of_one_call", two_callbacks),
     ("outer_callback_from_inner_call", outer_from_inner),
+    ("called_from_a_leaf", called_from_a_leaf),
     ("null_callback", null_callback),
     ("void_callback", void_callback),
     ("raise_in_a_callback_e38", raise),
@@ -157,6 +158,34 @@ fn outer_from_inner() {
     let outer = toy.mutator.get(0);
     toy.value(&both, &[outer, middle]);
     assert_eq!(seen.get(), 40);
+}
+
+/// C inside a leaf call calls what the outer call lent: that runs nothing, and the leaf call fails.
+fn called_from_a_leaf() {
+    let mut toy = Toy::start();
+    let leaf = function("call_saved", "(int64)", "int64").into_leaf();
+    let leaf = leaf.expect("it takes no callback");
+    let both = function(
+        "save_and_call",
+        "((callback (int64) int64) (callback () void))",
+        "void",
+    );
+    let outer = toy.procedure("outer", 1, |_, _| panic!("called from a leaf call"));
+    toy.mutator.push(outer);
+    let seen = Rc::new(Cell::new(0));
+    let count = seen.clone();
+    let middle = toy.procedure("middle", 0, move |toy, _| {
+        assert_eq!(
+            toy.error(&leaf, &[fix(4)]),
+            "`call_saved` is a leaf call, which may not call back, and called the callback lent to \
+             `save_and_call`: that ran nothing and returned its default"
+        );
+        count.set(count.get() + 1);
+        Ok(Value::FALSE)
+    });
+    let outer = toy.mutator.get(0);
+    toy.value(&both, &[outer, middle]);
+    assert_eq!(seen.get(), 1);
 }
 
 /// Only strings and pointers have a NULL; a parameter that may be one is declared as a pointer.

@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(object::is(rt.arg(a, 0), kinds::LIBRARY)))
     }),
     row("%foreign-symbol", 2, 2, foreign_symbol),
-    row("%make-foreign-procedure", 7, 7, make_foreign_procedure),
+    row("%make-foreign-procedure", 7, 8, make_foreign_procedure),
     row("foreign-procedure?", 1, 1, |rt, a| {
         Ok(Value::bool(object::is(
             rt.arg(a, 0),
@@ -159,7 +159,7 @@ fn foreign_symbol(rt: &mut Rt, a: Args) -> Result {
     pointer(rt, address.expose_provenance())
 }
 
-/// `(name library symbol types result errno-mode predicate)`; messages speak of the form
+/// `(name library symbol types result errno-mode predicate [leaf])`; messages speak of the form
 /// `define-foreign` that it is made of.
 fn make_foreign_procedure(rt: &mut Rt, a: Args) -> Result {
     let who = "define-foreign";
@@ -186,7 +186,10 @@ fn make_foreign_procedure(rt: &mut Rt, a: Args) -> Result {
         return wrong(rt, "errno-when wants a procedure, not", 6);
     }
     let symbol = rt.text(rt.arg(a, 2));
-    let function = ForeignFunction::new(rt.symbol_name(name), &library, symbol, signature)?;
+    let mut function = ForeignFunction::new(rt.symbol_name(name), &library, symbol, signature)?;
+    if rt.opt(a, 7).is_some_and(|leaf| leaf != Value::FALSE) {
+        function = function.into_leaf()?;
+    }
     let index = rt.foreign.add_function(function);
     let code = rt.stubs.foreign;
     let words = [index, rt.arg(a, 0), predicate, rt.arg(a, 5)];
