@@ -10,6 +10,7 @@ use crate::binding::{self, Bowline, ObjectWords};
 use crate::boot::Boot;
 use crate::config::{HeapConfig, HeapError, Plan, Zeal};
 use crate::cycle::Cycle;
+use crate::ends;
 use crate::finalize::Bell;
 use crate::finisher::Finisher;
 use crate::fork::{self, Forks};
@@ -78,6 +79,8 @@ pub struct Heap {
     pub(crate) limit: usize,
     engine: OnceLock<Engine>,
     pub(crate) world: World<ThreadBlock>,
+    /// Under which a thread has something for the system to call at its end.
+    pub(crate) ends: libc::pthread_key_t,
     pub(crate) boot: Boot,
     pub(crate) chunks: Chunks,
     pub(crate) pins: Pins,
@@ -119,6 +122,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         limit: config.hard_limit(),
         engine: OnceLock::new(),
         world: World::new(membarrier::for_heap(&config)),
+        ends: ends::watch()?,
         boot: Boot::new()?,
         chunks: Chunks::new()?,
         pins: Pins::default(),
@@ -253,7 +257,8 @@ impl Heap {
     }
 
     /// Makes the calling thread a mutator, in Managed, after any collection under way. Dropping the
-    /// mutator detaches the thread.
+    /// mutator detaches the thread, and so does the thread's end if it was not dropped. Its roots and call
+    /// frames are gone then; what it has pinned by count stays pinned.
     pub fn attach(&'static self) -> Box<Mutator> {
         self.must_be_whole();
         let stack = RootStack::new(self.config.root_stack)
@@ -266,7 +271,7 @@ impl Heap {
                 let context = mmtk::memory_manager::bind_mutator(engine.mmtk, block.tls());
                 block.mmtk.set(Box::into_raw(context));
             });
-            block.enter_thread();
+            self.enter_thread(block);
         });
         let bump = if self.config.zeal == Zeal::Off && !self.refusals.are_wanted() {
             let context: *mut u8 = block.mmtk.get().cast();
@@ -283,6 +288,10 @@ impl Heap {
     /// Ends what [`Heap::attach`] began.
     pub(crate) fn detach(&self, block: &'static ThreadBlock) {
         quietly(|| {
+            // The thread may be in Native: its mutator was dropped there, or the thread ends there.
+            if !block.is_managed() && self.world.leave_native(block) {
+                self.world.wait_to_leave(block);
+            }
             self.world.detach(block, || self.unbind(block));
             block.leave_thread();
             if let Some(track) = &block.track {

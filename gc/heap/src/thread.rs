@@ -128,6 +128,11 @@ impl ThreadBlock {
         self.pins.load(Ordering::Relaxed)
     }
 
+    /// Whether it may touch the heap.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.state.get() == State::Managed
+    }
+
     /// The number and the name that the system has for the thread that made the block.
     pub(crate) fn name(&self) -> &ThreadName {
         &self.name
@@ -303,7 +308,7 @@ pub(crate) fn whereabouts() -> Whereabouts {
 
 /// The calling thread's block that is Managed, if one is.
 pub(crate) fn managed_here() -> Option<&'static ThreadBlock> {
-    blocks_here().find(|block| block.state.get() == State::Managed)
+    blocks_here().find(|block| block.is_managed())
 }
 
 /// From now on C's `malloc` does not ask this thread about memory.

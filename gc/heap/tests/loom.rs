@@ -5,8 +5,9 @@
 //! test. Only the form by fences is tried: what `membarrier(2)` does to a processor loom does not know (see `litmus` in
 //! the crate).
 //!
-//! What the models do not see: one missing fence. With only the thread's fence of `inv:world.dekker` left out all of
-//! them pass. The first fails when both are left out and the collector's `fetch_or` of the flags is relaxed.
+//! They can fail. Without the fence of `inv:world.dekker` that a crossing thread passes, three do: "comes back from
+//! native" and "two threads cross" by a race, "attaches" by a wake that is lost. Without the collector's the same
+//! three do, and "polls beside two stops".
 
 #![cfg(loom)]
 

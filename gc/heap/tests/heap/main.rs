@@ -15,6 +15,7 @@ mod pins;
 mod pressure;
 mod remember;
 mod safe;
+mod stopping;
 mod support;
 mod surplus;
 mod threads;
@@ -35,6 +36,7 @@ fn main() {
         owners::CASES,
         forked::CASES,
         threads::CASES,
+        stopping::CASES,
         checks::CASES,
         freeze::CASES,
         latency::CASES,

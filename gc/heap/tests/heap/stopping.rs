@@ -1,0 +1,353 @@
+//! Threads that stop, come, go, are late and end: by `membarrier(2)`, by fences, and where a filter refuses one.
+
+use crate::support::*;
+use bowline_gc::{CallFrame, Collect, Heap, HeapConfig, Leaf, Mutator, RootSource};
+use bowline_layout::Value;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+pub(crate) const CASES: &[Case] = &[
+    case("storms of threads", || storms(false)),
+    case("storms of threads that fence", || storms(true)),
+    case("a filter refuses membarrier from the start", || {
+        refuse_membarrier();
+        storms(false);
+    }),
+    dies(
+        "a filter refuses membarrier later",
+        || {
+            let (_heap, mut m) = heap();
+            refuse_membarrier();
+            m.collect(Collect::Minor);
+        },
+        "membarrier(2) was granted when the heap started and is refused now (errno 1): install the filter before, \
+         or start the heap with fences",
+    ),
+    case("the watchdog names a thread that does not poll", || {
+        late(None, "(lazy), which does not poll\n")
+    }),
+    case("the watchdog names a leaf call", || {
+        let leaf = Leaf::named("c-sleep");
+        late(Some(leaf), "(lazy), which is in the leaf call c-sleep\n")
+    }),
+    case("the watchdog names nobody in native", native_is_not_late),
+    case(
+        "a blocking call returns in a collection",
+        returns_in_a_collection,
+    ),
+    case("a thread detaches with all that it has", detaches_with_all),
+    case("a mutator is dropped in native", dropped_in_native),
+    case("a thread ends without detaching", ends_attached),
+];
+
+/// Has the kernel refuse membarrier(2) to this process from now on, with EPERM.
+fn refuse_membarrier() {
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let mut filter = [
+        step(load, 0, 0, 0),
+        step(equal, 0, 1, libc::SYS_membarrier as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: 4,
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: takes numbers.
+    let status = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(status, 0);
+    // SAFETY: the program is alive for the call, and the kernel copies it. For all threads there are.
+    let status = unsafe { libc::syscall(libc::SYS_seccomp, 1, 1, &raw const program) };
+    assert_eq!(status, 0, "no seccomp here");
+}
+
+fn config(fences: bool) -> HeapConfig {
+    HeapConfig {
+        nursery: 1 << 20,
+        min_heap: 8 << 20,
+        root_stack: 64 << 10,
+        verify: true,
+        fences,
+        ..HeapConfig::default()
+    }
+}
+
+/// Two hundred threads attach, allocate, cross and detach while another collects.
+fn storms(fences: bool) {
+    const THREADS: usize = 200;
+    const STOPS: usize = 30;
+    let (heap, mut m) = heap_with(config(fences));
+    let calm = AtomicBool::new(false);
+    let begin = Barrier::new(THREADS + 1);
+    std::thread::scope(|s| {
+        for _ in 0..THREADS {
+            s.spawn(|| {
+                begin.wait();
+                for round in 1.. {
+                    storm(&mut heap.attach(), 50 * (round % 4));
+                    if calm.load(Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        m.enter_native();
+        begin.wait();
+        m.leave_native();
+        for _ in 0..STOPS {
+            m.collect(Collect::Minor);
+        }
+        calm.store(true, Relaxed);
+        m.enter_native();
+    });
+    m.leave_native();
+    m.collect(Collect::Full);
+}
+
+/// What a thread of a storm does while it is attached.
+fn storm(m: &mut Mutator, length: i64) {
+    let made = list(m, length);
+    m.push(made);
+    for _ in 0..20 {
+        m.enter_native();
+        m.leave_native();
+        m.poll();
+    }
+    check_list(m.pop(), length);
+}
+
+/// A heap whose watchdog barks at once.
+fn watched() -> (&'static Heap, Box<Mutator>) {
+    heap_with(HeapConfig {
+        watchdog: Some(Duration::from_millis(20)),
+        ..HeapConfig::default()
+    })
+}
+
+/// What comes to standard error while this lives.
+struct Ear {
+    file: File,
+    before: OwnedFd,
+}
+
+impl Ear {
+    fn new() -> Self {
+        let before = std::io::stderr().as_fd().try_clone_to_owned();
+        // SAFETY: the name ends with a NUL.
+        let file = unsafe { libc::memfd_create(c"heard".as_ptr(), 0) };
+        assert!(file >= 0);
+        // SAFETY: both are open.
+        unsafe { libc::dup2(file, 2) };
+        // SAFETY: the descriptor is ours alone.
+        let file = unsafe { File::from_raw_fd(file) };
+        Ear {
+            file,
+            before: before.expect("a descriptor"),
+        }
+    }
+
+    /// What has come until now.
+    fn heard(&self) -> String {
+        let mut said = vec![0; 1 << 12];
+        let read = self.file.read_at(&mut said, 0).expect("readable");
+        said.truncate(read);
+        String::from_utf8(said).expect("a text")
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        // SAFETY: both are open.
+        unsafe { libc::dup2(self.before.as_raw_fd(), 2) };
+    }
+}
+
+/// A thread called "lazy" does not poll, in a leaf call or in none, until it is `named` for that.
+fn late(leaf: Option<&'static Leaf>, named: &str) {
+    let (heap, mut m) = watched();
+    let ear = Ear::new();
+    let ready = Barrier::new(2);
+    std::thread::scope(|s| {
+        let lazy = || {
+            let mut m = heap.attach();
+            if let Some(leaf) = leaf {
+                m.leaf_begins(leaf);
+            }
+            ready.wait();
+            while !ear.heard().ends_with(named) {
+                std::thread::yield_now();
+            }
+            m.leaf_ends();
+        };
+        let thread = std::thread::Builder::new().name("lazy".into());
+        thread.spawn_scoped(s, lazy).expect("a thread");
+        m.enter_native();
+        ready.wait();
+        m.leave_native();
+        m.collect(Collect::Minor);
+        m.enter_native();
+    });
+    m.leave_native();
+    let said = ear.heard();
+    drop(ear);
+    let lines: Vec<&str> = said.lines().collect();
+    let [first, last] = lines[..] else {
+        panic!("not two lines: {said}");
+    };
+    assert!(
+        first.starts_with("bowline: a collection has waited "),
+        "{said}"
+    );
+    assert!(
+        last.starts_with("bowline: the collection begins after "),
+        "{said}"
+    );
+    assert!(last.ends_with(" ms: all threads have stopped"), "{said}");
+}
+
+/// A call in Native blocks until collections have come and gone, and nobody is named.
+fn native_is_not_late() {
+    let (heap, mut m) = watched();
+    let ear = Ear::new();
+    let ready = Barrier::new(2);
+    let over = Barrier::new(2);
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let mut m = heap.attach();
+            m.enter_native();
+            ready.wait();
+            over.wait();
+            m.leave_native();
+        });
+        m.enter_native();
+        ready.wait();
+        m.leave_native();
+        for _ in 0..20 {
+            m.collect(Collect::Minor);
+        }
+        m.enter_native();
+        over.wait();
+    });
+    m.leave_native();
+    let said = ear.heard();
+    drop(ear);
+    assert_eq!(said, "");
+}
+
+/// Runs in the middle of each collection.
+struct Middle(&'static Barrier, &'static AtomicBool);
+
+impl RootSource for Middle {
+    fn visit(&self, _: &mut dyn FnMut(&mut Value)) {
+        if self.1.swap(false, Relaxed) {
+            // The thread in Native sets out, and does not arrive while this collection runs.
+            self.0.wait();
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(
+                !ARRIVED.load(Relaxed),
+                "a thread came back while the world was stopped"
+            );
+        }
+    }
+}
+
+static ARRIVED: AtomicBool = AtomicBool::new(false);
+
+fn returns_in_a_collection() {
+    let (heap, mut m) = heap();
+    let set_out: &'static Barrier = Box::leak(Box::new(Barrier::new(2)));
+    let armed: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    heap.register_roots(Box::new(Middle(set_out, armed)));
+    let native = Barrier::new(2);
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let mut m = heap.attach();
+            m.enter_native();
+            native.wait();
+            set_out.wait();
+            m.leave_native();
+            ARRIVED.store(true, Relaxed);
+        });
+        m.enter_native();
+        native.wait();
+        m.leave_native();
+        armed.store(true, Relaxed);
+        // Were this collection to wait for the thread, neither would ever go on.
+        m.collect(Collect::Minor);
+        m.enter_native();
+    });
+    m.leave_native();
+    assert!(ARRIVED.load(Relaxed));
+}
+
+/// Roots and call frames go with their thread; counted pins stay until somebody takes them back.
+fn detaches_with_all() {
+    let (heap, mut m) = heap_with(config(false));
+    m.push(Value::NIL);
+    m.enter_native();
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let mut m = heap.attach();
+            let v = vector(&mut m, 10);
+            m.push(v);
+            assert_eq!(m.pin(v), Ok(1));
+            let held = [v];
+            let mut frame = CallFrame::new(&held);
+            // SAFETY: the frame outlives the mutator.
+            unsafe { m.push_call(&mut frame) };
+            drop(m);
+        });
+    });
+    m.leave_native();
+    m.collect(Collect::Full);
+    assert_eq!(m.stats().pinned_objects, 1);
+    assert_eq!(m.stats().in_foreign_calls, 0);
+}
+
+fn dropped_in_native() {
+    let (heap, mut m) = heap_with(config(false));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            for _ in 0..500 {
+                let mut m = heap.attach();
+                m.enter_native();
+                drop(m);
+            }
+            done.store(true, Relaxed);
+        });
+        while !done.load(Relaxed) {
+            m.collect(Collect::Minor);
+        }
+        m.enter_native();
+    });
+    m.leave_native();
+}
+
+/// The thread's end detaches it: otherwise nobody could collect any more.
+fn ends_attached() {
+    let (heap, mut m) = heap_with(config(false));
+    for native in [false, true] {
+        m.enter_native();
+        let thread = std::thread::spawn(move || {
+            let mut m = heap.attach();
+            let v = list(&mut m, 10);
+            m.push(v);
+            if native {
+                m.enter_native();
+            }
+            std::mem::forget(m);
+        });
+        thread.join().expect("no panic");
+        m.leave_native();
+        assert_eq!(heap.threads(), 1);
+        m.collect(Collect::Full);
+    }
+}
