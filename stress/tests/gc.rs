@@ -106,8 +106,7 @@ fn found(fault: &str, profile: &str, codes: &[i32]) {
     let options = [("plant", fault), ("profile", profile)].map(|(o, v)| format!("--{o}={v}"));
     let seed = fault
         .bytes()
-        .fold(7, |seed: u64, b| seed * 31 + u64::from(b))
-        % 1_000_000;
+        .fold(7, |seed: u64, b| (seed * 31 + u64::from(b)) % 1_000_000);
     let seed = format!("--seed={seed}");
     let patience = if fault == "hang" {
         "--patience=5"

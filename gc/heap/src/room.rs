@@ -51,7 +51,11 @@ impl Mutator {
             );
             // A collection may be due for another reason, too.
             let vain = heap.whole() > began && heap.pressure.is_beyond_limit();
-            if vain || !at.is_zero() {
+            if !at.is_zero() {
+                return at;
+            }
+            if vain {
+                heap.pressure.told_of_no_room();
                 return at;
             }
             heap.pressure.want(bytes);

@@ -47,13 +47,19 @@ pub(crate) fn command() -> Option<ExitCode> {
     Some(ExitCode::from(status.unwrap_or(101) as u8))
 }
 
+fn mebibytes(size: &str) -> Result<usize, String> {
+    let number = size.strip_suffix('m').and_then(|n| n.parse::<usize>().ok());
+    Ok(number.ok_or_else(|| format!("{size} is no size"))? << 20)
+}
+
 fn run(arguments: Vec<String>) -> Result<i32, String> {
     let mut heap = HeapConfig::default();
     let mut rest = Vec::new();
     for argument in arguments {
         if let Some(size) = argument.strip_prefix("--heap=") {
-            let mebibytes = size.strip_suffix('m').and_then(|n| n.parse::<usize>().ok());
-            heap.limit = Some(mebibytes.ok_or_else(|| format!("{size} is no size"))? << 20);
+            heap.limit = Some(mebibytes(size)?);
+        } else if let Some(size) = argument.strip_prefix("--nursery=") {
+            heap.nursery = mebibytes(size)?;
         } else if let Some(zeal) = argument.strip_prefix("--zeal=") {
             heap.zeal = zeal.parse::<Zeal>().map_err(|error| error.to_string())?;
         } else {

@@ -23,12 +23,11 @@ impl Cramped {
 
     /// It ends, a full one or not, and has left little or not.
     pub(super) fn ends(&self, full: bool, little: bool) {
-        if !self.at_limit.swap(false, Relaxed) || !full {
-            return;
-        }
-        match little {
-            true => self.count.fetch_add(1, Relaxed),
-            false => self.count.swap(0, Relaxed),
+        let at_limit = self.at_limit.swap(false, Relaxed);
+        match (full, little) {
+            (true, true) if at_limit => self.count.fetch_add(1, Relaxed),
+            (true, false) => self.count.swap(0, Relaxed),
+            _ => return,
         };
     }
 }
@@ -38,9 +37,14 @@ impl super::Pressure {
     pub(crate) fn is_cramped(&self) -> bool {
         let told = self.cramped.count.load(Relaxed) >= MOST;
         if told {
-            self.cramped.count.store(0, Relaxed);
+            self.told_of_no_room();
         }
         told
+    }
+
+    /// Somebody is told that there is no room: the count begins anew.
+    pub(crate) fn told_of_no_room(&self) {
+        self.cramped.count.store(0, Relaxed);
     }
 }
 
@@ -66,5 +70,8 @@ mod tests {
         p.ended(160 * MIB, true);
         assert!(!p.is_cramped(), "somebody else's wish");
         assert!(collect(0));
+        assert!(!collect(0) && !collect(0) && !collect(0));
+        p.ended(100 * MIB, true);
+        assert!(!collect(0), "room, whoever asked for it");
     }
 }
