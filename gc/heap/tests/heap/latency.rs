@@ -226,7 +226,10 @@ fn weak_reads() {
                 } else if w.is_pointer() {
                     let v = m.get(height + i / 2);
                     assert_eq!(at(w, weak_pair::CAR), v);
-                    assert_eq!(at(at(v, 0), 1), fix(i as i64));
+                    // On a busy machine a marking may come and go before `begin` sees one.
+                    if v != Value::BROKEN {
+                        assert_eq!(at(at(v, 0), 1), fix(i as i64));
+                    }
                 }
                 let inner = pair(m, fix(0), fix(i as i64));
                 let outer = pair(m, inner, Value::NIL);
