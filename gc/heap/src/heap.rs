@@ -322,6 +322,23 @@ impl Heap {
         self.limit
     }
 
+    /// Keeps `bytes` of the limit back from now on, a quarter of it at most, for [`Heap::lend_reserve`].
+    pub fn keep_reserve(&self, bytes: usize) {
+        self.pressure.keep_reserve(bytes);
+    }
+
+    /// Somebody reacts to a full heap: lets as much be allocated as was kept back, until
+    /// [`Heap::take_reserve_back`]. Each call lends it anew.
+    pub fn lend_reserve(&self) {
+        self.pressure.lend_reserve(used_bytes() as usize);
+    }
+
+    /// Whoever reacted has done so. What was allocated meanwhile stays until it is collected; beyond the limit
+    /// nothing more is.
+    pub fn take_reserve_back(&self) {
+        self.pressure.take_reserve_back();
+    }
+
     /// The configuration.
     pub fn config(&self) -> &HeapConfig {
         &self.config

@@ -16,7 +16,8 @@
 //! size; otherwise a full one.
 //!
 //! Reading order: this, then `beside`: the size under the plan `latency`; `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's
-//! threads ask; and `reentry`, which keeps that from asking itself.
+//! threads ask; `reentry`, which keeps that from asking itself; and `reserve`: what
+//! is there for who is told of a full heap.
 //!
 //! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
 //! what they asked for.
@@ -26,12 +27,14 @@ mod cramped;
 mod hook;
 mod reason;
 mod reentry;
+mod reserve;
 
 use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
 use crate::recorder::Reason;
 use crate::surplus::Quota;
 use cramped::{Cramped, LEAST_ROOM};
+use reserve::Reserve;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The fewest bytes of young owners that are a reason for a minor collection: fewer than the region keeps of
@@ -95,6 +98,7 @@ pub(crate) struct Pressure {
     /// It is for C's memory.
     for_c: AtomicBool,
     cramped: Cramped,
+    reserve: Reserve,
     /// Zeal wants a collection at the next poll.
     due: AtomicBool,
     /// Threads that wait in the hook.
@@ -143,6 +147,7 @@ impl Pressure {
             asked: AtomicBool::new(false),
             for_c: AtomicBool::new(false),
             cramped: Cramped::default(),
+            reserve: Reserve::none(limit),
             due: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             allocating: AtomicUsize::new(0),
@@ -208,9 +213,9 @@ impl Pressure {
     /// By how much the total, and `bytes` more, passes the limit.
     /// The last sixteenth is for small requests.
     fn beyond_limit(&self, bytes: usize) -> usize {
-        let reserve = if bytes > SMALL { self.limit / 16 } else { 0 };
+        let spared = if bytes > SMALL { self.limit / 16 } else { 0 };
         let wanted = self.total().saturating_add(bytes);
-        wanted.saturating_sub(self.limit - reserve)
+        wanted.saturating_sub(self.reserve.ceiling() - spared)
     }
 
     /// By how much the total without what waits for finalizers, and `bytes` more, passes the size.

@@ -18,7 +18,7 @@ use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 
 use crate::compile::{CompileError, PrimitiveFacts};
-use crate::machine::{Activation, Barrier, Outcome, Pending, Regs, Start, Stubs};
+use crate::machine::{Activation, Barrier, Outcome, Pending, RESERVE, Regs, Start, Stubs};
 use crate::raw::{Limit, Pc, Sp, Stack};
 use crate::reporter::{Nobody, Reporter};
 use crate::space::{CodeSpace, TraceFrame};
@@ -47,11 +47,9 @@ pub(crate) enum Root {
     PendingKont,
     /// The list of values that it brings there.
     PendingValues,
-    /// Memory that is given up when the heap is full, so that handlers have some.
-    Ballast,
 }
 
-const ROOTS: usize = 11;
+const ROOTS: usize = 10;
 
 /// Why a run ended without a value.
 #[derive(Debug)]
@@ -125,7 +123,7 @@ pub struct Vm {
     /// The numbers of the places that owners were made at, by return address; `None` for those in
     /// the library.
     pub(crate) places: HashMap<u64, Option<u32>>,
-    /// Full heaps reported since there was ballast last.
+    /// Full heaps reported without getting away.
     pub(crate) full: u32,
     /// Whether the stack may go beyond its limit, because a full heap is being reported.
     pub(crate) overdraft: bool,
@@ -204,7 +202,7 @@ impl Vm {
         vm.set_root(Root::Dyn, dynamic);
         vm.set_root(Root::OuterDyn, dynamic);
         vm.set_root(Root::Winders, Value::NIL);
-        vm.take_ballast();
+        vm.rt.heap().keep_reserve(RESERVE);
         Ok(vm)
     }
 
@@ -262,20 +260,14 @@ impl Vm {
         self.set_root(root, procedure);
     }
 
-    /// After a run that failed: takes memory back that was given up to report a full heap.
+    /// After a run that failed: what was lent to report a full heap is kept back again.
     pub fn settle(&mut self) {
-        if self.full > 0 {
-            self.take_ballast();
-        }
+        self.got_away();
     }
 
-    /// Moves everything that lives into the boot heap; the memory kept back for a full heap does not
-    /// go along, for it could not be given up there.
+    /// Moves everything that lives into the boot heap.
     pub fn freeze(&mut self) -> Result<Frozen, FreezeError> {
-        self.set_root(Root::Ballast, Value::FALSE);
-        let frozen = self.rt.freeze(&mut |_| ());
-        self.take_ballast();
-        frozen
+        self.rt.freeze(&mut |_| ())
     }
 
     /// The value of a global variable, if it has one.

@@ -1,9 +1,9 @@
 //! What happens when something fails: a fault becomes a condition with a call chain, and the
 //! library's raise procedure is called with it as if from the failing instruction.
 //!
-//! A full heap is reported with the ballast given up, so that handlers have memory to run in. When
-//! the program has got out of the place that filled the heap, ballast is taken in again; a program
-//! that meets a full heap time after time without ever leaving ends.
+//! A full heap is reported with a reserve lent, so that handlers have memory to run in. When the program
+//! has got out of the place that filled the heap, it is kept back again; a program that meets a full
+//! heap time after time without ever leaving ends.
 //!
 //! Nothing here fails in turn: without room for the call chain the condition goes without one, and
 //! without a raise procedure (before the library has installed it) the run ends.
@@ -18,8 +18,8 @@ use crate::vm::{Root, Vm};
 const LAST_RESORT: isize = 1536;
 
 /// Bytes of memory kept back for reporting a full heap.
-const BALLAST: usize = 256 << 10;
-/// How often a full heap is reported without ballast before the run ends.
+pub(crate) const RESERVE: usize = 256 << 10;
+/// How often a full heap is reported to who has not got away before the run ends.
 const PATIENCE: u32 = 8;
 
 impl Vm {
@@ -44,7 +44,7 @@ impl Vm {
             }
         );
         if matches!(*fault, Fault::OutOfMemory) {
-            self.set_root(Root::Ballast, Value::FALSE);
+            self.rt.heap().lend_reserve();
             self.full += 1;
             if self.full > PATIENCE {
                 let condition = self.rt.out_of_memory_condition();
@@ -101,12 +101,11 @@ impl Vm {
         self.end(r, Outcome::Uncaught)
     }
 
-    /// Keeps memory back for the next full heap, if there is some. May collect: the registers are
-    /// published or not in use.
-    pub(crate) fn take_ballast(&mut self) {
-        if let Ok(ballast) = self.rt.alloc_bytevector(BALLAST) {
-            self.set_root(Root::Ballast, ballast);
+    /// The program has left the place where the heap was full, if it was there.
+    pub(crate) fn got_away(&mut self) {
+        if self.full > 0 {
             self.full = 0;
+            self.rt.heap().take_reserve_back();
         }
     }
 

@@ -77,9 +77,7 @@ impl Vm {
                 break;
             }
         }
-        if self.full > 0 {
-            self.take_ballast();
-        }
+        self.got_away();
         self.caller_fp = outer;
         self.rt.errno = errno;
         r.closure = r.sp.get(0);

@@ -302,12 +302,7 @@ impl Vm {
         self.overdraft = false;
         self.drop_barriers(self.floor);
         r.sp = self.floor;
-        if self.full > 0 {
-            r.sp.put(0, r.acc);
-            self.stack.publish(r.sp.at(1));
-            self.take_ballast();
-            r.acc = r.sp.get(0);
-        }
+        self.got_away();
         self.underflow(r)
     }
 

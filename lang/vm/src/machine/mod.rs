@@ -47,6 +47,7 @@ use bowline_layout::{Value, procedure};
 use bowline_runtime::object;
 
 pub(crate) use activation::{Activation, Outcome, Pending, Start};
+pub(crate) use fault::RESERVE;
 pub(crate) use stubs::Stubs;
 pub(crate) use watermark::Barrier;
 

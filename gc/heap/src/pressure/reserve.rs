@@ -1,0 +1,77 @@
+//! What is kept back of the limit, so that whoever is told of a full heap has memory to react in.
+//!
+//! Absent on purpose: an object that is given up. To make it anew takes room, and where the data that
+//! filled the heap are still there when the program has reacted, there is none.
+
+use super::Pressure;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// The limit that is in force.
+pub(super) struct Reserve {
+    bytes: AtomicUsize,
+    ceiling: AtomicUsize,
+}
+
+impl Reserve {
+    pub(super) fn none(limit: usize) -> Self {
+        Reserve {
+            bytes: AtomicUsize::new(0),
+            ceiling: AtomicUsize::new(limit),
+        }
+    }
+
+    pub(super) fn ceiling(&self) -> usize {
+        self.ceiling.load(Relaxed)
+    }
+}
+
+impl Pressure {
+    /// Keeps `bytes` of the limit back.
+    pub(crate) fn keep_reserve(&self, bytes: usize) {
+        self.reserve.bytes.store(bytes, Relaxed);
+        self.take_reserve_back();
+    }
+
+    /// Lets as much be allocated now, with `heap` bytes of pages, as is kept back. That is beyond the limit where
+    /// the last collection has left more than the limit, as one that could not free a page may.
+    pub(crate) fn lend_reserve(&self, heap: usize) {
+        self.heap.store(heap, Relaxed);
+        let ceiling = self.total() + self.reserve.bytes.load(Relaxed);
+        self.reserve.ceiling.store(ceiling.max(self.limit), Relaxed);
+    }
+
+    /// The limit is what it was before the reserve was lent.
+    pub(crate) fn take_reserve_back(&self) {
+        let kept = self.limit - self.reserve.bytes.load(Relaxed).min(self.limit / 4);
+        self.reserve.ceiling.store(kept, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pressure::tests::{MIB, pressure};
+
+    #[test]
+    fn the_reserve_is_there_for_who_is_told_and_again_afterwards() {
+        let p = pressure();
+        assert!(!p.poll(100 * MIB));
+        p.full_ends();
+        p.poll(160 * MIB);
+        assert!(!p.is_beyond_limit());
+        p.keep_reserve(MIB);
+        assert!(p.is_beyond_limit());
+        p.lend_reserve(159 * MIB);
+        p.poll(160 * MIB);
+        assert!(!p.is_beyond_limit());
+        p.lend_reserve(163 * MIB);
+        p.poll(164 * MIB);
+        assert!(!p.is_beyond_limit(), "whatever there was already");
+        p.poll(164 * MIB + 1);
+        assert!(p.is_beyond_limit());
+        p.take_reserve_back();
+        p.poll(159 * MIB);
+        assert!(!p.is_beyond_limit());
+        p.poll(159 * MIB + 1);
+        assert!(p.is_beyond_limit());
+    }
+}
