@@ -210,14 +210,6 @@ impl Pressure {
         self.heap.load(Relaxed) + self.outside()
     }
 
-    /// By how much the total, and `bytes` more, passes the limit.
-    /// The last sixteenth is for small requests.
-    fn beyond_limit(&self, bytes: usize) -> usize {
-        let spared = if bytes > SMALL { self.limit / 16 } else { 0 };
-        let wanted = self.total().saturating_add(bytes);
-        wanted.saturating_sub(self.reserve.ceiling() - spared)
-    }
-
     /// By how much the total without what waits for finalizers, and `bytes` more, passes the size.
     fn excess(&self, bytes: usize) -> usize {
         let lasting = self.heap.load(Relaxed) + self.lasting();
@@ -236,11 +228,6 @@ impl Pressure {
             .max(self.nursery)
             .max(self.size.load(Relaxed) / 8);
         self.young.load(Relaxed) > most.min(self.limit / 2)
-    }
-
-    /// Whether the total is beyond the limit.
-    pub(crate) fn is_beyond_limit(&self) -> bool {
-        self.beyond_limit(0) > 0
     }
 
     /// Whether the collection that is due must be a full one, done at one stop.

@@ -3,7 +3,7 @@
 //! Absent on purpose: an object that is given up. To make it anew takes room, and where the data that
 //! filled the heap are still there when the program has reacted, there is none.
 
-use super::Pressure;
+use super::{Pressure, SMALL};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The limit that is in force.
@@ -19,13 +19,22 @@ impl Reserve {
             ceiling: AtomicUsize::new(limit),
         }
     }
-
-    pub(super) fn ceiling(&self) -> usize {
-        self.ceiling.load(Relaxed)
-    }
 }
 
 impl Pressure {
+    /// By how much the total, and `bytes` more, passes the limit.
+    /// The last sixteenth is for small requests.
+    pub(super) fn beyond_limit(&self, bytes: usize) -> usize {
+        let spared = if bytes > SMALL { self.limit / 16 } else { 0 };
+        let wanted = self.total().saturating_add(bytes);
+        wanted.saturating_sub(self.reserve.ceiling.load(Relaxed) - spared)
+    }
+
+    /// Whether the total is beyond the limit.
+    pub(crate) fn is_beyond_limit(&self) -> bool {
+        self.beyond_limit(0) > 0
+    }
+
     /// Keeps `bytes` of the limit back.
     pub(crate) fn keep_reserve(&self, bytes: usize) {
         self.reserve.bytes.store(bytes, Relaxed);
@@ -54,8 +63,6 @@ mod tests {
     #[test]
     fn the_reserve_is_there_for_who_is_told_and_again_afterwards() {
         let p = pressure();
-        assert!(!p.poll(100 * MIB));
-        p.full_ends();
         p.poll(160 * MIB);
         assert!(!p.is_beyond_limit());
         p.keep_reserve(MIB);
