@@ -42,7 +42,12 @@ impl Worker {
         // What comes back must be told from others.
         let told = world.shadow.with(agent, |node| node.form.has_number())?;
         let mut owed = world.owed();
-        if !told || owed.len() >= OWED {
+        // From one guardian nobody could tell which of two objects it stands for.
+        let stands_for_another = owed.iter().any(|e| {
+            let same = e.guardian == Some(guardian) && e.representative == Content::Node(agent);
+            same && e.object != object
+        });
+        if !told || stands_for_another || owed.len() >= OWED {
             return Ok(());
         }
         let times = match world.plant {
