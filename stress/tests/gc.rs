@@ -113,12 +113,14 @@ fn found(fault: &str, profile: &str, codes: &[i32]) {
     } else {
         "--patience=240"
     };
+    // One collector thread, so that what went wrong goes wrong again; and time enough, whoever else is busy.
     let usual = [
         "--threads=1",
+        "--workers=1",
         "--steps=1500",
         "--zeal=off",
-        "--seconds=60",
-        "--shrink=60",
+        "--seconds=600",
+        "--shrink=1200",
     ];
     let mut arguments = vec![options[0].as_str(), &options[1], &seed, patience];
     arguments.extend(usual);
