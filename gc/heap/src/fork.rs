@@ -53,6 +53,7 @@ use crate::membarrier;
 use crate::owners::Owners;
 use crate::pins::Held;
 use crate::roots::{Cells, RootSource};
+use crate::sites;
 use crate::sync::lock;
 use crate::sys;
 use crate::thread::{ThreadBlock, hush, managed_here, quietly, unhush};
@@ -118,6 +119,7 @@ struct Locks {
     _sources: MutexGuard<'static, Vec<Box<dyn RootSource>>>,
     _weak: MutexGuard<'static, Weak>,
     _owners: MutexGuard<'static, Owners>,
+    _sites: MutexGuard<'static, Vec<&'static sites::State>>,
     _cells: MutexGuard<'static, Cells>,
     _pins: Held<'static>,
     _boot: MutexGuard<'static, boot::Inner>,
@@ -146,6 +148,7 @@ impl Locks {
             _weak: weak,
             _sources: heap.sources.hold(),
             _owners: lock(&heap.owners),
+            _sites: heap.sites.hold(),
             _cells: heap.globals.hold(),
             _pins: heap.pins.hold(),
             _boot: heap.boot.hold(),

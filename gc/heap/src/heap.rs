@@ -468,8 +468,9 @@ impl Heap {
 
     /// How many counted pins were made.
     pub fn pins_made(&self) -> u64 {
-        let threads = self.world.mutators();
-        self.pins.made() + threads.iter().map(|b| b.pins_made()).sum::<u64>()
+        self.world.with_members(|threads| {
+            self.pins.made() + threads.iter().map(|b| b.pins_made()).sum::<u64>()
+        })
     }
 
     /// How many objects were promoted that could have moved.

@@ -18,14 +18,14 @@ use crate::sync::lock;
 use crate::thread::quietly;
 use bowline_layout::{Header, Tag, Value};
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
 
 /// How many objects a site looks at before it decides.
 const WINDOW: u64 = 64;
 
 /// What is known of a site.
-struct State {
+pub(crate) struct State {
     label: String,
     made: AtomicU64,
     promoted: AtomicU64,
@@ -71,6 +71,12 @@ pub struct SiteFigures {
 /// The sites of the process.
 #[derive(Default)]
 pub(crate) struct Sites(Mutex<Vec<&'static State>>);
+
+impl Sites {
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Vec<&'static State>> {
+        lock(&self.0)
+    }
+}
 
 fn add(counter: &AtomicU64, by: u64) -> u64 {
     let now = counter.load(Relaxed) + by;
@@ -124,14 +130,14 @@ impl Heap {
 
     /// Every site, in the order in which they were named.
     pub fn alloc_sites(&self) -> Vec<SiteFigures> {
-        let sites = lock(&self.sites.0);
-        let figures = sites.iter().map(|s| SiteFigures {
+        let figures = |s: &&'static State| SiteFigures {
             label: s.label.clone(),
             made: s.made.load(Relaxed),
             promoted: s.promoted.load(Relaxed),
             immovable: s.immovable.load(Relaxed),
-        });
-        figures.collect()
+        };
+        // inv:fork.locks: whoever has the lock waits for nothing, not in `malloc` either.
+        quietly(|| lock(&self.sites.0).iter().map(figures).collect())
     }
 }
 

@@ -440,7 +440,12 @@ impl<M: Member> World<M> {
         inner.members.iter().any(|m| m.state().is(State::Stopped))
     }
 
-    /// The threads in the world.
+    /// Runs `f`, which must not wait for a thread, with the threads in the world: none comes or goes meanwhile.
+    pub(crate) fn with_members<R>(&self, f: impl FnOnce(&[&'static M]) -> R) -> R {
+        f(&self.lock().members)
+    }
+
+    /// The threads in the world, while it is stopped or the only one is the caller's: another could be gone.
     pub(crate) fn mutators(&self) -> Vec<&'static M> {
         self.lock().members.clone()
     }

@@ -132,8 +132,10 @@ impl<K> Drop for Pinned<'_, K> {
             Whereabouts::Native(block) => Some(block),
             _ => None,
         };
-        if let Some(block) = native {
-            heap().world.leave_native(block);
+        if let Some(block) = native
+            && heap().world.leave_native(block)
+        {
+            heap().world.wait_to_leave(block);
         }
         // It was pinned, and this is called once.
         let _ = heap().pins.unpin(self.word);

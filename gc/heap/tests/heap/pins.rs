@@ -4,6 +4,7 @@ use crate::support::*;
 use bowline_gc::{Collect, HeapConfig, Mutator, PinError, Plan, access};
 use bowline_layout::{Tag, Value, bytevector, weak_pair};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const CASES: &[Case] = &[
     case("pins in a nursery stay", pinned_nursery),
@@ -12,6 +13,10 @@ pub(crate) const CASES: &[Case] = &[
     case("a pin for every line", every_line),
     case("a pin for every block", every_block),
     case("threads pin and others unpin", threads_pin),
+    case(
+        "threads go and their pins are counted",
+        pins_made_never_sinks,
+    ),
     case("pins of the boot heap are counted", boot_pins),
     case("promoted objects stay", promoted_stay),
     case("promoted objects die", promoted_die),
@@ -310,4 +315,32 @@ fn sites_learn() {
         let stays = buffer(&mut m, kept, false);
         assert_eq!(stays, i < 24 + 64, "after {i}");
     }
+}
+
+/// A thread that goes takes none of its pins out of the sum.
+fn pins_made_never_sinks() {
+    let (heap, mut m) = heap();
+    m.enter_native();
+    let going = AtomicU32::new(4);
+    std::thread::scope(|s| {
+        for _ in 0..4 {
+            s.spawn(|| {
+                for _ in 0..150 {
+                    let mut m = heap.attach();
+                    let v = pair(&mut m, fix(1), fix(2));
+                    m.pin(v).unwrap();
+                    m.unpin(v).unwrap();
+                }
+                going.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        let mut seen = 0;
+        while going.load(Ordering::SeqCst) > 0 {
+            let now = heap.pins_made();
+            assert!(now >= seen, "{now} after {seen}");
+            seen = now;
+        }
+    });
+    m.leave_native();
+    assert_eq!(heap.pins_made(), 600);
 }

@@ -37,6 +37,7 @@ pub(crate) const CASES: &[Case] = &[
     case("safe: weak things", weak_things),
     case("safe: guardians and finalizers", guardians_and_finalizers),
     case("safe: pins and loans stay", pins_and_loans),
+    case("safe: pins end in native sections", pins_end_in_native),
     case("safe: threads share objects", threads_share),
     case("safe: kinds with one number are refused", one_number),
 ];
@@ -541,4 +542,29 @@ fn one_number() {
         "the kinds A and Point have one number, 16"
     );
     assert!(Heap::get().is_none());
+}
+
+/// A pin that ends outside the heap ends between two collections, which count what stays in place.
+fn pins_end_in_native() {
+    let mut m = moving();
+    let heap = m.scope(|s| s.heap());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut m = heap.attach().unwrap();
+            m.scope(|s| {
+                for _ in 0..4000 {
+                    s.scope(|s| {
+                        let data = s.buffer::<Data>(24).unwrap();
+                        let pin = s.pin(data).unwrap();
+                        s.native(|| drop(pin));
+                    });
+                }
+            });
+            done.store(true, Relaxed);
+        });
+        while !done.load(Relaxed) {
+            m.scope(|s| s.collect(Collect::Full));
+        }
+    });
 }
