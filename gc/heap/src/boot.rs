@@ -8,14 +8,16 @@
 //! knowing, zero pages lie over MMTk's unlog bits of this range and answer "already logged".
 //!
 //! `inv:boot.fixed` Pairs in the boot heap, and frozen objects flagged immutable, refer to nothing in the
-//! collected heap and must not be changed.
+//! collected heap that could move or die (`inv:freeze.kept`) and must not be changed.
 
 use crate::HeapError;
 use crate::access;
 use crate::binding::{WordSlot, each_reference, is_weak};
+use crate::pins::AddrMap;
+use crate::roots::word_of;
 use crate::sync::lock;
 use crate::sys;
-use bowline_layout::{Addr, Header, Shape, object_bytes};
+use bowline_layout::{Addr, Header, Shape, Value, object_bytes};
 use std::sync::{Mutex, MutexGuard};
 
 /// Bytes reserved; pages are used as they are touched.
@@ -36,6 +38,8 @@ pub(crate) struct Inner {
     ranges: Vec<(Addr, usize)>,
     /// Objects whose slots only their bitmap tells.
     bitmaps: Vec<Addr>,
+    /// What a freeze has left where it was, by its place (inv:freeze.kept).
+    kept: AddrMap<Value>,
 }
 
 /// The boot heap.
@@ -108,13 +112,20 @@ impl Boot {
         }
     }
 
+    /// Holds `objects` of the collected heap, which never move, for ever.
+    pub(crate) fn keep(&self, objects: &[Value]) {
+        let kept = objects.iter().map(|v| (v.addr(), *v));
+        lock(&self.inner).kept.extend(kept);
+    }
+
     /// Calls `f` with each permanent root slot that refers out of the boot heap: few of many do.
     pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
         let leads_out = |at: Addr| {
             let v = WordSlot::new(at).value();
             v.is_pointer() && !self.contains(v.addr())
         };
-        let inner = lock(&self.inner);
+        let mut inner = lock(&self.inner);
+        inner.kept.values_mut().for_each(|v| f(word_of(v)));
         for (first, count) in &inner.ranges {
             let words = (0..*count).map(|i| first.word(i));
             words.filter(|at| leads_out(*at)).for_each(&mut *f);

@@ -69,7 +69,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long a fork waits for other threads to come to a safepoint.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What forks have made of the collector and the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,7 +160,7 @@ impl Locks {
 }
 
 /// Whether MMTk neither collects nor has been asked to.
-fn is_idle() -> bool {
+pub(crate) fn is_idle() -> bool {
     use mmtk::GcStatus::{InPause, PauseRequested};
     !matches!(engine().mmtk.get_gc_status(), InPause | PauseRequested)
 }

@@ -1,23 +1,38 @@
 //! Freezing: everything that lives in the collected heap moves into the boot heap, once.
 //!
+//! `inv:freeze.kept` What was promoted, and what stands where nothing moves, stays in its place, for somebody may
+//! have its address. It lives for ever from then on, as what moved does: the boot heap holds it. Its words are
+//! updated like those of a copy.
+//!
+//! `inv:freeze.alone` The world is held as for a fork while objects are copied: no thread attaches, none forks, no
+//! collection begins, and nothing is being marked.
+//!
 //! A worklist copy with a table from old to new places; it needs no forwarding pointers, so the old
 //! objects stay whole until MMTk reuses their memory, and the remembered set may still name them.
 //! Everything that any root reaches is copied, not only what the caller names: an object left behind
-//! would otherwise refer to an old copy of one that was frozen.
+//! would otherwise refer to an old copy of one that was frozen. What is weak is strong for once, and stays so in
+//! the boot heap.
 //!
 //! Afterwards references to old places exist nowhere but in the caller's own variables. Hash tables
 //! keyed by address must be rehashed by whoever owns them.
+//!
+//! Absent on purpose: freezing around counted pins and running calls. Who has them gives them up some day, and what
+//! they held would be kept for ever.
 
 use crate::access;
 use crate::binding::{WordSlot, each_reference, is_weak, reference};
+use crate::fork::{PATIENCE, is_idle};
 use crate::heap::{Heap, engine};
 use crate::mutator::Mutator;
-use crate::pins::AddrMap;
-use crate::sync::lock;
+use crate::pins::{AddrMap, stays};
+use crate::sync::{MutexGuard, lock};
+use crate::thread::{ThreadBlock, quietly};
 use crate::verify::{self, When};
 use crate::weak::Weak;
+use crate::world;
 use bowline_layout::{Addr, Flags, Header, Value, WORD};
 use std::fmt;
+use std::time::Instant;
 
 /// What a freeze did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,6 +41,8 @@ pub struct Frozen {
     pub objects: usize,
     /// Their bytes.
     pub bytes: usize,
+    /// Objects that stayed where they are, and live for ever: those promoted, and those that never move.
+    pub kept: usize,
 }
 
 /// Why the heap cannot be frozen now.
@@ -72,12 +89,48 @@ pub type MoreRoots<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&mut Value));
 impl Heap {
     /// Moves everything that lives out of the collected heap into the boot heap, and updates every
     /// root and the slots that `roots` visits. Any other copy of a reference that the caller keeps is
-    /// stale afterwards.
+    /// stale afterwards, but for those to what was promoted or never moves: that stays where it is.
     pub fn freeze(&self, m: &mut Mutator, roots: MoreRoots<'_>) -> Result<Frozen, FreezeError> {
-        let threads = self.world.mutators();
-        if threads.len() > 1 {
-            return Err(FreezeError::OtherThreads(threads.len() - 1));
+        self.must_be_whole();
+        let frozen = quietly(|| {
+            let mut world = self.hold_alone(m)?;
+            let frozen = self.freeze_alone(m, roots);
+            self.world.release(&mut world);
+            frozen
+        })?;
+        self.give_back();
+        m.anchor();
+        Ok(frozen)
+    }
+
+    /// The world, held for the only thread in it (inv:freeze.alone). It is let go of by [`world::World::release`].
+    fn hold_alone(
+        &self,
+        m: &mut Mutator,
+    ) -> Result<MutexGuard<'_, world::Inner<ThreadBlock>>, FreezeError> {
+        loop {
+            // What is being marked would move away. Its end moves nothing and keeps whatever the caller holds
+            // (inv:weak.door).
+            if self.is_marking() {
+                self.must_collect();
+                m.finish_marking();
+            }
+            // Others are not waited for: they would go on with what they have read before.
+            let others = self.world.count() - 1;
+            if others > 0 {
+                return Err(FreezeError::OtherThreads(others));
+            }
+            let deadline = Instant::now() + PATIENCE;
+            let (mut world, held) = self.world.hold(Some(m.block()), deadline, is_idle);
+            if held && world.count() == 1 && !self.is_marking() {
+                return Ok(world);
+            }
+            self.world.release(&mut world);
         }
+    }
+
+    /// The freeze itself (inv:freeze.alone).
+    fn freeze_alone(&self, m: &Mutator, roots: MoreRoots<'_>) -> Result<Frozen, FreezeError> {
         if m.block().in_call() || self.pins.any() {
             return Err(FreezeError::Pinned);
         }
@@ -86,26 +139,24 @@ impl Heap {
         if wanted > free {
             return Err(FreezeError::NoRoom { wanted, free });
         }
-        // What is being marked would move away. Its end moves nothing and keeps whatever the caller holds
-        // (inv:weak.door).
-        m.finish_marking();
         let mut copier = Copier {
             heap: self,
             places: AddrMap::default(),
             todo: Vec::new(),
+            kept: Vec::new(),
             done: Frozen::default(),
         };
         copier.roots(m, roots);
         copier.run();
+        self.boot.keep(&copier.kept);
         self.with_weak(Weak::rehash);
         self.each_weak_word(&mut |v| *v = copier.settle(*v));
         let died = lock(&self.owners).settle_by(&mut |v| copier.settle(v));
         self.pressure.died(died);
-        self.give_back();
         if self.config.verifies() {
-            verify::walk(self, &threads, When::Before);
+            verify::walk(self, &[m.block()], When::Before);
         }
-        m.anchor();
+        copier.done.kept = copier.kept.len();
         Ok(copier.done)
     }
 }
@@ -113,7 +164,10 @@ impl Heap {
 struct Copier<'a> {
     heap: &'a Heap,
     places: AddrMap<Addr>,
+    /// What was reached and not looked at, where it is now.
     todo: Vec<Addr>,
+    /// What stays (inv:freeze.kept).
+    kept: Vec<Value>,
     done: Frozen,
 }
 
@@ -132,7 +186,7 @@ impl Copier<'_> {
     /// Copies the rest.
     fn run(&mut self) {
         while let Some(at) = self.todo.pop() {
-            // SAFETY: the object was just copied here.
+            // SAFETY: the object was just copied here, or lives here.
             let first = unsafe { access::read(at) };
             let Some(header) = Header::from_bits(first) else {
                 (0..2).for_each(|i| self.slot(at.word(i)));
@@ -144,7 +198,7 @@ impl Copier<'_> {
                 each_reference(at, header, &mut |word| self.slot(word));
             }
             // What may change later may refer to the collected heap again (inv:boot.slots).
-            if !header.flags().has(Flags::IMMUTABLE) {
+            if self.heap.boot.contains(at) && !header.flags().has(Flags::IMMUTABLE) {
                 self.heap.boot.add_slots(at, header);
             }
         }
@@ -158,7 +212,7 @@ impl Copier<'_> {
         }
     }
 
-    /// `v`, or the frozen copy of what it refers to.
+    /// `v`, or the frozen copy of what it refers to, unless that stays.
     fn copied(&mut self, v: Value) -> Value {
         if reference(v).is_none() {
             return v;
@@ -167,6 +221,19 @@ impl Copier<'_> {
         if let Some(to) = self.places.get(&from) {
             return v.retarget(*to);
         }
+        let to = if stays(v) {
+            self.kept.push(v);
+            from
+        } else {
+            self.copy(from)
+        };
+        self.places.insert(from, to);
+        self.todo.push(to);
+        v.retarget(to)
+    }
+
+    /// Copies the object at `from` and returns where to.
+    fn copy(&mut self, from: Addr) -> Addr {
         // SAFETY: a live object that is not forwarded, for no collection is under way.
         let bytes = unsafe { access::size_at(from) };
         let room = self.heap.boot.room(bytes);
@@ -177,14 +244,12 @@ impl Copier<'_> {
             // SAFETY: so has the room.
             unsafe { access::write(to.word(i), word) };
         }
-        self.places.insert(from, to);
-        self.todo.push(to);
         self.done.objects += 1;
         self.done.bytes += bytes;
-        v.retarget(to)
+        to
     }
 
-    /// A weak word's new content: what was not copied is dead.
+    /// A weak word's new content: what was not reached is dead.
     fn settle(&self, v: Value) -> Value {
         match reference(v) {
             None => v,

@@ -44,7 +44,7 @@
 //! for its end. Nobody takes the lock to stop or to go on: each thread's state is a word that the collector
 //! sleeps on, one thread after another, and all sleep on `changes` until the world goes on.
 //!
-//! A fork holds the world like a collection of its own: the threads stop, but nothing is collected. The two may
+//! A fork, or a freeze, holds the world like a collection of its own: the threads stop, but nothing is collected. The two may
 //! come together; the world goes on when both are over.
 //!
 //! Absent on purpose: giving up. A Managed thread that never polls delays a collection for ever, so
@@ -71,6 +71,13 @@ pub(crate) struct Inner<M: 'static> {
     halted: bool,
     /// When the last full collection ended, if no thread came or went since.
     full_ended: Option<Instant>,
+}
+
+impl<M> Inner<M> {
+    /// How many threads are in the world.
+    pub(crate) fn count(&self) -> usize {
+        self.members.len()
+    }
 }
 
 /// The threads of the process that know the heap.
@@ -363,7 +370,7 @@ impl<M: Member> World<M> {
             && inner.members.iter().all(|m| m.state().is(State::Settled))
     }
 
-    /// Stops the world for a fork and keeps it locked: nobody else is Managed, no collection runs and none is
+    /// Stops the world for a fork or a freeze and keeps it locked: nobody else is Managed, no collection runs and none is
     /// wanted, which `idle` says. For `mine`, the calling thread's if it is Managed, this is a safepoint.
     /// Returns false too if that is not so by `deadline`; a collection that has stopped the world already is
     /// waited for however long it takes, for it needs nothing of this thread's.
@@ -452,7 +459,7 @@ impl<M: Member> World<M> {
 
     /// How many threads are in the world.
     pub(crate) fn count(&self) -> usize {
-        self.lock().members.len()
+        self.lock().count()
     }
 }
 
