@@ -1,8 +1,6 @@
 //! What reading other threads' stacks wants of the operating system.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicU32;
-use std::time::Duration;
 
 /// The stack of the calling thread; an empty range if the system does not tell.
 pub(super) fn stack_bounds() -> Range<usize> {
@@ -31,27 +29,6 @@ pub(super) fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) -
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: the handler calls futexes alone.
     unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) == 0 }
-}
-
-fn futex(word: &AtomicU32, operation: libc::c_int, value: u32, patience: Option<Duration>) {
-    let time = patience.map(|patience| libc::timespec {
-        tv_sec: patience.as_secs() as libc::time_t,
-        tv_nsec: patience.subsec_nanos().into(),
-    });
-    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: the word is live and so is the time; whatever comes back, the caller looks at the word.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, time) };
-}
-
-/// Waits while `word` is `value`, no longer than `patience`. It may end early.
-pub(super) fn wait(word: &AtomicU32, value: u32, patience: Duration) {
-    let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    futex(word, operation, value, Some(patience));
-}
-
-/// Wakes the thread that waits for `word`.
-pub(super) fn wake(word: &AtomicU32) {
-    futex(word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1, None);
 }
 
 /// Runs `f` and leaves `errno` as it was.

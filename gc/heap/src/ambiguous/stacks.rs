@@ -6,12 +6,17 @@
 //!   reads the stack  ◀──────────── Here
 //!   Idle ─────────────────────────▶ goes on
 //! ```
+//!
+//! A thread may have several blocks in foreign calls: code that it calls attaches once more. They are all Asked
+//! before any signal is sent, the handler says Here for all before it waits, and goes on when all are Idle: so it
+//! does not matter in which order they are read.
 
 use super::os;
 use crate::access;
 use crate::alloc::MAX_SMALL;
 use crate::binding::in_heap;
 use crate::config::HeapError;
+use crate::futex::Futex;
 use crate::heap::Heap;
 use crate::sys::{self, Access};
 use crate::thread::{ThreadBlock, blocks_here};
@@ -21,7 +26,7 @@ use mmtk::util::metadata::vo_bit::vo_bit_side_metadata_addr;
 use mmtk::util::{Address, ObjectReference};
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const IDLE: u32 = 0;
@@ -38,7 +43,7 @@ pub(crate) struct ForeignStack {
     thread: libc::pthread_t,
     /// The stack that the thread was born with.
     bounds: Range<usize>,
-    step: AtomicU32,
+    step: Futex,
     sp: AtomicUsize,
     /// Where its words end among those of all threads, while a scan is under way.
     words_end: Cell<usize>,
@@ -54,7 +59,7 @@ impl ForeignStack {
         ForeignStack {
             thread,
             bounds: os::stack_bounds(),
-            step: AtomicU32::new(IDLE),
+            step: Futex::new(IDLE),
             sp: AtomicUsize::new(0),
             words_end: Cell::new(0),
             found: UnsafeCell::default(),
@@ -74,9 +79,17 @@ impl ForeignStack {
         *unsafe { &mut *self.found.get() } = found;
     }
 
+    fn step(&self) -> u32 {
+        self.step.word().load(Ordering::SeqCst)
+    }
+
+    fn set_step(&self, step: u32) {
+        self.step.word().store(step, Ordering::SeqCst);
+        self.step.wake();
+    }
+
     /// Has the thread go into its handler.
-    fn ask(&self) {
-        self.step.store(ASKED, Ordering::SeqCst);
+    fn interrupt(&self) {
         // SAFETY: the thread is attached, so it lives.
         let sent = unsafe { libc::pthread_kill(self.thread, signal()) };
         if sent != 0 {
@@ -89,21 +102,30 @@ impl ForeignStack {
     /// The stack pointer of the thread that was asked and waits in its handler now.
     fn held(&self) -> usize {
         let asked = Instant::now();
-        while self.step.load(Ordering::SeqCst) == ASKED {
+        while self.step() == ASKED {
             if asked.elapsed() > PATIENCE {
                 sys::die(format_args!(
                     "a thread in foreign code blocks signal {}, so its stack cannot be scanned",
                     signal()
                 ));
             }
-            os::wait(&self.step, ASKED, Duration::from_millis(100));
+            self.step.wait(ASKED, Some(Duration::from_millis(100)));
         }
         self.sp.load(Ordering::SeqCst)
     }
 
-    fn let_go(&self) {
-        self.step.store(IDLE, Ordering::SeqCst);
-        os::wake(&self.step);
+    /// Says that the thread is in its handler, if it was asked.
+    fn answer(&self, sp: usize) {
+        if self.step() == ASKED {
+            self.sp.store(sp, Ordering::SeqCst);
+            self.set_step(HERE);
+        }
+    }
+
+    fn wait_while_read(&self) {
+        while self.step() == HERE {
+            self.step.wait(HERE, None);
+        }
     }
 
     /// Adds what stands in `[sp, end)` of the thread, which waits in its handler (`inv:ambiguous.range`).
@@ -209,21 +231,13 @@ fn signal() -> libc::c_int {
 }
 
 extern "C" fn interrupted(_signal: libc::c_int) {
-    os::keeping_errno(|| blocks_here().for_each(|block| answer(&block.foreign)));
-}
-
-/// Waits while the stack is read, if it is to be.
-fn answer(stack: &ForeignStack) {
-    if stack.step.load(Ordering::SeqCst) != ASKED {
-        return;
-    }
-    let here = 0u64;
-    stack.sp.store((&raw const here).addr(), Ordering::SeqCst);
-    stack.step.store(HERE, Ordering::SeqCst);
-    os::wake(&stack.step);
-    while stack.step.load(Ordering::SeqCst) == HERE {
-        os::wait(&stack.step, HERE, PATIENCE);
-    }
+    os::keeping_errno(|| {
+        let here = 0u64;
+        let sp = (&raw const here).addr();
+        let stacks = || blocks_here().map(|block| &block.foreign);
+        stacks().for_each(|stack| stack.answer(sp));
+        stacks().for_each(ForeignStack::wait_while_read);
+    });
 }
 
 /// Prepares the process for it.
@@ -244,12 +258,13 @@ pub(crate) fn gather(heap: &Heap, threads: &[&'static ThreadBlock]) {
         calls.filter_map(|(stack, end)| Some((stack, end?)))
     };
     let mut words = Words::default();
-    foreign().for_each(|(stack, _)| stack.ask());
+    foreign().for_each(|(stack, _)| stack.set_step(ASKED));
+    foreign().for_each(|(stack, _)| stack.interrupt());
     for (stack, end) in foreign() {
         let sp = stack.held();
         stack.read(sp, end, &mut words);
         stack.words_end.set(words.len);
-        stack.let_go();
+        stack.set_step(IDLE);
     }
     let mut start = 0;
     for (stack, _) in foreign() {

@@ -23,6 +23,7 @@ pub(crate) const CASES: &[Case] = &[
         "ambiguous: a collection in a callback",
         collection_in_a_callback,
     ),
+    case("ambiguous: a callback that attaches again", attached_again),
     case("ambiguous: outside calls nothing counts", outside_calls),
     case("ambiguous: minor collections", minor_collections),
     case("ambiguous: threads that run on", threads_that_run_on),
@@ -263,6 +264,29 @@ fn collection_in_a_callback() {
         });
     });
     assert!(hidden.is(m.get(0)));
+}
+
+/// C that is called by a mutator attaches another on the same thread, which calls C too: what either has stays,
+/// whoever was attached first.
+fn attached_again() {
+    let (heap, mut m) = heap_with(ambiguous());
+    for _ in 0..50 {
+        let outer = fresh_root(&mut m);
+        sweep_stack();
+        let word = black_box(!outer.0);
+        foreign(&mut m, |m| {
+            with_on_stack(&[word], || {
+                let mut again = heap.attach();
+                let inner = fresh_root(&mut again);
+                let word = black_box(!inner.0);
+                foreign(&mut again, |_| {
+                    with_on_stack(&[word], || collect_elsewhere(m, Collect::Full))
+                });
+                assert!(inner.is(again.get(0)));
+            });
+        });
+        assert!(outer.is(m.get(m.len() - 1)));
+    }
 }
 
 fn outside_calls() {
