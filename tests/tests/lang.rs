@@ -1,6 +1,6 @@
 //! The cases of `lang/`, each run by the `bowline` beside this executable in every mode: as it is,
-//! with the collector that moves everything, collecting at boundary crossings, and, where C is called,
-//! collecting inside C's malloc and marking beside the program.
+//! with the collector that moves everything, marking beside the program, collecting at boundary crossings,
+//! and, where C is called, collecting inside C's malloc and with full collections only.
 //!
 //! `BLESS=1` writes what the plain mode printed into the cases; read the diff before you keep it.
 //! The format is that of [`bowline_tests::case`].
@@ -17,10 +17,11 @@ use bowline_tests::scratch::Scratch;
 use libtest_mimic::{Failed, Trial};
 
 /// A mode's name and its flags.
-const MODES: [(&str, &[&str]); 5] = [
+const MODES: [(&str, &[&str]); 6] = [
     ("plain", &[]),
     ("compact", &["--plan=compact-test"]),
-    (LATENCY, &["--plan=latency", "--verify"]),
+    ("latency", &["--plan=latency", "--verify"]),
+    (IMMIX, &["--plan=immix", "--verify"]),
     ("zeal", &["--zeal=crossing:97"]),
     (MALLOC, &["--zeal=malloc:2"]),
 ];
@@ -28,8 +29,8 @@ const MODES: [(&str, &[&str]); 5] = [
 /// The mode that only differs from the plain one where C's malloc is called.
 const MALLOC: &str = "malloc";
 
-/// The mode that marks beside the program: for cases that collect or call C.
-const LATENCY: &str = "latency";
+/// The mode without a nursery: for cases that collect or call C.
+const IMMIX: &str = "immix";
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -54,7 +55,7 @@ fn trials() -> Result<Vec<Trial>, String> {
         let calls_c = name.starts_with("ffi-") || name.starts_with("gc-");
         for &(mode, flags) in modes
             .iter()
-            .filter(|(mode, _)| calls_c || !matches!(*mode, MALLOC | LATENCY))
+            .filter(|(mode, _)| calls_c || !matches!(*mode, MALLOC | IMMIX))
         {
             let (file, binary) = (file.clone(), binary.clone());
             let run = move || check(&binary, &file, mode, flags, bless);

@@ -98,6 +98,7 @@ impl Mutator {
             weak.finalize(pointer, finalizer, charge);
         });
         pressure.owner_made(bytes, !declared);
+        pressure.expect(bytes);
         if declared {
             self.want_poll_if_over();
         }

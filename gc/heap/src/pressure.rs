@@ -15,24 +15,28 @@
 //! A collection is a minor one if the death of all young owners would bring the total well below the
 //! size; otherwise a full one.
 //!
-//! Reading order: this, then `beside`: the size under the plan `latency`; `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's
-//! threads ask; `reentry`, which keeps that from asking itself; and `reserve`: what
-//! is there for who is told of a full heap.
+//! Reading order: this, then `beside`: the size under the plan `latency`; `ceiling`: what finalizers need of the
+//! limit; `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's threads ask; `reentry`, which
+//! keeps that from asking itself; and `reserve`: what is there for who is told of a full heap.
 //!
 //! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
 //! what they asked for.
 
 mod beside;
+mod ceiling;
 mod cramped;
 mod hook;
 mod reason;
 mod reentry;
 mod reserve;
+#[cfg(test)]
+mod tests;
 
 use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
 use crate::recorder::Reason;
 use crate::surplus::Quota;
+use ceiling::Ceiling;
 use cramped::{Cramped, LEAST_ROOM};
 use reserve::Reserve;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -98,6 +102,7 @@ pub(crate) struct Pressure {
     /// It is for C's memory.
     for_c: AtomicBool,
     cramped: Cramped,
+    ceiling: Ceiling,
     reserve: Reserve,
     /// Zeal wants a collection at the next poll.
     due: AtomicBool,
@@ -113,7 +118,7 @@ pub(crate) struct Pressure {
 impl Pressure {
     pub(crate) fn new(config: &HeapConfig) -> Self {
         let limit = config.hard_limit();
-        // Finalizers need to run before C's `malloc` is at the limit, where it does not wait for them.
+        // So that the first collection comes as early as `ceiling` would have it.
         let min_heap = config.min_heap.min(limit - limit / 4);
         Pressure {
             memory: CMemory::find(),
@@ -147,6 +152,7 @@ impl Pressure {
             asked: AtomicBool::new(false),
             for_c: AtomicBool::new(false),
             cramped: Cramped::default(),
+            ceiling: Ceiling::new(limit),
             reserve: Reserve::none(limit),
             due: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
@@ -213,7 +219,7 @@ impl Pressure {
     /// By how much the total without what waits for finalizers, and `bytes` more, passes the size.
     fn excess(&self, bytes: usize) -> usize {
         let lasting = self.heap.load(Relaxed) + self.lasting();
-        let size = self.size.load(Relaxed);
+        let size = self.size.load(Relaxed).min(self.ceiling());
         lasting.saturating_add(bytes).saturating_sub(size)
     }
 
@@ -254,7 +260,7 @@ impl Pressure {
         if dead > 0 || self.every.is_some() {
             return self.memory.set_mark(0);
         }
-        let size = self.size.load(Relaxed) + self.ready.load(Relaxed);
+        let size = self.size.load(Relaxed).min(self.ceiling()) + self.ready.load(Relaxed);
         let others = heap + self.declared.load(Relaxed) + self.nursery;
         let least = size.min(self.limit - self.limit / 16);
         self.memory.set_mark(least.saturating_sub(others));
@@ -280,6 +286,7 @@ impl Pressure {
 
     /// While a full collection ends the size is the limit.
     pub(crate) fn full_ends(&self) {
+        self.spare_nothing();
         self.size.store(self.limit, Relaxed);
     }
 
@@ -304,12 +311,13 @@ impl Pressure {
                 found => found.min(heap - floating),
             };
             let live = found + self.lasting() + pending;
+            self.spare(total);
             let wanted = live.saturating_mul(self.growth_percent) / 100 + floating + self.nursery;
             let target = wanted.max(self.min_heap).min(self.limit);
             self.target.store(target, Relaxed);
             self.size.store(
                 match self.beside {
-                    true => self.begin_at(total, target),
+                    true => self.begin_at(total, target.min(self.ceiling())),
                     false => target,
                 },
                 Relaxed,
@@ -415,6 +423,7 @@ impl Pressure {
     /// The runtime has taken a finalizer that is about `bytes`.
     pub(crate) fn taken(&self, bytes: usize) {
         self.ready.fetch_sub(bytes, Relaxed);
+        self.expect_less(bytes);
     }
 
     /// Whether dead owners' memory is to be given back.
@@ -442,151 +451,5 @@ impl Pressure {
         stats.pressure_collections = self.collections.load(Relaxed);
         stats.pressure_waits = self.waits.load(Relaxed);
         stats.pressure_refusals = self.refusals.load(Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(super) const MIB: usize = 1 << 20;
-
-    /// Nobody counts C's bytes here: all are declared.
-    pub(super) fn pressure() -> Pressure {
-        Pressure::new(&HeapConfig {
-            limit: Some(160 * MIB),
-            min_heap: 40 * MIB,
-            nursery: 8 * MIB,
-            ..HeapConfig::default()
-        })
-    }
-
-    #[test]
-    fn the_size_follows_what_lives_on_both_sides() {
-        let p = pressure();
-        assert_eq!(p.size(), 40 * MIB);
-        p.declare(20 * MIB);
-        assert!(!p.poll(20 * MIB) && p.poll(20 * MIB + 1));
-        p.full_ends();
-        assert_eq!(p.size(), 160 * MIB);
-        p.ended(10 * MIB, true);
-        assert_eq!(p.size(), 68 * MIB, "(10 + 20) × 2 + 8");
-        p.ended(50 * MIB, false);
-        assert_eq!(p.size(), 68 * MIB, "a minor one leaves it");
-        p.undeclare(20 * MIB);
-        p.ended(MIB, true);
-        assert_eq!(p.size(), 40 * MIB, "not below the minimum");
-        p.ended(100 * MIB, true);
-        assert_eq!(p.size(), 160 * MIB, "nor above the limit");
-        assert!(!p.can_grow());
-        p.want(20 * MIB);
-        p.ended(10 * MIB, true);
-        assert_eq!(p.size(), 68 * MIB, "what is wanted counts once");
-        p.ended(10 * MIB, true);
-        assert_eq!(p.size(), 40 * MIB);
-    }
-
-    #[test]
-    fn what_the_heap_may_grow_to_is_not_given_back() {
-        let p = pressure();
-        p.ended(10 * MIB, true);
-        let quota = p.surplus(true, true);
-        assert_eq!(quota.keep, (40 - 10 + 5 + 8) * MIB);
-        assert_eq!(quota.most, usize::MAX);
-        p.ended(60 * MIB, false);
-        assert_eq!(p.surplus(false, true).keep, (5 + 8) * MIB);
-        p.ended(60 * MIB, true);
-        p.ended(10 * MIB, true);
-        assert_eq!(p.surplus(true, true).keep, (40 - 10 + 5 + 8) * MIB);
-        let late = 40 + (128 - 40) / 2;
-        assert_eq!(
-            p.surplus(true, false).keep,
-            (late - 10) * MIB + late * MIB / 8 + 8 * MIB,
-            "a size that was larger of late is remembered"
-        );
-        assert!(p.surplus(false, true).most < p.surplus(true, false).most);
-    }
-
-    #[test]
-    fn what_waits_for_finalizers_counts_against_the_limit_alone() {
-        let p = pressure();
-        p.declare(100 * MIB);
-        assert!(p.poll(MIB));
-        p.made_ready(80 * MIB);
-        assert!(!p.poll(MIB));
-        assert!(p.poll(61 * MIB), "beyond the limit");
-        p.taken(80 * MIB);
-        assert!(p.poll(MIB));
-    }
-
-    #[test]
-    fn no_size_can_grow_while_finalizers_keep_the_total_beyond_the_limit() {
-        let p = pressure();
-        p.declare(170 * MIB);
-        p.made_ready(170 * MIB);
-        p.ended(MIB, true);
-        assert!(p.size() < 160 * MIB && !p.can_grow());
-        p.taken(170 * MIB);
-        p.undeclare(170 * MIB);
-        assert!(p.can_grow());
-    }
-
-    #[test]
-    fn what_died_counts_no_more() {
-        let p = pressure();
-        p.owner_made(30 * MIB, false);
-        assert!(p.poll(20 * MIB));
-        p.died(30 * MIB);
-        assert!(p.has_dead() && !p.poll(20 * MIB));
-        p.gave_back(30 * MIB);
-        assert!(!p.has_dead() && !p.poll(20 * MIB));
-        assert_eq!(p.outside(), 0);
-    }
-
-    #[test]
-    fn a_minor_collection_must_promise_enough() {
-        let p = pressure();
-        p.declare(35 * MIB);
-        p.owner_made(6 * MIB, false);
-        assert!(
-            p.poll(0) && !p.wants_full(0),
-            "6 of 41 brings it to 35 of 40"
-        );
-        assert!(p.wants_full(MIB));
-        p.ended(0, false);
-        assert!(p.wants_full(0), "nothing is young any more");
-        p.ended(0, true);
-        assert!(!p.is_over(0) && !p.wants_full(0));
-        p.full_ends();
-        p.declare(117 * MIB);
-        p.owner_made(4 * MIB, false);
-        assert!(
-            !p.wants_full(0),
-            "where no size can grow a little is enough"
-        );
-    }
-
-    #[test]
-    fn many_young_owners_are_a_reason_of_their_own() {
-        let p = pressure();
-        p.full_ends();
-        p.owner_made(24 * MIB, false);
-        assert!(!p.is_young_full());
-        p.owner_made(1, false);
-        assert!(p.is_young_full() && !p.is_over(0));
-        p.ended(0, false);
-        assert!(!p.is_young_full());
-    }
-
-    #[test]
-    fn the_last_of_the_limit_is_for_small_requests() {
-        let p = pressure();
-        p.declare(145 * MIB);
-        assert_eq!(p.beyond_limit(5 * MIB), 0);
-        assert_eq!(p.beyond_limit(5 * MIB + 1), 1);
-        p.declare(14 * MIB);
-        assert_eq!(p.beyond_limit(SMALL), 0);
-        assert!(p.beyond_limit(SMALL + 1) > 9 * MIB);
-        assert!(p.beyond_limit(usize::MAX) > MIB, "no overflow");
     }
 }
