@@ -78,8 +78,7 @@ pub(crate) struct Pressure {
     /// How much of the heap that is, and what was found alive; 0 when a collection has ended.
     floating: AtomicUsize,
     found: AtomicUsize,
-    /// What may stay resident unasked: the largest size of late. Half of what is above the size goes with each full
-    /// collection.
+    /// What may stay resident unasked: the largest size of late. Half of what is above it goes with each full collection.
     resident: AtomicUsize,
     /// The heap's pages when they were last looked at.
     heap: AtomicUsize,
@@ -95,6 +94,8 @@ pub(crate) struct Pressure {
     ready: AtomicUsize,
     /// Of what was made since the last collection and a death would give back.
     young: AtomicUsize,
+    /// The total that the last full collection has left, if another was due at once; 0 otherwise.
+    vain: AtomicUsize,
     /// Wanted by whoever asked for the collection.
     pending: AtomicUsize,
     /// A collection was asked for because of the total or of young owners and has not ended.
@@ -148,6 +149,7 @@ impl Pressure {
             dead: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
             young: AtomicUsize::new(0),
+            vain: AtomicUsize::new(0),
             pending: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             for_c: AtomicBool::new(false),
@@ -315,20 +317,26 @@ impl Pressure {
             let wanted = live.saturating_mul(self.growth_percent) / 100 + floating + self.nursery;
             let target = wanted.max(self.min_heap).min(self.limit);
             self.target.store(target, Relaxed);
-            self.size.store(
-                match self.beside {
-                    true => self.begin_at(total, target.min(self.ceiling())),
-                    false => target,
-                },
-                Relaxed,
-            );
+            let begin = match self.beside {
+                true => self.begin_at(total, target.min(self.ceiling())),
+                false => target,
+            };
+            self.size.store(begin, Relaxed);
             let late = self.resident.load(Relaxed);
-            self.resident
-                .store(target.max(late - late.saturating_sub(target) / 2), Relaxed);
+            let late = late - late.saturating_sub(target) / 2;
+            self.resident.store(target.max(late), Relaxed);
             self.heap_then.store(heap, Relaxed);
             self.lasting_then.store(self.lasting(), Relaxed);
+            let vain = if self.is_over(0) { self.total() } else { 0 };
+            self.vain.store(vain, Relaxed);
         }
         self.set_mark();
+    }
+
+    /// Whether a collection would leave what the last full one has left: too much, and there is hardly more.
+    fn is_in_vain(&self) -> bool {
+        let vain = self.vain.load(Relaxed);
+        vain > 0 && self.total() < vain + LEAST_GAIN
     }
 
     /// What a collection that ends may give back to the system: what the heap can hardly need before the next

@@ -268,7 +268,9 @@ impl Mutator {
             self.heap().recorder.note(Note::Zeal);
             self.request(true, Reason::Zeal);
         }
-        // A poll has nothing to refuse: whoever wants more finds out.
-        let _ = self.poll_pressure(0);
+        // A poll has nothing to refuse: whoever wants more finds out. A full heap would be collected at each poll.
+        if !self.heap().pressure.is_in_vain() {
+            let _ = self.poll_pressure(0);
+        }
     }
 }

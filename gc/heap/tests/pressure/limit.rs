@@ -2,7 +2,7 @@
 
 use crate::foreign::{free, malloc, native};
 use crate::support::*;
-use bowline_gc::{Collect, Mutator};
+use bowline_gc::{Collect, Mutator, OwnerLabel};
 use bowline_layout::Value;
 use std::hint::black_box;
 
@@ -14,6 +14,10 @@ pub(crate) const CASES: &[Case] = &[
     case("what can never fit starts no collection", never_fits),
     case("a refused realloc keeps its block", refused_realloc),
     case("a full heap and full C memory recover", recover),
+    case(
+        "a full heap is not collected at each poll",
+        polls_of_a_full_heap,
+    ),
 ];
 
 fn errno() -> i32 {
@@ -167,4 +171,28 @@ fn recover() {
         let l = list(&mut m, 10_000);
         check_list(l, 10_000);
     }
+}
+
+/// What waits for its finalizer makes every collection ask for a poll, and a full heap asks for one at a poll.
+fn polls_of_a_full_heap() {
+    let (heap, mut m) = limited(16 * MIB);
+    let dead = m.alloc_pair(Value::NIL, Value::NIL).unwrap();
+    m.attach_finalizer(dead, fix(1), 64, OwnerLabel::default());
+    m.collect(Collect::Full);
+    assert!(heap.finalizable());
+    m.push(Value::NIL);
+    let root = m.len() - 1;
+    fill_heap(&mut m, root);
+    // A thread of the heap's own is not refused.
+    let block = malloc(MIB);
+    m.collect(Collect::Full);
+    let before = m.stats().collections;
+    (0..1000).for_each(|_| m.poll());
+    let after = m.stats().collections;
+    assert!(after - before < 10, "{} collections", after - before);
+    free(block);
+    // What is let go of is found, by whoever wants room.
+    m.truncate(root);
+    let l = list(&mut m, 10_000);
+    check_list(l, 10_000);
 }
