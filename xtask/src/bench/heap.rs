@@ -4,10 +4,9 @@
 //! trees, two words to a node; each prints how many nodes it counted, and the counts must agree.
 //! Start-up is measured with the shallowest trees that the program knows.
 
-use super::scheme::{argument, compiled_by_chez, read};
-use super::{Course, Entrant, build, missed, output_of, target_directory};
+use super::scheme::{compiled_by_chez, read};
+use super::{Course, Entrant, peers};
 use std::path::Path;
-use std::process::Command;
 
 const DEPTHS: [&str; 3] = ["4", "16", "18"];
 const EXAMPLE: &str = "binary_trees";
@@ -19,16 +18,12 @@ const SOURCE_SCHEME: &str = "xtask/programs/scheme/binary-trees.scm";
 pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
     let mut missing = Vec::new();
     let mut entrants = vec![bowline(root)?];
-    for (name, entrant) in [
-        ("bdwgc", bdwgc(root, scratch)),
+    let found = [
+        ("bdwgc", peers::bdwgc(root, scratch, SOURCE_C, commands)),
         ("ocaml", ocaml(root, scratch)),
         ("chez", chez(root, scratch)),
-    ] {
-        match entrant {
-            Ok(entrant) => entrants.push(entrant),
-            Err(why) => missing.push(missed(name, &why)),
-        }
-    }
+    ];
+    entrants.extend(peers::present(found, &mut missing));
     Ok(Course {
         about: "Binary trees of two-word nodes by depth: allocation, tracing and copying. The program that \
                 does nothing is the one with trees of depth 4.",
@@ -50,53 +45,21 @@ pub(super) fn checksum(output: &str) -> String {
         .to_string()
 }
 
-fn bowline(root: &Path) -> Result<Entrant, String> {
-    build(root, &["--example", EXAMPLE])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(EXAMPLE);
-    let command = |depth: &&str| vec![argument(&binary), depth.to_string()];
-    Ok(Entrant {
-        name: "bowline",
-        version: "this tree".to_string(),
-        how: "`gc/heap/examples/binary_trees.rs`, release, default settings".to_string(),
-        commands: DEPTHS.iter().map(command).collect(),
-    })
+/// The command of each depth.
+fn commands(binary: &str) -> Vec<Vec<String>> {
+    let command = |depth: &&str| vec![binary.to_string(), depth.to_string()];
+    DEPTHS.iter().map(command).collect()
 }
 
-fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
-    let binary = scratch.join("binary_trees_bdwgc");
-    let mut cc = Command::new("cc");
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-o"])
-        .arg(&binary)
-        .arg(root.join(SOURCE_C))
-        .arg("-lgc");
-    output_of(&mut cc)?;
-    let version = output_of(Command::new("pkg-config").args(["--modversion", "bdw-gc"]));
-    let command = |depth: &&str| vec![argument(&binary), depth.to_string()];
-    Ok(Entrant {
-        name: "bdwgc",
-        version: version.unwrap_or_else(|_| "version unknown".to_string()),
-        how: format!("`{SOURCE_C}`, cc -O2"),
-        commands: DEPTHS.iter().map(command).collect(),
-    })
+fn bowline(root: &Path) -> Result<Entrant, String> {
+    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
+    let how = format!("`gc/heap/examples/{EXAMPLE}.rs`, release, default settings");
+    Ok(peers::ours(how, commands(&binary)))
 }
 
 fn ocaml(root: &Path, scratch: &Path) -> Result<Entrant, String> {
-    let binary = scratch.join("binary_trees_ocaml");
-    // The compiler leaves its files beside the source.
-    let source = scratch.join("binary_trees.ml");
-    std::fs::copy(root.join(SOURCE_ML), &source).map_err(|e| format!("{SOURCE_ML}: {e}"))?;
-    let mut compiler = Command::new("ocamlopt");
-    compiler.args(["-O3", "-unsafe", "-inline", "100", "-o"]);
-    output_of(compiler.arg(&binary).arg(&source))?;
-    let command = |depth: &&str| vec![argument(&binary), depth.to_string()];
-    Ok(Entrant {
-        name: "ocaml",
-        version: output_of(Command::new("ocamlopt").arg("-version"))?,
-        how: format!("`{SOURCE_ML}`, ocamlopt, default settings"),
-        commands: DEPTHS.iter().map(command).collect(),
-    })
+    let flags = ["-O3", "-unsafe", "-inline", "100"];
+    peers::ocaml(root, scratch, &[SOURCE_ML], &flags, commands)
 }
 
 fn chez(root: &Path, scratch: &Path) -> Result<Entrant, String> {

@@ -8,8 +8,8 @@
 //! A peer that is not on the machine is named in the result; a program whose output differs between
 //! entrants is a failure, not a figure.
 //!
-//! Reading order: `run` (one process), `race` (the turns), `report` (the page), `scheme`, `heap` and
-//! `stores` (the entrants), `start` (processes too short for the others' clock), `figures` (programs that tell
+//! Reading order: `run` (one process), `race` (the turns), `report` (the page), `peers` (who takes part), `scheme`, `heap`
+//! and `stores` (races), `start` (processes too short for the others' clock), `figures` (programs that tell
 //! figures of their own) with `trigger`, `pauses` and `overhead`, `printed` (programs that print tables), `machine` (where
 //! it ran).
 
@@ -18,6 +18,7 @@ mod heap;
 mod machine;
 mod overhead;
 mod pauses;
+mod peers;
 mod printed;
 mod race;
 mod report;
@@ -37,13 +38,13 @@ use std::process::Command;
 pub enum What {
     /// Scheme programs, against Chez Scheme.
     Scheme,
-    /// Binary trees through the Rust API of the heap, against the Boehm collector and Chez Scheme.
+    /// Binary trees through the Rust API of the heap, against the Boehm collector, OCaml and Chez Scheme.
     Heap,
     /// A process that says hello, against the peers' and the collector alone.
     Start,
     /// Sizes of the nursery and growths of the heap.
     Trigger,
-    /// Pauses under a steady load, by plan, against OCaml.
+    /// Pauses under a steady load, by plan, against OCaml, the Boehm collector and Chez Scheme.
     Pauses,
     /// What collecting costs beyond the best estimate of a run without it, by the heap's size.
     Overhead,

@@ -11,9 +11,8 @@
 
 use super::figures::{self, Case, Told, told};
 use super::machine::Machine;
+use super::peers;
 use super::report::{self, Facts};
-use super::scheme::argument;
-use super::{Entrant, build, target_directory};
 use std::path::Path;
 
 const EXAMPLE: &str = "loads";
@@ -46,11 +45,7 @@ pub(super) fn measure(
     command: &str,
     machine: &Machine,
 ) -> Result<(String, bool), String> {
-    build(root, &["-p", "bowline-gc", "--example", EXAMPLE])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(EXAMPLE);
-    let binary = argument(&binary);
+    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
     let programs: Vec<&[&str]> = PROGRAMS
         .into_iter()
         .filter(|p| p[0].contains(only))
@@ -72,12 +67,10 @@ pub(super) fn measure(
         }
     }
     let all = figures::measure(&cases, rounds, scratch);
-    let entrants = [Entrant {
-        name: "bowline",
-        version: "this tree".to_string(),
-        how: format!("`gc/heap/examples/{EXAMPLE}.rs`, release"),
-        commands: Vec::new(),
-    }];
+    let entrants = [peers::ours(
+        format!("`gc/heap/examples/{EXAMPLE}.rs`, release"),
+        Vec::new(),
+    )];
     let facts = Facts {
         about: ABOUT,
         command,

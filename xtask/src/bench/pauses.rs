@@ -1,17 +1,18 @@
-//! Pauses under a steady load, ours by plan and a peer's: as the collector counts them, and as the thread that
+//! Pauses under a steady load, ours by plan and those of peers: as the collector counts them, and as the thread that
 //! allocates sees them.
 
 use super::figures::{self, Case, Told};
 use super::machine::Machine;
 use super::report::{self, Facts};
-use super::scheme::argument;
-use super::{Entrant, build, missed, output_of, run, target_directory};
+use super::scheme::{compiled_by_chez, read};
+use super::{Entrant, peers, run};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 const EXAMPLE: &str = "pauses";
 const SOURCE_ML: &str = "xtask/programs/heap/pauses.ml";
+const SOURCE_C: &str = "xtask/programs/heap/pauses.c";
+const SOURCE_SCHEME: &str = "xtask/programs/heap/pauses.ss";
 /// What lives, in MiB.
 const LIVE: [&str; 2] = ["100", "1000"];
 /// MiB allocated a second, for how many seconds, and of each step's 68 trees how many live on.
@@ -25,7 +26,10 @@ const ABOUT: &str = "Pauses of a thread that allocates 100 MiB a second beside a
 const LEGEND: &str = "Microseconds: medians over the rounds. A line is a kind of pause, as the collector's log tells it; \
      *steps* are how long the thread took to allocate 16 KiB, pauses included, and their greatest is the longest gap that it \
      saw; *late* is how long after they were due steps ended, so a step that waited behind a pause counts, too. The heap may \
-     grow to twice what lives; OCaml runs with its defaults, and tells of steps alone.";
+     grow to twice what lives; the peers run with their defaults, and tell of steps alone. `bdwgc incremental` is the Boehm \
+     collector with `GC_ENABLE_INCREMENTAL`.";
+/// What makes the Boehm collector an incremental one.
+const INCREMENTAL: &str = "GC_ENABLE_INCREMENTAL=1";
 const COLUMNS: [&str; 6] = ["", "count", "p50", "p99", "p99.9", "max"];
 
 /// Measures, and returns the page and whether all went well.
@@ -37,28 +41,16 @@ pub(super) fn measure(
     command: &str,
     machine: &Machine,
 ) -> Result<(String, bool), String> {
-    build(root, &["-p", "bowline-gc", "--example", EXAMPLE])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(EXAMPLE);
-    let binary = argument(&binary);
-    let mut entrants = vec![Entrant {
-        name: "bowline",
-        version: "this tree".to_string(),
-        how: format!("`gc/heap/examples/{EXAMPLE}.rs`, release, growth 200 %"),
-        commands: Vec::new(),
-    }];
+    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
+    let how = format!("`gc/heap/examples/{EXAMPLE}.rs`, release, growth 200 %");
+    let mut entrants = vec![peers::ours(how, Vec::new())];
     let mut missing = Vec::new();
-    let peer = match ocaml(root, scratch) {
-        Ok((entrant, peer)) => {
-            entrants.push(entrant);
-            Some(peer)
-        }
-        Err(why) => {
-            missing.push(missed("ocaml", &why));
-            None
-        }
-    };
+    let found = [
+        ("ocaml", ocaml(root, scratch)),
+        ("bdwgc", bdwgc(root, scratch)),
+        ("chez", chez(root, scratch)),
+    ];
+    let peers = peers::present(found, &mut missing);
     let mut cases = Vec::new();
     for live in LIVE {
         for plan in PLANS {
@@ -75,11 +67,11 @@ pub(super) fn measure(
                 command: words.to_vec(),
             });
         }
-        if let Some(peer) = &peer {
-            let words = [peer.as_str(), live, RATE, SECONDS, KEEP];
-            cases.push(Case::new(format!("ocaml, {live} MiB"), &words));
+        for peer in &peers {
+            cases.extend(cases_of(peer, live));
         }
     }
+    entrants.extend(peers);
     cases.retain(|case| case.name.contains(only));
     let all = figures::measure_by(&cases, rounds, |command| {
         let (_, output) = run::run(&figures::first(command), scratch)?;
@@ -100,21 +92,38 @@ pub(super) fn measure(
     Ok((page, all.iter().all(|told| told.failure().is_none())))
 }
 
-fn ocaml(root: &Path, scratch: &Path) -> Result<(Entrant, String), String> {
-    let binary = scratch.join("pauses_ocaml");
-    // The compiler leaves its files beside the source.
-    let source = scratch.join("pauses.ml");
-    std::fs::copy(root.join(SOURCE_ML), &source).map_err(|e| format!("{SOURCE_ML}: {e}"))?;
-    let mut compiler = Command::new("ocamlopt");
-    compiler.args(["-O3", "unix.cmxa", "-o"]).arg(&binary);
-    output_of(compiler.arg(&source))?;
-    let entrant = Entrant {
-        name: "ocaml",
-        version: output_of(Command::new("ocamlopt").arg("-version"))?,
-        how: format!("`{SOURCE_ML}`, ocamlopt"),
-        commands: Vec::new(),
+/// A peer's cases at this much that lives: one for each of its commands.
+fn cases_of(peer: &Entrant, live: &str) -> Vec<Case> {
+    let case = |command: &Vec<String>| {
+        let incremental = command.iter().any(|word| word == INCREMENTAL);
+        let kind = if incremental { " incremental" } else { "" };
+        let load = [live, RATE, SECONDS, KEEP].map(str::to_string);
+        Case {
+            name: format!("{}{kind}, {live} MiB", peer.name),
+            command: command.iter().cloned().chain(load).collect(),
+        }
     };
-    Ok((entrant, argument(&binary)))
+    peer.commands.iter().map(case).collect()
+}
+
+fn ocaml(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let flags = ["-O3", "unix.cmxa"];
+    let command = |binary: &str| vec![vec![binary.to_string()]];
+    peers::ocaml(root, scratch, &[SOURCE_ML], &flags, command)
+}
+
+fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let commands = |binary: &str| {
+        let incremental = ["env", INCREMENTAL, binary].map(str::to_string);
+        vec![vec![binary.to_string()], incremental.to_vec()]
+    };
+    peers::bdwgc(root, scratch, SOURCE_C, commands)
+}
+
+fn chez(root: &Path, scratch: &Path) -> Result<Entrant, String> {
+    let text = read(&root.join(SOURCE_SCHEME))?;
+    let how = format!("`{SOURCE_SCHEME}`, `compile-program` at optimize-level 2");
+    compiled_by_chez(scratch, &how, &[("pauses".to_string(), text)])
 }
 
 /// The lines that end in five numbers: their first words, and the numbers by column.
@@ -161,6 +170,20 @@ mod tests {
         assert_eq!(found.len(), 10);
         assert_eq!(found["full pauses/p50"], 5.5);
         assert_eq!(found["steps/max"], 4.0);
+    }
+
+    #[test]
+    fn a_peer_has_a_case_for_each_of_its_commands() {
+        let peer = Entrant {
+            name: "peer",
+            version: String::new(),
+            how: String::new(),
+            commands: vec![vec!["p".into()], vec![INCREMENTAL.into(), "p".into()]],
+        };
+        let cases = cases_of(&peer, "7");
+        assert_eq!(cases[0].name, "peer, 7 MiB");
+        assert_eq!(cases[0].command, ["p", "7", RATE, SECONDS, KEEP]);
+        assert_eq!(cases[1].name, "peer incremental, 7 MiB");
     }
 
     #[test]

@@ -6,8 +6,7 @@
 use super::figures;
 use super::machine::Machine;
 use super::report::{self, Facts};
-use super::scheme::argument;
-use super::{Entrant, build, run, target_directory};
+use super::{Entrant, peers, run};
 use std::path::Path;
 
 /// A page: its name, what it is about, and its programs.
@@ -128,17 +127,9 @@ fn ended(text: &str) -> String {
 
 /// Builds a program: who takes part, and the binary.
 fn made(program: &Program, root: &Path) -> Result<(Entrant, String), String> {
-    build(root, &["-p", program.package, "--example", program.name])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(program.name);
-    let entrant = Entrant {
-        name: "bowline",
-        version: "this tree".to_string(),
-        how: format!("examples of `{}`, release", program.package),
-        commands: Vec::new(),
-    };
-    Ok((entrant, argument(&binary)))
+    let binary = peers::example(root, program.package, program.name)?;
+    let how = format!("examples of `{}`, release", program.package);
+    Ok((peers::ours(how, Vec::new()), binary))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::race::Spread;
 use super::report::{self, Facts};
 use super::run;
 use super::scheme::{argument, compiled_by_chez, read};
-use super::{Entrant, build, missed, output_of, target_directory};
+use super::{Entrant, build, missed, output_of, peers, target_directory};
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -159,12 +159,9 @@ fn bowline(root: &Path) -> Result<Entrant, String> {
 }
 
 fn example(root: &Path, name: &'static str, example: &str, what: &str) -> Result<Entrant, String> {
-    build(root, &["-p", "bowline-gc", "--example", example])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(example);
+    let binary = peers::example(root, "bowline-gc", example)?;
     let how = format!("{what}: `gc/heap/examples/{example}.rs`, release");
-    Ok(entrant(name, "this tree", &how, vec![argument(&binary)]))
+    Ok(entrant(name, "this tree", &how, vec![binary]))
 }
 
 fn c(root: &Path, scratch: &Path) -> Result<Entrant, String> {
@@ -176,13 +173,9 @@ fn c(root: &Path, scratch: &Path) -> Result<Entrant, String> {
 }
 
 fn ocaml(root: &Path, scratch: &Path) -> Result<Entrant, String> {
-    // The compiler leaves its files beside the source.
-    let (source, binary) = (scratch.join("hello.ml"), scratch.join("hello_ocaml"));
-    copy(&root.join(PROGRAMS).join("hello.ml"), &source)?;
-    output_of(Command::new("ocamlopt").arg("-o").arg(&binary).arg(&source))?;
-    let version = output_of(Command::new("ocamlopt").arg("-version"))?;
-    let how = "`hello.ml`, ocamlopt";
-    Ok(entrant("ocaml", &version, how, vec![argument(&binary)]))
+    let source = format!("{PROGRAMS}/hello.ml");
+    let command = |binary: &str| vec![vec![binary.to_string()]];
+    peers::ocaml(root, scratch, &[&source], &[], command)
 }
 
 /// An implementation that is given a script.

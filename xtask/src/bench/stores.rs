@@ -7,10 +7,8 @@
 //! words change between two collections.
 
 use super::heap::checksum;
-use super::scheme::argument;
-use super::{Course, Entrant, build, missed, output_of, target_directory};
+use super::{Course, Entrant, peers};
 use std::path::Path;
-use std::process::Command;
 
 const EXAMPLE: &str = "random_stores";
 const SOURCE_C: &str = "xtask/programs/heap/random_stores.c";
@@ -46,10 +44,8 @@ const PROGRAMS: [(&str, [&str; 5]); 8] = [
 pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
     let mut missing = Vec::new();
     let mut entrants = vec![bowline(root)?];
-    match bdwgc(root, scratch) {
-        Ok(entrant) => entrants.push(entrant),
-        Err(why) => missing.push(missed("bdwgc", &why)),
-    }
+    let found = [("bdwgc", peers::bdwgc(root, scratch, SOURCE_C, commands))];
+    entrants.extend(peers::present(found, &mut missing));
     Ok(Course {
         about: "Ten million random stores into old vectors, 1 MiB in all: of small numbers, of fresh pairs \
                 (160 MB of allocation), of one old pair. The last program makes a hundred thousand stores of \
@@ -63,40 +59,16 @@ pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
 }
 
 /// The command of each program.
-fn commands(binary: &Path) -> Vec<Vec<String>> {
+fn commands(binary: &str) -> Vec<Vec<String>> {
     let command = |(_, words): &(&str, [&str; 5])| {
         let words = words.iter().map(|word| word.to_string());
-        std::iter::once(argument(binary)).chain(words).collect()
+        std::iter::once(binary.to_string()).chain(words).collect()
     };
     PROGRAMS.iter().map(command).collect()
 }
 
 fn bowline(root: &Path) -> Result<Entrant, String> {
-    build(root, &["--example", EXAMPLE])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(EXAMPLE);
-    Ok(Entrant {
-        name: "bowline",
-        version: "this tree".to_string(),
-        how: format!("`gc/heap/examples/{EXAMPLE}.rs`, release, default settings"),
-        commands: commands(&binary),
-    })
-}
-
-fn bdwgc(root: &Path, scratch: &Path) -> Result<Entrant, String> {
-    let binary = scratch.join("random_stores_bdwgc");
-    let mut cc = Command::new("cc");
-    cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-o"])
-        .arg(&binary)
-        .arg(root.join(SOURCE_C))
-        .arg("-lgc");
-    output_of(&mut cc)?;
-    let version = output_of(Command::new("pkg-config").args(["--modversion", "bdw-gc"]));
-    Ok(Entrant {
-        name: "bdwgc",
-        version: version.unwrap_or_else(|_| "version unknown".to_string()),
-        how: format!("`{SOURCE_C}`, cc -O2"),
-        commands: commands(&binary),
-    })
+    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
+    let how = format!("`gc/heap/examples/{EXAMPLE}.rs`, release, default settings");
+    Ok(peers::ours(how, commands(&binary)))
 }

@@ -2,9 +2,8 @@
 
 use super::figures::{self, Case, Told, told};
 use super::machine::Machine;
+use super::peers;
 use super::report::{self, Facts};
-use super::scheme::argument;
-use super::{Entrant, build, target_directory};
 use std::path::Path;
 
 /// Nurseries, in MiB.
@@ -47,10 +46,7 @@ pub(super) fn measure(
     command: &str,
     machine: &Machine,
 ) -> Result<(String, bool), String> {
-    build(root, &["-p", "bowline-gc", "--example", EXAMPLE])?;
-    let binary = target_directory(root)?
-        .join("release/examples")
-        .join(EXAMPLE);
+    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
     let programs = PROGRAMS.iter().zip(SIZES);
     let programs: Vec<_> = programs.filter(|(name, _)| name.contains(only)).collect();
     let mut cases = Vec::new();
@@ -62,17 +58,15 @@ pub(super) fn measure(
             );
             let nursery = format!("--nursery={}", s.nursery);
             let growth = format!("--growth={}", s.growth);
-            let words = [&argument(&binary), **program, *size, &nursery, &growth];
+            let words = [&binary, **program, *size, &nursery, &growth];
             cases.push(Case::new(name, &words));
         }
     }
     let all = figures::measure(&cases, rounds, scratch);
-    let entrants = [Entrant {
-        name: "bowline",
-        version: "this tree".to_string(),
-        how: format!("`gc/heap/examples/{EXAMPLE}.rs`, release"),
-        commands: Vec::new(),
-    }];
+    let entrants = [peers::ours(
+        format!("`gc/heap/examples/{EXAMPLE}.rs`, release"),
+        Vec::new(),
+    )];
     let facts = Facts {
         about: ABOUT,
         command,
