@@ -6,22 +6,20 @@
 #[cfg(loom)]
 pub(crate) use loom::hint::spin_loop as spin;
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::hint::spin_loop as spin;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(loom)]
 mod size {
-    pub(crate) const FIRST_CHUNK: u32 = 2;
     pub(crate) const SHARDS: usize = 2;
 }
 
 #[cfg(not(loom))]
 mod size {
-    pub(crate) const FIRST_CHUNK: u32 = 1024;
     pub(crate) const SHARDS: usize = 8;
 }
 
-pub(crate) use size::{FIRST_CHUNK, SHARDS};
+pub(crate) use size::SHARDS;

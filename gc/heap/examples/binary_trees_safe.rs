@@ -24,9 +24,9 @@ fn bottom_up<'s>(s: &mut Scope<'s>, depth: u32) -> Result<Local<'s, Pair>, Alloc
 
 /// How many pairs a tree has.
 fn count(tree: View<'_, Pair>) -> u64 {
-    match (tree.car().as_pair(), tree.cdr()) {
-        (Some(left), right) => 1 + count(left) + right.as_pair().map_or(0, count),
-        (None, _) => 1,
+    match (tree.car().as_pair(), tree.cdr().as_pair()) {
+        (Some(left), Some(right)) => 1 + count(left) + count(right),
+        _ => 1,
     }
 }
 

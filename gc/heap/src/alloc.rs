@@ -98,13 +98,18 @@ impl Mutator {
     /// A fresh pair. Its car and cdr are kept, and updated, should this collect.
     #[inline(always)]
     pub fn alloc_pair(&mut self, car: Value, cdr: Value) -> Result<Value, OutOfMemory> {
-        match self.bump.take(2 * WORD) {
-            Some(at) => {
-                self.starts.note(at);
-                Ok(fill_pair(at, car, cdr))
-            }
+        match self.pair_at_hand(car, cdr) {
+            Some(pair) => Ok(pair),
             None => self.pair_slow(car, cdr),
         }
+    }
+
+    /// A fresh pair, if there is room for it at hand.
+    #[inline(always)]
+    pub(crate) fn pair_at_hand(&mut self, car: Value, cdr: Value) -> Option<Value> {
+        let at = self.bump.take(2 * WORD)?;
+        self.starts.note(at);
+        Some(fill_pair(at, car, cdr))
     }
 
     #[cold]

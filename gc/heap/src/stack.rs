@@ -108,6 +108,47 @@ impl RootStack {
         self.sp.set(sp);
     }
 
+    /// Puts `v` on top, and publishes it.
+    ///
+    /// # Safety
+    /// The published top is below the end.
+    #[inline(always)]
+    pub(crate) unsafe fn push_unchecked(&self, v: Value) {
+        let sp = self.sp.get();
+        debug_assert!(sp.addr() < self.end);
+        // SAFETY: the caller's: sp lies in [base, end), which is mapped and this thread's own.
+        unsafe { sp.write(v) };
+        // What is clean lies below what was the top.
+        self.sp.set(sp.wrapping_add(1));
+    }
+
+    /// Takes off all words from `slot` on, and puts `v` in their place.
+    ///
+    /// # Safety
+    /// `slot` is a word of the stack's below the published top.
+    #[inline(always)]
+    pub(crate) unsafe fn cut_to(&self, slot: *mut Value, v: Value) {
+        debug_assert!(slot >= self.base && slot < self.sp.get());
+        self.lower(slot);
+        // SAFETY: the caller's: the word is this thread's own.
+        unsafe { slot.write(v) };
+        self.sp.set(slot.wrapping_add(1));
+    }
+
+    /// Replaces the word at `slot`.
+    ///
+    /// # Safety
+    /// `slot` is a word of the stack's below the published top.
+    #[inline(always)]
+    pub(crate) unsafe fn set_unchecked(&self, slot: *mut Value, v: Value) {
+        debug_assert!(slot >= self.base && slot < self.sp.get());
+        if slot < self.clean.get() && v.is_pointer() {
+            self.note_changed(slot);
+        }
+        // SAFETY: the caller's: the word is this thread's own.
+        unsafe { slot.write(v) };
+    }
+
     /// Has the first `words` words looked at in every collection: somebody writes them by address.
     pub fn keep(&self, words: usize) {
         self.kept.set(words);
@@ -130,6 +171,7 @@ impl RootStack {
 
     /// Notes that the word at `slot`, below the clean mark, was set.
     #[cold]
+    #[inline(never)]
     fn note_changed(&self, slot: *mut Value) {
         let mut changed = self.changed.borrow_mut();
         if changed.contains(&slot) {
@@ -303,12 +345,8 @@ impl RootStack {
     #[inline(always)]
     pub fn set(&self, i: usize, v: Value) {
         assert!(i < self.len(), "root stack is shorter than that");
-        let slot = self.base.wrapping_add(i);
-        if slot < self.clean.get() && v.is_pointer() {
-            self.note_changed(slot);
-        }
         // SAFETY: i is below sp.
-        unsafe { slot.write(v) };
+        unsafe { self.set_unchecked(self.base.wrapping_add(i), v) };
     }
 }
 

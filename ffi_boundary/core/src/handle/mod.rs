@@ -14,9 +14,10 @@
 //! `inv:handle.tag` The tag is the same for all handles of a process and never 0, so no handle is 0
 //! and most garbage and most handles of another process are told apart.
 //!
-//! Reading order: `slots` (the lock-free table, which knows no heap), `table` (its values as roots),
+//! Reading order: `memory` (of the slots), `slots` (the lock-free table, which knows no heap), `table` (its values as roots),
 //! `scope` (local handles), `pin` (objects held in place by handle).
 
+mod memory;
 #[cfg(not(loom))]
 mod pin;
 #[cfg(not(loom))]
@@ -47,6 +48,7 @@ pub(crate) const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 pub struct Handle(NonZeroU64);
 
 impl Handle {
+    #[cfg(test)]
     pub(crate) const fn new(tag: u8, generation: u32, index: u32) -> Option<Handle> {
         let bits = (tag as u64) << 56 | (generation as u64) << INDEX_BITS | index as u64;
         match NonZeroU64::new(bits) {
@@ -57,6 +59,7 @@ impl Handle {
 
     /// The handle with these bits; `None` for 0. Whether it stands for anything is found when it is
     /// used.
+    #[inline(always)]
     pub const fn from_bits(bits: u64) -> Option<Handle> {
         match NonZeroU64::new(bits) {
             Some(bits) => Some(Handle(bits)),
@@ -65,18 +68,22 @@ impl Handle {
     }
 
     /// The number that C holds.
+    #[inline(always)]
     pub const fn bits(self) -> u64 {
         self.0.get()
     }
 
+    #[inline(always)]
     pub(crate) const fn index(self) -> u32 {
         self.bits() as u32 & MAX_INDEX
     }
 
+    #[inline(always)]
     pub(crate) const fn generation(self) -> u32 {
         (self.bits() >> INDEX_BITS) as u32 & MAX_GENERATION
     }
 
+    #[inline(always)]
     pub(crate) const fn tag(self) -> u8 {
         (self.bits() >> 56) as u8
     }

@@ -1,15 +1,14 @@
 //! The lock-free table under the handles: slots, generations and free lists.
 //!
 //! ```text
-//! chunks   [0] ── 1024 slots   [1] ── 2048   [2] ── 4096 …      allocated when first needed
-//! slot     state = generation << 8 | kind        value
-//! free     state = next generation | free        value = link to the next free slot
-//! busy     state = generation | kind | busy      for the few instructions of a `set`
+//! slot     state = tag | generation | kind           value
+//! free     state = tag | next generation | free      value = link to the next free slot
+//! busy     state = tag | generation | kind | busy    for the few instructions of a `set`
+//! unused   state = 0
 //! ```
 //!
-//! `inv:handle.chunk` A chunk, once published, stays where it is until the whole table is dropped. So
-//! a slot can be read at any time, whatever other threads free, and no memory is reclaimed while it
-//! could be looked at.
+//! A state is a handle's bits with the kind where the index stands. So one comparison tells that a handle is of
+//! this process, of the slot's generation, and live.
 //!
 //! `inv:handle.seq` A slot's value is written only by the thread that has it to itself: from a free's
 //! change of the state to the next create's, and while the state is busy. A reader that finds the same
@@ -21,12 +20,12 @@
 //! Values are bare bits here and links use the unused immediate byte `0x57`, which the collector
 //! ignores. Absent on purpose: the heap. Who calls this sees to it that no collection runs meanwhile.
 
-use super::{Handle, HandleError, HandleKind, MAX_GENERATION, MAX_INDEX};
-use crate::sync::{AtomicPtr, AtomicU64, FIRST_CHUNK, Ordering, SHARDS, spin};
+use super::memory::Room;
+use super::{GENERATION_BITS, Handle, HandleError, HandleKind, INDEX_BITS};
+use super::{MAX_GENERATION, MAX_INDEX};
+use crate::sync::{AtomicU64, Ordering, SHARDS, spin};
 use crossbeam_utils::CachePadded;
-
-const FIRST_LOG: u32 = FIRST_CHUNK.ilog2();
-const CHUNKS: usize = (super::INDEX_BITS + 1 - FIRST_LOG) as usize;
+use std::cell::Cell;
 
 /// The kinds of a state that are no [`HandleKind`].
 const FREE: u8 = 0;
@@ -36,22 +35,34 @@ const BUSY: u64 = 0x80;
 
 const LINK_BYTE: u64 = 0x57;
 const FIRST_GENERATION: u32 = 1;
+/// What of a state, and of a handle's bits, is tag and generation.
+const NAME: u64 = !0 << INDEX_BITS;
 
-const fn pack(generation: u32, kind: u8) -> u64 {
-    (generation as u64) << 8 | kind as u64
+const fn pack(tag: u8, generation: u32, kind: u8) -> u64 {
+    (tag as u64) << (INDEX_BITS + GENERATION_BITS) | (generation as u64) << INDEX_BITS | kind as u64
 }
 
 const fn generation_of(state: u64) -> u32 {
-    (state >> 8) as u32
+    (state >> INDEX_BITS) as u32 & MAX_GENERATION
 }
 
 const fn kind_of(state: u64) -> Option<HandleKind> {
-    match state as u8 {
+    match (state & !NAME) as u32 {
         1 => Some(HandleKind::Local),
         2 => Some(HandleKind::Global),
         3 => Some(HandleKind::Weak),
         _ => None,
     }
+}
+
+/// Whether a slot in this state is the handle's, live, and not busy (`inv:handle.generation`, `inv:handle.tag`).
+#[inline(always)]
+const fn is_live(state: u64, handle: Handle) -> bool {
+    const FIRST: u64 = HandleKind::Local as u64;
+    const LAST: u64 = HandleKind::Weak as u64;
+    // The kind, if all else agrees.
+    let kind = state ^ (handle.bits() & NAME);
+    kind.wrapping_sub(FIRST) <= LAST - FIRST
 }
 
 /// A free list's word: a count of changes, then the first slot's index plus one.
@@ -71,16 +82,19 @@ const fn head_changes(head: u64) -> u32 {
     (head >> 32) as u32
 }
 
-struct Slot {
+/// A place for a handle's value.
+pub(super) struct Slot {
     state: AtomicU64,
     value: AtomicU64,
 }
 
+#[cfg(loom)]
 impl Slot {
-    fn new() -> Slot {
+    /// One that nobody has used.
+    pub(super) fn new() -> Slot {
         Slot {
-            state: AtomicU64::new(pack(FIRST_GENERATION, FREE)),
-            value: AtomicU64::new(LINK_BYTE),
+            state: AtomicU64::new(0),
+            value: AtomicU64::new(0),
         }
     }
 }
@@ -92,8 +106,8 @@ const KEPT: usize = 32;
 /// everybody's. Such a slot is free, and on no list.
 #[derive(Debug)]
 pub struct Kept {
-    slots: [u32; KEPT],
-    count: usize,
+    slots: [Cell<u32>; KEPT],
+    count: Cell<usize>,
 }
 
 impl Default for Kept {
@@ -106,57 +120,51 @@ impl Kept {
     /// None.
     pub const fn new() -> Kept {
         Kept {
-            slots: [0; KEPT],
-            count: 0,
+            slots: [const { Cell::new(0) }; KEPT],
+            count: Cell::new(0),
         }
     }
 
-    #[inline]
-    fn take(&mut self) -> Option<u32> {
-        self.count = self.count.checked_sub(1)?;
-        Some(self.slots[self.count])
+    #[inline(always)]
+    fn take(&self) -> Option<u32> {
+        let last = self.count.get().wrapping_sub(1);
+        let slot = self.slots.get(last)?;
+        self.count.set(last);
+        Some(slot.get())
     }
 
     /// Keeps a slot, if there is room.
-    #[inline]
-    fn keep(&mut self, index: u32) -> bool {
-        let room = self.count < KEPT;
-        if room {
-            self.slots[self.count] = index;
-            self.count += 1;
-        }
-        room
+    #[inline(always)]
+    fn keep(&self, index: u32) -> bool {
+        let count = self.count.get();
+        let Some(slot) = self.slots.get(count) else {
+            return false;
+        };
+        slot.set(index);
+        self.count.set(count + 1);
+        true
     }
-}
-
-/// Which chunk a slot is in, and where in it. Chunk `k` has `FIRST_CHUNK << k` slots.
-const fn locate(index: u32) -> (usize, usize) {
-    let n = index + FIRST_CHUNK;
-    let log = n.ilog2();
-    ((log - FIRST_LOG) as usize, (n - (1 << log)) as usize)
-}
-
-const fn chunk_slots(chunk: usize) -> usize {
-    (FIRST_CHUNK as usize) << chunk
 }
 
 /// The lock-free table. Programs use [`super::Handles`], which knows the heap.
 pub struct Slots {
-    tag: u8,
+    slots: Room,
     limit: u32,
-    chunks: [AtomicPtr<Slot>; CHUNKS],
+    tag: u8,
     /// How many slots were ever used; those below are live, free, or about to be either.
     used: CachePadded<AtomicU64>,
     free: [CachePadded<AtomicU64>; SHARDS],
 }
 
 impl Slots {
-    /// An empty table for handles with this tag, of at most `limit` slots.
+    /// An empty table for handles with this tag, of at most `limit` slots. What it takes of memory it keeps for
+    /// the life of the process.
     pub fn new(tag: u8, limit: u32) -> Slots {
+        let limit = limit.min(MAX_INDEX);
         Slots {
+            slots: Room::reserve(limit),
+            limit,
             tag: tag.max(1),
-            limit: limit.min(MAX_INDEX),
-            chunks: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
             used: CachePadded::new(AtomicU64::new(0)),
             free: std::array::from_fn(|_| CachePadded::new(AtomicU64::new(head(0, None)))),
         }
@@ -166,54 +174,22 @@ impl Slots {
     /// ones disturb each other less.
     pub fn create(&self, shard: usize, bits: u64, kind: HandleKind) -> Result<Handle, HandleError> {
         let (index, slot) = self.take(shard)?;
-        self.fill(index, slot, bits, kind)
+        fill(index, slot, bits, kind)
     }
 
-    /// A new handle, in a slot that this thread has kept if there is one.
-    #[inline]
-    pub fn create_kept(
-        &self,
-        kept: &mut Kept,
-        shard: usize,
-        bits: u64,
-        kind: HandleKind,
-    ) -> Result<Handle, HandleError> {
-        match kept
-            .take()
-            .and_then(|index| Some((index, self.slot(index)?)))
-        {
-            Some((index, slot)) => self.fill(index, slot, bits, kind),
-            None => self.create(shard, bits, kind),
-        }
-    }
-
-    #[inline]
-    fn fill(
-        &self,
-        index: u32,
-        slot: &Slot,
-        bits: u64,
-        kind: HandleKind,
-    ) -> Result<Handle, HandleError> {
-        // Nobody else touches a slot that was taken off its list, so this load cannot race.
-        let generation = generation_of(slot.state.load(Ordering::Relaxed));
-        slot.value.store(bits, Ordering::Release);
-        slot.state
-            .store(pack(generation, kind as u8), Ordering::Release);
-        Handle::new(self.tag, generation, index).ok_or(HandleError::OutOfMemory)
+    /// A new handle, in a slot that this thread has kept, if it has one.
+    #[inline(always)]
+    pub fn create_kept(&self, kept: &Kept, bits: u64, kind: HandleKind) -> Option<Handle> {
+        let index = kept.take()?;
+        fill(index, self.slot(index)?, bits, kind).ok()
     }
 
     /// The value's bits (`inv:handle.seq`).
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, handle: Handle) -> Result<u64, HandleError> {
-        if handle.tag() == self.tag
-            && let Some(slot) = self.slot(handle.index())
-        {
+        if let Some(slot) = self.slot(handle.index()) {
             let state = slot.state.load(Ordering::Acquire);
-            // The kind, if the generation is the handle's (inv:handle.generation).
-            let kind = state ^ pack(handle.generation(), 0);
-            let live = HandleKind::Local as u64..=HandleKind::Weak as u64;
-            if live.contains(&kind) {
+            if is_live(state, handle) {
                 let bits = slot.value.load(Ordering::Acquire);
                 if slot.state.load(Ordering::Relaxed) == state {
                     return Ok(bits);
@@ -225,6 +201,7 @@ impl Slots {
 
     /// The same for a handle that is not live, or is being changed.
     #[cold]
+    #[inline(never)]
     fn get_slowly(&self, handle: Handle) -> Result<u64, HandleError> {
         loop {
             let (slot, state) = self.live(handle)?;
@@ -275,10 +252,10 @@ impl Slots {
 
     /// Frees a handle, a local one at its scope's end or any by hand, and lets this thread keep its slot if it
     /// can.
-    #[inline]
+    #[inline(always)]
     pub fn free_kept(
         &self,
-        kept: &mut Kept,
+        kept: &Kept,
         shard: usize,
         handle: Handle,
         scope_ended: bool,
@@ -295,7 +272,7 @@ impl Slots {
     }
 
     /// Puts the slots that a thread has kept on a free list.
-    pub fn give_back_kept(&self, kept: &mut Kept, shard: usize) {
+    pub fn give_back_kept(&self, kept: &Kept, shard: usize) {
         while let Some(index) = kept.take() {
             if let Some(slot) = self.slot(index) {
                 self.push(shard, index, slot);
@@ -303,7 +280,6 @@ impl Slots {
         }
     }
 
-    #[inline]
     fn give_back(&self, shard: usize, freed: Option<(u32, &Slot)>) {
         if let Some((index, slot)) = freed {
             self.push(shard, index, slot);
@@ -311,13 +287,10 @@ impl Slots {
     }
 
     /// Shows each live slot's kind and the cell of its value to `f`. Only while nobody else uses the
-    /// table; the cells stay where they are (`inv:handle.chunk`).
+    /// table; the cells stay where they are (`inv:handle.fixed`).
     pub(crate) fn visit(&self, f: &mut dyn FnMut(HandleKind, &AtomicU64)) {
-        let used = self.used.load(Ordering::Acquire) as u32;
-        for index in 0..used {
-            let Some(slot) = self.slot(index) else {
-                continue;
-            };
+        let used = self.used.load(Ordering::Acquire) as usize;
+        for slot in self.slots.iter().take(used) {
             if let Some(kind) = kind_of(slot.state.load(Ordering::Acquire)) {
                 f(kind, &slot.value);
             }
@@ -344,12 +317,14 @@ impl Slots {
                     Some(_) => return Err(format!("slot {index} is on a free list twice")),
                     None => return Err(format!("free slot {index} was never used")),
                 }
-                let slot = self.slot(index).ok_or("a free slot has no chunk")?;
+                let slot = self.slot(index).ok_or("a free slot is none of the table")?;
                 next = head_first(slot.value.load(Ordering::Acquire) >> 8);
             }
         }
         for (index, listed) in listed.iter().enumerate() {
-            let slot = self.slot(index as u32).ok_or("a slot has no chunk")?;
+            let slot = self
+                .slot(index as u32)
+                .ok_or("a slot is none of the table")?;
             let state = slot.state.load(Ordering::Acquire);
             let live = kind_of(state).is_some();
             let retired = generation_of(state) == MAX_GENERATION;
@@ -363,31 +338,41 @@ impl Slots {
     }
 
     /// The slot and state of a handle that is live and not busy now.
-    #[inline]
+    #[inline(always)]
     fn live(&self, handle: Handle) -> Result<(&Slot, u64), HandleError> {
-        if handle.tag() == self.tag
-            && let Some(slot) = self.slot(handle.index())
-        {
-            loop {
-                let state = slot.state.load(Ordering::Acquire);
-                // inv:handle.generation
-                if generation_of(state) != handle.generation() {
-                    break;
-                }
-                if kind_of(state).is_some() {
-                    return Ok((slot, state));
-                }
-                if state & BUSY == 0 {
-                    break;
-                }
-                spin();
+        if let Some(slot) = self.slot(handle.index()) {
+            let state = slot.state.load(Ordering::Acquire);
+            if is_live(state, handle) {
+                return Ok((slot, state));
             }
+            return self.live_slowly(handle, slot);
         }
         Err(self.diagnose(handle))
     }
 
+    /// The same where the slot is not live, or busy.
+    #[cold]
+    #[inline(never)]
+    fn live_slowly<'s>(
+        &self,
+        handle: Handle,
+        slot: &'s Slot,
+    ) -> Result<(&'s Slot, u64), HandleError> {
+        loop {
+            let state = slot.state.load(Ordering::Acquire);
+            if is_live(state, handle) {
+                return Ok((slot, state));
+            }
+            if !is_live(state & !BUSY, handle) {
+                return Err(self.diagnose(handle));
+            }
+            spin();
+        }
+    }
+
     /// Why a handle is not live.
     #[cold]
+    #[inline(never)]
     fn diagnose(&self, handle: Handle) -> HandleError {
         let bits = handle.bits();
         // inv:handle.tag
@@ -403,7 +388,7 @@ impl Slots {
         if generation >= current || generation < FIRST_GENERATION {
             return HandleError::NeverIssued { bits };
         }
-        match state as u8 {
+        match (state & !NAME) as u8 {
             FREE if generation + 1 == current => HandleError::Freed { index, generation },
             SCOPE_ENDED if generation + 1 == current => {
                 HandleError::ScopeEnded { index, generation }
@@ -417,43 +402,34 @@ impl Slots {
     }
 
     /// Frees a handle. Returns its slot, which is this thread's own then, unless it is to be used no more.
-    #[inline]
+    #[inline(always)]
     fn release(&self, handle: Handle, reason: u8) -> Result<Option<(u32, &Slot)>, HandleError> {
-        let (slot, next) = loop {
+        let slot = loop {
             let (slot, state) = self.live(handle)?;
-            let next = generation_of(state) + 1;
+            let next = ((state & NAME) + (1 << INDEX_BITS)) | u64::from(reason);
             // Two threads may free one handle: the exchange decides which of them did.
-            let mine = slot.state.compare_exchange(
-                state,
-                pack(next, reason),
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
+            let mine =
+                slot.state
+                    .compare_exchange(state, next, Ordering::AcqRel, Ordering::Relaxed);
             if mine.is_ok() {
-                break (slot, next);
+                break slot;
             }
         };
-        if next == MAX_GENERATION {
+        if handle.generation() + 1 == MAX_GENERATION {
             slot.value.store(LINK_BYTE, Ordering::Release);
             return Ok(None);
         }
         Ok(Some((handle.index(), slot)))
     }
 
-    #[inline]
+    /// The slot at `index`, if the table has so many.
+    #[inline(always)]
     fn slot(&self, index: u32) -> Option<&Slot> {
-        let (chunk, offset) = locate(index);
-        let first = self.chunks[chunk].load(Ordering::Acquire);
-        if first.is_null() {
-            return None;
-        }
-        // SAFETY: `locate` gives an offset inside its chunk (the chunk has `chunk_slots` slots).
-        let slot = unsafe { first.add(offset) };
-        // SAFETY: a published chunk is initialised and stays (inv:handle.chunk).
-        Some(unsafe { &*slot })
+        self.slots.get(index as usize)
     }
 
     /// A slot that is nobody else's: from the own free list, from others', or never used before.
+    #[cold]
     fn take(&self, shard: usize) -> Result<(u32, &Slot), HandleError> {
         for offset in 0..SHARDS {
             if let Some(taken) = self.pop(shard.wrapping_add(offset)) {
@@ -466,12 +442,17 @@ impl Slots {
             if index >= self.limit {
                 return Err(HandleError::Full { limit: self.limit });
             }
-            self.ensure_chunk(locate(index).0)?;
+            let slot = self.slot(index).ok_or(HandleError::OutOfMemory)?;
+            // Before others can find that it was used, and so rely on those below (inv:handle.fixed).
+            if !self.slots.open(index) {
+                return Err(HandleError::OutOfMemory);
+            }
             let taken =
                 self.used
                     .compare_exchange(used, used + 1, Ordering::AcqRel, Ordering::Relaxed);
             if taken.is_ok() {
-                let slot = self.slot(index).ok_or(HandleError::OutOfMemory)?;
+                let unused = pack(self.tag, FIRST_GENERATION, FREE);
+                slot.state.store(unused, Ordering::Release);
                 return Ok((index, slot));
             }
         }
@@ -508,52 +489,16 @@ impl Slots {
             }
         }
     }
-
-    fn ensure_chunk(&self, chunk: usize) -> Result<(), HandleError> {
-        if !self.chunks[chunk].load(Ordering::Acquire).is_null() {
-            return Ok(());
-        }
-        let length = chunk_slots(chunk);
-        let mut slots = Vec::new();
-        slots
-            .try_reserve_exact(length)
-            .map_err(|_| HandleError::OutOfMemory)?;
-        slots.resize_with(length, Slot::new);
-        let first = Box::into_raw(slots.into_boxed_slice()).cast::<Slot>();
-        let published = self.chunks[chunk].compare_exchange(
-            std::ptr::null_mut(),
-            first,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        if published.is_err() {
-            // SAFETY: another thread's chunk was published, so this one is still ours alone.
-            unsafe { drop_chunk(first, chunk) };
-        }
-        Ok(())
-    }
 }
 
-/// Frees a chunk.
-///
-/// # Safety
-/// `first` came from `ensure_chunk` for this `chunk` and nobody else can reach it.
-unsafe fn drop_chunk(first: *mut Slot, chunk: usize) {
-    let slots = std::ptr::slice_from_raw_parts_mut(first, chunk_slots(chunk));
-    // SAFETY: the slice is the box that `ensure_chunk` made, and it is ours alone.
-    drop(unsafe { Box::from_raw(slots) });
-}
-
-impl Drop for Slots {
-    fn drop(&mut self) {
-        for chunk in 0..CHUNKS {
-            let first = self.chunks[chunk].load(Ordering::Acquire);
-            if !first.is_null() {
-                // SAFETY: `&mut self`: nobody else can reach the table any more.
-                unsafe { drop_chunk(first, chunk) };
-            }
-        }
-    }
+/// Gives a value to a slot that is this thread's own.
+#[inline(always)]
+fn fill(index: u32, slot: &Slot, bits: u64, kind: HandleKind) -> Result<Handle, HandleError> {
+    // Nobody else touches a slot that was taken off its list, so this load cannot race.
+    let name = slot.state.load(Ordering::Relaxed) & NAME;
+    slot.value.store(bits, Ordering::Release);
+    slot.state.store(name | kind as u64, Ordering::Release);
+    Handle::from_bits(name | u64::from(index)).ok_or(HandleError::OutOfMemory)
 }
 
 #[cfg(all(test, not(loom)))]

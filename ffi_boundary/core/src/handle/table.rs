@@ -8,7 +8,7 @@
 use super::{Handle, HandleError, HandleKind, Kept, MAX_INDEX, Slots, scope};
 use bowline_gc::{Heap, Mutator, RootSource};
 use bowline_layout::Value;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,24 +17,49 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// What a thread has of the table.
 struct Own {
-    /// Which free list it uses.
-    shard: usize,
+    /// Which free list it uses; 0 while nobody would give back what it keeps.
+    shard: Cell<usize>,
     kept: Kept,
 }
 
-impl Drop for Own {
-    fn drop(&mut self) {
-        if let Some(slots) = TABLE.get() {
-            slots.give_back_kept(&mut self.kept, self.shard);
+impl Own {
+    /// Whether the thread may keep slots: whether they will be given back when it ends.
+    #[inline(always)]
+    fn may_keep(&self) -> bool {
+        self.shard.get() != 0 || self.join()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn join(&self) -> bool {
+        let joined = LEAVER.try_with(|_| ()).is_ok();
+        if joined {
+            self.shard.set(1 + THREADS.fetch_add(1, Ordering::Relaxed));
         }
+        joined
+    }
+}
+
+/// Gives back what the thread has kept when it ends.
+struct Leaver;
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        OWN.with(|own| {
+            let shard = own.shard.replace(0);
+            if let Some(slots) = TABLE.get() {
+                slots.give_back_kept(&own.kept, shard);
+            }
+        });
     }
 }
 
 thread_local! {
-    static OWN: RefCell<Own> = RefCell::new(Own {
-        shard: THREADS.fetch_add(1, Ordering::Relaxed),
-        kept: Kept::new(),
-    });
+    /// It has no destructor, so nothing need be asked before it is used.
+    static OWN: Own = const {
+        Own { shard: Cell::new(0), kept: Kept::new() }
+    };
+    static LEAVER: Leaver = const { Leaver };
 }
 
 /// A tag that another process has rarely.
@@ -107,6 +132,7 @@ impl<'m> Handles<'m> {
     }
 
     /// A new handle for `v`. A local one belongs to the innermost scope of this thread.
+    #[inline]
     pub fn create(&self, v: Value, kind: HandleKind) -> Result<Handle, HandleError> {
         if kind == HandleKind::Local {
             return scope::create(self, v);
@@ -114,6 +140,7 @@ impl<'m> Handles<'m> {
         self.create_unscoped(v, kind)
     }
 
+    #[inline]
     pub(super) fn create_unscoped(
         &self,
         v: Value,
@@ -122,9 +149,18 @@ impl<'m> Handles<'m> {
         if self.mutator.heap().refuses() {
             return Err(HandleError::OutOfMemory);
         }
-        OWN.with_borrow_mut(|own| {
-            let Own { shard, kept } = own;
-            self.slots.create_kept(kept, *shard, v.bits(), kind)
+        match OWN.with(|own| self.slots.create_kept(&own.kept, v.bits(), kind)) {
+            Some(handle) => Ok(handle),
+            None => self.create_slowly(v, kind),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn create_slowly(&self, v: Value, kind: HandleKind) -> Result<Handle, HandleError> {
+        OWN.with(|own| {
+            own.may_keep();
+            self.slots.create(own.shard.get(), v.bits(), kind)
         })
     }
 
@@ -147,6 +183,7 @@ impl<'m> Handles<'m> {
     }
 
     /// Frees the handle. A local one may be freed before its scope ends.
+    #[inline]
     pub fn free(&self, handle: Handle) -> Result<(), HandleError> {
         self.release(handle, false)
     }
@@ -157,9 +194,12 @@ impl<'m> Handles<'m> {
 
     #[inline]
     fn release(&self, handle: Handle, scope_ended: bool) -> Result<(), HandleError> {
-        OWN.with_borrow_mut(|own| {
-            let Own { shard, kept } = own;
-            self.slots.free_kept(kept, *shard, handle, scope_ended)
+        OWN.with(|own| match (own.may_keep(), scope_ended) {
+            (true, _) => self
+                .slots
+                .free_kept(&own.kept, own.shard.get(), handle, scope_ended),
+            (false, true) => self.slots.end_scope(0, handle),
+            (false, false) => self.slots.free(0, handle),
         })
     }
 

@@ -43,6 +43,16 @@ impl<'s> Scope<'s> {
         cdr: impl Into<Operand<'b>>,
     ) -> Result<Local<'s, Pair>, AllocError> {
         let (car, cdr) = (car.into().value(), cdr.into().value());
+        // Two ways that meet nowhere, so that the short one asks once whether there was room.
+        match self.mutator().pair_at_hand(car, cdr) {
+            Some(pair) => self.keep(pair),
+            None => self.pair_slowly(car, cdr),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pair_slowly(&mut self, car: Value, cdr: Value) -> Result<Local<'s, Pair>, AllocError> {
         let pair = self.mutator().alloc_pair(car, cdr)?;
         self.keep(pair)
     }

@@ -120,12 +120,9 @@ impl<'s> Scope<'s> {
         let value = Operand::from(local).value();
         let base = frame.base;
         debug_assert!(local.slot().as_ptr() >= base, "inv:safe.nested");
-        // The stack is told how low it was before the word there is another.
-        drop(frame);
-        // SAFETY: the handle's own word is this one or lies above it, so it is the stack's.
-        unsafe { base.write(value) };
-        // SAFETY: the one value of this scope's that stays.
-        unsafe { self.shared().stack().set_sp(base.wrapping_add(1)) };
+        std::mem::forget(frame);
+        // SAFETY: the handle's own word is this one or lies above it, so both are the stack's.
+        unsafe { self.shared().stack().cut_to(base, value) };
         // SAFETY: a word of the stack's is at no null.
         Ok(Local::at(unsafe { NonNull::new_unchecked(base) }))
     }
@@ -153,10 +150,8 @@ impl<'s> Scope<'s> {
         if slot.addr() >= stack.real_limit() {
             return Err(self.too_many());
         }
-        // SAFETY: below the limit the stack is mapped, and above its top it is nobody's.
-        unsafe { slot.write(v) };
-        // SAFETY: one value more, below the end.
-        unsafe { stack.set_sp(slot.wrapping_add(1)) };
+        // SAFETY: below the limit is below the end.
+        unsafe { stack.push_unchecked(v) };
         // SAFETY: a word of the stack's is at no null.
         Ok(Local::at(unsafe { NonNull::new_unchecked(slot) }))
     }
@@ -170,9 +165,8 @@ impl<'s> Scope<'s> {
     /// Replaces the word at `slot` of this thread's stack.
     #[inline(always)]
     pub(super) fn set_slot(&self, slot: NonNull<Value>, v: Value) {
-        let stack = self.shared().stack();
-        let i = (slot.addr().get() - stack.base().addr()) / size_of::<Value>();
-        stack.set(i, v);
+        // SAFETY: inv:safe.slot: the word lies below the top.
+        unsafe { self.shared().stack().set_unchecked(slot.as_ptr(), v) };
     }
 
     /// A handle of `value`, which is a view or something else that can be stored.

@@ -69,11 +69,11 @@ fn e15_garbage() {
     for bits in [1, 0xdead_beef, u64::MAX, real.bits() ^ 1 << 56] {
         assert_eq!(get(bits), Err(HandleError::Foreign { bits }));
     }
-    // The tag is right, the rest is not: a slot that has no chunk, one that was never used, a later
+    // The tag is right, the rest is not: a slot beyond the last, one that was never used, a later
     // generation, generation 0.
     let tag = 7 << 56;
     let one = 1 << super::super::INDEX_BITS;
-    for bits in [tag | one | 0xff_ffff, tag | one | 1, tag | (2 * one), tag] {
+    for bits in [tag | one | 0xfff_fffe, tag | one | 1, tag | (2 * one), tag] {
         assert_eq!(get(bits), Err(HandleError::NeverIssued { bits }));
     }
 }
@@ -110,7 +110,7 @@ fn a_slot_out_of_generations_is_retired() {
     let slot = table.slot(handle.index()).expect("used");
     let last = MAX_GENERATION - 1;
     slot.state
-        .store(pack(last, HandleKind::Global as u8), Ordering::Relaxed);
+        .store(pack(7, last, HandleKind::Global as u8), Ordering::Relaxed);
     let handle = Handle::new(7, last, 0).expect("not 0");
     assert_eq!(table.get(handle), Ok(42));
     assert_eq!(table.free(0, handle), Ok(()));
@@ -147,16 +147,40 @@ fn visiting_sees_live_slots_only_and_can_change_them() {
 }
 
 #[test]
-fn slots_are_located_without_gap_or_overlap() {
-    let mut expected = (0, 0);
-    for index in 0..200_000 {
-        assert_eq!(locate(index), expected);
-        expected.1 += 1;
-        if expected.1 == chunk_slots(expected.0) {
-            expected = (expected.0 + 1, 0);
-        }
+fn a_table_for_which_there_are_no_addresses_says_so() {
+    let mut table = table();
+    table.slots = Room::reserve(0);
+    let created = table.create(0, 1, HandleKind::Global);
+    assert_eq!(created, Err(HandleError::OutOfMemory));
+    assert_eq!((table.count(), table.check()), (0, Ok(())));
+}
+
+#[test]
+fn the_longest_table_has_a_slot_for_each_index() {
+    let table = Slots::new(7, u32::MAX);
+    assert!(table.slot(MAX_INDEX - 1).is_some());
+    let never = Handle::new(7, FIRST_GENERATION, MAX_INDEX - 1).expect("not 0");
+    let bits = never.bits();
+    assert_eq!(table.get(never), Err(HandleError::NeverIssued { bits }));
+    assert_eq!(table.free(0, never), Err(HandleError::NeverIssued { bits }));
+}
+
+#[test]
+fn kept_slots_are_used_again_and_given_back() {
+    let (table, kept) = (table(), Kept::new());
+    assert_eq!(table.create_kept(&kept, 1, HandleKind::Global), None);
+    let handles: Vec<_> = (0..40).map(|i| global(&table, i)).collect();
+    for handle in &handles {
+        assert_eq!(table.free_kept(&kept, 0, *handle, false), Ok(()));
+        assert!(table.free_kept(&kept, 0, *handle, false).is_err());
     }
-    assert!(locate(MAX_INDEX).0 < CHUNKS);
+    let again = table.create_kept(&kept, 9, HandleKind::Weak);
+    let again = again.expect("slots were kept");
+    assert_eq!((again.index(), again.generation()), (31, 2));
+    assert_eq!(table.get(again), Ok(9));
+    table.give_back_kept(&kept, 3);
+    assert_eq!(table.check(), Ok(()));
+    assert_eq!(table.count(), 1);
 }
 
 #[derive(Clone, Debug)]
