@@ -32,10 +32,16 @@
 //! cells, handles, counted pins, guardians, finalizers, owners. The roots and call frames of other threads
 //! are gone with them.
 //!
-//! To fork is a safepoint for a thread that is Managed (`inv:mutator.safepoint`). A thread that does not
-//! come to one within [`PATIENCE`], perhaps because it waits for a lock that the calling thread holds, is
+//! To fork is a safepoint for a thread that is Managed (`inv:mutator.safepoint`), and not firm. A thread that does
+//! not come to one within [`PATIENCE`], perhaps because it waits for a lock that the calling thread holds, is
 //! not waited for any longer: the parent goes on, and in the child the heap is *Torn*. To allocate from
 //! MMTk or to collect ends such a child with a message; C's `malloc` is not concerned, and `exec` neither.
+//!
+//! `inv:fork.firm` A fork moves nothing for a thread that is *firm*: one of the safe interface's, whose callers may
+//! fork without knowing it (`std::process::Command` does) and hold what only `&mut Scope` may move, or one in a
+//! leaf call. Such a thread stays Managed. So it cannot wait for a collection, or for a fork that waits for it: if
+//! there is one, it does not wait, and the heap is Torn in the child. A native section is the way to a child
+//! that is whole for certain.
 //!
 //! The allocator's handlers come first in a process and so run last before the fork and first after it:
 //! memory can be had in all three handlers here. A handler that was registered between the two runs while
@@ -59,7 +65,7 @@ use crate::sys;
 use crate::thread::{ThreadBlock, hush, managed_here, quietly, unhush};
 use crate::weak::Weak;
 use crate::workers;
-use crate::world;
+use crate::world::{self, Hold};
 use mmtk::util::VMThread;
 use std::cell::Cell;
 use std::io;
@@ -125,6 +131,7 @@ struct Locks {
     _boot: MutexGuard<'static, boot::Inner>,
     _bell: MutexGuard<'static, ()>,
     finisher: MutexGuard<'static, finisher::Inner>,
+    hold: Hold,
     /// Whether `inv:fork.whole` holds.
     whole: bool,
 }
@@ -132,9 +139,12 @@ struct Locks {
 impl Locks {
     fn take(heap: &'static Heap) -> Self {
         let deadline = Instant::now() + PATIENCE;
-        let (world, stopped) = heap.world.hold(managed_here(), deadline, is_idle);
+        let (world, hold) = match managed_here() {
+            Some(mine) if mine.is_firm() => heap.world.hold_firmly(mine, deadline, is_idle),
+            mine => heap.world.hold(mine, deadline, is_idle),
+        };
         let lost = lock(&heap.forks.lost);
-        let whole = stopped && !heap.forks.is(Standing::Torn);
+        let whole = hold == Hold::Whole && !heap.forks.is(Standing::Torn);
         if whole && heap.forks.is(Standing::Awake) {
             engine().mmtk.prepare_to_fork();
             drop(heap.workers.wait_out());
@@ -154,6 +164,7 @@ impl Locks {
             _boot: heap.boot.hold(),
             _bell: heap.bell.hold(),
             finisher: heap.finisher.hold(),
+            hold,
             whole,
         }
     }
@@ -179,7 +190,7 @@ extern "C" fn prepare() {
 extern "C" fn parent() {
     let held = HELD.take().map(ManuallyDrop::into_inner);
     if let (Some(heap), Some(mut locks)) = (Heap::get(), held) {
-        heap.world.release(&mut locks.world);
+        heap.world.release(&mut locks.world, locks.hold);
     }
     unhush();
 }
@@ -269,7 +280,8 @@ impl Heap {
     pub(crate) fn must_be_whole(&self) {
         if self.forks.is(Standing::Torn) {
             sys::give_up(format_args!(
-                "this process was forked while another thread used the heap, and cannot use it: exec, or exit"
+                "this process was forked while another thread used the heap, or a collection was to come, and \
+                 cannot use it: exec, or exit"
             ));
         }
     }

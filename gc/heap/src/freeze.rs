@@ -29,7 +29,7 @@ use crate::sync::{MutexGuard, lock};
 use crate::thread::{ThreadBlock, quietly};
 use crate::verify::{self, When};
 use crate::weak::Weak;
-use crate::world;
+use crate::world::{self, Hold};
 use bowline_layout::{Addr, Flags, Header, Value, WORD};
 use std::fmt;
 use std::time::Instant;
@@ -95,7 +95,7 @@ impl Heap {
         let frozen = quietly(|| {
             let mut world = self.hold_alone(m)?;
             let frozen = self.freeze_alone(m, roots);
-            self.world.release(&mut world);
+            self.world.release(&mut world, Hold::Whole);
             frozen
         })?;
         self.give_back();
@@ -121,11 +121,11 @@ impl Heap {
                 return Err(FreezeError::OtherThreads(others));
             }
             let deadline = Instant::now() + PATIENCE;
-            let (mut world, held) = self.world.hold(Some(m.block()), deadline, is_idle);
-            if held && world.count() == 1 && !self.is_marking() {
+            let (mut world, hold) = self.world.hold(Some(m.block()), deadline, is_idle);
+            if hold == Hold::Whole && world.count() == 1 && !self.is_marking() {
                 return Ok(world);
             }
-            self.world.release(&mut world);
+            self.world.release(&mut world, hold);
         }
     }
 

@@ -6,8 +6,8 @@
 //! ones.
 //!
 //! `inv:mutator.safepoint` A collection can happen in every method that allocates, collects, polls,
-//! crosses or leaves native, in a `fork` by a thread that is Managed, and nowhere else. Values held across
-//! one of these live in roots.
+//! crosses or leaves native, in a `fork` by a thread that is Managed and not firm (`inv:fork.firm`), and nowhere
+//! else. Values held across one of these live in roots.
 //!
 //! `inv:mutator.barrier` A word of an object that may be old is overwritten by [`Mutator::store`] alone,
 //! and that asks for the object's unlog bit *before* it stores: one test inlined, one cold call when the
@@ -305,7 +305,7 @@ impl Mutator {
     }
 
     /// The thread goes into a leaf call: foreign code during which it stays Managed. No collection begins until
-    /// it polls again, and the watchdog names the call if one has to wait for long.
+    /// it polls again, not in a fork either (`inv:fork.firm`), and the watchdog names the call if one has to wait for long.
     #[inline(always)]
     pub fn leaf_begins(&mut self, leaf: &'static Leaf) {
         self.block.set_leaf(Some(leaf));

@@ -91,6 +91,8 @@ pub(crate) struct ThreadBlock {
     name: ThreadName,
     /// The leaf call that it is in (inv:watchdog.leaf).
     leaf: AtomicPtr<Leaf>,
+    /// Whether it is the safe interface's (inv:fork.firm).
+    is_safe: Cell<bool>,
 }
 
 // SAFETY: inv:world.exclusive says who touches the cells when; the rest is atomic.
@@ -114,7 +116,18 @@ impl ThreadBlock {
             pins: AtomicU64::new(0),
             name: ThreadName::of_this_thread(),
             leaf: AtomicPtr::new(std::ptr::null_mut()),
+            is_safe: Cell::new(false),
         }
+    }
+
+    /// Its owner uses the safe interface from now on.
+    pub(crate) fn make_safe(&self) {
+        self.is_safe.set(true);
+    }
+
+    /// Whether a fork is no safepoint for it (inv:fork.firm). Asked by its own thread.
+    pub(crate) fn is_firm(&self) -> bool {
+        self.is_safe.get() || self.leaf().is_some()
     }
 
     /// Counts a pin of the owner's.
@@ -144,7 +157,7 @@ impl ThreadBlock {
         unsafe { self.leaf.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The thread goes into a leaf call, or comes back from it into where it was.
+    /// The thread goes into a leaf call, or has come back from one.
     #[inline(always)]
     pub(crate) fn set_leaf(&self, leaf: Option<&'static Leaf>) {
         let leaf = leaf.map_or(std::ptr::null_mut(), |leaf| (&raw const *leaf).cast_mut());

@@ -44,8 +44,9 @@
 //! for its end. Nobody takes the lock to stop or to go on: each thread's state is a word that the collector
 //! sleeps on, one thread after another, and all sleep on `changes` until the world goes on.
 //!
-//! A fork, or a freeze, holds the world like a collection of its own: the threads stop, but nothing is collected. The two may
-//! come together; the world goes on when both are over.
+//! A fork, or a freeze, holds the world like a collection of its own: the threads stop, but nothing is collected.
+//! The two may come together; the world goes on when both are over. The thread that holds it is Stopped until it
+//! does, so that a collection can begin and end meanwhile, unless it holds it *firmly* (`inv:fork.firm`).
 //!
 //! Absent on purpose: giving up. A Managed thread that never polls delays a collection for ever, so
 //! every loop polls; who does not is named by the module `watchdog`.
@@ -63,6 +64,17 @@ const HELD: u32 = 4;
 const STILL: u32 = STOPS | HELD;
 /// In `flags`: threads fence when they change their states, for the collector cannot make them.
 const FENCES: u32 = 2;
+
+/// What a fork or a freeze has of the world, besides its lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hold {
+    /// All it wants: every other thread has stopped, no collection runs and none is wanted.
+    Whole,
+    /// The others were asked to stop, but not all of that came to be.
+    Part,
+    /// Nobody was asked.
+    Nothing,
+}
 
 /// What the lock guards.
 pub(crate) struct Inner<M: 'static> {
@@ -370,16 +382,16 @@ impl<M: Member> World<M> {
             && inner.members.iter().all(|m| m.state().is(State::Settled))
     }
 
-    /// Stops the world for a fork or a freeze and keeps it locked: nobody else is Managed, no collection runs and none is
-    /// wanted, which `idle` says. For `mine`, the calling thread's if it is Managed, this is a safepoint.
-    /// Returns false too if that is not so by `deadline`; a collection that has stopped the world already is
-    /// waited for however long it takes, for it needs nothing of this thread's.
+    /// Stops the world for a fork or a freeze and keeps it locked: nobody else is Managed, no collection runs and
+    /// none is wanted, which `idle` says. For `mine`, the calling thread's if it is Managed, this is a safepoint.
+    /// If all that is not so by `deadline`, part of it must do; a collection that has stopped the world already
+    /// is waited for however long it takes, for it needs nothing of this thread's.
     pub(crate) fn hold(
         &self,
         mine: Option<&M>,
         deadline: Instant,
         idle: impl Fn() -> bool,
-    ) -> (MutexGuard<'_, Inner<M>>, bool) {
+    ) -> (MutexGuard<'_, Inner<M>>, Hold) {
         if let Some(member) = mine {
             member.state().set(State::Stopped);
             // Whoever waits for it need not have been seen.
@@ -388,30 +400,49 @@ impl<M: Member> World<M> {
         // Another thread's fork goes first.
         let inner = self.lock_when(|flags| flags & HELD == 0);
         let members = self.ask_to_stop(inner, HELD);
-        let held = self.wait_to_hold(&members, deadline, idle);
+        let held = self.wait_to_hold(&members, false, deadline, idle);
         if let Some(member) = mine {
             member.state().set(State::Managed);
         }
         held
     }
 
+    /// [`World::hold`] for a thread that stays Managed: no safepoint. A collection or a fork that waits for it
+    /// would do so as long as it waits for them: it takes what there is without them.
+    pub(crate) fn hold_firmly(
+        &self,
+        member: &M,
+        deadline: Instant,
+        idle: impl Fn() -> bool,
+    ) -> (MutexGuard<'_, Inner<M>>, Hold) {
+        let inner = self.lock();
+        if self.is_still() || !idle() {
+            return (inner, Hold::Nothing);
+        }
+        let mut others = self.ask_to_stop(inner, HELD);
+        others.retain(|other| !std::ptr::eq(*other, member));
+        self.wait_to_hold(&others, true, deadline, idle)
+    }
+
+    /// Waits for `members` and for the end of a collection. Who is `firm` keeps one from coming to an end.
     fn wait_to_hold(
         &self,
         members: &[&'static M],
+        firm: bool,
         deadline: Instant,
         idle: impl Fn() -> bool,
-    ) -> (MutexGuard<'_, Inner<M>>, bool) {
+    ) -> (MutexGuard<'_, Inner<M>>, Hold) {
         loop {
             let inner = self.lock();
             let changes = self.changes.word().load(Ordering::Acquire);
             let collects = self.flags() & STOPS != 0 || !idle();
             let late = first_managed(members);
             if !collects && late.is_none() {
-                return (inner, true);
+                return (inner, Hold::Whole);
             }
             let left = time_left(deadline, inner.halted);
-            if left.is_some_and(|left| left.is_zero()) {
-                return (inner, false);
+            if collects && firm || left.is_some_and(|left| left.is_zero()) {
+                return (inner, Hold::Part);
             }
             drop(inner);
             match late {
@@ -422,7 +453,10 @@ impl<M: Member> World<M> {
     }
 
     /// Lets go of what [`World::hold`] held. Who polls because of it does so in vain.
-    pub(crate) fn release(&self, _inner: &mut Inner<M>) {
+    pub(crate) fn release(&self, _inner: &mut Inner<M>, hold: Hold) {
+        if hold == Hold::Nothing {
+            return;
+        }
         self.flags.word().fetch_and(!HELD, Ordering::SeqCst);
         self.changed();
     }
@@ -437,7 +471,8 @@ impl<M: Member> World<M> {
             // inv:world.dekker: nobody else is here who could have read the flags without.
             self.flags.word().fetch_or(FENCES, Ordering::SeqCst);
         }
-        self.release(inner);
+        // Another thread's fork may have been under way.
+        self.release(inner, Hold::Part);
         inner.members.extract_if(.., |m| !m.is_here()).collect()
     }
 

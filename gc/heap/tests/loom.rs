@@ -25,7 +25,7 @@ use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
 use member::{Member, StateWord, Watch};
 use std::time::Duration;
-use world::World;
+use world::{Hold, World};
 
 /// A thread.
 struct Model {
@@ -257,13 +257,58 @@ fn a_fork_beside_a_stop() {
         let other = shared.clone();
         let collector = thread::spawn(move || other.collect());
         let far = std::time::Instant::now() + Duration::from_secs(3600);
-        let (mut inner, whole) = shared.world.hold(Some(model), far, || true);
-        assert!(whole);
+        let (mut inner, hold) = shared.world.hold(Some(model), far, || true);
+        assert_eq!(hold, Hold::Whole);
         shared.touch();
-        shared.world.release(&mut inner);
+        shared.world.release(&mut inner, hold);
         drop(inner);
         shared.poll(model);
         shared.world.detach(model, || ());
         collector.join().expect("no panic");
+    });
+}
+
+/// A firm thread forks beside a stop: nothing is collected until it polls, and it waits for nobody.
+#[test]
+fn a_firm_fork_beside_a_stop() {
+    beside_a_collection(|shared, model| {
+        let seen = || {
+            shared.heap.with(|heap| {
+                // SAFETY: as in `touch`.
+                unsafe { *heap }
+            })
+        };
+        let before = seen();
+        let far = std::time::Instant::now() + Duration::from_secs(3600);
+        let (mut inner, hold) = shared.world.hold_firmly(model, far, || true);
+        assert_eq!(seen(), before);
+        shared.world.release(&mut inner, hold);
+        drop(inner);
+        assert_eq!(seen(), before);
+        shared.poll(model);
+    });
+}
+
+/// Two firm threads fork at once: each waits for the other's safepoint, or not at all.
+#[test]
+fn two_firm_forks() {
+    loom::model(|| {
+        let shared = Shared::new();
+        let fork = |shared: &Shared, model: &'static Model| {
+            let far = std::time::Instant::now() + Duration::from_secs(3600);
+            let (mut inner, hold) = shared.world.hold_firmly(model, far, || true);
+            if hold == Hold::Whole {
+                shared.touch();
+            }
+            shared.world.release(&mut inner, hold);
+            drop(inner);
+            shared.world.detach(model, || ());
+        };
+        let models = [shared.attach(), shared.attach()];
+        let other = shared.clone();
+        let second = thread::spawn(move || fork(&other, models[1]));
+        fork(&shared, models[0]);
+        second.join().expect("no panic");
+        assert_eq!(shared.world.count(), 0);
     });
 }

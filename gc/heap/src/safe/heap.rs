@@ -52,6 +52,8 @@ impl Heap {
         match whereabouts() {
             Whereabouts::Unknown => {
                 let mutator = Box::leak(self.0.attach());
+                // inv:fork.firm
+                mutator.block().make_safe();
                 Ok(Mutator(NonNull::from(mutator)))
             }
             _ => Err(AttachError::AlreadyAttached),

@@ -41,7 +41,10 @@
 //! *Who may hold what over a safepoint.* Handles may: a [`Local`] is the address of a word on the root stack,
 //! which the collector updates, and looking always reads that word (`inv:safe.slot`). Views may not: one borrows
 //! the scope, and every safepoint wants the scope mutably (`inv:safe.token`). Between safepoints no object moves
-//! or dies, whatever other threads do, for a collection waits for this one.
+//! or dies, whatever other threads do, for a collection waits for this one. It waits, too, for a thread that forks
+//! with a scope at hand, as [`std::process::Command`] may: only the child, which is about to run another program,
+//! cannot use a heap in which a collection was to come (`inv:fork.firm`). Who forks to go on in the child does so
+//! in a native section.
 //!
 //! *That nothing outlives its scope.* The lifetime `'s` of a scope is new for each call that makes one, and
 //! invariant: no variable outside can be given a `Local<'s>`, no result can mention it, no other scope can be

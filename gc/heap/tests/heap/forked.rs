@@ -1,7 +1,7 @@
 //! Forks: the child has the heap as it was, and collects in it.
 
 use crate::support::*;
-use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OwnerLabel, Zeal};
+use bowline_gc::{Collect, Heap, HeapConfig, Leaf, Mutator, OwnerLabel, Zeal};
 use bowline_layout::Value;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +20,10 @@ pub(crate) const CASES: &[Case] = &[
     case("what a forked child keeps", keeps),
     case("a forked child has no finalizer thread", finalizer_thread),
     case("a fork while a collection is wanted", wanted),
+    case(
+        "nothing is collected at a fork in a leaf call",
+        in_leaf_call,
+    ),
     case("forks while others collect", while_others_collect),
     case("forks while others allocate", while_others_allocate),
     case("many threads fork at once", storm),
@@ -309,6 +313,25 @@ fn wanted() {
     });
     assert_eq!(heap.collections(), before + 1);
     check_list(m.get(0), 10_000);
+}
+
+/// The collector waits for this thread, which forks inside a leaf call and must stay as it is.
+fn in_leaf_call() {
+    let (heap, mut m) = limited(32 * MIB);
+    let l = list(&mut m, 10_000);
+    m.leaf_begins(Leaf::named("c-fork"));
+    heap.request_collection();
+    while !m.stack().poll_wanted() {
+        std::hint::spin_loop();
+    }
+    fork(|| check_list(l, 10_000));
+    check_list(l, 10_000);
+    assert_eq!(heap.collections(), 0);
+    m.leaf_ends();
+    m.push(l);
+    m.poll();
+    assert_eq!(heap.collections(), 1);
+    fork(|| use_heap(&mut m, 0, 10_000, 2));
 }
 
 fn while_others_collect() {

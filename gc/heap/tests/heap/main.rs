@@ -15,6 +15,7 @@ mod pins;
 mod pressure;
 mod remember;
 mod safe;
+mod safe_forks;
 mod stopping;
 mod support;
 mod surplus;
@@ -41,6 +42,7 @@ fn main() {
         freeze::CASES,
         latency::CASES,
         safe::CASES,
+        safe_forks::CASES,
         #[cfg(feature = "ambiguous")]
         ambiguous::CASES,
         surplus::CASES,

@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering::Relaxed;
 bowline_gc::kinds! {
     const KINDS;
     record Point = 16 [x: f64, tag: u64] { label, next }
-    text Name = 17;
-    bytes Blob = 18;
-    buffer Data = 19;
+    pub(crate) text Name = 17;
+    pub(crate) bytes Blob = 18;
+    pub(crate) buffer Data = 19;
     values Vector = 20;
     weak values Watch = 21;
 }
@@ -43,7 +43,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// A heap in which everything moves, and this thread's mutator.
-fn moving() -> Mutator {
+pub(crate) fn moving() -> Mutator {
     let config = HeapConfig {
         plan: Plan::CompactTest,
         verify: true,
@@ -55,7 +55,7 @@ fn moving() -> Mutator {
 }
 
 /// A list of the integers below `n`, the largest first.
-fn numbers<'s>(s: &mut Scope<'s>, n: i32) -> Result<Local<'s>, AllocError> {
+pub(crate) fn numbers<'s>(s: &mut Scope<'s>, n: i32) -> Result<Local<'s>, AllocError> {
     s.escape(|s| {
         let mut list = s.root(Immediate::NIL);
         for i in 0..n {
@@ -69,7 +69,7 @@ fn numbers<'s>(s: &mut Scope<'s>, n: i32) -> Result<Local<'s>, AllocError> {
     })
 }
 
-fn sum(list: View<'_>) -> i64 {
+pub(crate) fn sum(list: View<'_>) -> i64 {
     let (mut sum, mut rest) = (0, list);
     while let Some(pair) = rest.as_pair() {
         sum += pair.car().as_fixnum().unwrap();
@@ -330,7 +330,7 @@ fn dropped_handles_let_go() {
     });
 }
 
-struct Names;
+pub(crate) struct Names;
 
 impl Rootable for Names {
     type Of<'r> = (
