@@ -9,7 +9,7 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("type_errors_of_numbers", numbers),
     ("type_errors_of_pointers", pointers),
     ("type_errors_of_bytes", bytes),
-    ("string_with_nul_e34", embedded_nul),
+    ("string_with_nul", embedded_nul),
     ("callback_arity", callback_arity),
     ("unknown_symbol", unknown_symbol),
     ("errors_leave_nothing_behind", nothing_left),

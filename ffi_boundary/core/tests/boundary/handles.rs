@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 pub(crate) const TRIALS: &[crate::Body] = &[
     ("handles_follow_moves", follow),
-    ("weak_handles_e19", weak),
-    ("wrong_handles_e12_e13_e15", wrong),
-    ("handles_grow_e14", grow),
-    ("handles_across_threads_e16", threads),
-    ("local_handles_e17", locals),
-    ("too_many_locals_e18", too_many),
-    ("locals_end_with_their_call_e17", call_scope),
+    ("weak_handles", weak),
+    ("wrong_handles", wrong),
+    ("handles_grow", grow),
+    ("handles_across_threads", threads),
+    ("local_handles", locals),
+    ("too_many_locals", too_many),
+    ("locals_end_with_their_call", call_scope),
 ];
 
 fn global(toy: &Toy, v: Value) -> Handle {

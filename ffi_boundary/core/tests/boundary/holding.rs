@@ -12,14 +12,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(crate) const TRIALS: &[crate::Body] = &[
-    ("handles_under_load_e14_e16", under_load),
+    ("handles_under_load", under_load),
     (
-        "weak_handles_while_others_collect_e19",
+        "weak_handles_while_others_collect",
         weak_while_others_collect,
     ),
-    ("handle_freed_by_all_e12", freed_by_all),
-    ("locals_in_a_loop_of_c_e18", locals_in_a_loop),
-    ("pins_by_handle_e5_e6_e8", pins_by_handle),
+    ("handle_freed_by_all", freed_by_all),
+    ("locals_in_a_loop_of_c", locals_in_a_loop),
+    ("pins_by_handle", pins_by_handle),
     ("pins_by_handle_across_threads", pins_across_threads),
     ("promoted_by_handle", promoted),
 ];

@@ -6,14 +6,14 @@ use bowline_layout::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const TRIALS: &[crate::Body] = &[
-    ("lent_over_a_collection_e3_e7_e8", lent_over_a_collection),
-    ("lent_young_object_e7", young),
-    ("lent_empty_e9", empty),
-    ("lent_large_e10", large),
+    ("lent_over_a_collection", lent_over_a_collection),
+    ("lent_young_object", young),
+    ("lent_empty", empty),
+    ("lent_large", large),
     ("what_is_not_lent_moves", others_move),
-    ("string_results_e34", string_results),
-    ("result_too_large_e48", result_too_large),
-    ("blocking_call_e44", blocking),
+    ("string_results", string_results),
+    ("result_too_large", result_too_large),
+    ("blocking_call", blocking),
 ];
 
 /// C holds a string, a buffer and a pointer into its middle while a callback collects.

@@ -15,10 +15,10 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("libc_doubles", doubles),
     ("libc_memory", memory_functions),
     ("libc_variadic", variadic),
-    ("libc_files_e36", files),
+    ("libc_files", files),
     ("libc_getenv", getenv),
-    ("qsort_e3", qsort),
-    ("read_e37", interrupted_read),
+    ("qsort", qsort),
+    ("interrupted_read", interrupted_read),
 ];
 
 fn fix(n: i64) -> Value {

@@ -5,8 +5,8 @@ use bowline_ffi::CType;
 use bowline_layout::Value;
 
 pub(crate) const TRIALS: &[crate::Body] = &[
-    ("limits_e32", limits),
-    ("limits_through_callbacks_e32", limits_through_callbacks),
+    ("integer_limits", limits),
+    ("integer_limits_through_callbacks", limits_through_callbacks),
     ("floats", floats),
     ("floats_through_callbacks", floats_through_callbacks),
     ("booleans", booleans),
