@@ -4,6 +4,7 @@
   (and (error-object? e)
        (or (string=? (error-object-message e) "out of memory: the heap is full")
            (string=? (error-object-message e) "make-handle: no memory for more handles")
+           (string=? (error-object-message e) "pin!: no memory to count the pins of:")
            (string=? (error-object-message e)
              "cannot make a C function for argument 4 of `qsort`: the system gives no executable memory"))))
 (define-syntax step
@@ -28,6 +29,7 @@
 (step (pointer->string (string->pointer "there and back")))
 (step (let* ((h (make-handle (list 1 2))) (l (handle-ref h))) (handle-free! h) l))
 (step (let ((b (bytevector 1 2 3))) (pin! b) (unpin! b) b))
+(step (let ((s (make-string 50000 #\a))) (pin! s) (unpin! s) (string-length s)))
 (define g (make-guardian))
 (step (g (list 'dead)) (collect) (let ((found (g))) (or found '(dead))))
 (step (weak-car (weak-cons 1 2)))

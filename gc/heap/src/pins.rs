@@ -27,6 +27,7 @@ mod counters;
 
 use crate::access;
 use crate::binding::{in_heap, reference};
+use crate::heap::Heap;
 use crate::sync::lock;
 use bowline_layout::{Addr, Value};
 use counters::Counters;
@@ -170,6 +171,9 @@ impl Pins {
         }
         if !in_heap(v.addr()) {
             return Ok(None);
+        }
+        if Heap::get().is_some_and(Heap::refuses) {
+            return Err(PinError::OutOfMemory(v));
         }
         let made = self.counters.make(v.addr());
         made.map(Some).ok_or(PinError::OutOfMemory(v))

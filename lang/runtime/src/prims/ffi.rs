@@ -4,6 +4,7 @@ use bowline_ffi::{
     CType, ForeignFunction, Handle, HandleError, HandleKind, Handles, Library, Signature, memory,
     pointer_address,
 };
+use bowline_gc::PinError;
 use bowline_layout::{Value, string};
 
 use crate::errno;
@@ -292,13 +293,22 @@ fn pinnable(rt: &Rt, a: Args, who: &'static str) -> Result {
 /// A string is pinned with its body, which is what C gets.
 fn pin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
     let v = pinnable(rt, a, who)?;
-    let refused = |_| Fault::bad(who, "the object cannot be pinned:", vec![v]);
+    let refused = |e| {
+        let message = match e {
+            PinError::OutOfMemory(_) => "no memory to count the pins of:",
+            PinError::TooOften(_) => "it is pinned more often than can be counted:",
+            PinError::NotAnObject(_) | PinError::NotPinned(_) => "the object cannot be pinned:",
+        };
+        Fault::bad(who, message, vec![v])
+    };
     if let Err(e) = rt.heap.pin(v) {
         return refused(e);
     }
     if strings::is_string(v) {
         let body = object::field(v, string::BODY);
         if let Err(e) = rt.heap.pin(body) {
+            // The program is told that nothing was pinned.
+            let _ = rt.heap.unpin(v);
             return refused(e);
         }
         // inv:lent.body

@@ -2,7 +2,7 @@
 
 use crate::evaluate::Session;
 use crate::runtime;
-use bowline_gc::HeapConfig;
+use bowline_gc::{HeapConfig, Refusal};
 use bowline_layout::Value;
 use bowline_runtime::{
     Fault, Rt, equal, equal_or_interrupt, num, object, primitives, printer, table,
@@ -18,6 +18,7 @@ pub(crate) const NAMES: &[&str] = &[
     "fast_paths",
     "frozen",
     "long_primitives_are_interrupted",
+    "strings_are_pinned_whole_or_not",
 ];
 
 pub(crate) fn run(name: &str) {
@@ -30,6 +31,7 @@ pub(crate) fn run(name: &str) {
         "fast_paths" => fast_paths(),
         "frozen" => frozen(),
         "long_primitives_are_interrupted" => long_primitives_are_interrupted(),
+        "strings_are_pinned_whole_or_not" => strings_are_pinned_whole_or_not(),
         _ => panic!("no trial {name}"),
     }
 }
@@ -316,4 +318,30 @@ fn long_primitives_are_interrupted() {
     for mode in modes {
         assert!(printer::print_or_interrupt(&rt, a, mode).is_ok());
     }
+}
+
+/// A string whose body cannot be pinned is not pinned either: the program was told so.
+fn strings_are_pinned_whole_or_not() {
+    let mut session = Session::new(runtime(HeapConfig {
+        // The string is counted in one page of counters, its large body in another.
+        refusal: Some(Refusal {
+            nth: 2,
+            lasting: false,
+            early: false,
+        }),
+        ..HeapConfig::default()
+    }));
+    session.run("(def s (make-string 100000 #\\a))");
+    session.rt.heap().begin_refusals();
+    let mut told = |source: &str| {
+        let told = session.run(source);
+        told.split_once(": \"")
+            .map_or(told.clone(), |(text, _)| text.into())
+    };
+    let never = "! unpin!: the object is unpinned more often than it was pinned";
+    assert_eq!(told("(pin! s)"), "! pin!: no memory to count the pins of");
+    assert_eq!(told("(unpin! s)"), never);
+    assert!(!told("(pin! s)").starts_with('!'));
+    assert!(!told("(unpin! s)").starts_with("! "));
+    assert_eq!(told("(unpin! s)"), never);
 }
