@@ -51,6 +51,8 @@ const SLACK: usize = 8;
 /// What a full collection at one stop gives back at most, and one whose pause is to be short: about 20 ms and 1 ms.
 const MOST_BY_FULL: usize = 128 << 20;
 const MOST_BY_SHORT: usize = 8 << 20;
+/// Less than whoever takes memory takes of it, and more than a request is rounded up by: a block of MMTk's.
+const LEAST_GROWTH: usize = 32 << 10;
 /// The largest request that is small: what the region takes for a page of small blocks.
 const SMALL: usize = 64 << 10;
 
@@ -251,6 +253,13 @@ impl Pressure {
         let size_needs = self.excess(bytes).saturating_add(margin);
         let young = self.young.load(Relaxed);
         self.is_over(bytes) && size_needs.max(self.beyond_limit(bytes)) > young
+    }
+
+    /// Whether more was taken since the last full collection than the `bytes` that somebody has asked for in vain.
+    pub(crate) fn has_grown(&self, bytes: usize) -> bool {
+        let then = self.heap_then.load(Relaxed) + self.lasting_then.load(Relaxed);
+        let now = self.heap.load(Relaxed) + self.lasting();
+        now > then.saturating_add(bytes) + LEAST_GROWTH
     }
 
     /// Tells the region when to run the hook.

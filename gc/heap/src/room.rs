@@ -8,9 +8,11 @@
 //! ```
 //!
 //! `inv:room.bounded` Nobody is told that there is no memory before a full collection has looked for it, and
-//! nobody waits for more than one in vain. It is one that stops the world until it is done: what dies while
-//! a collection marks beside the program is not found by that one. So a full heap costs a full
+//! at the limit nobody waits for more than one in vain. It is one that stops the world until it is done: what dies
+//! while a collection marks beside the program is not found by that one. So a full heap costs a full
 //! collection for each time that somebody learns of it, and another that MMTk has asked for by then.
+//! Below the limit others may have been quicker to take what a collection has found, and then it was not in vain; or
+//! MMTk has no place although there is memory, and who has waited for [`MOST_IN_VAIN`] full ones is told.
 //!
 //! A heap that is nearly full would be worse: each full collection finds a little, and the program crawls. So
 //! when four collections at the limit, one after the other, have each left less than a fiftieth of it,
@@ -28,9 +30,10 @@ use mmtk::util::Address;
 use mmtk::util::alloc::AllocationOptions;
 use mmtk::{AllocationSemantics, GcStatus};
 
-/// Rounds after which MMTk itself is at its end, whatever the accounts say. Other threads' collections make
-/// rounds, too.
-const MOST_ROUNDS: u32 = 100;
+/// Full collections that a thread waits for in vain below the limit.
+const MOST_IN_VAIN: u32 = 4;
+/// Rounds after which it waits for full ones only: the others may all be minor ones.
+const ROUNDS_OF_ANY: u32 = 100;
 
 /// MMTk may neither wait nor call [`mmtk::vm::Collection::out_of_memory`] for want of room.
 const AT_ONCE: AllocationOptions = AllocationOptions {
@@ -44,34 +47,39 @@ impl Mutator {
     pub(crate) fn find_room(&mut self, bytes: usize, semantics: AllocationSemantics) -> Address {
         let heap = self.heap();
         let began = heap.whole();
-        for _ in 0..MOST_ROUNDS {
+        let (mut waited, mut in_vain) = (false, 0);
+        for round in 0u32.. {
             let context = self.context();
             let at = mmtk::memory_manager::alloc_with_options(
                 context, bytes, WORD, 0, semantics, AT_ONCE,
             );
-            // A collection may be due for another reason, too.
-            let vain = heap.whole() > began && heap.pressure.is_beyond_limit();
             if !at.is_zero() {
                 return at;
             }
-            if vain {
-                heap.pressure.told_of_no_room();
-                return at;
+            in_vain += u32::from(waited && !heap.pressure.has_grown(bytes));
+            // A collection may be due for another reason, too.
+            let at_limit = heap.whole() > began && heap.pressure.is_beyond_limit();
+            if at_limit || in_vain == MOST_IN_VAIN {
+                break;
             }
             heap.pressure.want(bytes);
-            self.wait_for_room();
+            let (before, full) = (heap.whole(), round >= ROUNDS_OF_ANY);
+            self.wait_for_room(full);
+            waited = full || heap.whole() > before;
             if heap.pressure.is_cramped() {
                 return Address::ZERO;
             }
         }
+        heap.pressure.told_of_no_room();
         Address::ZERO
     }
 
-    /// Waits for the collection that MMTk has asked for, or for one that is asked for here.
-    fn wait_for_room(&mut self) {
+    /// Waits for the collection that MMTk has asked for, unless it must be a `full` one, or for one that is asked
+    /// for here.
+    fn wait_for_room(&mut self, full: bool) {
         match engine().mmtk.get_gc_status() {
             // It has not begun, or waits for this thread, which is Managed.
-            GcStatus::PauseRequested | GcStatus::InPause => wait_for_pause(self.block()),
+            GcStatus::PauseRequested | GcStatus::InPause if !full => wait_for_pause(self.block()),
             _ => self.request(true, Reason::Limit),
         }
     }

@@ -144,3 +144,14 @@ fn the_last_of_the_limit_is_for_small_requests() {
     assert!(p.beyond_limit(SMALL + 1) > 9 * MIB);
     assert!(p.beyond_limit(usize::MAX) > MIB, "no overflow");
 }
+
+#[test]
+fn who_is_refused_has_taken_nothing() {
+    let p = pressure();
+    p.ended(10 * MIB, true);
+    p.poll(11 * MIB);
+    assert!(!p.has_grown(MIB), "what was asked for");
+    assert!(p.has_grown(MIB / 2), "somebody else");
+    p.declare(MIB);
+    assert!(p.has_grown(MIB), "C's memory, too");
+}

@@ -8,6 +8,7 @@ pub(crate) const CASES: &[Case] = &[
     case("ballast makes room, 16 MiB", || ballast(16)),
     case("ballast makes room, 64 MiB", || ballast(64)),
     case("a full heap is told after one collection in vain", full),
+    case("a full heap of pins is told as soon", full_of_pins),
     case("out of memory, 16 MiB, one worker", || rounds(16, 1)),
     case("out of memory, 16 MiB, two workers", || rounds(16, 2)),
     case("out of memory, 32 MiB, one worker", || rounds(32, 1)),
@@ -158,5 +159,44 @@ fn full() {
         assert!(m.alloc_pair(fix(1), fix(2)).is_err());
         let took = heap.stats().major - before;
         assert!((1..=2).contains(&took), "{took} full collections");
+    }
+}
+
+/// Pinned objects in each line, or in each block, leave memory and no place: what does not fit is told
+/// of after a full collection or two, whatever its size, and what fits is there again once they are unpinned.
+fn full_of_pins() {
+    let (heap, mut m) = limited(16 * MIB);
+    for every in [16, 2048] {
+        let mut pinned = Vec::new();
+        m.push(Value::NIL);
+        for i in 0.. {
+            m.poll();
+            // Half of what is not pinned lives, too, until there is no room.
+            let Ok(v) = m.alloc_pair(fix(i), m.get(0)) else {
+                break;
+            };
+            if i % 2 == 0 {
+                m.set(0, v);
+            }
+            if i % every == 0 {
+                m.pin(v).expect("an object");
+                pinned.push(v);
+            }
+        }
+        m.truncate(0);
+        for bytes in [1 << 10, 16_000, 100_000, 4 * MIB, 15 * MIB] {
+            for _ in 0..3 {
+                let before = heap.stats().major;
+                let there = m.alloc(bytevector::header(bytes), Tag::Object).is_ok();
+                let took = heap.stats().major - before;
+                assert!(took <= 2, "{bytes} bytes, {there}: {took} full collections");
+            }
+        }
+        for v in pinned {
+            m.unpin(v).expect("pinned");
+        }
+        let fits = m.alloc(bytevector::header(12 * MIB), Tag::Object);
+        assert!(fits.is_ok(), "every {every}");
+        m.collect(bowline_gc::Collect::Full);
     }
 }
