@@ -14,6 +14,8 @@ pub(super) struct Sheet {
     name: &'static str,
     about: &'static str,
     programs: &'static [Program],
+    /// OCaml programs that do the like: their sources, the program's own last.
+    ocaml: &'static [&'static [&'static str]],
 }
 
 struct Program {
@@ -39,6 +41,10 @@ pub(super) const BOUNDARY: Sheet = Sheet {
             runs: &[&[], &["fences"]],
         },
     ],
+    ocaml: &[&[
+        "xtask/programs/boundary/roots_stubs.c",
+        "xtask/programs/boundary/roots.ml",
+    ]],
 };
 
 pub(super) const STOPS: Sheet = Sheet {
@@ -50,6 +56,7 @@ pub(super) const STOPS: Sheet = Sheet {
         name: "time_to_stop",
         runs: &[&[]],
     }],
+    ocaml: &[],
 };
 
 pub(super) const LISTS: Sheet = Sheet {
@@ -65,6 +72,7 @@ pub(super) const LISTS: Sheet = Sheet {
             &["--workers=1", "--pairs=10000000"],
         ],
     }],
+    ocaml: &[],
 };
 
 /// Runs the programs of a page, and returns it and whether all went well.
@@ -91,11 +99,24 @@ pub(super) fn measure(
             commands.push((title, figures::first(&words)));
         }
     }
+    let mut missing = Vec::new();
+    let compiled = |sources: &&[&str]| {
+        let command = |binary: &str| vec![vec![binary.to_string()]];
+        ("ocaml", peers::ocaml(root, scratch, sources, &[], command))
+    };
+    for peer in peers::present(sheet.ocaml.iter().map(compiled), &mut missing) {
+        let command = peer.commands.concat();
+        commands.push((
+            format!("{} {}", peer.name, peer.how),
+            figures::first(&command),
+        ));
+        entrants.push(peer);
+    }
     let facts = Facts {
         about: sheet.about,
         command,
         entrants: &entrants,
-        missing: &[],
+        missing: &missing,
     };
     let mut page = report::head(sheet.name, &facts, machine);
     let mut printed = vec![String::new(); commands.len()];
@@ -148,6 +169,9 @@ mod tests {
                 };
                 let path = root.join(folder).join(format!("{}.rs", program.name));
                 assert!(path.is_file(), "{}", path.display());
+            }
+            for source in sheet.ocaml.iter().copied().flatten() {
+                assert!(root.join(source).is_file(), "{source}");
             }
         }
     }
