@@ -121,10 +121,12 @@ impl Heap {
 
     /// Notes a pause that starts; the world is stopped.
     pub(crate) fn pause_starts(&self, asked: Instant, threads: &[&'static ThreadBlock]) {
-        let stopped = Instant::now();
+        let (stopped, pause) = (Instant::now(), Pause::planned());
         ambiguous::gather(self, threads);
         self.pins.settle();
-        self.counters.starts();
+        if pause != Pause::End {
+            self.counters.starts();
+        }
         self.surplus.begin();
         let mut pinned: AddrMap<()> = AddrMap::default();
         let mut add = |v: Value| {
@@ -135,7 +137,7 @@ impl Heap {
         threads.iter().for_each(|b| b.each_pinned(&mut add));
         self.pins.each(&mut add);
         *lock(&self.cycle.started) = Some(Started {
-            pause: Pause::planned(),
+            pause,
             asked,
             stopped,
             in_foreign_call: threads.iter().any(|b| b.in_call()),

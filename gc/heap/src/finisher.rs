@@ -89,7 +89,8 @@ fn finish(heap: &'static Heap) {
         std::thread::sleep(TICK);
         // inv:cycle.still: what is asked for there is End.
         heap.world.unless_stopped(|| {
-            let due = heap.is_marking() && is_marked(engine().mmtk.get_plan()) && heap.wake();
+            // After a fork nobody marks, and whoever sits in C wakes nobody.
+            let due = heap.is_marking() && heap.wake() && is_marked(engine().mmtk.get_plan());
             if due {
                 mmtk::memory_manager::gc_poll(engine().mmtk, requester());
             }

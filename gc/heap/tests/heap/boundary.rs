@@ -6,12 +6,12 @@ use bowline_layout::Value;
 use std::sync::{Arc, Mutex};
 
 pub(crate) const CASES: &[Case] = &[
-    case("call frames pin in minor and full", call_frames_pin),
-    case("nested call frames pin", nested_call_frames_pin),
-    case("counted pins hold", counted_pins_hold),
-    case("registered roots are scanned", registered_roots),
-    case("weak registered roots break", weak_registered_roots),
-    case("collections in calls are counted", collections_in_calls),
+    everywhere("call frames pin in minor and full", call_frames_pin),
+    everywhere("nested call frames pin", nested_call_frames_pin),
+    everywhere("counted pins hold", counted_pins_hold),
+    everywhere("registered roots are scanned", registered_roots),
+    everywhere("weak registered roots break", weak_registered_roots),
+    everywhere("collections in calls are counted", collections_in_calls),
 ];
 
 fn moving() -> HeapConfig {
@@ -23,7 +23,7 @@ fn moving() -> HeapConfig {
 }
 
 fn call_frames_pin() {
-    let (_, mut m) = heap_with(moving());
+    let (heap, mut m) = heap_with(moving());
     for kind in [Collect::Minor, Collect::Full, Collect::Full] {
         let child = pair(&mut m, fix(3), Value::NIL);
         m.push(child);
@@ -39,15 +39,15 @@ fn call_frames_pin() {
         assert_eq!(m.stats().pinned_bytes_now, 16);
         m.collect(kind);
         assert_eq!(m.get(1), held, "a pinned object stays");
-        assert_ne!(m.get(2), free, "others do not");
-        assert_ne!(at(held, 0), child, "what it refers to does not");
+        assert_moved(heap, free, m.get(2), "others do not");
+        assert_moved(heap, child, at(held, 0), "what it refers to does not");
         assert_eq!((at(at(held, 0), 0), at(held, 1)), (fix(3), fix(4)));
         assert_eq!(m.stats().pinned_objects, 1);
         // SAFETY: pushed above.
         unsafe { m.pop_call(&mut frame) };
         assert_eq!(m.stats().pinned_bytes_now, 0);
         m.collect(Collect::Full);
-        assert_ne!(m.get(1), held, "and moves when the call is over");
+        assert_moved(heap, held, m.get(1), "and moves when the call is over");
         m.truncate(0);
     }
 }
@@ -72,7 +72,7 @@ fn nested_call_frames_pin() {
 }
 
 fn counted_pins_hold() {
-    let (_, mut m) = heap_with(moving());
+    let (heap, mut m) = heap_with(moving());
     let v = pair(&mut m, fix(1), fix(2));
     assert_eq!((m.pin(v), m.pin(v)), (Ok(1), Ok(2)));
     assert_eq!(m.unpin(v), Ok(1));
@@ -88,7 +88,7 @@ fn counted_pins_hold() {
     assert_eq!(m.unpin(v), Err(PinError::NotPinned(v)));
     assert_eq!(m.pin(fix(1)), Err(PinError::NotAnObject(fix(1))));
     m.collect(Collect::Full);
-    assert_ne!(m.get(0), v, "and let go");
+    assert_moved(heap, v, m.get(0), "and let go");
 }
 
 struct Table(Arc<Mutex<Vec<Value>>>, Arc<Mutex<Vec<Value>>>);
@@ -115,7 +115,7 @@ fn registered_roots() {
     m.collect(Collect::Full);
     for (i, v) in table.lock().unwrap().iter().enumerate() {
         assert_eq!(at(*v, 0), fix(i as i64));
-        assert_ne!(*v, before[i]);
+        assert_moved(heap, before[i], *v, "a table's");
     }
 }
 
@@ -132,7 +132,7 @@ fn weak_registered_roots() {
 }
 
 fn collections_in_calls() {
-    let (_, mut m) = heap();
+    let (heap, mut m) = heap();
     m.collect(Collect::Full);
     assert_eq!(m.stats().in_foreign_calls, 0);
     let mut frame = CallFrame::new(&[]);
@@ -143,7 +143,13 @@ fn collections_in_calls() {
     unsafe { m.pop_call(&mut frame) };
     m.collect(Collect::Minor);
     let s = m.stats();
-    assert_eq!((s.in_foreign_calls, s.minor, s.major), (2, 3, 2));
+    // What is asked for as full is two, the first a minor one where there are such; under `latency` it is one.
+    let counted = match heap.config().plan {
+        Plan::Latency => (1, 0, 3),
+        Plan::Immix => (2, 0, 5),
+        _ => (2, 3, 2),
+    };
+    assert_eq!((s.in_foreign_calls, s.minor, s.major), counted);
     assert!(s.max_pause_ns > 0 && s.total_pause_ns >= s.max_pause_ns);
     let held = pair(&mut m, fix(1), fix(1));
     m.push(held);

@@ -6,20 +6,21 @@ use bowline_gc::{Collect, Heap, HeapConfig, Mutator, WeakWork};
 use bowline_layout::{Value, ephemeron, weak_pair, weak_vector};
 
 pub(crate) const CASES: &[Case] = &[
-    case("a long chain of ephemerons", plain_chain),
-    case("a chain of ephemerons through lists", chain_through_lists),
-    case("a chain of ephemerons inside each other", nested_chain),
-    case("a chain of ephemerons against the grain", many_dead),
-    case("a chain of guardians", guardian_chain),
-    case("ten thousand guardians", many_guardians),
+    everywhere("a long chain of ephemerons", plain_chain),
+    everywhere("a chain of ephemerons through lists", chain_through_lists),
+    everywhere("a chain of ephemerons inside each other", nested_chain),
+    everywhere("a chain of ephemerons against the grain", many_dead),
+    everywhere("a chain of guardians", guardian_chain),
+    everywhere("ten thousand guardians", many_guardians),
     case(
         "waiting representatives cost minors nothing",
         waiting_cost_nothing,
-    ),
-    case("an object in several guardians", several_guardians),
-    case("a guardian of guardians", guardian_of_guardians),
-    case("weak and pinned", weak_and_pinned),
-    case("weak things freeze", weak_things_freeze),
+    )
+    .under(GENERATIONAL),
+    everywhere("an object in several guardians", several_guardians),
+    everywhere("a guardian of guardians", guardian_of_guardians),
+    everywhere("weak and pinned", weak_and_pinned),
+    everywhere("weak things freeze", weak_things_freeze),
 ];
 
 const LENGTH: usize = 100_000;

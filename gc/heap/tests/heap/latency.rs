@@ -29,7 +29,7 @@ pub(crate) const CASES: &[Case] = &[
     case("latency and a freeze", freeze),
 ];
 
-fn latency() -> (&'static Heap, Box<Mutator>) {
+pub(crate) fn latency() -> (&'static Heap, Box<Mutator>) {
     heap_with(HeapConfig {
         plan: Plan::Latency,
         verify: true,
@@ -38,7 +38,7 @@ fn latency() -> (&'static Heap, Box<Mutator>) {
 }
 
 /// Comes back when marking has begun.
-fn begin(m: &mut Mutator) {
+pub(crate) fn begin(m: &mut Mutator) {
     let heap = m.heap();
     while !heap.is_marking() {
         heap.request_collection();
@@ -47,7 +47,7 @@ fn begin(m: &mut Mutator) {
 }
 
 /// Comes back when it has ended.
-fn finish(m: &mut Mutator) {
+pub(crate) fn finish(m: &mut Mutator) {
     while m.heap().is_marking() {
         m.poll();
     }
@@ -67,11 +67,11 @@ fn rounds(m: &mut Mutator, mut f: impl FnMut(&mut Mutator), mut check: impl FnMu
 }
 
 /// Pairs in [`ballast`], and those between two that it returns.
-const BALLAST: i64 = 60_000;
+pub(crate) const BALLAST: i64 = 60_000;
 const EVERY: i64 = 5_000;
 
 /// Pushes a list that takes a while to mark, and returns some of its pairs, the last first.
-fn ballast(m: &mut Mutator) -> Vec<Value> {
+pub(crate) fn ballast(m: &mut Mutator) -> Vec<Value> {
     let (mut list, mut some) = (Value::NIL, Vec::new());
     for i in 0..BALLAST {
         list = pair(m, fix(i), list);
@@ -83,7 +83,7 @@ fn ballast(m: &mut Mutator) -> Vec<Value> {
     some
 }
 
-fn weak(m: &mut Mutator, car: Value) -> Value {
+pub(crate) fn weak(m: &mut Mutator, car: Value) -> Value {
     m.weak_pair(car, Value::NIL).unwrap()
 }
 
@@ -107,7 +107,7 @@ fn marks_beside() {
 }
 
 /// Cuts the list behind some pairs and pushes what is cut off.
-fn cut(m: &mut Mutator, some: &[Value]) {
+pub(crate) fn cut(m: &mut Mutator, some: &[Value]) {
     for &p in some {
         let rest = at(p, 1);
         m.push(rest);

@@ -9,6 +9,7 @@ mod finalizers;
 mod forked;
 mod freeze;
 mod latency;
+mod marking;
 mod objects;
 mod owners;
 mod pins;
@@ -41,6 +42,7 @@ fn main() {
         checks::CASES,
         freeze::CASES,
         latency::CASES,
+        marking::CASES,
         safe::CASES,
         safe_forks::CASES,
         #[cfg(feature = "ambiguous")]

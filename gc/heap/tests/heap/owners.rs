@@ -5,21 +5,21 @@ use bowline_gc::{Collect, HeapConfig, Mutator, Owner, OwnerLabel, access};
 use bowline_layout::foreign_pointer;
 
 pub(crate) const CASES: &[Case] = &[
-    case("owned memory dies with its owner", memory_dies),
-    case(
+    case("owned memory dies with its owner", memory_dies).under(GENERATIONAL),
+    everywhere(
         "an allocation's collection gives back",
         allocation_gives_back,
     ),
-    case("owners move and keep their memory", owners_move),
-    case("no bytes are a pointer too", no_bytes),
-    case("dropped owners need minor collections only", dropped_owners),
-    case("owners beyond the limit are refused", beyond_the_limit),
-    case("finalizers wait, oldest first", finalizers_wait),
-    case("a finalizer may refer to its pointer", finalizer_refers),
-    case("a finalized pointer comes back whole", comes_back),
-    case("declared bytes start collections", declared_bytes),
-    case("the table of owners is sorted", table_of_owners),
-    case("owners and finalizers freeze", owners_freeze),
+    everywhere("owners move and keep their memory", owners_move),
+    everywhere("no bytes are a pointer too", no_bytes),
+    case("dropped owners need minor collections only", dropped_owners).under(GENERATIONAL),
+    everywhere("owners beyond the limit are refused", beyond_the_limit),
+    case("finalizers wait, oldest first", finalizers_wait).under(GENERATIONAL),
+    everywhere("a finalizer may refer to its pointer", finalizer_refers),
+    everywhere("a finalized pointer comes back whole", comes_back),
+    case("declared bytes start collections", declared_bytes).under(GENERATIONAL),
+    everywhere("the table of owners is sorted", table_of_owners),
+    everywhere("owners and finalizers freeze", owners_freeze),
 ];
 
 fn memory_dies() {
@@ -76,7 +76,7 @@ fn allocation_gives_back() {
 }
 
 fn owners_move() {
-    let (_, mut m) = heap_with(HeapConfig {
+    let (heap, mut m) = heap_with(HeapConfig {
         plan: bowline_gc::Plan::CompactTest,
         verify: true,
         ..HeapConfig::default()
@@ -88,7 +88,7 @@ fn owners_move() {
         m.collect(kind);
         assert!(memory(m.get(0), 100).iter().all(|b| *b == 7));
     }
-    assert_ne!(m.get(0), v);
+    assert_moved(heap, v, m.get(0), "an owner");
     // SAFETY: a live owner.
     let bytes = unsafe { access::word(m.get(0), foreign_pointer::BYTES) };
     assert_eq!(bytes, 100);

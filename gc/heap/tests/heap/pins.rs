@@ -7,20 +7,20 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const CASES: &[Case] = &[
-    case("pins in a nursery stay", pinned_nursery),
-    case("a pointer to the middle of what is pinned", middle),
-    case("large objects are pinned without a copy", large),
-    case("a pin for every line", every_line),
-    case("a pin for every block", every_block),
-    case("threads pin and others unpin", threads_pin),
-    case(
+    everywhere("pins in a nursery stay", pinned_nursery),
+    everywhere("a pointer to the middle of what is pinned", middle),
+    everywhere("large objects are pinned without a copy", large),
+    everywhere("a pin for every line", every_line),
+    everywhere("a pin for every block", every_block),
+    everywhere("threads pin and others unpin", threads_pin),
+    everywhere(
         "threads go and their pins are counted",
         pins_made_never_sinks,
     ),
-    case("pins of the boot heap are counted", boot_pins),
-    case("promoted objects stay", promoted_stay),
-    case("promoted objects die", promoted_die),
-    case(
+    everywhere("pins of the boot heap are counted", boot_pins),
+    everywhere("promoted objects stay", promoted_stay),
+    everywhere("promoted objects die", promoted_die),
+    everywhere(
         "sites of the promoted allocate where nothing moves",
         sites_learn,
     ),
@@ -232,7 +232,7 @@ fn promoted_stay() {
             m.collect(kind);
             assert_eq!(m.get(0), v);
         }
-        assert_ne!(m.get(1), w);
+        assert_moved(heap, w, m.get(1), "the other");
         // A count on top of it changes nothing.
         assert_eq!((m.pin(v), m.unpin(v)), (Ok(1), Ok(0)));
         m.collect(Collect::Full);
@@ -307,8 +307,13 @@ fn sites_learn() {
     assert_eq!((f.made, f.promoted, f.immovable), (1000, 1000, 936));
     let f = named("buffers that it does not");
     assert_eq!((f.made, f.promoted, f.immovable), (1000, 250, 0));
-    // Only those needed MMTk's pin bit that could have moved.
-    assert_eq!(heap.promoted(), 64 + 250);
+    // Only those needed MMTk's pin bit that could have moved. Under `latency` what is asked for as immovable
+    // stands among the others, too.
+    let immovable = match heap.config().plan {
+        Plan::Latency => 936,
+        _ => 0,
+    };
+    assert_eq!(heap.promoted(), 64 + 250 + immovable);
     // When they are kept no more, the site allocates as others do again.
     for i in 0..200 {
         m.poll();

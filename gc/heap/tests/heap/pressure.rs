@@ -5,14 +5,14 @@ use bowline_gc::{HeapConfig, Mutator, OutOfMemory, Zeal};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, bytevector};
 
 pub(crate) const CASES: &[Case] = &[
-    case("ballast makes room, 16 MiB", || ballast(16)),
+    everywhere("ballast makes room, 16 MiB", || ballast(16)),
     case("ballast makes room, 64 MiB", || ballast(64)),
-    case("a full heap is told after one collection in vain", full),
+    everywhere("a full heap is told after one collection in vain", full),
     case("a full heap of pins is told as soon", full_of_pins),
-    case("out of memory, 16 MiB, one worker", || rounds(16, 1)),
-    case("out of memory, 16 MiB, two workers", || rounds(16, 2)),
-    case("out of memory, 32 MiB, one worker", || rounds(32, 1)),
-    case("out of memory, 32 MiB, two workers", || rounds(32, 2)),
+    everywhere("out of memory, 16 MiB, one worker", || rounds(16, 1)),
+    everywhere("out of memory, 16 MiB, two workers", || rounds(16, 2)),
+    everywhere("out of memory, 32 MiB, one worker", || rounds(32, 1)),
+    everywhere("out of memory, 32 MiB, two workers", || rounds(32, 2)),
     case("out of memory, 64 MiB, one worker", || rounds(64, 1)),
     case("out of memory, 64 MiB, two workers", || rounds(64, 2)),
     slow("out of memory, 256 MiB, one worker", || rounds(256, 1)),

@@ -1,6 +1,6 @@
 //! The safe interface: what the compiler cannot see is checked when the program runs.
 
-use crate::support::*;
+use crate::support::{Case, case, everywhere, planned};
 use bowline_gc::safe::{
     AllocError, AllocFailure, AttachError, Collect, Handle, Heap, HeapConfig, Immediate, Local,
     Mutator, Plain, Plan, ReenterError, Rootable, Scope, View, reenter,
@@ -20,29 +20,35 @@ bowline_gc::kinds! {
 }
 
 pub(crate) const CASES: &[Case] = &[
-    case("safe: handles follow their objects", handles_follow),
-    case("safe: objects of every form", every_form),
-    case("safe: a panic takes its handles along", panics_unwind),
-    case("safe: a thread is attached once", attached_once),
-    case("safe: callbacks come back", callbacks_come_back),
-    case("safe: too many handles are an error", too_many_handles),
-    case("safe: a full heap is an error", full_heap),
-    case("safe: handles go to other threads", handles_go_far),
-    case("safe: dropped handles let go", dropped_handles_let_go),
-    case("safe: tables are updated", tables_are_updated),
-    case(
+    everywhere("safe: handles follow their objects", handles_follow),
+    everywhere("safe: objects of every form", every_form),
+    everywhere("safe: a panic takes its handles along", panics_unwind),
+    everywhere("safe: a thread is attached once", attached_once),
+    everywhere("safe: callbacks come back", callbacks_come_back),
+    everywhere("safe: too many handles are an error", too_many_handles),
+    everywhere("safe: a full heap is an error", full_heap),
+    everywhere("safe: handles go to other threads", handles_go_far),
+    everywhere("safe: dropped handles let go", dropped_handles_let_go),
+    everywhere("safe: tables are updated", tables_are_updated),
+    everywhere(
         "safe: a table is not opened inside itself",
         tables_are_open_once,
     ),
-    case("safe: weak things", weak_things),
-    case("safe: guardians and finalizers", guardians_and_finalizers),
-    case("safe: pins and loans stay", pins_and_loans),
-    case("safe: pins end in native sections", pins_end_in_native),
-    case("safe: threads share objects", threads_share),
+    everywhere("safe: weak things", weak_things),
+    everywhere("safe: guardians and finalizers", guardians_and_finalizers),
+    everywhere("safe: pins and loans stay", pins_and_loans),
+    everywhere("safe: pins end in native sections", pins_end_in_native),
+    everywhere("safe: threads share objects", threads_share),
     case("safe: kinds with one number are refused", one_number),
 ];
 
-/// A heap in which everything moves, and this thread's mutator.
+/// Checks that what was at `before` is elsewhere, where all moves.
+fn assert_moved(s: &Scope<'_>, before: usize, now: usize) {
+    let moves = s.heap().config().plan == Plan::CompactTest;
+    assert!(now != before || !moves, "at {now:#x} still");
+}
+
+/// A heap in which everything moves unless the trial runs under another plan, and this thread's mutator.
 pub(crate) fn moving() -> Mutator {
     let config = HeapConfig {
         plan: Plan::CompactTest,
@@ -50,7 +56,7 @@ pub(crate) fn moving() -> Mutator {
         nursery: 1 << 20,
         ..HeapConfig::default()
     };
-    let heap = Heap::start_with(config, KINDS).unwrap();
+    let heap = Heap::start_with(planned(config), KINDS).unwrap();
     heap.attach().unwrap()
 }
 
@@ -86,7 +92,7 @@ fn handles_follow() {
         let address = s.view(list).address();
         let handle = s.handle(list);
         s.collect(Collect::Full);
-        assert_ne!(s.view(list).address(), address);
+        assert_moved(s, address, s.view(list).address());
         assert!(handle.view(s).same(s.view(list)));
         assert_eq!(sum(s.view(list)), 499_500);
         // Handles of outer scopes serve in inner ones.
@@ -98,7 +104,12 @@ fn handles_follow() {
         for _ in 0..5 {
             numbers(s, 100_000).unwrap();
         }
-        assert!(s.stats().collections >= 5);
+        // Where there is no nursery this is little.
+        let least = match s.heap().config().plan {
+            Plan::Throughput | Plan::CompactTest => 5,
+            Plan::Latency | Plan::Immix => 1,
+        };
+        assert!(s.stats().collections >= least);
         assert_eq!(sum(s.view(list)), 499_500);
     });
 }
@@ -252,7 +263,8 @@ fn full_heap() {
         limit: Some(16 << 20),
         ..HeapConfig::default()
     };
-    let mut mutator = Heap::start_with(config, KINDS).unwrap().attach().unwrap();
+    let heap = Heap::start_with(planned(config), KINDS).unwrap();
+    let mut mutator = heap.attach().unwrap();
     mutator.scope(|s| {
         for _ in 0..3 {
             let error = s.scope(|s| {
@@ -476,11 +488,8 @@ fn pins_and_loans() {
         });
         assert_eq!(s.view(name).bytes().as_ptr().addr(), lent.get());
         s.collect(Collect::Full);
-        assert_ne!(
-            s.view(name).bytes().as_ptr().addr(),
-            lent.get(),
-            "the loan has ended"
-        );
+        // The loan has ended.
+        assert_moved(s, lent.get(), s.view(name).bytes().as_ptr().addr());
         let pin = s.pin(data).unwrap();
         let address = pin.as_ptr().addr().get();
         s.lend([data], |[lent]| {
@@ -494,7 +503,7 @@ fn pins_and_loans() {
         // A pin may be dropped where there is no scope.
         s.native(|| drop(pin));
         s.collect(Collect::Full);
-        assert_ne!(s.view(data).address(), address);
+        assert_moved(s, address, s.view(data).address());
         let error = s.pin(Immediate::NIL).unwrap_err().to_string();
         assert_eq!(error, "() is no object and cannot be pinned");
     });
@@ -513,6 +522,9 @@ fn threads_share() {
             std::thread::spawn(move || {
                 heap.attach().unwrap().scope(|s| {
                     for i in 0..20_000 {
+                        if i % 5000 == 0 {
+                            s.collect(Collect::Minor);
+                        }
                         s.scope(|s| {
                             let point = Point::make(s, f64::from(i), id, 1, 2).unwrap();
                             s.set_at(&*shared, (i % 64) as usize, point).unwrap();

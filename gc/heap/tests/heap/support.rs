@@ -1,13 +1,13 @@
 //! What the trials share, and how they run. A process has one heap, so each trial runs in a process of
-//! its own: the test binary starts itself again with the trial's name in `BOWLINE_TRIAL`.
+//! its own: the test binary starts itself again with the trial's name in `BOWLINE_TRIAL`. A trial that is to hold
+//! under several plans runs once for each; `BOWLINE_TRIAL_PLAN` is then the plan of its heap, whatever it names.
 
-use bowline_gc::{Collect, Heap, HeapConfig, Mutator, access, start};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, Plan, access, start};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, foreign_pointer};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::Command;
 
 const VARIABLE: &str = "BOWLINE_TRIAL";
-/// The plan that a trial runs under which names none.
 const PLAN: &str = "BOWLINE_TRIAL_PLAN";
 
 /// One trial.
@@ -19,6 +19,29 @@ pub(crate) struct Case {
     pub(crate) dies_with: Option<&'static str>,
     /// The trial takes minutes without optimisation, where it is ignored.
     pub(crate) slow: bool,
+    /// It runs once under each of these, or as it says.
+    pub(crate) plans: &'static [Plan],
+}
+
+/// The plans with a nursery.
+pub(crate) const GENERATIONAL: &[Plan] = &[Plan::Throughput, Plan::CompactTest];
+const EVERY: &[Plan] = &[
+    Plan::Throughput,
+    Plan::Latency,
+    Plan::Immix,
+    Plan::CompactTest,
+];
+
+impl Case {
+    /// The same under each of these plans.
+    pub(crate) const fn under(self, plans: &'static [Plan]) -> Case {
+        Case { plans, ..self }
+    }
+}
+
+/// A trial that must succeed under every plan.
+pub(crate) const fn everywhere(name: &'static str, body: fn()) -> Case {
+    case(name, body).under(EVERY)
 }
 
 /// A trial that must succeed.
@@ -28,6 +51,7 @@ pub(crate) const fn case(name: &'static str, body: fn()) -> Case {
         body,
         dies_with: None,
         slow: false,
+        plans: &[],
     }
 }
 
@@ -38,6 +62,7 @@ pub(crate) const fn slow(name: &'static str, body: fn()) -> Case {
         body,
         dies_with: None,
         slow: true,
+        plans: &[],
     }
 }
 
@@ -48,16 +73,18 @@ pub(crate) const fn dies(name: &'static str, body: fn(), message: &'static str) 
         body,
         dies_with: Some(message),
         slow: false,
+        plans: &[],
     }
 }
 
-fn run(case: Case) -> Result<(), Failed> {
+fn run(case: Case, plan: Option<Plan>) -> Result<(), Failed> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
-    let output = Command::new(me)
-        .env(VARIABLE, case.name)
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .map_err(|e| e.to_string())?;
+    let mut command = Command::new(me);
+    command.env(VARIABLE, case.name).env("RUST_BACKTRACE", "0");
+    if let Some(plan) = plan {
+        command.env(PLAN, plan.name());
+    }
+    let output = command.output().map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let as_wanted = match case.dies_with {
         None => output.status.success(),
@@ -76,22 +103,52 @@ pub(crate) fn trials(cases: &[Case]) {
         let case = cases.iter().find(|c| c.name == name);
         return (case.expect("no such trial").body)();
     }
-    let trial = |case: &Case| {
-        let case = *case;
-        Trial::test(case.name, move || run(case))
+    let trial = |case: Case, plan: Option<Plan>| {
+        let name = match plan {
+            Some(plan) => format!("{}, {}", case.name, plan.name()),
+            None => case.name.to_owned(),
+        };
+        Trial::test(name, move || run(case, plan))
             .with_ignored_flag(case.slow && cfg!(debug_assertions))
     };
-    let trials = cases.iter().map(trial).collect();
+    let trials = |case: &Case| match case.plans {
+        [] => vec![trial(*case, None)],
+        plans => plans.iter().map(|p| trial(*case, Some(*p))).collect(),
+    };
+    let trials = cases.iter().flat_map(trials).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-/// A heap and this thread's mutator.
-pub(crate) fn heap_with(mut config: HeapConfig) -> (&'static Heap, Box<Mutator>) {
-    if let Ok(plan) = std::env::var(PLAN) {
-        config.plan = plan.parse().expect("a plan");
+/// `config` with the plan that the trial runs under.
+pub(crate) fn planned(config: HeapConfig) -> HeapConfig {
+    match std::env::var(PLAN) {
+        Ok(plan) => HeapConfig {
+            plan: plan.parse().expect("a plan"),
+            ..config
+        },
+        Err(_) => config,
     }
-    let heap = start(config).expect("the heap starts");
+}
+
+/// A heap and this thread's mutator.
+pub(crate) fn heap_with(config: HeapConfig) -> (&'static Heap, Box<Mutator>) {
+    let heap = start(planned(config)).expect("the heap starts");
     (heap, heap.attach())
+}
+
+/// Whether a full collection moves all that is not pinned.
+pub(crate) fn all_moves(heap: &Heap) -> bool {
+    heap.config().plan == Plan::CompactTest
+}
+
+/// Checks that a full collection has moved what was at `before` and is at `now`, where all moves.
+pub(crate) fn assert_moved(heap: &Heap, before: Value, now: Value, what: &str) {
+    assert!(now != before || !all_moves(heap), "{what}: {now:?}");
+}
+
+/// Whether there are minor collections, and a full one that is asked for begins with one.
+pub(crate) fn is_generational(heap: &Heap) -> bool {
+    GENERATIONAL.contains(&heap.config().plan)
 }
 
 /// A heap that checks itself after every collection.

@@ -5,18 +5,18 @@ use bowline_gc::{Collect, Mutator};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, weak_pair};
 
 pub(crate) const CASES: &[Case] = &[
-    case("weak pairs break", weak_pairs_break),
-    case(
+    everywhere("weak pairs break", weak_pairs_break),
+    everywhere(
         "weak pairs hold large and immovable",
         weak_pairs_hold_other_spaces,
     ),
-    case("a changed old weak pair is seen", changed_old_weak_pair),
-    case("weak vectors break", weak_vectors_break),
-    case("ephemerons live with their key", ephemerons),
-    case("guardians resurrect", guardians_resurrect),
-    case("guardian entries die with it", guardian_entries_die),
-    case("weak pairs keep the resurrected", weak_keeps_resurrected),
-    case("representatives stand in", representatives),
+    everywhere("a changed old weak pair is seen", changed_old_weak_pair),
+    everywhere("weak vectors break", weak_vectors_break),
+    everywhere("ephemerons live with their key", ephemerons),
+    everywhere("guardians resurrect", guardians_resurrect),
+    everywhere("guardian entries die with it", guardian_entries_die),
+    everywhere("weak pairs keep the resurrected", weak_keeps_resurrected),
+    everywhere("representatives stand in", representatives),
 ];
 
 fn weak(m: &mut Mutator, car: Value, cdr: Value) -> Value {

@@ -5,6 +5,7 @@ mod fork;
 #[path = "../heap/forked.rs"]
 mod forked;
 mod limit;
+mod marking;
 #[path = "../heap/owners.rs"]
 mod owners;
 #[path = "../heap/support.rs"]
@@ -21,6 +22,7 @@ fn main() {
         foreign::CASES,
         limit::CASES,
         threads::CASES,
+        marking::CASES,
         fork::CASES,
         owners::CASES,
         forked::CASES,
