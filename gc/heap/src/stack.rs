@@ -116,10 +116,11 @@ impl RootStack {
     pub(crate) unsafe fn push_unchecked(&self, v: Value) {
         let sp = self.sp.get();
         debug_assert!(sp.addr() < self.end);
+        // What is clean lies below what was the top. The word is written last, so that who reads it at once is known
+        // to read `v`.
+        self.sp.set(sp.wrapping_add(1));
         // SAFETY: the caller's: sp lies in [base, end), which is mapped and this thread's own.
         unsafe { sp.write(v) };
-        // What is clean lies below what was the top.
-        self.sp.set(sp.wrapping_add(1));
     }
 
     /// Takes off all words from `slot` on, and puts `v` in their place.

@@ -8,6 +8,7 @@
 //! Absent on purpose: reading without a scope. A thread in native code has no scope at hand, and its stack
 //! is then the collector's.
 
+use super::error::AllocError;
 use super::kind::{Any, Kind, Of};
 use super::scope::Scope;
 use super::view::View;
@@ -73,12 +74,7 @@ impl<K: Kind> fmt::Debug for Local<'_, K> {
 /// let sum = heap.attach()?.scope(|s| {
 ///     let mut list = s.root(Immediate::NIL);
 ///     for i in 0..1_000_000 {
-///         // What the inner scope makes leaves the stack with it.
-///         s.scope(|s| {
-///             let longer = s.pair(i, list.get())?;
-///             list.set(s, longer);
-///             Ok::<_, AllocError>(())
-///         })?;
+///         list.cons(s, i)?;
 ///     }
 ///     let (mut sum, mut rest) = (0, s.view(list.get()));
 ///     while let Some(pair) = rest.as_pair() {
@@ -117,6 +113,19 @@ impl Root<'_> {
     #[inline(always)]
     pub fn set<'a>(&mut self, scope: &Scope<'_>, value: impl Into<Operand<'a>>) {
         scope.set_slot(self.0.slot, value.into().value());
+    }
+
+    /// Gives it a fresh pair of `car` and of what it holds. Where this fails it holds what it held. `scope` is
+    /// any scope of this thread; no other handle is made.
+    #[inline(always)]
+    pub fn cons<'a>(
+        &mut self,
+        scope: &mut Scope<'_>,
+        car: impl Into<Operand<'a>>,
+    ) -> Result<(), AllocError> {
+        let pair = scope.fresh_pair(car.into(), Operand::slot(self.0.slot))?;
+        scope.set_slot(self.0.slot, pair);
+        Ok(())
     }
 }
 

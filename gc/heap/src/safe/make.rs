@@ -35,6 +35,16 @@ impl<'s> Scope<'s> {
         Ok(self.mutator().alloc(header, Tag::Object)?)
     }
 
+    /// A fresh pair that no handle knows yet.
+    #[inline(always)]
+    pub(super) fn fresh_pair(
+        &mut self,
+        car: Operand<'_>,
+        cdr: Operand<'_>,
+    ) -> Result<Value, AllocError> {
+        Ok(self.mutator().alloc_pair(car.value(), cdr.value())?)
+    }
+
     /// A fresh pair.
     #[inline(always)]
     pub fn pair<'a, 'b>(

@@ -17,6 +17,7 @@ mod pressure;
 mod remember;
 mod safe;
 mod safe_forks;
+mod safe_lists;
 mod stopping;
 mod support;
 mod surplus;
@@ -45,6 +46,7 @@ fn main() {
         marking::CASES,
         safe::CASES,
         safe_forks::CASES,
+        safe_lists::CASES,
         #[cfg(feature = "ambiguous")]
         ambiguous::CASES,
         surplus::CASES,

@@ -65,11 +65,7 @@ pub(crate) fn numbers<'s>(s: &mut Scope<'s>, n: i32) -> Result<Local<'s>, AllocE
     s.escape(|s| {
         let mut list = s.root(Immediate::NIL);
         for i in 0..n {
-            s.scope(|s| {
-                let longer = s.pair(i, list.get())?;
-                list.set(s, longer);
-                Ok::<_, AllocError>(())
-            })?;
+            list.cons(s, i)?;
         }
         Ok(s.local(list.get()))
     })
