@@ -281,6 +281,8 @@ pub enum HeapError {
         /// The limit in force, in bytes.
         limit: u64,
     },
+    /// The calling thread is attached to the heap and in no foreign call, so it cannot attach again.
+    AlreadyManaged,
     /// The system refused memory; the message says for what.
     NoMemory(&'static str),
     /// The system refused a thread; the message is its own.
@@ -298,6 +300,9 @@ impl fmt::Display for HeapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HeapError::AlreadyStarted => f.write_str("this process has a heap already"),
+            HeapError::AlreadyManaged => f.write_str(
+                "this thread uses the heap already: it can attach again inside a foreign call only",
+            ),
             HeapError::BadConfig(message) => f.write_str(message),
             HeapError::AddressSpace { limit } => write!(
                 f,
@@ -390,6 +395,8 @@ mod tests {
                 .contains("ulimit -v")
         );
         assert!(HeapError::NoMemory("x").to_string().ends_with("for x"));
+        let message = HeapError::AlreadyManaged.to_string();
+        assert!(message.starts_with("this thread uses the heap already"));
         let message = HeapError::NoThread("no".into()).to_string();
         assert_eq!(message, "cannot start a collector thread: no");
         let (path, why) = ("a/b".into(), "no".into());

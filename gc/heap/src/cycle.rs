@@ -24,6 +24,7 @@
 
 use crate::ambiguous;
 use crate::binding;
+use crate::config::HeapError;
 use crate::heap::{Heap, engine, is_minor, used_bytes};
 use crate::mutator::Mutator;
 use crate::pins::AddrMap;
@@ -31,7 +32,6 @@ use crate::recorder::{Change, Collected, Reason};
 use crate::roots::Global;
 use crate::stats::Started;
 use crate::sync::lock;
-use crate::sys;
 use crate::thread::ThreadBlock;
 use crate::verify::{self, When};
 use crate::zeal;
@@ -259,23 +259,24 @@ impl Heap {
 // What a thread that is Managed asks.
 
 impl Mutator {
-    /// Makes `inv:cycle.anchor` true.
-    pub(crate) fn anchor(&mut self) {
+    /// Makes `inv:cycle.anchor` true. What is referred to is promoted, so that a freeze leaves it where it is.
+    pub(crate) fn anchor(&mut self) -> Result<(), HeapError> {
         let heap = self.heap();
         if !heap.config.marks_beside() {
-            return;
+            return Ok(());
         }
         let anchor = heap
             .cycle
             .anchor
             .get_or_init(|| heap.new_global(Value::NIL));
         if binding::reference(heap.global(anchor)).is_some() {
-            return;
+            return Ok(());
         }
-        match self.alloc_pair(Value::NIL, Value::NIL) {
-            Ok(pair) => heap.set_global(anchor, pair),
-            Err(e) => sys::die(format_args!("{e} of the collector's own")),
-        }
+        let pair = self.alloc_pair(Value::NIL, Value::NIL);
+        let pair = pair.map_err(|_| HeapError::NoMemory("the collector's own object"))?;
+        binding::reference(pair).map(mmtk::memory_manager::pin_object);
+        heap.set_global(anchor, pair);
+        Ok(())
     }
 
     /// Asks for a collection where they are marked beside the program. A full one stops the world until it

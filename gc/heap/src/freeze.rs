@@ -99,7 +99,6 @@ impl Heap {
             frozen
         })?;
         self.give_back();
-        m.anchor();
         Ok(frozen)
     }
 

@@ -29,7 +29,7 @@ use crate::stats::{Counters, GcStats};
 use crate::surplus::Surplus;
 use crate::sync::lock;
 use crate::sys::{self, Access};
-use crate::thread::{ThreadBlock, quietly, requester};
+use crate::thread::{ThreadBlock, managed_here, quietly, requester};
 use crate::verify::Census;
 use crate::weak::{View, Weak};
 use crate::workers::Workers;
@@ -259,10 +259,19 @@ impl Heap {
     /// Makes the calling thread a mutator, in Managed, after any collection under way. Dropping the
     /// mutator detaches the thread, and so does the thread's end if it was not dropped. Its roots and call
     /// frames are gone then; what it has pinned by count stays pinned.
-    pub fn attach(&'static self) -> Box<Mutator> {
+    ///
+    /// A thread may attach again inside a foreign call, as a callback of C's does that does not know who called.
+    /// One that is Managed gets an error: as its first mutator waits for nobody, the second would wait for the
+    /// first for ever. The others are about memory.
+    pub fn try_attach(&'static self) -> Result<Box<Mutator>, HeapError> {
         self.must_be_whole();
-        let stack = RootStack::new(self.config.root_stack)
-            .unwrap_or_else(|e| sys::die(format_args!("{e}")));
+        if managed_here().is_some() {
+            return Err(HeapError::AlreadyManaged);
+        }
+        if self.refuses() {
+            return Err(HeapError::NoMemory("a root stack"));
+        }
+        let stack = RootStack::new(self.config.root_stack)?;
         let track = quietly(|| self.recorder.attach());
         let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack, track)));
         let engine = engine();
@@ -281,8 +290,14 @@ impl Heap {
             None
         };
         let mut mutator = Mutator::new(self, block, bump.unwrap_or_else(Bump::full));
-        mutator.anchor();
-        mutator
+        mutator.anchor()?;
+        Ok(mutator)
+    }
+
+    /// [`Heap::try_attach`], which ends the process with a message if that fails.
+    pub fn attach(&'static self) -> Box<Mutator> {
+        self.try_attach()
+            .unwrap_or_else(|e| sys::die(format_args!("cannot attach a thread: {e}")))
     }
 
     /// Ends what [`Heap::attach`] began.

@@ -36,7 +36,7 @@ use crate::pins::{PinError, size_of_pinned, stays};
 use crate::recorder::{Callee, Note, Reason};
 use crate::stack::RootStack;
 use crate::stats::GcStats;
-use crate::thread::{CallFrame, ThreadBlock, quietly};
+use crate::thread::{CallFrame, ThreadBlock, blocks_here, quietly};
 use crate::watchdog::Leaf;
 use bowline_layout::Value;
 use mmtk::util::VMMutatorThread;
@@ -441,6 +441,12 @@ impl Mutator {
 
 impl Drop for Mutator {
     fn drop(&mut self) {
-        self.heap.detach(self.block);
+        let block: *const *const ThreadBlock = (&raw const self.block).cast();
+        // SAFETY: a reference is a pointer, and is looked at as one: the thread's end may have freed the block.
+        let block = unsafe { block.read() };
+        let mut here = blocks_here();
+        if let Some(block) = here.find(|here| std::ptr::eq(*here, block)) {
+            self.heap.detach(block);
+        }
     }
 }

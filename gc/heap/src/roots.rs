@@ -7,6 +7,7 @@
 use crate::sync::lock;
 use crate::thread::quietly;
 use bowline_layout::{Addr, Value};
+use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard};
 
@@ -39,23 +40,34 @@ const CHUNK: usize = 256;
 /// What the global cells' lock guards.
 #[derive(Default)]
 pub(crate) struct Cells {
-    /// A list of slices, so that growing moves no cell (`inv:roots.still`).
-    chunks: Vec<Box<[Value]>>,
+    /// A list of slices, so that growing moves no cell (`inv:roots.still`). Handles and the collector reach theirs
+    /// by address, whoever has the lock.
+    chunks: Vec<Box<[UnsafeCell<Value>]>>,
     free: Vec<u32>,
     /// Given back by threads that need not be Managed: still cells until somebody who may change them comes.
     retired: Vec<u32>,
 }
 
 impl Cells {
-    fn cell(&mut self, index: u32) -> &mut Value {
+    fn cell(&self, index: u32) -> &UnsafeCell<Value> {
         let index = index as usize;
-        &mut self.chunks[index / CHUNK][index % CHUNK]
+        &self.chunks[index / CHUNK][index % CHUNK]
+    }
+
+    fn get(&self, index: u32) -> Value {
+        // SAFETY: a cell is written by whoever it belongs to, and by the collector (inv:roots.still).
+        unsafe { self.cell(index).get().read() }
+    }
+
+    fn set(&mut self, index: u32, v: Value) {
+        // SAFETY: as for `get`.
+        unsafe { self.cell(index).get().write(v) };
     }
 
     /// Frees what was retired. The calling thread is Managed, or the collector's before it looks at a cell.
     fn reclaim(&mut self) {
         while let Some(index) = self.retired.pop() {
-            *self.cell(index) = Value::FALSE;
+            self.set(index, Value::FALSE);
             self.free.push(index);
         }
     }
@@ -65,11 +77,13 @@ impl Cells {
         self.reclaim();
         if self.free.is_empty() {
             let first = (self.chunks.len() * CHUNK) as u32;
-            self.chunks.push(vec![Value::FALSE; CHUNK].into());
+            let fresh = || UnsafeCell::new(Value::FALSE);
+            self.chunks
+                .push(std::iter::repeat_with(fresh).take(CHUNK).collect());
             self.free.extend((first..first + CHUNK as u32).rev());
         }
         let index = self.free.pop().expect("a chunk was just added");
-        *self.cell(index) = v;
+        self.set(index, v);
         index
     }
 }
@@ -91,8 +105,7 @@ impl Globals {
     pub(crate) fn add_cell(&self, v: Value) -> (Global, NonNull<Value>) {
         let mut cells = lock(&self.0);
         let index = cells.add(v);
-        let at = crate::access::pointer(word_of(cells.cell(index)));
-        let cell = NonNull::new(at.cast()).expect("a cell is at no null");
+        let cell = NonNull::new(cells.cell(index).get()).expect("a cell is at no null");
         (Global(index), cell)
     }
 
@@ -102,16 +115,16 @@ impl Globals {
     }
 
     pub(crate) fn get(&self, global: &Global) -> Value {
-        *lock(&self.0).cell(global.0)
+        lock(&self.0).get(global.0)
     }
 
     pub(crate) fn set(&self, global: &Global, v: Value) {
-        *lock(&self.0).cell(global.0) = v;
+        lock(&self.0).set(global.0, v);
     }
 
     pub(crate) fn remove(&self, global: Global) {
         let mut cells = lock(&self.0);
-        *cells.cell(global.0) = Value::FALSE;
+        cells.set(global.0, Value::FALSE);
         cells.free.push(global.0);
     }
 
@@ -119,15 +132,18 @@ impl Globals {
     pub(crate) fn each_word(&self, f: &mut dyn FnMut(Addr)) {
         let mut cells = lock(&self.0);
         cells.reclaim();
-        for chunk in &mut cells.chunks {
-            chunk.iter_mut().for_each(|v| f(word_of(v)));
+        for cell in cells.chunks.iter().flatten() {
+            f(word_at(cell.get()));
         }
     }
 }
 
 /// The address of a word that holds a value.
 pub(crate) fn word_of(v: &mut Value) -> Addr {
-    let p: *mut Value = v;
+    word_at(v)
+}
+
+fn word_at(p: *mut Value) -> Addr {
     Addr::new(p.expose_provenance())
 }
 

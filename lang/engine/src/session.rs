@@ -95,7 +95,8 @@ impl Session {
         loader.sources.borrow_mut().set_expansions(expansions);
         let library = start::library(&mut expander, &mut loader);
         let heap = heap.wait().map_err(StartError::Heap)?;
-        let rt = Rt::new(heap, options.arguments).map_err(|_| StartError::OutOfMemory)?;
+        let mutator = heap.try_attach().map_err(StartError::Heap)?;
+        let rt = Rt::new(mutator, options.arguments).map_err(|_| StartError::OutOfMemory)?;
         let mut vm = Vm::new(rt).map_err(|_| StartError::OutOfMemory)?;
         vm.set_reporter(Rc::new(Telling {
             sources: Rc::clone(&loader.sources),

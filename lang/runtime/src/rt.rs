@@ -82,9 +82,9 @@ pub(crate) mod root {
 }
 
 impl Rt {
-    /// A runtime on the calling thread, which becomes a mutator of `heap`.
-    pub fn new(heap: &'static Heap, args: Vec<String>) -> Result<Rt> {
-        let mut mutator = heap.attach();
+    /// A runtime on the calling thread, whose mutator this is.
+    pub fn new(mut mutator: Box<Mutator>, args: Vec<String>) -> Result<Rt> {
+        let heap = mutator.heap();
         let mut symbols = SymbolTable::new();
         let known = WellKnown::new(&mut symbols, &mut mutator)?;
         let roots = Cells::new(false, Value::FALSE);

@@ -112,11 +112,16 @@ impl std::error::Error for OutOfRange {}
 pub enum AttachError {
     /// It is attached already. Code that C calls back uses [`reenter`](super::reenter).
     AlreadyAttached,
+    /// There is no memory for its root stack.
+    NoMemory,
 }
 
 impl fmt::Display for AttachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this thread is attached to the heap already")
+        f.write_str(match self {
+            AttachError::AlreadyAttached => "this thread is attached to the heap already",
+            AttachError::NoMemory => "there is no memory to attach this thread to the heap",
+        })
     }
 }
 

@@ -201,7 +201,10 @@
 //!   [`reenter`](super::reenter) is for callbacks, [`Scope::pin`](super::Scope::pin) for what C keeps longer,
 //!   [`Scope::foreign_memory`](super::Scope::foreign_memory) for C memory that dies with an object.
 //! * Threads: each attaches; [`Handle`](super::Handle)s go from one to the other. A loop that does not allocate
-//!   calls [`Scope::poll`](super::Scope::poll), and what blocks goes into [`Scope::native`](super::Scope::native).
+//!   calls [`Scope::poll`](super::Scope::poll), and what blocks goes into [`Scope::native`](super::Scope::native). So does
+//!   the wait for a lock that somebody may hold while he allocates: [`Scope::lock`](super::Scope::lock).
 //! * Weak things: [`Scope::weak_pair`](super::Scope::weak_pair), [`Scope::ephemeron`](super::Scope::ephemeron),
-//!   [`Scope::guardian`](super::Scope::guardian), [`WeakHandle`](super::WeakHandle).
+//!   [`Scope::guardian`](super::Scope::guardian), [`WeakHandle`](super::WeakHandle). Finalizers are run between two
+//!   steps ([`Scope::run_finalizers`](super::Scope::run_finalizers)) or by
+//!   [a thread of their own](super::Heap::finalizer_thread).
 //! * A full heap is an error like others: [`AllocError`](super::AllocError). What was dropped by then makes room.

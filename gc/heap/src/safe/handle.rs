@@ -177,6 +177,12 @@ impl<'s> Scope<'s> {
         })
     }
 
+    /// Makes `object` stay where it is as long as it lives, which it does not by this: for what C is handed
+    /// again and again. Returns whether it could have moved before. There is no way back.
+    pub fn promote<N: Names>(&self, object: N) -> Result<bool, PinError> {
+        self.shared().promote(self.view(object).word())
+    }
+
     /// Pins `object` once more.
     pub fn pin<N: Names>(&self, object: N) -> Result<Pinned<'s, N::Kind>, PinError> {
         let word = self.view(object).word();

@@ -20,6 +20,11 @@ impl Heap {
         Heap(heap)
     }
 
+    /// The heap of the layer below.
+    pub(super) fn below(self) -> &'static heap::Heap {
+        self.0
+    }
+
     /// Starts the heap.
     pub fn start(config: HeapConfig) -> Result<Self, HeapError> {
         Heap::start_with(config, &[])
@@ -51,7 +56,8 @@ impl Heap {
     pub fn attach(self) -> Result<Mutator, AttachError> {
         match whereabouts() {
             Whereabouts::Unknown => {
-                let mutator = Box::leak(self.0.attach());
+                let mutator = self.0.try_attach().map_err(|_| AttachError::NoMemory)?;
+                let mutator = Box::leak(mutator);
                 // inv:fork.firm
                 mutator.block().make_safe();
                 Ok(Mutator(NonNull::from(mutator)))

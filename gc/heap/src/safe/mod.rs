@@ -107,3 +107,4 @@ pub use native::{Lent, reenter};
 pub use scope::Scope;
 pub use table::{Plain, Rootable, Table, Trace};
 pub use view::View;
+pub use weak::FinalizerThread;

@@ -26,6 +26,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU8;
+use std::sync::{LockResult, Mutex, MutexGuard, TryLockError};
 
 thread_local! {
     /// The mutator with which this thread is in a native section.
@@ -158,7 +159,7 @@ impl Drop for Lending<'_, '_> {
 
 impl Scope<'_> {
     /// Runs `f`, which does not touch the heap and which no collection waits for: a call that blocks, or long
-    /// work on plain data. Code in it that needs the heap after all, such as a callback, uses [`reenter`].
+    /// work on plain data. To wait for a lock is to block, too: see [`Scope::lock`]. Code in it that needs the heap after all, such as a callback, uses [`reenter`].
     #[inline(always)]
     pub fn native<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.mutator().crossing();
@@ -166,6 +167,33 @@ impl Scope<'_> {
         let result = f();
         drop(away);
         result
+    }
+
+    /// Locks `mutex`, in a native section if somebody has it.
+    ///
+    /// Whoever allocates with a lock in his hands may have to wait for a collection, and the collection waits for
+    /// all threads: for one, too, that waits for the lock by [`Mutex::lock`] with a scope at hand, and then all wait
+    /// for ever. So a lock that is held over a safepoint is taken by this, or within [`Scope::native`].
+    ///
+    /// ```
+    /// # use bowline_gc::safe::{AllocError, Handle, Heap, HeapConfig, Immediate};
+    /// # use std::sync::Mutex;
+    /// let log: Mutex<Vec<Handle>> = Mutex::default();
+    /// # let heap = Heap::start(HeapConfig::default())?;
+    /// # heap.attach()?.scope(|s| {
+    /// let mut entries = s.lock(&log).unwrap();
+    /// let entry = s.pair(1, Immediate::NIL)?; // may collect, with the lock held
+    /// entries.push(s.handle(entry.erase()));
+    /// # Ok::<_, AllocError>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock<'m, T: ?Sized>(&mut self, mutex: &'m Mutex<T>) -> LockResult<MutexGuard<'m, T>> {
+        match mutex.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Err(poisoned),
+            Err(TryLockError::WouldBlock) => self.native(|| mutex.lock()),
+        }
     }
 
     /// A native section during which the bytes of `objects` stay where they are and can be read, written and

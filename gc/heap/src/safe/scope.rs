@@ -156,6 +156,15 @@ impl<'s> Scope<'s> {
         Ok(Local::at(unsafe { NonNull::new_unchecked(slot) }))
     }
 
+    /// Whether `n` more handles have room on the stack.
+    pub(super) fn room(&self, n: usize) -> Result<(), AllocError> {
+        let stack = self.shared().stack();
+        if stack.sp().addr() + n * size_of::<Value>() > stack.real_limit() {
+            return Err(self.too_many());
+        }
+        Ok(())
+    }
+
     #[cold]
     fn too_many(&self) -> AllocError {
         let most = self.shared().heap().config().root_stack / size_of::<Value>();

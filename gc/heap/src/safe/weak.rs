@@ -1,14 +1,19 @@
 //! Weak things: pairs, vectors, ephemerons, guardians and finalizers, as `crate::weak` has them.
 
 use super::error::{AllocError, OutOfRange};
+use super::heap::Heap;
 use super::kind::{Ephemeron, Foreign, GUARDIAN, Guardian, Object, WeakPair, WeakValues};
 use super::local::{Local, Names, Operand};
 use super::make::sized;
 use super::scope::Scope;
 use super::view::View;
 use crate::access;
+use crate::finalize;
+use crate::mutator;
 use crate::owners::OwnerLabel;
 use bowline_layout::{Shape, Value, weak_pair};
+use std::fmt;
+use std::io;
 
 impl<'s> Scope<'s> {
     /// A fresh pair that does not keep its car alive.
@@ -90,11 +95,16 @@ impl<'s> Scope<'s> {
         self.mutator().guard(guardian, object, representative);
     }
 
-    /// The next representative of a dead object under `guardian`'s care.
-    pub fn guardian_next(&mut self, guardian: Local<'_, Guardian>) -> Option<Local<'s>> {
+    /// The next representative of a dead object under `guardian`'s care. While there is no room for a handle it is
+    /// not taken.
+    pub fn guardian_next(
+        &mut self,
+        guardian: Local<'_, Guardian>,
+    ) -> Result<Option<Local<'s>>, AllocError> {
+        self.room(1)?;
         let guardian = self.view(guardian).word();
-        let next = self.mutator().guardian_next(guardian)?;
-        Some(self.push(next))
+        let next = self.mutator().guardian_next(guardian);
+        Ok(next.map(|next| self.push(next)))
     }
 
     /// Attaches `finalizer` to `pointer`: once that is found dead, [`Scope::next_finalizable`] gives both.
@@ -113,12 +123,76 @@ impl<'s> Scope<'s> {
     }
 
     /// The oldest pointer that was found dead and its finalizer. The language asks between two steps of its
-    /// program and runs it as it likes.
-    pub fn next_finalizable(&mut self) -> Option<(Local<'s, Foreign>, Local<'s>)> {
+    /// program and runs it as it likes. While there is no room for two handles nothing is taken.
+    pub fn next_finalizable(
+        &mut self,
+    ) -> Result<Option<(Local<'s, Foreign>, Local<'s>)>, AllocError> {
         if !self.shared().heap().finalizable() {
-            return None;
+            return Ok(None);
         }
-        let (pointer, finalizer) = self.mutator().next_finalizable()?;
-        Some((self.push(pointer), self.push(finalizer)))
+        self.room(2)?;
+        let next = self.mutator().next_finalizable();
+        Ok(next.map(|(pointer, finalizer)| (self.push(pointer), self.push(finalizer))))
+    }
+
+    /// Calls `run` with each pointer and finalizer that wait now, those of the first that died first, and each time
+    /// with a scope of its own. What becomes ready meanwhile waits for the next time. Returns how many were run:
+    /// none inside [`Scope::lend`], for C may hold a lock there that the finalizer wants.
+    pub fn run_finalizers(
+        &mut self,
+        run: impl for<'i> FnMut(&mut Scope<'i>, Local<'i, Foreign>, Local<'i>),
+    ) -> Result<usize, AllocError> {
+        self.room(2)?;
+        Ok(self.mutator().run_finalizers(in_a_scope(run)))
+    }
+
+    /// Makes the finalizers of all that lives ready, too, the last attached first: at the end of a program that
+    /// wants them run. Returns how many wait now.
+    pub fn hurry_finalizers(&mut self) -> usize {
+        self.mutator().hurry_finalizers()
+    }
+}
+
+/// `run`, for the layer below.
+fn in_a_scope(
+    mut run: impl for<'i> FnMut(&mut Scope<'i>, Local<'i, Foreign>, Local<'i>),
+) -> impl FnMut(&mut mutator::Mutator, Value, Value) {
+    move |mutator, pointer, finalizer| {
+        // inv:fork.firm
+        mutator.block().make_safe();
+        Scope::over(mutator).scope(|s| {
+            let (pointer, finalizer) = (s.push(pointer), s.push(finalizer));
+            run(s, pointer, finalizer);
+        });
+    }
+}
+
+/// A thread that runs finalizers.
+#[must_use = "the thread runs until it is stopped"]
+pub struct FinalizerThread(finalize::FinalizerThread);
+
+impl FinalizerThread {
+    /// Lets the thread run what waits, and ends it. Returns how many finalizers it has run; an error holds the
+    /// panic that ended it before. In a forked child, which does not have the thread, nothing happens.
+    pub fn stop(self, scope: &mut Scope<'_>) -> std::thread::Result<u64> {
+        self.0.stop(scope.mutator())
+    }
+}
+
+impl fmt::Debug for FinalizerThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FinalizerThread")
+    }
+}
+
+impl Heap {
+    /// Starts a thread that calls `run` with each pointer and finalizer as they become ready, beside all other
+    /// threads and what they do in native sections.
+    pub fn finalizer_thread(
+        self,
+        run: impl for<'i> FnMut(&mut Scope<'i>, Local<'i, Foreign>, Local<'i>) + Send + 'static,
+    ) -> io::Result<FinalizerThread> {
+        let thread = self.below().finalizer_thread(in_a_scope(run))?;
+        Ok(FinalizerThread(thread))
     }
 }

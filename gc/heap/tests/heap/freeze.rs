@@ -259,7 +259,10 @@ fn freeze_refuses() {
     );
     // SAFETY: pushed above.
     unsafe { m.pop_call(&mut frame) };
-    let other = heap.attach();
+    m.enter_native();
+    let mut other = heap.attach();
+    other.enter_native();
+    m.leave_native();
     let e = heap.freeze(&mut m, &mut nothing).unwrap_err();
     assert_eq!(
         e.to_string(),

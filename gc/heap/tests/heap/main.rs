@@ -18,6 +18,7 @@ mod remember;
 mod safe;
 mod safe_forks;
 mod safe_lists;
+mod safe_threads;
 mod stopping;
 mod support;
 mod surplus;
@@ -47,6 +48,7 @@ fn main() {
         safe::CASES,
         safe_forks::CASES,
         safe_lists::CASES,
+        safe_threads::CASES,
         #[cfg(feature = "ambiguous")]
         ambiguous::CASES,
         surplus::CASES,

@@ -1,9 +1,10 @@
 //! Several mutators.
 
 use crate::support::*;
-use bowline_gc::{CallFrame, Collect, Heap, HeapConfig};
+use bowline_gc::{CallFrame, Collect, Heap, HeapConfig, HeapError, Mutator};
 use bowline_layout::Value;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(crate) const CASES: &[Case] = &[
@@ -19,6 +20,8 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("requests under collections", requests_under_collections),
     case("native holds its pins", native_holds_its_pins),
+    case("a mutator dropped after its thread's end", dropped_last),
+    case("a thread attaches again in a foreign call", attaches_again),
 ];
 
 fn small_nursery() -> HeapConfig {
@@ -158,4 +161,58 @@ fn native_holds_its_pins() {
     // SAFETY: pushed above.
     unsafe { m.pop_call(&mut frame) };
     assert!(m.stats().in_foreign_calls > 0);
+}
+
+/// The key of [`last_round`]'s values.
+static KEY: AtomicU32 = AtomicU32::new(0);
+/// In how many rounds of destructors it was called.
+static ROUNDS: AtomicU32 = AtomicU32::new(0);
+
+/// Drops a mutator in the last round of destructors that the system promises.
+extern "C" fn last_round(mutator: *mut c_void) {
+    if ROUNDS.fetch_add(1, Ordering::SeqCst) + 1 < 4 {
+        // SAFETY: the key was made.
+        unsafe { libc::pthread_setspecific(KEY.load(Ordering::SeqCst), mutator) };
+        return;
+    }
+    // SAFETY: it came from a box, and this is the last time.
+    drop(unsafe { Box::from_raw(mutator.cast::<Mutator>()) });
+}
+
+fn dropped_last() {
+    let (heap, mut m) = heap_with(small_nursery());
+    let mut key = 0;
+    // Made after the heap's own, so that in each round it comes after that.
+    // SAFETY: the key is written; the function stays.
+    let status = unsafe { libc::pthread_key_create(&mut key, Some(last_round)) };
+    assert_eq!(status, 0);
+    KEY.store(key, Ordering::SeqCst);
+    let thread = std::thread::spawn(move || {
+        let mut m = heap.attach();
+        check_list(list(&mut m, 1000), 1000);
+        // SAFETY: the key was made.
+        unsafe { libc::pthread_setspecific(key, Box::into_raw(m).cast()) };
+    });
+    m.enter_native();
+    thread.join().expect("no panic");
+    while heap.threads() > 1 {
+        std::thread::yield_now();
+    }
+    m.leave_native();
+    assert_eq!(ROUNDS.load(Ordering::SeqCst), 4);
+    m.collect(Collect::Full);
+    check_list(list(&mut m, 1000), 1000);
+}
+
+/// A thread that is Managed cannot have a second mutator, which would wait for the first.
+fn attaches_again() {
+    let (heap, mut m) = heap_with(small_nursery());
+    assert_eq!(heap.try_attach().err(), Some(HeapError::AlreadyManaged));
+    m.enter_native();
+    let mut inner = heap.try_attach().expect("in a foreign call");
+    assert_eq!(heap.try_attach().err(), Some(HeapError::AlreadyManaged));
+    inner.collect(Collect::Full);
+    drop(inner);
+    m.leave_native();
+    m.collect(Collect::Full);
 }

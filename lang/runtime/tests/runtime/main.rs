@@ -38,7 +38,7 @@ const FILES: &[(&str, &str)] = &[
 fn runtime(config: HeapConfig) -> Rt {
     let heap = bowline_gc::start(config).expect("a heap");
     let args = vec!["prog".to_string(), "one".to_string()];
-    Rt::new(heap, args).unwrap_or_else(|fault| panic!("no runtime: {fault:?}"))
+    Rt::new(heap.attach(), args).unwrap_or_else(|fault| panic!("no runtime: {fault:?}"))
 }
 
 fn run_file(text: &str, config: HeapConfig) {

@@ -103,7 +103,7 @@ impl World {
         };
         adjust(&mut config);
         let heap = bowline_gc::start(config).expect("a heap");
-        let rt = Rt::new(heap, Vec::new()).expect("a runtime");
+        let rt = Rt::new(heap.attach(), Vec::new()).expect("a runtime");
         let mini = Mini::new(table(&rt.primitives));
         World {
             vm: Vm::new(rt).expect("an engine"),
