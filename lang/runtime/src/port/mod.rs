@@ -161,6 +161,27 @@ pub(crate) fn errno_of(error: &std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
+/// What an open port is called that goes in this direction and is of this kind.
+fn name_of(direction: i64, kind: i64) -> &'static str {
+    let names = match direction {
+        flags::INPUT => [
+            "an input port",
+            "a binary input port",
+            "a textual input port",
+        ],
+        _ => [
+            "an output port",
+            "a binary output port",
+            "a textual output port",
+        ],
+    };
+    names[match kind {
+        kind if kind & flags::BINARY != 0 => 1,
+        kind if kind & flags::TEXTUAL != 0 => 2,
+        _ => 0,
+    }]
+}
+
 impl Rt {
     /// A port object for this state.
     pub fn make_port(&mut self, mut port: Port) -> Result {
@@ -312,13 +333,7 @@ impl Rt {
         v: Value,
         kind: i64,
     ) -> Result<&mut Input> {
-        let expected = if kind & flags::BINARY != 0 {
-            "a binary input port"
-        } else if kind & flags::TEXTUAL != 0 {
-            "a textual input port"
-        } else {
-            "an input port"
-        };
+        let expected = name_of(flags::INPUT, kind);
         let i = self.check_port(who, position, v, flags::INPUT | kind, expected)?;
         match &mut self.ports.entries[i] {
             Port::Input(p) => Ok(p),
@@ -353,13 +368,7 @@ impl Rt {
         v: Value,
         kind: i64,
     ) -> Result<&mut Output> {
-        let expected = if kind & flags::BINARY != 0 {
-            "a binary output port"
-        } else if kind & flags::TEXTUAL != 0 {
-            "a textual output port"
-        } else {
-            "an output port"
-        };
+        let expected = name_of(flags::OUTPUT, kind);
         let i = self.check_port(who, position, v, flags::OUTPUT | kind, expected)?;
         match &mut self.ports.entries[i] {
             Port::Output(p) => Ok(p),
