@@ -30,6 +30,8 @@ mod binding;
 mod boot;
 mod c_memory;
 mod config;
+#[cfg(test)]
+mod crosser;
 mod cycle;
 mod ends;
 mod finalize;

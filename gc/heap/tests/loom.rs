@@ -11,6 +11,8 @@
 
 #![cfg(loom)]
 
+#[path = "../src/crosser.rs"]
+mod crosser;
 #[path = "../src/member.rs"]
 mod member;
 #[path = "../src/sync.rs"]
@@ -19,54 +21,17 @@ mod sync;
 #[path = "../src/world.rs"]
 mod world;
 
+use crosser::{Crosser, Nobody};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
-use member::{Member, StateWord, Watch};
 use std::time::Duration;
 use world::{Hold, World};
-
-/// A thread.
-struct Model {
-    state: StateWord,
-    wanted: AtomicBool,
-}
-
-impl Member for Model {
-    fn state(&self) -> &StateWord {
-        &self.state
-    }
-
-    fn want_poll(&self) {
-        self.wanted.store(true, SeqCst);
-    }
-
-    fn clear_poll(&self) {
-        self.wanted.store(false, SeqCst);
-    }
-
-    fn is_here(&self) -> bool {
-        false
-    }
-}
-
-struct Nobody;
-
-impl Watch<Model> for Nobody {
-    fn patience(&self) -> Option<Duration> {
-        None
-    }
-
-    fn stalled(&mut self, _: &Model, _: Duration) {}
-
-    fn over(&mut self, _: Duration) {}
-}
 
 /// The world and what its threads and the collector share: loom complains if two touch `heap` at once, or if one
 /// does not see what the other did.
 struct Shared {
-    world: World<Model>,
+    world: World<Crosser>,
     heap: UnsafeCell<u32>,
 }
 
@@ -79,11 +44,8 @@ impl Shared {
     }
 
     /// A thread of the world.
-    fn attach(&self) -> &'static Model {
-        let model: &'static Model = Box::leak(Box::new(Model {
-            state: StateWord::new(),
-            wanted: AtomicBool::new(false),
-        }));
+    fn attach(&self) -> &'static Crosser {
+        let model = Crosser::fresh();
         self.world.attach(model, || ());
         model
     }
@@ -96,14 +58,14 @@ impl Shared {
         });
     }
 
-    fn leave_native(&self, model: &Model) {
+    fn leave_native(&self, model: &Crosser) {
         if self.world.leave_native(model) {
             self.world.wait_to_leave(model);
         }
     }
 
-    fn poll(&self, model: &Model) {
-        if model.wanted.load(SeqCst) {
+    fn poll(&self, model: &Crosser) {
+        if model.is_wanted() {
             self.world.safepoint(model);
         }
     }
@@ -117,7 +79,7 @@ impl Shared {
 }
 
 /// Runs `program` beside a collection.
-fn beside_a_collection(program: impl Fn(&Shared, &'static Model) + Copy + Send + Sync + 'static) {
+fn beside_a_collection(program: impl Fn(&Shared, &'static Crosser) + Copy + Send + Sync + 'static) {
     loom::model(move || {
         let shared = Shared::new();
         let other = shared.clone();
@@ -286,7 +248,7 @@ fn a_firm_fork_beside_a_stop() {
 fn two_firm_forks() {
     loom::model(|| {
         let shared = Shared::new();
-        let fork = |shared: &Shared, model: &'static Model| {
+        let fork = |shared: &Shared, model: &'static Crosser| {
             let far = std::time::Instant::now() + Duration::from_secs(3600);
             let (mut inner, hold) = shared.world.hold_firmly(model, far, || true);
             if hold == Hold::Whole {
