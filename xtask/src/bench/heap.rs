@@ -17,7 +17,7 @@ const SOURCE_SCHEME: &str = "xtask/programs/scheme/binary-trees.scm";
 /// The race over all depths.
 pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
     let mut missing = Vec::new();
-    let mut entrants = vec![bowline(root)?];
+    let mut entrants = vec![peers::heap_example(root, EXAMPLE, commands)?];
     let found = [
         ("bdwgc", peers::bdwgc(root, scratch, SOURCE_C, commands)),
         ("ocaml", ocaml(root, scratch)),
@@ -49,12 +49,6 @@ pub(super) fn checksum(output: &str) -> String {
 fn commands(binary: &str) -> Vec<Vec<String>> {
     let command = |depth: &&str| vec![binary.to_string(), depth.to_string()];
     DEPTHS.iter().map(command).collect()
-}
-
-fn bowline(root: &Path) -> Result<Entrant, String> {
-    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
-    let how = format!("`gc/heap/examples/{EXAMPLE}.rs`, release, default settings");
-    Ok(peers::ours(how, commands(&binary)))
 }
 
 fn ocaml(root: &Path, scratch: &Path) -> Result<Entrant, String> {

@@ -129,6 +129,20 @@ struct Course {
     compared: fn(&str) -> String,
 }
 
+/// What a measurement that makes its own page is given.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    root: &'a Path,
+    /// A folder for what it makes.
+    scratch: &'a Path,
+    rounds: usize,
+    /// What the names of its programs must contain.
+    only: &'a str,
+    /// The command that asks for it.
+    command: &'a str,
+    machine: &'a machine::Machine,
+}
+
 /// The command: measures, prints the page, and writes it under `docs/bench`. Says whether every
 /// program ran everywhere and printed the same.
 pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, String> {
@@ -146,15 +160,23 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         let page = report::page(what.name(), &command, &course, &results, &machine);
         Ok::<_, String>((page, results.sound()))
     };
-    let print = |sheet| printed::measure(sheet, root, &scratch, rounds, &command, &machine);
+    let task = Task {
+        root,
+        scratch: &scratch,
+        rounds,
+        only,
+        command: &command,
+        machine: &machine,
+    };
+    let print = |sheet| printed::measure(sheet, task);
     let (page, sound) = match what {
         What::Scheme => race(scheme::course(root, &scratch, only)?)?,
         What::Heap => race(heap::course(root, &scratch)?)?,
         What::Stores => race(stores::course(root, &scratch)?)?,
-        What::Start => start::measure(root, &scratch, rounds, &command, &machine)?,
-        What::Trigger => trigger::measure(root, &scratch, rounds, only, &command, &machine)?,
-        What::Pauses => pauses::measure(root, &scratch, rounds, only, &command, &machine)?,
-        What::Overhead => overhead::measure(root, &scratch, rounds, only, &command, &machine)?,
+        What::Start => start::measure(task)?,
+        What::Trigger => trigger::measure(task)?,
+        What::Pauses => pauses::measure(task)?,
+        What::Overhead => overhead::measure(task)?,
         What::Boundary => print(&printed::BOUNDARY)?,
         What::Stops => print(&printed::STOPS)?,
         What::Lists => print(&printed::LISTS)?,

@@ -10,10 +10,8 @@
 //! `throughput`, which is looked for by halving.
 
 use super::figures::{self, Case, Told, told};
-use super::machine::Machine;
-use super::peers;
-use super::report::{self, Facts};
-use std::path::Path;
+use super::report;
+use super::{Task, peers};
 
 const EXAMPLE: &str = "loads";
 const PROGRAMS: [&[&str]; 3] = [
@@ -37,14 +35,14 @@ const LEGEND: &str = "Medians over the rounds. A dash: the program runs out of m
 
 /// Measures, and returns the page and whether all went well. A setting that has too little memory is an answer, not
 /// a failure.
-pub(super) fn measure(
-    root: &Path,
-    scratch: &Path,
-    rounds: usize,
-    only: &str,
-    command: &str,
-    machine: &Machine,
-) -> Result<(String, bool), String> {
+pub(super) fn measure(task: Task<'_>) -> Result<(String, bool), String> {
+    let Task {
+        root,
+        scratch,
+        rounds,
+        only,
+        ..
+    } = task;
     let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
     let programs: Vec<&[&str]> = PROGRAMS
         .into_iter()
@@ -67,18 +65,8 @@ pub(super) fn measure(
         }
     }
     let all = figures::measure(&cases, rounds, scratch);
-    let entrants = [peers::ours(
-        format!("`gc/heap/examples/{EXAMPLE}.rs`, release"),
-        Vec::new(),
-    )];
-    let facts = Facts {
-        about: ABOUT,
-        command,
-        entrants: &entrants,
-        missing: &[],
-    };
-    let mut page = report::head("overhead", &facts, machine);
-    page += &format!("\n{LEGEND}\n");
+    let words = [ABOUT, LEGEND];
+    let mut page = report::head_of_example("overhead", EXAMPLE, words, task);
     let settings = PLANS.len() * MULTIPLES.len();
     for ((program, least), all) in programs.iter().zip(&minima).zip(all.chunks(settings)) {
         page += &format!("\n## {}, least limit {least} MiB\n", program.join(" "));

@@ -2,10 +2,9 @@
 //! allocates sees them.
 
 use super::figures::{self, Case, Told};
-use super::machine::Machine;
 use super::report::{self, Facts};
 use super::scheme::{compiled_by_chez, read};
-use super::{Entrant, peers, run};
+use super::{Entrant, Task, peers, run};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -33,14 +32,16 @@ const INCREMENTAL: &str = "GC_ENABLE_INCREMENTAL=1";
 const COLUMNS: [&str; 6] = ["", "count", "p50", "p99", "p99.9", "max"];
 
 /// Measures, and returns the page and whether all went well.
-pub(super) fn measure(
-    root: &Path,
-    scratch: &Path,
-    rounds: usize,
-    only: &str,
-    command: &str,
-    machine: &Machine,
-) -> Result<(String, bool), String> {
+pub(super) fn measure(task: Task<'_>) -> Result<(String, bool), String> {
+    let Task {
+        root,
+        scratch,
+        rounds,
+        only,
+        command,
+        machine,
+        ..
+    } = task;
     let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
     let how = format!("`gc/heap/examples/{EXAMPLE}.rs`, release, growth 200 %");
     let mut entrants = vec![peers::ours(how, Vec::new())];

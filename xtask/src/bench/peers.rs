@@ -23,6 +23,17 @@ pub(super) fn ours(how: String, commands: Vec<Vec<String>>) -> Entrant {
     }
 }
 
+/// An example of the heap's, built, as it takes part with its default settings.
+pub(super) fn heap_example(
+    root: &Path,
+    name: &str,
+    commands: impl FnOnce(&str) -> Vec<Vec<String>>,
+) -> Result<Entrant, String> {
+    let binary = example(root, "bowline-gc", name)?;
+    let how = format!("`gc/heap/examples/{name}.rs`, release, default settings");
+    Ok(ours(how, commands(&binary)))
+}
+
 /// Those of the peers that are on this machine; the others are named in `missing`.
 pub(super) fn present(
     found: impl IntoIterator<Item = (&'static str, Result<Entrant, String>)>,

@@ -4,9 +4,8 @@
 //! Each round runs all programs once; the page has what they printed, round by round, so that the spread is seen.
 
 use super::figures;
-use super::machine::Machine;
 use super::report::{self, Facts};
-use super::{Entrant, peers, run};
+use super::{Entrant, Task, peers, run};
 use std::path::Path;
 
 /// A page: its name, what it is about, and its programs.
@@ -76,14 +75,15 @@ pub(super) const LISTS: Sheet = Sheet {
 };
 
 /// Runs the programs of a page, and returns it and whether all went well.
-pub(super) fn measure(
-    sheet: &Sheet,
-    root: &Path,
-    scratch: &Path,
-    rounds: usize,
-    command: &str,
-    machine: &Machine,
-) -> Result<(String, bool), String> {
+pub(super) fn measure(sheet: &Sheet, task: Task<'_>) -> Result<(String, bool), String> {
+    let Task {
+        root,
+        scratch,
+        rounds,
+        command,
+        machine,
+        ..
+    } = task;
     let mut entrants = Vec::new();
     let mut commands = Vec::new();
     for program in sheet.programs {

@@ -2,7 +2,7 @@
 
 use super::machine::Machine;
 use super::race::{Outcome, Results, Row, Spread};
-use super::{Course, Entrant};
+use super::{Course, Entrant, Task, peers};
 use std::fmt::Write;
 
 /// A net time below this many milliseconds is no figure: start-up's own noise is as large.
@@ -46,6 +46,23 @@ pub(super) fn head(what: &str, facts: &Facts<'_>, machine: &Machine) -> String {
     let mut page = format!("# {what}, {}\n\n{}\n", machine.date, facts.about);
     let _ = write_facts(&mut page, facts, machine);
     page
+}
+
+/// The beginning of a page for which an example of the heap's runs alone, up to how its figures are read.
+pub(super) fn head_of_example(
+    what: &str,
+    example: &str,
+    [about, legend]: [&str; 2],
+    task: Task<'_>,
+) -> String {
+    let how = format!("`gc/heap/examples/{example}.rs`, release");
+    let facts = Facts {
+        about,
+        command: task.command,
+        entrants: &[peers::ours(how, Vec::new())],
+        missing: &[],
+    };
+    format!("{}\n{legend}\n", head(what, &facts, task.machine))
 }
 
 fn write_facts(page: &mut String, facts: &Facts<'_>, machine: &Machine) -> std::fmt::Result {

@@ -11,7 +11,7 @@ use super::race::Spread;
 use super::report::{self, Facts};
 use super::run;
 use super::scheme::{argument, compiled_by_chez, read};
-use super::{Entrant, build, missed, output_of, peers, target_directory};
+use super::{Entrant, Task, build, missed, output_of, peers, target_directory};
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -39,13 +39,15 @@ struct Taken {
 type Runs = Result<Vec<Taken>, String>;
 
 /// Measures, and returns the page and whether every entrant said hello.
-pub(super) fn measure(
-    root: &Path,
-    scratch: &Path,
-    rounds: usize,
-    command: &str,
-    machine: &Machine,
-) -> Result<(String, bool), String> {
+pub(super) fn measure(task: Task<'_>) -> Result<(String, bool), String> {
+    let Task {
+        root,
+        scratch,
+        rounds,
+        command,
+        machine,
+        ..
+    } = task;
     let (entrants, missing) = entrants(root, scratch)?;
     let measurer = scratch.join("measure");
     compile_c(&root.join(PROGRAMS).join("measure.c"), &measurer)?;

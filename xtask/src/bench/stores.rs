@@ -7,7 +7,7 @@
 //! words change between two collections.
 
 use super::heap::checksum;
-use super::{Course, Entrant, peers};
+use super::{Course, peers};
 use std::path::Path;
 
 const EXAMPLE: &str = "random_stores";
@@ -43,7 +43,7 @@ const PROGRAMS: [(&str, [&str; 5]); 8] = [
 /// The race over all programs.
 pub(super) fn course(root: &Path, scratch: &Path) -> Result<Course, String> {
     let mut missing = Vec::new();
-    let mut entrants = vec![bowline(root)?];
+    let mut entrants = vec![peers::heap_example(root, EXAMPLE, commands)?];
     let found = [("bdwgc", peers::bdwgc(root, scratch, SOURCE_C, commands))];
     entrants.extend(peers::present(found, &mut missing));
     Ok(Course {
@@ -65,10 +65,4 @@ fn commands(binary: &str) -> Vec<Vec<String>> {
         std::iter::once(binary.to_string()).chain(words).collect()
     };
     PROGRAMS.iter().map(command).collect()
-}
-
-fn bowline(root: &Path) -> Result<Entrant, String> {
-    let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
-    let how = format!("`gc/heap/examples/{EXAMPLE}.rs`, release, default settings");
-    Ok(peers::ours(how, commands(&binary)))
 }

@@ -1,10 +1,8 @@
 //! What the nursery's size and the heap's growth cost: time, memory and pauses, over all pairs of them.
 
 use super::figures::{self, Case, Told, told};
-use super::machine::Machine;
-use super::peers;
-use super::report::{self, Facts};
-use std::path::Path;
+use super::report;
+use super::{Task, peers};
 
 /// Nurseries, in MiB.
 const NURSERIES: [usize; 6] = [2, 4, 8, 16, 32, 64];
@@ -38,14 +36,14 @@ fn settings() -> impl Iterator<Item = Setting> {
 }
 
 /// Measures, and returns the page and whether all went well.
-pub(super) fn measure(
-    root: &Path,
-    scratch: &Path,
-    rounds: usize,
-    only: &str,
-    command: &str,
-    machine: &Machine,
-) -> Result<(String, bool), String> {
+pub(super) fn measure(task: Task<'_>) -> Result<(String, bool), String> {
+    let Task {
+        root,
+        scratch,
+        rounds,
+        only,
+        ..
+    } = task;
     let binary = peers::example(root, "bowline-gc", EXAMPLE)?;
     let programs = PROGRAMS.iter().zip(SIZES);
     let programs: Vec<_> = programs.filter(|(name, _)| name.contains(only)).collect();
@@ -63,18 +61,8 @@ pub(super) fn measure(
         }
     }
     let all = figures::measure(&cases, rounds, scratch);
-    let entrants = [peers::ours(
-        format!("`gc/heap/examples/{EXAMPLE}.rs`, release"),
-        Vec::new(),
-    )];
-    let facts = Facts {
-        about: ABOUT,
-        command,
-        entrants: &entrants,
-        missing: &[],
-    };
-    let mut page = report::head("trigger", &facts, machine);
-    page += &format!("\n{LEGEND}\n");
+    let words = [ABOUT, LEGEND];
+    let mut page = report::head_of_example("trigger", EXAMPLE, words, task);
     let per_program: Vec<&[Told]> = all.chunks(settings().count()).collect();
     for ((program, size), told) in programs.iter().zip(&per_program) {
         page += &format!("\n## {program} ({size})\n{}", of_program(told));
