@@ -1,44 +1,17 @@
 //! `bowline-stress gc`: the heap holds for a minute, and faults that are planted in how the torture
 //! deals with it are found, made short, and found again by the script that is left.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod run;
+
+use run::{Run, scratch};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A run of the command.
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn scratch() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-}
-
 fn stress(arguments: &[&str]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bowline-stress"));
-    let output = command.arg("gc").args(arguments).current_dir(scratch());
-    let output = output.output().unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    run::stress(&[&["gc"], arguments].concat())
 }
 
 impl Run {
-    #[track_caller]
-    fn ended(self, codes: &[i32], said: &[&str]) -> Self {
-        let Self { out, err, .. } = &self;
-        let texts = format!("{out}{err}");
-        assert!(codes.contains(&self.code), "{}: {texts}", self.code);
-        for said in said {
-            assert!(texts.contains(said), "no `{said}` in:\n{texts}");
-        }
-        self
-    }
-
     /// How many operations are left of a failure.
     fn left(&self) -> usize {
         let line = self
@@ -65,7 +38,7 @@ fn holds(seconds: u32, seed: u64, more: &[&str]) {
     let (seconds, seed) = (format!("--seconds={seconds}"), format!("--seed={seed}"));
     let mut arguments = vec![seconds.as_str(), &seed, "--patience=240"];
     arguments.extend(more);
-    stress(&arguments).ended(&[0], &["ok        gc torture: "]);
+    stress(&arguments).ended(0, &["ok        gc torture: "]);
 }
 
 #[test]
@@ -124,10 +97,10 @@ fn found(fault: &str, profile: &str, codes: &[i32]) {
     ];
     let mut arguments = vec![options[0].as_str(), &options[1], &seed, patience];
     arguments.extend(usual);
-    let run = stress(&arguments).ended(codes, &["again:    bowline-stress gc --replay="]);
+    let run = stress(&arguments).ended_by(codes, &["again:    bowline-stress gc --replay="]);
     assert!(run.left() < 40, "{}", run.out);
     let replay = format!("--replay={}", run.replay().display());
-    stress(&[&replay, patience]).ended(codes, &["replay: "]);
+    stress(&[&replay, patience]).ended_by(codes, &["replay: "]);
 }
 
 /// A wrong answer, or the end of the process.
@@ -206,7 +179,7 @@ fn a_thread_that_stays_away_is_found() {
 #[test]
 fn what_makes_no_sense_is_told() {
     let told = |arguments: &[&str], text: &str| {
-        stress(arguments).ended(&[2], &[text]);
+        stress(arguments).ended(2, &[text]);
     };
     told(&["--plan=slow"], "there is no plan \"slow\"");
     told(&["--zeal=much"], "zeal is \"off\"");

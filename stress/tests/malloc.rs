@@ -1,44 +1,12 @@
 //! The command, against mallocs whose faults are known: `faulty.c` compiled with one fault each.
 //! What is planted must be found, what is right must pass, and each end has its exit code.
 
+mod run;
+
+use run::{Run, scratch, stress};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
-
-/// A run of the command.
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn scratch() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-}
-
-fn stress(arguments: &[&str]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bowline-stress"));
-    let run = command.args(arguments).current_dir(scratch());
-    let output = run.output().unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-impl Run {
-    #[track_caller]
-    fn ended(self, code: i32, said: &[&str]) -> Self {
-        let Self { out, err, .. } = &self;
-        let texts = format!("{out}{err}");
-        assert_eq!(self.code, code, "{texts}");
-        for said in said {
-            assert!(texts.contains(said), "no `{said}` in:\n{texts}");
-        }
-        self
-    }
-}
 
 fn compile(source: &Path, name: &str, options: &[&str]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
