@@ -141,8 +141,8 @@ struct GcOptions {
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..))]
     patience: u64,
-    /// How many seconds to spend on a shorter script of a failure
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// How many shorter scripts of a failure to try
+    #[arg(long, value_name = "N", default_value_t = 1000)]
     shrink: u64,
     /// Where replay files are written
     #[arg(long, value_name = "FOLDER", default_value = ".")]
@@ -319,7 +319,7 @@ fn torture_gc(options: GcOptions) -> Result<u8, String> {
         steps: options.steps,
         plant: options.plant,
         patience: Duration::from_secs(options.patience),
-        shrink: Duration::from_secs(options.shrink),
+        shrink: options.shrink,
         folder: options.out,
         replay: options.replay,
     };

@@ -81,19 +81,19 @@ fn found(fault: &str, profile: &str, codes: &[i32]) {
         .bytes()
         .fold(7, |seed: u64, b| (seed * 31 + u64::from(b)) % 1_000_000);
     let seed = format!("--seed={seed}");
-    let patience = if fault == "hang" {
-        "--patience=5"
-    } else {
-        "--patience=240"
+    // To see a hang takes seconds each time.
+    let (patience, shrink) = match fault {
+        "hang" => ("--patience=5", "--shrink=20"),
+        _ => ("--patience=240", "--shrink=300"),
     };
-    // One collector thread, so that what went wrong goes wrong again; and time enough, whoever else is busy.
+    // One collector thread, so that what went wrong goes wrong again.
     let usual = [
         "--threads=1",
         "--workers=1",
         "--steps=1500",
         "--zeal=off",
         "--seconds=600",
-        "--shrink=1200",
+        shrink,
     ];
     let mut arguments = vec![options[0].as_str(), &options[1], &seed, patience];
     arguments.extend(usual);
@@ -154,6 +154,31 @@ fn a_lost_guardian_is_found() {
 #[test]
 fn a_doubled_finalizer_is_found() {
     found("finalize-twice", "memory", SEEN);
+}
+
+#[test]
+fn a_lost_finalizer_is_found() {
+    found("finalize-lost", "memory", SEEN);
+}
+
+#[test]
+fn what_the_thread_for_finalizers_loses_is_found() {
+    found("finalizer-thread", "memory", SEEN);
+}
+
+#[test]
+fn a_promotion_that_is_not_told_is_found() {
+    found("promote", "boundary", SEEN);
+}
+
+#[test]
+fn a_collection_in_a_leaf_call_is_found() {
+    found("leaf", "boundary", SEEN);
+}
+
+#[test]
+fn what_a_freeze_was_not_told_of_is_found() {
+    found("freeze", "graph", SEEN);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bowline_gc::Collect;
+use bowline_gc::{Collect, Mutator};
 use bowline_layout::Value;
 
 use super::check::{self, delivered};
@@ -29,7 +29,13 @@ const CHILD: Duration = Duration::from_secs(30);
 const JUDGED: i32 = 3;
 
 /// What neither a forked child nor a thread that comes and goes does.
-const LONG: [Group; 4] = [Group::Check, Group::Fill, Group::Fork, Group::Thread];
+const LONG: [Group; 5] = [
+    Group::Check,
+    Group::Fill,
+    Group::Fork,
+    Group::Thread,
+    Group::Freeze,
+];
 
 impl Worker {
     /// Register `a` guards what is in `b`; what is in `c` stands in for it.
@@ -61,6 +67,7 @@ impl Worker {
             object,
             representative: Content::Node(agent),
             bytes: 0,
+            serial: world.serial.fetch_add(1, Ordering::Relaxed),
         });
         Ok(())
     }
@@ -69,7 +76,10 @@ impl Worker {
         let Some((id, guardian)) = self.object(b) else {
             return Ok(());
         };
-        let _turn = lock(&self.world.taking);
+        let world = self.world;
+        let _turn = world.take_turn(&mut self.m);
+        // It may have moved meanwhile.
+        let guardian = self.object(b).map_or(guardian, |(_, v)| v);
         if let Some(v) = self.m.guardian_next(guardian) {
             let entry = delivered(self.world, Some(id), None, v)?;
             self.set(a, v, entry.representative);
@@ -92,8 +102,12 @@ impl Worker {
             return Ok(());
         }
         let label = self.world.heap.owner_label(super::LABEL);
-        let twice = self.world.plants(Plant::FinalizeTwice);
-        for _ in 0..1 + usize::from(twice) {
+        let times = match self.world.plant {
+            Some(Plant::FinalizeTwice) => 2,
+            Some(Plant::FinalizeLost) => 0,
+            _ => 1,
+        };
+        for _ in 0..times {
             self.m.attach_finalizer(pointer, finalizer, bytes, label);
         }
         owed.push(Entry {
@@ -101,18 +115,57 @@ impl Worker {
             object,
             representative,
             bytes,
+            serial: self.world.serial.fetch_add(1, Ordering::Relaxed),
         });
         Ok(())
     }
 
     pub(super) fn finalizer(&mut self, a: u32, b: u32) -> Result<(), Fault> {
-        let _turn = lock(&self.world.taking);
+        let world = self.world;
+        let _turn = world.take_turn(&mut self.m);
         if let Some((object, finalizer)) = self.m.next_finalizable() {
             let entry = delivered(self.world, None, Some(object), finalizer)?;
             self.set(a, object, Content::Node(entry.object));
             self.set(b, finalizer, entry.representative);
         }
         Ok(())
+    }
+
+    /// A thread of the heap's takes what waits and what a collection adds to it, and ends. Nobody else
+    /// takes meanwhile.
+    pub(super) fn finalizer_thread(&mut self, n: u32) -> Result<(), Fault> {
+        let world = self.world;
+        let _turn = world.take_turn(&mut self.m);
+        let take = move |_: &mut Mutator, object: Value, finalizer: Value| {
+            // One of them is lost: a fault to be found.
+            if world.plants(Plant::FinalizerThread) && finalizer.is_pointer() {
+                return;
+            }
+            let taken = delivered(world, None, Some(object), finalizer);
+            taken.map_or_else(|fault| world.fail(&fault), drop);
+        };
+        // Where no thread can be had there is nothing to see.
+        let Ok(thread) = world.heap.finalizer_thread(take) else {
+            return Ok(());
+        };
+        self.m.collect(if n & 1 == 0 {
+            Collect::Minor
+        } else {
+            Collect::Full
+        });
+        let ended = thread.stop(&mut self.m);
+        let left = world.heap.finalizers_waiting();
+        match ended {
+            Err(_) => Err(Fault::Child {
+                said: "thread for finalizers panicked".into(),
+            }),
+            Ok(_) if left > 0 && world.single() => Err(Fault::Figure {
+                name: "what the thread for finalizers leaves",
+                wanted: 0,
+                found: left as u64,
+            }),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Fills the heap with a list until there is no room, lets it go, and goes on.
@@ -214,7 +267,7 @@ impl Worker {
     pub(super) fn thread(&mut self, n: u32) -> Result<(), Fault> {
         let world = self.world;
         let visit = move || -> Result<(), Fault> {
-            let mut visitor = Worker::new(world, None, u64::from(n));
+            let mut visitor = Worker::new(world, None, n);
             let mut rng = Rng::new(u64::from(n));
             for _ in 0..n % 512 {
                 visitor.step(world.profile.draw(&mut rng, &LONG))?;

@@ -18,8 +18,8 @@ use bowline_ffi::{HandleKind, Handles};
 use bowline_gc::{Collect, Mutator};
 use bowline_layout::Value;
 
-use super::fault::{Fault, Place};
-use super::shadow::{Content, Form, Id, agrees, lock};
+use super::fault::{Fault, Place, Plant};
+use super::shadow::{Content, Form, Id, Node, agrees, lock};
 use super::world::{Entry, World, count};
 use crate::raw::object;
 
@@ -75,6 +75,9 @@ pub(super) fn roots(world: &World, m: &Mutator) -> Result<Vec<(Content, Place, V
     world.shadow.each(|id, node| {
         if let Some(v) = node.at {
             found.push((Content::Node(id), Place::Pin, v));
+        }
+        if let Some(v) = node.stays.filter(|_| node.frozen) {
+            found.push((Content::Node(id), Place::Frozen, v));
         }
     });
     Ok(found)
@@ -145,13 +148,13 @@ impl Walk<'_> {
     }
 
     fn fields(&mut self, id: Id, v: Value) -> Result<(), Fault> {
-        let fields = |node: &mut super::shadow::Node| (node.form, node.fields.clone());
-        let (form, fields) = self.world.shadow.with(id, fields)?;
+        let fields = |node: &mut Node| (node.form, node.boot, node.fields.clone());
+        let (form, boot, fields) = self.world.shadow.with(id, fields)?;
         for (i, content) in fields.into_iter().enumerate() {
             let (place, found) = (Place::Field(id, i), object::value(v, form.word(i)));
             // Whether it had to break is judged when it is known what lives.
             let value = form == Form::Ephemeron && i == 1 && found != Value::BROKEN;
-            if value || !form.is_weak(i) {
+            if value || boot || !form.is_weak(i) {
                 self.reach(content, place, found)?;
             } else if found != Value::BROKEN {
                 self.world.shadow.look(content, found, place)?;
@@ -186,6 +189,13 @@ impl Living<'_> {
             waiting: BTreeMap::new(),
         };
         roots.into_iter().for_each(|content| living.mark(content));
+        let mut frozen = Vec::new();
+        world
+            .shadow
+            .each(|id, node| frozen.extend(node.frozen.then_some(id)));
+        frozen
+            .into_iter()
+            .for_each(|id| living.mark(Content::Node(id)));
         loop {
             living.drain()?;
             for entry in entries {
@@ -216,19 +226,17 @@ impl Living<'_> {
 
     fn drain(&mut self) -> Result<(), Fault> {
         while let Some(id) = self.todo.pop() {
-            let (form, fields) = self
-                .world
-                .shadow
-                .with(id, |node| (node.form, node.fields.clone()))?;
+            let fields = |node: &mut Node| (node.form, node.boot, node.fields.clone());
+            let (form, boot, fields) = self.world.shadow.with(id, fields)?;
             match (form, fields.as_slice()) {
-                (Form::Ephemeron, [key, value]) => match key.node() {
+                (Form::Ephemeron, [key, value]) if !boot => match key.node() {
                     Some(key) if !self.lives(key) => {
                         self.waiting.entry(key).or_default().push(*value);
                     }
                     _ => self.mark(*value),
                 },
                 _ => (0..fields.len())
-                    .filter(|i| !form.is_weak(*i))
+                    .filter(|i| boot || !form.is_weak(*i))
                     .for_each(|i| self.mark(fields[i])),
             }
             let values = self.waiting.remove(&id).unwrap_or_default();
@@ -303,6 +311,37 @@ fn take_all(world: &World, m: &mut Mutator, places: &HashMap<Id, Value>) -> Resu
     Ok(taken)
 }
 
+/// Takes what the queue of finalizers has. Where one collection alone has filled it, they come in the order
+/// in which they were attached.
+fn take_finalizers(world: &World, m: &mut Mutator, in_order: bool) -> Result<(), Fault> {
+    let mut taken = Vec::new();
+    while let Some(pair) = m.next_finalizable() {
+        taken.push(pair);
+    }
+    if world.plants(Plant::Order) {
+        taken.reverse();
+    }
+    let mut last = 0;
+    for (object, finalizer) in taken {
+        let entry = delivered(world, None, Some(object), finalizer)?;
+        if in_order && entry.serial < last {
+            let (id, place) = (entry.object, Place::Finalizer);
+            return Err(Fault::Order { id, place });
+        }
+        last = entry.serial;
+    }
+    Ok(())
+}
+
+/// Empties the queue of finalizers, collects once, and looks at the order of what comes.
+fn order(world: &World, m: &mut Mutator) -> Result<(), Fault> {
+    take_finalizers(world, m, false)?;
+    let before = m.heap().collections();
+    m.collect(Collect::Minor);
+    let once = m.heap().collections() == before + 1;
+    take_finalizers(world, m, once)
+}
+
 /// Looks at all weak references when it is known what lives.
 fn weak(
     world: &World,
@@ -369,12 +408,7 @@ fn weak(
 }
 
 /// Both fields of an ephemeron go with its key.
-fn ephemeron(
-    id: Id,
-    node: &mut super::shadow::Node,
-    v: Value,
-    marks: &[bool],
-) -> Result<(), Fault> {
+fn ephemeron(id: Id, node: &mut Node, v: Value, marks: &[bool]) -> Result<(), Fault> {
     let Some(key) = node.fields[0].node() else {
         return Ok(());
     };
@@ -401,7 +435,8 @@ fn figures(world: &World, m: &Mutator) -> Result<(), Fault> {
             owners += 1;
             bytes += n.max(1) as u64;
         }
-        if node.pins > 0 {
+        // What the boot heap has is not among them.
+        if node.pins > 0 && !node.boot {
             pinned += node.form.bytes() as u64;
         }
     });
@@ -441,6 +476,11 @@ fn figures(world: &World, m: &Mutator) -> Result<(), Fault> {
     }
 }
 
+/// Where everything stands that is reachable by strong references.
+pub(super) fn places(world: &World, m: &Mutator) -> Result<HashMap<Id, Value>, Fault> {
+    Walk::run(world, m)
+}
+
 /// Looks at everything that is reachable without collecting.
 pub(super) fn walk(world: &World, m: &Mutator) -> Result<(), Fault> {
     let places = Walk::run(world, m)?;
@@ -472,6 +512,7 @@ pub(super) fn check(world: &World, m: &mut Mutator) -> Result<(), Fault> {
             Err(Fault::DeliveredAlive { id, place })
         })
     };
+    order(world, m)?;
     judge(world)?;
     let mut places = HashMap::new();
     for _ in 0..MOST {

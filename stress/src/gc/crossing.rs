@@ -1,12 +1,13 @@
-//! What a mutator does at the border to C: calls that pin, time in C, counted pins, blocks of C's,
-//! handles.
+//! What a mutator does at the border to C: calls that pin, leaf calls, time in C, blocks of C's, handles.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bowline_ffi::{Handle, HandleKind, HandleScope, Handles};
+use bowline_gc::Collect;
 use bowline_layout::Value;
 
+use super::draw::REGISTERS;
 use super::fault::{Fault, Place, Plant};
 use super::op::Kind;
 use super::shadow::{Content, lock};
@@ -23,8 +24,14 @@ const LOCALS: usize = 200;
 /// How long C waits for a collection that it has asked for.
 const PATIENCE: Duration = Duration::from_millis(5);
 
+/// The same in a script: a collection comes, unless the heap is broken.
+const SURE: Duration = Duration::from_secs(10);
+
 /// What C allocates for itself.
 const SCRATCH: usize = 100 << 10;
+
+/// The same in a leaf call.
+const LEAF: usize = 300 << 10;
 
 impl Worker {
     /// C is called with what is in these registers, and calls back at once.
@@ -67,11 +74,7 @@ impl Worker {
         }
         let before = self.world.heap.collections();
         if n & 1 != 0 {
-            self.world.heap.request_collection();
-            let begun = Instant::now();
-            while self.world.heap.collections() == before && begun.elapsed() < PATIENCE {
-                std::thread::yield_now();
-            }
+            self.ask_for_collection();
         }
         if n & 2 != 0
             && let Some(address) = object::c_malloc(SCRATCH)
@@ -86,6 +89,34 @@ impl Worker {
         checked
     }
 
+    /// Asks for a collection that begins whenever the collector gets to it; in a script here and now.
+    pub(super) fn request(&mut self) {
+        if self.world.scripted {
+            self.m.enter_native();
+            self.ask_for_collection();
+            self.m.leave_native();
+        } else {
+            self.world.heap.request_collection();
+        }
+    }
+
+    /// Asks for a collection, in Native, and waits for its end: a little, or in a script as long as it takes.
+    fn ask_for_collection(&self) {
+        let heap = self.world.heap;
+        let before = heap.collections();
+        let forked = self.world.forked.load(Ordering::Relaxed);
+        let patience = if self.world.scripted && !forked {
+            SURE
+        } else {
+            PATIENCE
+        };
+        heap.request_collection();
+        let begun = Instant::now();
+        while heap.collections() == before && begun.elapsed() < patience {
+            std::thread::yield_now();
+        }
+    }
+
     /// Looks at what the active calls were handed, where it was.
     fn lent(&self) -> Result<(), Fault> {
         let roots = lock(&self.me.roots);
@@ -96,57 +127,53 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn pin(&mut self, a: u32) -> Result<(), Fault> {
-        let Some((id, v)) = self.object(a) else {
-            return Ok(());
-        };
-        let (m, world) = (&mut self.m, self.world);
-        world.shadow.with(id, |node| {
-            let wanted = u64::from(node.pins) + 1;
-            let skips = world.plants(Plant::Unpin) && node.pins > 0;
-            let found = if skips { Ok(wanted) } else { m.pin(v) };
-            if found != Ok(wanted) {
-                let said = format!("pin {wanted} gave {found:?}");
-                return Err(Fault::Pin { id, said });
-            }
-            node.pins += 1;
-            match node.at {
-                Some(at) if at != v => {
-                    let said = format!("pinned at {at:?} and now at {v:?}");
-                    Err(Fault::Pin { id, said })
-                }
-                _ => {
-                    node.at = Some(v);
-                    Ok(())
-                }
-            }
-        })?
+    /// A call during which the thread stays Managed, so that no collection happens: C takes and gives back
+    /// memory, this thread or another, and nothing moves.
+    pub(super) fn leaf(&mut self, n: u32) -> Result<(), Fault> {
+        let heap = self.world.heap;
+        let before = heap.collections();
+        let stood: Vec<Value> = (0..REGISTERS).map(|a| self.value(a)).collect();
+        let leaf = self.world.leaf;
+        self.m.leaf_begins(leaf);
+        let done = self.in_leaf(n);
+        let moved = (0..REGISTERS).any(|a| self.value(a) != stood[a as usize]);
+        let during = heap.collections() - before;
+        self.m.leaf_ends();
+        self.m.poll();
+        done?;
+        if moved || during > 0 {
+            return Err(Fault::Figure {
+                name: "collections during a leaf call",
+                wanted: 0,
+                found: during,
+            });
+        }
+        Ok(())
     }
 
-    /// Takes a pin back; one that there is not must be refused.
-    pub(super) fn unpin(&mut self, a: u32) -> Result<(), Fault> {
-        let Some((id, v)) = self.object(a) else {
-            return Ok(());
-        };
-        let (m, world) = (&mut self.m, self.world);
-        world.shadow.with(id, |node| {
-            let skips = world.plants(Plant::Unpin) && node.pins > 2;
-            let found = if skips {
-                Ok(u64::from(node.pins) - 1)
-            } else {
-                m.unpin(v)
+    fn in_leaf(&mut self, n: u32) -> Result<(), Fault> {
+        let key = self.key();
+        let work = move || {
+            let Some(address) = object::c_malloc(LEAF) else {
+                return Ok(());
             };
-            let left = u64::from(node.pins).checked_sub(1);
-            if found.ok() != left {
-                let said = format!("pinned {} times, and unpin gave {found:?}", node.pins);
-                return Err(Fault::Pin { id, said });
-            }
-            node.pins = node.pins.saturating_sub(1);
-            if node.pins == 0 {
-                node.at = None;
-            }
-            Ok(())
-        })?
+            object::fill_at(address, LEAF, key);
+            let kept = object::check_at(address, LEAF, key);
+            object::c_free(address);
+            kept.map_err(|wrong| Fault::Block { wrong })
+        };
+        if n & 1 != 0 {
+            work()?;
+        }
+        if self.world.plants(Plant::Leaf) {
+            self.m.collect(Collect::Minor);
+        }
+        if n & 2 == 0 {
+            return Ok(());
+        }
+        // Its malloc may wait for a collection that this thread holds up: but not for ever.
+        let other = std::thread::Builder::new().spawn(work);
+        other.map_or(Ok(()), |other| other.join().unwrap_or(Ok(())))
     }
 
     // Blocks of C's.

@@ -24,14 +24,14 @@ pub(super) struct Profile {
 /// Every profile. The columns are the groups in their order.
 #[rustfmt::skip] // a table
 pub(super) const PROFILES: [Profile; 7] = [
-    //                             make large weak link drop stack glob coll call pin guard own hand mal chk fill fork thread
-    profile("mixed",    [300, 30, 80, 300, 60, 40, 40, 30, 40, 20, 40, 40, 50, 20, 4, 0, 2, 2]),
-    profile("graph",    [300, 60, 10, 500, 60, 60, 40, 40,  5,  5,  5,  5,  5,  0, 4, 0, 0, 0]),
-    profile("weak",     [200,  5, 250, 250, 80, 10, 20, 40,  5,  5, 120, 60, 60,  0, 6, 0, 0, 0]),
-    profile("boundary", [250, 30, 20, 200, 60, 20, 30, 40, 150, 80, 10, 20, 120, 30, 4, 0, 0, 2]),
-    profile("memory",   [200, 80, 20, 150, 120, 20, 20, 30, 20, 10, 10, 120, 10, 120, 4, 2, 0, 0]),
-    profile("forks",    [250, 20, 60, 200, 60, 30, 40, 30, 40, 20, 40, 40, 40, 20, 4, 0, 15, 0]),
-    profile("threads",  [250, 20, 40, 250, 60, 30, 150, 40, 40, 20, 20, 20, 40, 20, 2, 0, 0, 20]),
+    //                             make large weak link drop stack glob coll call pin guard own hand mal chk fill fork thread freeze
+    profile("mixed",    [300, 30, 80, 300, 60, 40, 40, 30, 40, 20, 40, 40, 50, 20, 4, 0, 2, 2, 1]),
+    profile("graph",    [300, 60, 10, 500, 60, 60, 40, 40,  5,  5,  5,  5,  5,  0, 4, 0, 0, 0, 1]),
+    profile("weak",     [200,  5, 250, 250, 80, 10, 20, 40,  5,  5, 120, 60, 60,  0, 6, 0, 0, 0, 1]),
+    profile("boundary", [250, 30, 20, 200, 60, 20, 30, 40, 150, 80, 10, 20, 120, 30, 4, 0, 0, 2, 0]),
+    profile("memory",   [200, 80, 20, 150, 120, 20, 20, 30, 20, 10, 10, 120, 10, 120, 4, 2, 0, 0, 0]),
+    profile("forks",    [250, 20, 60, 200, 60, 30, 40, 30, 40, 20, 40, 40, 40, 20, 4, 0, 15, 0, 1]),
+    profile("threads",  [250, 20, 40, 250, 60, 30, 150, 40, 40, 20, 20, 20, 40, 20, 2, 0, 0, 20, 0]),
 ];
 
 const fn profile(name: &'static str, weights: [usize; GROUPS]) -> Profile {
@@ -83,7 +83,7 @@ impl Profile {
         let row = row.unwrap_or(&KINDS[0]);
         let shared = match row.group {
             Group::Global => GLOBALS,
-            Group::Handle => HANDLES,
+            Group::Handle | Group::Pin => HANDLES,
             Group::Malloc => BLOCKS,
             _ => REGISTERS,
         };

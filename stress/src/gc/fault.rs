@@ -21,6 +21,7 @@ pub(super) enum Place {
     /// Held in place by a call into C.
     Call,
     Pin,
+    Frozen,
     Guardian(Id),
     Finalizer,
 }
@@ -35,6 +36,7 @@ impl fmt::Display for Place {
             Place::Field(id, i) => write!(f, "field {i} of #{id}"),
             Place::Call => f.write_str("an argument of a call into C"),
             Place::Pin => f.write_str("a pinned object"),
+            Place::Frozen => f.write_str("a frozen object"),
             Place::Guardian(id) => write!(f, "what guardian #{id} delivered"),
             Place::Finalizer => f.write_str("what waited for its finalizer"),
         }
@@ -106,6 +108,8 @@ pub(super) enum Fault {
     },
     /// A forked child ended badly.
     Child { said: String },
+    /// A freeze.
+    Freeze { said: String },
     /// The torture's own books have no such object.
     Books { id: Id },
 }
@@ -132,6 +136,7 @@ impl Fault {
             Fault::Block { .. } => "block of C's",
             Fault::Figure { .. } => "wrong figure",
             Fault::Child { .. } => "forked child",
+            Fault::Freeze { .. } => "freeze",
             Fault::Books { .. } => "books",
         }
     }
@@ -191,6 +196,7 @@ impl Fault {
                 write!(f, "{name} should be {wanted} and is told as {found}")
             }
             Fault::Child { said } => write!(f, "a forked child {said}"),
+            Fault::Freeze { said } => write!(f, "a freeze: {said}"),
             Fault::Books { id } => write!(f, "the books have no #{id}: a fault of the torture's"),
             other => f.write_str(other.kind()),
         }
@@ -273,6 +279,18 @@ pub(super) enum Plant {
     GuardLost,
     /// A finalizer is attached twice.
     FinalizeTwice,
+    /// A finalizer is not attached.
+    FinalizeLost,
+    /// The thread for finalizers loses some.
+    FinalizerThread,
+    /// Deliveries are told in the wrong order.
+    Order,
+    /// A leaf call collects.
+    Leaf,
+    /// A promotion is not told.
+    Promote,
+    /// A register keeps what a freeze has moved.
+    Freeze,
     /// A byte of an object changes.
     Byte,
     /// A freed handle goes on to be used.
@@ -287,7 +305,7 @@ pub(super) enum Plant {
 
 impl Plant {
     /// Every fault that can be planted, with its name, in order.
-    pub(super) const ALL: [(Plant, &'static str); 14] = [
+    pub(super) const ALL: [(Plant, &'static str); 20] = [
         (Plant::Barrier, "barrier"),
         (Plant::Root, "root"),
         (Plant::Call, "call"),
@@ -297,6 +315,12 @@ impl Plant {
         (Plant::GuardTwice, "guard-twice"),
         (Plant::GuardLost, "guard-lost"),
         (Plant::FinalizeTwice, "finalize-twice"),
+        (Plant::FinalizeLost, "finalize-lost"),
+        (Plant::FinalizerThread, "finalizer-thread"),
+        (Plant::Order, "order"),
+        (Plant::Leaf, "leaf"),
+        (Plant::Promote, "promote"),
+        (Plant::Freeze, "freeze"),
         (Plant::Byte, "byte"),
         (Plant::Handle, "handle"),
         (Plant::Global, "global"),

@@ -14,8 +14,9 @@
 //! first fault ends the run.
 //!
 //! Reading order: `op` (the operations), `draw` (how scripts are drawn), `script`, `shadow` (the
-//! books), `world` (what threads share), `worker`, `crossing` and `afterlife` (what an operation does),
-//! `check` (the look at everything), `fault`, `suite` and `shrink` (the parent).
+//! books), `world` (what threads share), `worker`, `crossing`, `hold`, `afterlife` and `freeze` (what an operation does),
+//! `check` (the look at everything), `fault`, `journal` (what makes a run a script), `suite` and `shrink`
+//! (the parent).
 //!
 //! Absent on purpose: retries, and speed figures.
 
@@ -24,6 +25,9 @@ mod check;
 mod crossing;
 mod draw;
 mod fault;
+mod freeze;
+mod hold;
+mod journal;
 mod op;
 mod script;
 mod shadow;
@@ -40,6 +44,7 @@ use std::time::{Duration, Instant};
 use bowline_gc::Mutator;
 
 use self::fault::Fault;
+use self::journal::Journal;
 use self::script::{Line, Program, Source};
 use self::worker::Worker;
 use self::world::{Parts, World};
@@ -62,7 +67,7 @@ pub(crate) fn victim(
     let text = std::fs::read_to_string(program).map_err(|e| e.to_string())?;
     let program: Program = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     program.check()?;
-    let journal = match order {
+    let words = match order {
         Some(path) => {
             let file = OpenOptions::new().read(true).write(true).open(path);
             let file = file.map_err(|e| e.to_string())?;
@@ -71,6 +76,9 @@ pub(crate) fn victim(
         }
         None => None,
     };
+    // Where a zeal collects, it does so in each run at the same places.
+    let plan = (program.setup.zeal == "off").then_some(program.setup.plan.parse());
+    let plan = plan.transpose().map_err(|e| format!("{e}"))?;
     let heap = bowline_gc::start(program.setup.config()?).map_err(|e| e.to_string())?;
     let world: &'static World = Box::leak(Box::new(World::new(Parts {
         heap,
@@ -78,8 +86,9 @@ pub(crate) fn victim(
         profile: program.setup.profile()?,
         plant: program.plant()?,
         single: program.threads == 1,
+        scripted: matches!(program.source, Source::Script(_)),
         recorder,
-        journal,
+        journal: Journal::new(words, plan),
     })));
     work(world, &program)
 }
@@ -129,12 +138,12 @@ fn work(world: &'static World, program: &Program) -> Result<(), String> {
 
 fn draw_and_do(world: &'static World, number: u32, seed: u64, steps: u64) -> Result<(), Fault> {
     let seat = world.recorder.seat(number as usize);
-    let mut worker = Worker::new(world, Some(seat), u64::from(number));
+    let mut worker = Worker::new(world, Some(seat), number);
     for index in 0..steps {
         if world.stopped() {
             break;
         }
-        world.note(number, index);
+        world.journal.begins(number, index);
         worker.step(world.profile.operation(seed, number, index))?;
     }
     worker.finish()?;
@@ -145,7 +154,7 @@ fn draw_and_do(world: &'static World, number: u32, seed: u64, steps: u64) -> Res
 /// Does the lines of one thread, each when all before it are done.
 fn do_in_order(world: &'static World, number: u32, lines: &[Line]) -> Result<(), Fault> {
     let seat = world.recorder.seat(number as usize);
-    let mut worker = Worker::new(world, Some(seat), u64::from(number));
+    let mut worker = Worker::new(world, Some(seat), number);
     for (at, (thread, op)) in lines.iter().enumerate() {
         if world.stopped() {
             break;
@@ -171,12 +180,16 @@ fn end(world: &World, m: &mut Mutator) -> Result<(), Fault> {
     check::check(world, m)?;
     world.give_back(m)?;
     check::check(world, m)?;
-    match world.shadow.len() {
-        0 => Ok(()),
-        left => Err(Fault::Figure {
+    // What was frozen lives for ever.
+    let entries = world.owed().clone();
+    let living = check::Living::of(world, [], &entries, |_| true)?;
+    let wanted = living.into_iter().filter(|lives| *lives).count() as u64;
+    match world.shadow.len() as u64 {
+        found if found == wanted => Ok(()),
+        found => Err(Fault::Figure {
             name: "what lives without roots",
-            wanted: 0,
-            found: left as u64,
+            wanted,
+            found,
         }),
     }
 }

@@ -30,7 +30,7 @@ pub(super) enum Group {
     Collect,
     /// Calls into C, which pin, and time spent there.
     Call,
-    /// Counted pins.
+    /// Counted pins, and promotion.
     Pin,
     /// Guardians.
     Guard,
@@ -48,10 +48,12 @@ pub(super) enum Group {
     Fork,
     /// Threads that come and go.
     Thread,
+    /// The heap is frozen.
+    Freeze,
 }
 
 /// How many groups there are.
-pub(super) const GROUPS: usize = Group::Thread as usize + 1;
+pub(super) const GROUPS: usize = Group::Freeze as usize + 1;
 
 /// An operation's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,14 +95,20 @@ pub(super) enum Kind {
     Call,
     EndCall,
     Native,
+    Leaf,
     Pin,
     Unpin,
+    PinHandle,
+    UnpinHandle,
+    Promote,
+    PromoteHandle,
     Guard,
     GuardFor,
     Next,
     Owner,
     Finalize,
     Finalizer,
+    FinalizerThread,
     GlobalHandle,
     WeakHandle,
     Scope,
@@ -116,6 +124,7 @@ pub(super) enum Kind {
     Fill,
     Fork,
     Thread,
+    Freeze,
 }
 
 /// What the number of an operation is drawn from.
@@ -156,7 +165,7 @@ const fn row(
 
 /// Every operation, in the order of [`Kind`].
 #[rustfmt::skip] // a table
-pub(super) const KINDS: [Row; Kind::Thread as usize + 1] = {
+pub(super) const KINDS: [Row; Kind::Freeze as usize + 1] = {
     use Number::{Magnitude, Within};
     const NONE: Number = Within(0, 0);
     [
@@ -196,14 +205,20 @@ pub(super) const KINDS: [Row; Kind::Thread as usize + 1] = {
         row(Kind::Call, Group::Call, 2, Within(0, 3), "call {n} with r{a} r{b} r{c} {"),
         row(Kind::EndCall, Group::Call, 2, NONE, "} call"),
         row(Kind::Native, Group::Call, 1, Within(0, 3), "native {n}"),
-        row(Kind::Pin, Group::Pin, 1, NONE, "pin r{a}"),
-        row(Kind::Unpin, Group::Pin, 1, NONE, "unpin r{a}"),
+        row(Kind::Leaf, Group::Call, 1, Within(0, 3), "leaf call {n}"),
+        row(Kind::Pin, Group::Pin, 5, NONE, "pin r{a}"),
+        row(Kind::Unpin, Group::Pin, 5, NONE, "unpin r{a}"),
+        row(Kind::PinHandle, Group::Pin, 3, NONE, "pin h{b}"),
+        row(Kind::UnpinHandle, Group::Pin, 3, NONE, "unpin h{b}"),
+        row(Kind::Promote, Group::Pin, 2, NONE, "promote r{a}"),
+        row(Kind::PromoteHandle, Group::Pin, 1, NONE, "promote h{b}"),
         row(Kind::Guard, Group::Guard, 3, NONE, "guard r{b} by r{a}"),
         row(Kind::GuardFor, Group::Guard, 2, NONE, "guard r{b} by r{a} for r{c}"),
         row(Kind::Next, Group::Guard, 4, NONE, "r{a} = next of r{b}"),
         row(Kind::Owner, Group::Owner, 3, Magnitude(14), "r{a} = owner of {n}"),
         row(Kind::Finalize, Group::Owner, 2, Magnitude(12), "finalize r{a} by r{b}, {n} bytes"),
         row(Kind::Finalizer, Group::Owner, 3, NONE, "r{a} r{b} = finalizer"),
+        row(Kind::FinalizerThread, Group::Owner, 1, Within(0, 1), "finalizer thread {n}"),
         row(Kind::GlobalHandle, Group::Handle, 2, NONE, "h{b} = global handle r{a}"),
         row(Kind::WeakHandle, Group::Handle, 2, NONE, "h{b} = weak handle r{a}"),
         row(Kind::Scope, Group::Handle, 1, NONE, "scope {"),
@@ -219,6 +234,7 @@ pub(super) const KINDS: [Row; Kind::Thread as usize + 1] = {
         row(Kind::Fill, Group::Fill, 1, NONE, "fill the heap"),
         row(Kind::Fork, Group::Fork, 1, Magnitude(16), "fork {n}"),
         row(Kind::Thread, Group::Thread, 1, Magnitude(16), "thread {n}"),
+        row(Kind::Freeze, Group::Freeze, 1, NONE, "freeze"),
     ]
 };
 

@@ -168,6 +168,12 @@ pub(super) struct Node {
     pub(super) pins: u32,
     /// Where it stands, while it has counted pins.
     pub(super) at: Option<Value>,
+    /// Where it was promoted: it stays there as long as it lives.
+    pub(super) stays: Option<Value>,
+    /// It lives for ever, and so does what it refers to.
+    pub(super) frozen: bool,
+    /// It stands in the boot heap, where nothing is weak.
+    pub(super) boot: bool,
     /// A weak reference to it was found broken: nobody may reach it again.
     pub(super) dead: bool,
     /// It was delivered as dead.
@@ -185,10 +191,18 @@ impl Node {
             key,
             pins: 0,
             at: None,
+            stays: None,
+            frozen: false,
+            boot: false,
             dead: false,
             delivered: false,
             revived: false,
         }
+    }
+
+    /// Whether its fields stay as they are: a pair of the boot heap's.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.boot && self.form.header().is_none()
     }
 
     /// Writes what is not a field into the fresh object `v`.
@@ -226,6 +240,10 @@ impl Node {
         };
         if v.tag() != Some(tag) {
             return Err(stranger());
+        }
+        if let Some(at) = self.stays.filter(|at| *at != v) {
+            let said = format!("promoted at {at:?}, and {place} leads to {v:?}");
+            return Err(Fault::Pin { id, said });
         }
         let header = self.form.header().map(Header::bits);
         let found = object::header(v).map(|h| h.with_flags_of(header).bits());

@@ -2,21 +2,24 @@
 //! first, then makes numbers smaller, as long as it fails in the same way (Zeller and Hildebrandt: Simplifying and Isolating
 //! Failure-Inducing Input, 2002, without its first half: what fails first is cut off behind already).
 
-use std::time::Instant;
-
 use super::draw::REGISTERS;
 use super::op::{KINDS, Kind};
 use super::script::Line;
 
 struct Search<F> {
     lines: Vec<Line>,
-    deadline: Instant,
+    /// How many more scripts to try.
+    left: u64,
     fails: F,
 }
 
 impl<F: FnMut(&[Line]) -> bool> Search<F> {
     fn attempt(&mut self, candidate: Vec<Line>) -> bool {
-        let taken = Instant::now() < self.deadline && (self.fails)(&candidate);
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        let taken = (self.fails)(&candidate);
         if taken {
             self.lines = candidate;
         }
@@ -60,7 +63,7 @@ impl<F: FnMut(&[Line]) -> bool> Search<F> {
                 if !self.attempt(candidate) {
                     keep = middle + 1;
                 }
-                if Instant::now() >= self.deadline {
+                if self.left == 0 {
                     return;
                 }
             }
@@ -68,18 +71,10 @@ impl<F: FnMut(&[Line]) -> bool> Search<F> {
     }
 }
 
-/// The shortest script found until the deadline. `fails` runs one and says whether it failed in the
-/// way that is looked for.
-pub(super) fn shrink(
-    lines: Vec<Line>,
-    deadline: Instant,
-    fails: impl FnMut(&[Line]) -> bool,
-) -> Vec<Line> {
-    let mut search = Search {
-        lines,
-        deadline,
-        fails,
-    };
+/// The shortest script found among so many. `fails` runs one and says whether it failed in the way that is
+/// looked for.
+pub(super) fn shrink(lines: Vec<Line>, left: u64, fails: impl FnMut(&[Line]) -> bool) -> Vec<Line> {
+    let mut search = Search { lines, left, fails };
     let kinds: Vec<Kind> = KINDS.iter().map(|row| row.kind).collect();
     let registers: Vec<u32> = (0..REGISTERS).collect();
     search.without_sorts(&kinds, |(_, op), kind| op.kind == kind);
@@ -94,7 +89,7 @@ pub(super) fn shrink(
             .min(search.lines.len().div_ceil(2))
             .max(1);
     }
-    while search.without(1) && Instant::now() < deadline {}
+    while search.without(1) && search.left > 0 {}
     search.smaller_numbers();
     search.lines
 }
@@ -103,7 +98,6 @@ pub(super) fn shrink(
 mod tests {
     use super::super::op::Op;
     use super::*;
-    use std::time::Duration;
 
     fn lines() -> Vec<Line> {
         let op = |n| Op {
@@ -115,9 +109,8 @@ mod tests {
 
     #[test]
     fn what_is_needed_is_left_and_made_small() {
-        let soon = Instant::now() + Duration::from_secs(60);
         let mut runs = 0;
-        let short = shrink(lines(), soon, |lines| {
+        let short = shrink(lines(), 1000, |lines| {
             runs += 1;
             let has =
                 |least: u32, most: u32| lines.iter().any(|(_, op)| (least..most).contains(&op.n));
@@ -132,7 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_too_late_stays() {
-        assert_eq!(shrink(lines(), Instant::now(), |_| true), lines());
+    fn no_more_scripts_are_tried_than_may_be() {
+        assert_eq!(shrink(lines(), 0, |_| true), lines());
+        let mut runs = 0;
+        shrink(lines(), 10, |_| {
+            runs += 1;
+            false
+        });
+        assert_eq!(runs, 10);
     }
 }

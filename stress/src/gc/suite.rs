@@ -10,6 +10,7 @@ use bowline_gc::Plan;
 use serde::{Deserialize, Serialize};
 
 use super::draw::PROFILES;
+use super::journal::{room, transcript};
 use super::script::{Line, Program, Setup, Source};
 use super::shrink::shrink;
 use super::world::Tally;
@@ -60,8 +61,8 @@ pub(crate) struct Options {
     /// A fault to be found.
     pub(crate) plant: Option<String>,
     pub(crate) patience: Duration,
-    /// How long to look for a shorter script.
-    pub(crate) shrink: Duration,
+    /// How many shorter scripts to try.
+    pub(crate) shrink: u64,
     /// Where replay files go.
     pub(crate) folder: PathBuf,
     pub(crate) replay: Option<PathBuf>,
@@ -107,7 +108,7 @@ struct Files {
 }
 
 impl Files {
-    /// The program, and room for the order of this many operations.
+    /// The program, and room for a journal of this many words.
     fn new(program: &Program, noted: u64) -> io::Result<Self> {
         let base = std::env::temp_dir().join(format!("bowline-stress-gc-{}", std::process::id()));
         let files = Self {
@@ -122,8 +123,8 @@ impl Files {
         Ok(files)
     }
 
-    /// Threads and numbers of the operations, in the order in which they began.
-    fn noted(&self) -> io::Result<Vec<(u32, u64)>> {
+    /// The words of the journal.
+    fn journal(&self) -> io::Result<Vec<u64>> {
         let Some(order) = &self.order else {
             return Ok(Vec::new());
         };
@@ -134,10 +135,7 @@ impl Files {
             u64::from_ne_bytes(bytes)
         });
         let count = words.next().unwrap_or(0) as usize;
-        let noted = words.take(count);
-        Ok(noted
-            .map(|word| ((word >> 40) as u32, word & ((1 << 40) - 1)))
-            .collect())
+        Ok(words.take(count).collect())
     }
 }
 
@@ -156,6 +154,11 @@ fn kind(outcome: &Outcome) -> &str {
         Verdict::Hung => "",
         _ => outcome.text.split(':').next().unwrap_or_default(),
     }
+}
+
+/// Whether two runs failed in the same way.
+fn alike(one: &Outcome, other: &Outcome) -> bool {
+    one.verdict == other.verdict && kind(one) == kind(other)
 }
 
 struct Suite<'a, W> {
@@ -230,17 +233,11 @@ impl<W: Write> Suite<'_, W> {
         }
     }
 
-    /// Runs a program. With threads that are free the order of their operations comes back.
-    fn execute(
-        &self,
-        program: &Program,
-        patience: Duration,
-    ) -> io::Result<(Outcome, Vec<(u32, u64)>)> {
+    /// Runs a program. The journal of one that is drawn comes back.
+    fn execute(&self, program: &Program, patience: Duration) -> io::Result<(Outcome, Vec<u64>)> {
         let noted = match program.source {
-            Source::Drawn { steps, .. } if program.threads > 1 => {
-                steps * u64::from(program.threads)
-            }
-            _ => 0,
+            Source::Drawn { steps, .. } => room(steps * u64::from(program.threads)),
+            Source::Script(_) => 0,
         };
         let files = Files::new(program, noted)?;
         let job = Job::Gc {
@@ -248,7 +245,7 @@ impl<W: Write> Suite<'_, W> {
             order: files.order.clone(),
         };
         let outcome = self.session.run(&job, patience, false)?;
-        Ok((outcome, files.noted()?))
+        Ok((outcome, files.journal()?))
     }
 
     fn rounds(&mut self) -> io::Result<Verdict> {
@@ -264,10 +261,10 @@ impl<W: Write> Suite<'_, W> {
         while Instant::now() < end || rounds == 0 {
             let left = end.saturating_duration_since(Instant::now());
             let program = self.round(rounds, left);
-            let (outcome, noted) = self.execute(&program, self.options.patience)?;
+            let (outcome, journal) = self.execute(&program, self.options.patience)?;
             rounds += 1;
             if outcome.verdict != Verdict::Held {
-                self.failure(rounds, &program, &outcome, &noted)?;
+                self.failure(rounds, &program, &outcome, &journal)?;
                 self.total(rounds, &tally)?;
                 return Ok(outcome.verdict);
             }
@@ -328,21 +325,16 @@ impl<W: Write> Suite<'_, W> {
         Ok(())
     }
 
-    /// The operations of a failed run, up to where it failed.
-    fn lines(program: &Program, outcome: &Outcome, noted: &[(u32, u64)]) -> Vec<Line> {
-        let (Ok(profile), Source::Drawn { seed, steps }) =
-            (program.setup.profile(), &program.source)
+    /// The operations of a failed run, up to where it failed, with the collections that happened.
+    fn lines(program: &Program, journal: &[u64]) -> Vec<Line> {
+        let (Ok(profile), Source::Drawn { seed, .. }) = (program.setup.profile(), &program.source)
         else {
             return program.lines().ok().flatten().unwrap_or_default();
         };
-        if program.threads == 1 {
-            let done = (*steps).min(outcome.furthest + 1);
-            return (0..done)
-                .map(|i| (0, profile.operation(*seed, 0, i)))
-                .collect();
-        }
-        let operation = |(thread, i): &(u32, u64)| (*thread, profile.operation(*seed, *thread, *i));
-        noted.iter().map(operation).collect()
+        let zealous = program.setup.zeal != "off";
+        transcript(journal, zealous, |thread, i| {
+            profile.operation(*seed, thread, i)
+        })
     }
 
     /// Tells a failure, makes its script short and writes the replay file.
@@ -351,36 +343,44 @@ impl<W: Write> Suite<'_, W> {
         round: u64,
         program: &Program,
         outcome: &Outcome,
-        noted: &[(u32, u64)],
+        journal: &[u64],
     ) -> io::Result<()> {
         let word = outcome.verdict.word();
         writeln!(self.out, "{word:<9} gc torture: round {round}")?;
         self.describe(program)?;
         self.details(outcome)?;
         self.out.flush()?;
-        let whole = Self::lines(program, outcome, noted);
+        let whole = Self::lines(program, journal);
         let mut program = program.with(&whole);
         program.limit_ms = LONGEST.as_millis() as u64;
-        let mut last = outcome.clone();
         let patience = match outcome.verdict {
             Verdict::Hung => STANDSTILL.min(self.options.patience),
             _ => self.options.patience,
         };
-        let mut fails = |lines: &[Line]| {
-            let run = self.execute(&program.with(lines), patience);
-            run.is_ok_and(|(run, _)| {
-                let same = run.verdict == outcome.verdict && kind(&run) == kind(outcome);
-                same.then(|| last = run);
-                same
-            })
+        let mut last = outcome.clone();
+        // The script may fail at another place than the run did, since it looks at more; then that counts.
+        let run = |lines: &[Line]| self.execute(&program.with(lines), patience).ok();
+        let again =
+            (0..AGAIN).find_map(|_| run(&whole).filter(|(o, _)| o.verdict != Verdict::Held));
+        let short = match again {
+            Some((first, _)) => {
+                last = first.clone();
+                // What fails by luck alone would lead astray. A hang takes long to see.
+                let times = if first.verdict == Verdict::Hung { 1 } else { 2 };
+                let fails = |lines: &[Line]| {
+                    (0..times).all(|_| {
+                        let failed = run(lines).filter(|(o, _)| alike(o, &first));
+                        failed.map(|(o, _)| last = o).is_some()
+                    })
+                };
+                shrink(whole.clone(), self.options.shrink, fails)
+            }
+            None => whole.clone(),
         };
-        let short = if (0..AGAIN).any(|_| fails(&whole)) {
-            let deadline = Instant::now() + self.options.shrink;
-            shrink(whole.clone(), deadline, &mut fails)
-        } else {
-            whole.clone()
-        };
-        let failed = (0..AGAIN).filter(|_| fails(&short)).count();
+        let same = (0..AGAIN)
+            .filter_map(|_| run(&short))
+            .filter(|(o, _)| alike(o, &last));
+        let failed = same.count();
         let reproduced = format!("{failed} of {AGAIN}");
         self.write(&program.with(&short), &last, reproduced)?;
         self.show(&whole, &short, failed)

@@ -10,6 +10,7 @@ use bowline_layout::Value;
 use super::check;
 use super::draw::{BLOCKS, REGISTERS};
 use super::fault::{Fault, Place, Plant};
+use super::journal::collects;
 use super::op::{Group, Kind, Op};
 use super::shadow::{Content, Form, Id, Node, allocate, lock};
 use super::world::{Roots, Thread, World, count};
@@ -37,6 +38,7 @@ pub(super) struct Worker {
     pub(super) me: Arc<Thread>,
     /// Where it says how far it is.
     seat: Option<Seat>,
+    number: u32,
     /// Somebody waits for this thread with the gate held.
     covered: bool,
     pub(super) calls: Vec<Lent>,
@@ -48,7 +50,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// A thread with a seat, or one that another waits for.
-    pub(super) fn new(world: &'static World, seat: Option<Seat>, number: u64) -> Self {
+    pub(super) fn new(world: &'static World, seat: Option<Seat>, number: u32) -> Self {
         let mut m = world.heap.attach();
         let base = m.stack().base().addr();
         (0..REGISTERS).for_each(|_| m.push(Value::fixnum(0)));
@@ -66,11 +68,12 @@ impl Worker {
             world,
             me,
             seat,
+            number,
             covered: seat.is_none(),
             calls: Vec::new(),
             scopes: Vec::new(),
             blocks: (0..BLOCKS).map(|_| None).collect(),
-            serial: mix(number) | 1,
+            serial: mix(u64::from(number)) | 1,
         }
     }
 
@@ -81,12 +84,12 @@ impl Worker {
         let world = self.world;
         if self.covered {
             self.apply(op)?;
-        } else if matches!(op.kind, Kind::Check | Kind::Fork) {
+        } else if matches!(op.kind, Kind::Check | Kind::Fork | Kind::Freeze) {
             let _alone = world.alone(&mut self.m);
-            self.apply(op)?;
+            self.apply_watched(op)?;
         } else {
             let _entered = world.enter(&mut self.m);
-            self.apply(op)?;
+            self.apply_watched(op)?;
         }
         if let Some(seat) = self.seat {
             seat.stepped();
@@ -151,6 +154,19 @@ impl Worker {
         mix(self.serial)
     }
 
+    /// Does an operation and has the journal note the collections that are not its own.
+    fn apply_watched(&mut self, op: Op) -> Result<(), Fault> {
+        let (world, number) = (self.world, self.number);
+        let (journal, heap) = (&world.journal, world.heap);
+        journal.watch(heap, number);
+        let done = match collects(op) {
+            Some(hopes) => journal.asks(heap, number, hopes, || self.apply(op)),
+            None => self.apply(op),
+        };
+        journal.watch(heap, number);
+        done
+    }
+
     fn apply(&mut self, op: Op) -> Result<(), Fault> {
         let Op { kind, a, b, c, n } = op;
         let size = n.max(1) as usize;
@@ -200,24 +216,29 @@ impl Worker {
             Kind::ClearGlobal => self.set_global(b, zero.0, zero.1),
             Kind::Minor => return self.collect(Collect::Minor),
             Kind::Full => return self.collect(Collect::Full),
-            Kind::Request => self.world.heap.request_collection(),
+            Kind::Request => self.request(),
             Kind::Call => return self.call(n, [a, b, c]),
             Kind::EndCall => return self.end_call(),
             Kind::Native => return self.native(n),
-            Kind::Pin => return self.pin(a),
-            Kind::Unpin => return self.unpin(a),
+            Kind::Leaf => return self.leaf(n),
+            Kind::Pin | Kind::Unpin | Kind::Promote => return self.hold(kind, a),
+            Kind::PinHandle | Kind::UnpinHandle | Kind::PromoteHandle => {
+                return self.hold_by_handle(kind, b);
+            }
             Kind::Guard => return self.guard(a, b, b),
             Kind::GuardFor => return self.guard(a, b, c),
             Kind::Next => return self.next(a, b),
             Kind::Owner => return self.make(a, Form::Owner(size), &[]),
             Kind::Finalize => return self.finalize(a, b, size),
             Kind::Finalizer => return self.finalizer(a, b),
+            Kind::FinalizerThread => return self.finalizer_thread(n),
             Kind::Malloc => return self.malloc(b, size),
             Kind::Free => return self.free(b),
             Kind::Check => return check::check(self.world, &mut self.m),
             Kind::Fill => return self.fill(),
             Kind::Fork => return self.fork(n),
             Kind::Thread => return self.thread(n),
+            Kind::Freeze => return self.freeze(),
             // A poll is what every operation begins with.
             _ => {}
         }
@@ -315,7 +336,7 @@ impl Worker {
         let (m, world) = (&mut self.m, self.world);
         world.shadow.with(id, |node| {
             let fields = node.form.fields();
-            if fields == 0 {
+            if fields == 0 || node.is_fixed() {
                 return;
             }
             let i = n % fields;
@@ -337,7 +358,7 @@ impl Worker {
         let m = &mut self.m;
         self.world.shadow.with(id, |node| {
             let fields = node.form.fields();
-            if fields > 0 {
+            if fields > 0 && !node.is_fixed() {
                 settle(node, v);
                 object::store(m, v, node.form.word(n % fields), Value::fixnum(n as i64));
                 node.fields[n % fields] = Content::Fix(n as i64);

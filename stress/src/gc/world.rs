@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bowline_ffi::{Handle, HandleKind, Handles};
-use bowline_gc::{Global, Heap, Mutator};
+use bowline_gc::{Global, Heap, Leaf, Mutator};
 use bowline_layout::Value;
 use serde::{Deserialize, Serialize};
 
 use super::draw::{GLOBALS, HANDLES, Profile};
 use super::fault::{Fault, Place, Plant};
+use super::journal::Journal;
 use super::script::Setup;
 use super::shadow::{Content, Id, Shadow, lock};
 use crate::fault::Verdict;
@@ -107,6 +108,8 @@ pub(super) struct Entry {
     pub(super) representative: Content,
     /// What a finalizer stands for.
     pub(super) bytes: usize,
+    /// Larger than that of every entry before it.
+    pub(super) serial: u64,
 }
 
 /// A handle that all threads share.
@@ -132,6 +135,8 @@ pub(super) struct World {
     single: bool,
     pub(super) shadow: Shadow,
     pub(super) entries: Mutex<Vec<Entry>>,
+    /// The serial number of the next entry.
+    pub(super) serial: AtomicU64,
     pub(super) globals: Vec<Mutex<Shared>>,
     pub(super) handles: Vec<Mutex<Cell>>,
     pub(super) threads: Mutex<Vec<Arc<Thread>>>,
@@ -140,14 +145,17 @@ pub(super) struct World {
     /// What blocks of C's take.
     pub(super) c_bytes: AtomicUsize,
     gate: RwLock<()>,
+    /// What leaf calls are called.
+    pub(super) leaf: &'static Leaf,
     /// Threads that fill the heap: others may be refused memory.
     pub(super) filling: AtomicU32,
     /// This is a forked child, which may be refused memory.
     pub(super) forked: AtomicBool,
     pub(super) stop: AtomicBool,
     pub(super) recorder: Recorder,
-    /// The order of operations: how many, then thread and number of each.
-    journal: Option<&'static [AtomicU64]>,
+    pub(super) journal: Journal,
+    /// The operations are a script's: what is asked for is waited for, so that each run is the same.
+    pub(super) scripted: bool,
     /// The next place in a script that fixes the order.
     pub(super) turn: AtomicU64,
     pub(super) counts: Counts,
@@ -161,8 +169,10 @@ pub(super) struct Parts {
     pub(super) plant: Option<Plant>,
     /// One thread alone.
     pub(super) single: bool,
+    /// The operations are a script's.
+    pub(super) scripted: bool,
     pub(super) recorder: Recorder,
-    pub(super) journal: Option<&'static [AtomicU64]>,
+    pub(super) journal: Journal,
 }
 
 impl World {
@@ -181,17 +191,20 @@ impl World {
             single: parts.single,
             shadow: Shadow::new(),
             entries: Mutex::default(),
+            serial: AtomicU64::new(0),
             globals: (0..GLOBALS).map(shared).collect(),
             handles: (0..HANDLES).map(|_| Mutex::default()).collect(),
             threads: Mutex::default(),
             taking: Mutex::default(),
             c_bytes: AtomicUsize::new(0),
             gate: RwLock::new(()),
+            leaf: Leaf::named(super::LABEL),
             filling: AtomicU32::new(0),
             forked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             recorder: parts.recorder,
             journal: parts.journal,
+            scripted: parts.scripted,
             turn: AtomicU64::new(0),
             counts: Counts::default(),
         }
@@ -232,14 +245,12 @@ impl World {
         guard
     }
 
-    /// Notes that a thread begins an operation.
-    pub(super) fn note(&self, thread: u32, index: u64) {
-        if let Some((first, rest)) = self.journal.and_then(|words| words.split_first()) {
-            let at = first.fetch_add(1, Ordering::Relaxed) as usize;
-            if let Some(word) = rest.get(at) {
-                word.store(u64::from(thread) << 40 | index, Ordering::Relaxed);
-            }
-        }
+    /// The turn of those who take deliveries. Whoever has it may collect, so it is waited for in Native.
+    pub(super) fn take_turn<'a>(&'a self, m: &mut Mutator) -> MutexGuard<'a, ()> {
+        m.enter_native();
+        let turn = lock(&self.taking);
+        m.leave_native();
+        turn
     }
 
     /// Whether the run has one thread.
