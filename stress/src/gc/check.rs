@@ -270,6 +270,10 @@ pub(super) fn delivered(
         return Err(Fault::Delivery { place, found });
     };
     let entry = owed[at];
+    if guardian.is_none() && !world.is_in_order(entry.serial) {
+        let id = entry.object;
+        return Err(Fault::Order { id, place });
+    }
     if owed[..at].iter().any(|e| of(e) && e.object == entry.object) {
         let id = entry.object;
         return Err(Fault::Order { id, place });
@@ -304,16 +308,11 @@ fn take_all(world: &World, m: &mut Mutator, places: &HashMap<Id, Value>) -> Resu
             taken += 1;
         }
     }
-    while let Some((object, finalizer)) = m.next_finalizable() {
-        delivered(world, None, Some(object), finalizer)?;
-        taken += 1;
-    }
-    Ok(taken)
+    Ok(taken + take_finalizers(world, m)?)
 }
 
-/// Takes what the queue of finalizers has. Where one collection alone has filled it, they come in the order
-/// in which they were attached.
-fn take_finalizers(world: &World, m: &mut Mutator, in_order: bool) -> Result<(), Fault> {
+/// Takes what the queue of finalizers has. Returns how much.
+fn take_finalizers(world: &World, m: &mut Mutator) -> Result<usize, Fault> {
     let mut taken = Vec::new();
     while let Some(pair) = m.next_finalizable() {
         taken.push(pair);
@@ -321,25 +320,11 @@ fn take_finalizers(world: &World, m: &mut Mutator, in_order: bool) -> Result<(),
     if world.plants(Plant::Order) {
         taken.reverse();
     }
-    let mut last = 0;
-    for (object, finalizer) in taken {
-        let entry = delivered(world, None, Some(object), finalizer)?;
-        if in_order && entry.serial < last {
-            let (id, place) = (entry.object, Place::Finalizer);
-            return Err(Fault::Order { id, place });
-        }
-        last = entry.serial;
+    for (object, finalizer) in &taken {
+        delivered(world, None, Some(*object), *finalizer)?;
     }
-    Ok(())
-}
-
-/// Empties the queue of finalizers, collects once, and looks at the order of what comes.
-fn order(world: &World, m: &mut Mutator) -> Result<(), Fault> {
-    take_finalizers(world, m, false)?;
-    let before = m.heap().collections();
-    m.collect(Collect::Minor);
-    let once = m.heap().collections() == before + 1;
-    take_finalizers(world, m, once)
+    world.look_at_queue();
+    Ok(taken.len())
 }
 
 /// Looks at all weak references when it is known what lives.
@@ -512,7 +497,10 @@ pub(super) fn check(world: &World, m: &mut Mutator) -> Result<(), Fault> {
             Err(Fault::DeliveredAlive { id, place })
         })
     };
-    order(world, m)?;
+    // Each alone, so that the order of what comes can be judged.
+    take_finalizers(world, m)?;
+    m.collect(Collect::Minor);
+    take_finalizers(world, m)?;
     judge(world)?;
     let mut places = HashMap::new();
     for _ in 0..MOST {

@@ -159,11 +159,13 @@ impl Worker {
         let (world, number) = (self.world, self.number);
         let (journal, heap) = (&world.journal, world.heap);
         journal.watch(heap, number);
+        world.look_at_queue();
         let done = match collects(op) {
             Some(hopes) => journal.asks(heap, number, hopes, || self.apply(op)),
             None => self.apply(op),
         };
         journal.watch(heap, number);
+        world.look_at_queue();
         done
     }
 

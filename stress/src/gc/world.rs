@@ -112,6 +112,15 @@ pub(super) struct Entry {
     pub(super) serial: u64,
 }
 
+/// What is known of the queue of finalizers in a run of one thread.
+#[derive(Default)]
+struct Queue {
+    /// How many collections there had been when it was last seen empty.
+    empty: u64,
+    /// The serial number of what was taken last since then.
+    last: u64,
+}
+
 /// A handle that all threads share.
 #[derive(Default)]
 pub(super) struct Cell {
@@ -140,6 +149,7 @@ pub(super) struct World {
     pub(super) globals: Vec<Mutex<Shared>>,
     pub(super) handles: Vec<Mutex<Cell>>,
     pub(super) threads: Mutex<Vec<Arc<Thread>>>,
+    queue: Mutex<Queue>,
     /// Whoever takes deliveries, so that their order is known.
     pub(super) taking: Mutex<()>,
     /// What blocks of C's take.
@@ -195,6 +205,7 @@ impl World {
             globals: (0..GLOBALS).map(shared).collect(),
             handles: (0..HANDLES).map(|_| Mutex::default()).collect(),
             threads: Mutex::default(),
+            queue: Mutex::default(),
             taking: Mutex::default(),
             c_bytes: AtomicUsize::new(0),
             gate: RwLock::new(()),
@@ -251,6 +262,26 @@ impl World {
         let turn = lock(&self.taking);
         m.leave_native();
         turn
+    }
+
+    /// Notes whether the queue of finalizers is empty.
+    pub(super) fn look_at_queue(&self) {
+        if !self.heap.finalizable() {
+            *lock(&self.queue) = Queue {
+                empty: self.heap.collections(),
+                last: 0,
+            };
+        }
+    }
+
+    /// Whether the finalizer of this serial number may be the next: what one collection alone has found dead
+    /// comes in the order in which it was attached. Of several threads nobody knows which came first.
+    pub(super) fn is_in_order(&self, serial: u64) -> bool {
+        let mut queue = lock(&self.queue);
+        let judged = self.single && self.heap.collections() == queue.empty + 1;
+        let in_order = !judged || serial >= queue.last;
+        queue.last = serial;
+        in_order
     }
 
     /// Whether the run has one thread.
