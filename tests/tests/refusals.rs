@@ -32,10 +32,11 @@ const MOST: u64 = 60_000;
 const REFUSED: &str = "refused";
 
 /// How an end without success may be explained.
-const ENDS: [&str; 5] = [
+const ENDS: [&str; 6] = [
     "out of memory: the heap is full",
     "no room for the constants of the program",
     "the heap is too small for the runtime",
+    "the system refused memory for a root stack",
     "no memory for more handles",
     "the system gives no executable memory",
 ];
