@@ -16,12 +16,14 @@ use crate::binding::{WordSlot, each_reference, is_weak};
 use crate::pins::AddrMap;
 use crate::roots::word_of;
 use crate::sync::lock;
-use crate::sys;
+use crate::sys::{self, Access};
 use bowline_layout::{Addr, Header, Shape, Value, object_bytes};
 use std::sync::{Mutex, MutexGuard};
 
-/// Bytes reserved; pages are used as they are touched.
+/// Bytes of addresses reserved.
 const RESERVED: usize = 256 << 20;
+/// What is made usable at once: the system may count it, touched or not (`ulimit -d`).
+const STEP: usize = 4 << 20;
 /// Where to try, in this order: below MMTk's range and away from where the system maps by itself.
 const PLACES: [usize; 4] = [
     0x0100_0000_0000,
@@ -34,6 +36,8 @@ const PLACES: [usize; 4] = [
 #[derive(Default)]
 pub(crate) struct Inner {
     used: usize,
+    /// How many bytes can be used.
+    usable: usize,
     /// Permanent root slots, as first word and count.
     ranges: Vec<(Addr, usize)>,
     /// Objects whose slots only their bitmap tells.
@@ -53,7 +57,7 @@ impl Boot {
     pub(crate) fn new() -> Result<Self, HeapError> {
         let start = PLACES
             .iter()
-            .find_map(|at| sys::map_at(*at, RESERVED))
+            .find_map(|at| sys::map_at(*at, RESERVED, Access::None))
             .ok_or(HeapError::NoMemory("the boot heap"))?;
         Ok(Boot {
             start,
@@ -80,9 +84,25 @@ impl Boot {
     pub(crate) fn room(&self, bytes: usize) -> Option<Addr> {
         let mut inner = lock(&self.inner);
         let at = self.start.byte(inner.used);
-        let used = inner.used.checked_add(bytes).filter(|n| *n <= RESERVED)?;
+        let used = inner.used.checked_add(bytes)?;
+        if !self.make_usable(&mut inner, used) {
+            return None;
+        }
         inner.used = used;
         Some(at)
+    }
+
+    /// Sees to it that the first `bytes` can be used. Returns whether they can.
+    fn make_usable(&self, inner: &mut Inner, bytes: usize) -> bool {
+        if bytes > RESERVED {
+            return false;
+        }
+        let more = bytes.saturating_sub(inner.usable).next_multiple_of(STEP);
+        if more > 0 && !sys::protect(self.start.byte(inner.usable), more, Access::ReadWrite) {
+            return false;
+        }
+        inner.usable += more;
+        true
     }
 
     /// A fresh object with this header, if there is room.
@@ -94,9 +114,14 @@ impl Boot {
         Some(at)
     }
 
-    /// How many bytes are left.
-    pub(crate) fn free_bytes(&self) -> usize {
-        RESERVED - lock(&self.inner).used
+    /// How many bytes are left, if the system gives as many as `wanted` of them.
+    pub(crate) fn free_bytes(&self, wanted: usize) -> usize {
+        let mut inner = lock(&self.inner);
+        let used = inner.used;
+        if wanted <= RESERVED - used && !self.make_usable(&mut inner, used + wanted) {
+            return inner.usable - used;
+        }
+        RESERVED - used
     }
 
     /// Makes the slots of the boot object at `at` permanent roots (`inv:boot.slots`).

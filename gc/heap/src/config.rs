@@ -6,6 +6,7 @@
 //! a [`HeapConfig`].
 
 use crate::ambiguous;
+use crate::machine::OVERHEAD;
 use crate::recorder::Recording;
 use crate::refusals::Refusal;
 use std::fmt;
@@ -26,6 +27,9 @@ const SMALLEST_STACK: usize = 16 << 10;
 const WATCHDOG: Duration = Duration::from_secs(10);
 /// More than the largest heap reserves: 9 TiB of side tables, 8 of spaces, and the malloc's region.
 const ADDRESS_SPACE_NEEDED: u64 = 24 << 40;
+
+/// What is needed where the system counts: the smallest heap and what the collector takes besides.
+const LEAST_MEMORY: usize = OVERHEAD + 4 * SMALLEST_LIMIT;
 
 /// Which of MMTk's plans runs the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -265,6 +269,10 @@ impl HeapConfig {
         match crate::sys::address_space_limit() {
             Some(limit) if limit < ADDRESS_SPACE_NEEDED => Err(HeapError::AddressSpace { limit }),
             _ => Ok(()),
+        }?;
+        match crate::machine::mappable() {
+            Some(left) if left < LEAST_MEMORY => Err(HeapError::TooLittle { left }),
+            _ => Ok(()),
         }
     }
 }
@@ -283,6 +291,11 @@ pub enum HeapError {
     },
     /// The calling thread is attached to the heap and in no foreign call, so it cannot attach again.
     AlreadyManaged,
+    /// The process may not map enough memory that can be written (`ulimit -d`, strict overcommit).
+    TooLittle {
+        /// How much it may still map, in bytes.
+        left: usize,
+    },
     /// The system refused memory; the message says for what.
     NoMemory(&'static str),
     /// The system refused a thread; the message is its own.
@@ -308,6 +321,13 @@ impl fmt::Display for HeapError {
                 f,
                 "the collector reserves address space (it does not use it) and the limit of {limit} \
                  bytes is too small: raise it with \"ulimit -v unlimited\""
+            ),
+            HeapError::TooLittle { left } => write!(
+                f,
+                "the system lets this process map {} KiB more, and the collector needs {} KiB: see \
+                 \"ulimit -d\" and vm.overcommit_memory",
+                left >> 10,
+                LEAST_MEMORY >> 10
             ),
             HeapError::NoMemory(what) => write!(f, "the system refused memory for {what}"),
             HeapError::NoThread(why) => write!(f, "cannot start a collector thread: {why}"),
@@ -393,6 +413,11 @@ mod tests {
             HeapError::AddressSpace { limit: 5 }
                 .to_string()
                 .contains("ulimit -v")
+        );
+        assert_eq!(
+            HeapError::TooLittle { left: 5 << 10 }.to_string(),
+            "the system lets this process map 5 KiB more, and the collector needs 163840 KiB: see \
+             \"ulimit -d\" and vm.overcommit_memory"
         );
         assert!(HeapError::NoMemory("x").to_string().ends_with("for x"));
         let message = HeapError::AlreadyManaged.to_string();

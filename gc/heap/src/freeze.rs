@@ -134,7 +134,7 @@ impl Heap {
             return Err(FreezeError::Pinned);
         }
         let wanted = mmtk::memory_manager::used_bytes(engine().mmtk);
-        let free = self.boot.free_bytes();
+        let free = self.boot.free_bytes(wanted);
         if wanted > free {
             return Err(FreezeError::NoRoom { wanted, free });
         }

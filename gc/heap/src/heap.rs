@@ -14,6 +14,7 @@ use crate::ends;
 use crate::finalize::Bell;
 use crate::finisher::Finisher;
 use crate::fork::{self, Forks};
+use crate::grants::Grants;
 use crate::membarrier;
 use crate::mutator::Mutator;
 use crate::owners::Owners;
@@ -86,6 +87,7 @@ pub struct Heap {
     pub(crate) pins: Pins,
     pub(crate) sites: Sites,
     pub(crate) pressure: Pressure,
+    pub(crate) grants: Grants,
     pub(crate) surplus: Surplus,
     pub(crate) recorder: Recorder,
     pub(crate) owners: Mutex<Owners>,
@@ -128,6 +130,7 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         pins: Pins::default(),
         sites: Sites::default(),
         pressure,
+        grants: Grants::default(),
         surplus: Surplus::default(),
         recorder,
         owners: Mutex::default(),
@@ -150,12 +153,12 @@ pub fn start(mut config: HeapConfig) -> Result<&'static Heap, HeapError> {
         return Err(HeapError::AlreadyStarted);
     }
     let heap = crate::heap::heap();
+    binding::end_on_panic();
     let engine = Engine::start(heap)?;
     let mmtk = engine.mmtk;
     if heap.engine.set(engine).is_err() {
         return Err(HeapError::AlreadyStarted);
     }
-    binding::abort_on_collector_panic();
     let hired = heap.workers.hire(heap.config.effective_workers());
     hired.map_err(|e| HeapError::NoThread(e.to_string()))?;
     mmtk::memory_manager::initialize_collection(mmtk, mmtk::util::VMThread::UNINITIALIZED);

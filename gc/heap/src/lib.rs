@@ -10,7 +10,7 @@
 //! not checked.
 //!
 //! Reading order: `config`, `machine` and `heap` (how a heap is made, and how large), `world`, `member` and `thread` (who may touch it
-//! when), `watchdog` (who is late), `ends` (who forgets to detach), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator`, `alloc` and `room` (a
+//! when), `watchdog` (who is late), `ends` (who forgets to detach), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator`, `alloc`, `room` and `grants` (a
 //! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
 //! the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
 //! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
@@ -40,6 +40,7 @@ mod foreign;
 mod fork;
 mod freeze;
 mod futex;
+mod grants;
 mod heap;
 mod interrupt;
 #[cfg(test)]
@@ -77,6 +78,7 @@ pub use finalize::FinalizerThread;
 pub use freeze::{FreezeError, Frozen, MoreRoots};
 pub use heap::{Heap, start};
 pub use interrupt::Interrupter;
+pub use machine::mappable;
 pub use mutator::{Collect, Mutator};
 pub use owners::{Owner, OwnerLabel};
 pub use pins::PinError;

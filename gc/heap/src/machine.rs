@@ -5,7 +5,7 @@
 //! | the machine | `sysconf` |
 //! | control groups, version 2 | `memory.max` of the process's group and of each one above it |
 //! | control groups, version 1 | `memory.limit_in_bytes` of the same in the `memory` hierarchy |
-//! | data segment (`ulimit -d`) | `RLIMIT_DATA`: all private memory that can be written counts |
+//! | data segment (`ulimit -d`) | `RLIMIT_DATA`, less what `/proc/self/status` says is used: all private memory that can be written counts, thread stacks among it |
 //! | strict overcommit (`vm.overcommit_memory=2`) | what `/proc/meminfo` has left to promise |
 //!
 //! Where a group's files are is said by `/proc/self/cgroup` (the process's path in each hierarchy) and
@@ -21,19 +21,45 @@ use std::path::{Path, PathBuf};
 /// Reads a file of the system's.
 type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
-/// The memory in bytes.
+/// What the runtime itself maps besides the heap, in bytes: the first chunks of the side tables, threads, and what a
+/// collection needs while it runs.
+pub(crate) const OVERHEAD: usize = 128 << 20;
+
+/// The memory that is there for the heap and for C, in bytes.
 pub(crate) fn memory() -> usize {
-    let read = |path: &Path| std::fs::read_to_string(path).ok();
-    [sys::data_limit(), allowed(&read)]
+    let group = grouped(&read).map(bytes);
+    let mappable = mappable().map(|bytes| bytes.saturating_sub(OVERHEAD));
+    [group, mappable]
         .into_iter()
         .flatten()
-        .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
         .fold(sys::physical_memory(), usize::min)
 }
 
-/// What the files say.
-fn allowed(read: Read<'_>) -> Option<u64> {
-    [grouped(read), promised(read)].into_iter().flatten().min()
+/// How many bytes the process may still map that can be written, where the system counts them: `ulimit -d` and strict
+/// overcommit do, whether they are touched or not.
+pub fn mappable() -> Option<usize> {
+    let data = sys::data_limit().map(|limit| limit.saturating_sub(mapped(&read).unwrap_or(0)));
+    [data, promised(&read)]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(bytes)
+}
+
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn bytes(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// What counts against `ulimit -d` already, in bytes.
+fn mapped(read: Read<'_>) -> Option<u64> {
+    let status = read(Path::new("/proc/self/status"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmData:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
 }
 
 /// What the kernel may still promise, if it keeps count.
@@ -151,10 +177,14 @@ mod tests {
 
     /// What the files say whose paths and contents these are.
     fn says(files: &[(&str, &str)]) -> Option<u64> {
-        allowed(&|path| {
+        let read = |path: &Path| {
             let file = files.iter().find(|(name, _)| Path::new(name) == path);
             file.map(|(_, text)| (*text).to_owned())
-        })
+        };
+        [grouped(&read), promised(&read)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     const V2: &str = "22 28 0:21 / /proc rw shared:12 - proc proc rw\n\
@@ -256,6 +286,18 @@ mod tests {
             ("/proc/meminfo", "CommitLimit: 1 kB\nCommitted_AS: 2 kB\n"),
         ]);
         assert_eq!(left, Some(0));
+    }
+
+    #[test]
+    fn what_is_mapped_counts_against_the_limit() {
+        let says = |text: &str| mapped(&|_| Some(text.to_owned()));
+        assert_eq!(
+            says("VmPeak:\t 9 kB\nVmData:\t    1024 kB\n"),
+            Some(1 << 20)
+        );
+        assert_eq!(says("VmPeak:\t 9 kB\n"), None);
+        assert_eq!(says("VmData: much\n"), None);
+        assert!(mapped(&read) > Some(0));
     }
 
     #[test]

@@ -283,6 +283,17 @@ impl Mutator {
 
     // The boundary.
 
+    /// Runs `f`, which touches neither objects nor the heap, as a thread that delays no collection. What it
+    /// allocates by `malloc` is the runtime's.
+    pub fn beside<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        quietly(|| {
+            self.enter_native();
+            let result = f();
+            self.leave_native();
+            result
+        })
+    }
+
     /// Managed → Native: the thread goes into foreign code and delays no collection.
     #[inline(always)]
     pub fn enter_native(&mut self) {

@@ -17,7 +17,8 @@
 //!
 //! Reading order: this, then `beside`: the size under the plan `latency`; `ceiling`: what finalizers need of the
 //! limit; `reason`: why a collection is due; `hook`: what C's `malloc` and the heap's threads ask; `reentry`, which
-//! keeps that from asking itself; and `reserve`: what is there for who is told of a full heap.
+//! keeps that from asking itself; `reserve`: what is there for who is told of a full heap; and `lowered`: the limit
+//! where the system gives less.
 //!
 //! Absent on purpose: reservations. Several threads that ask at one moment may together pass the limit by
 //! what they asked for.
@@ -26,6 +27,7 @@ mod beside;
 mod ceiling;
 mod cramped;
 mod hook;
+mod lowered;
 mod reason;
 mod reentry;
 mod reserve;
@@ -38,6 +40,7 @@ use crate::recorder::Reason;
 use crate::surplus::Quota;
 use ceiling::Ceiling;
 use cramped::{Cramped, LEAST_ROOM};
+use lowered::Limit;
 use reserve::Reserve;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -59,7 +62,7 @@ const SMALL: usize = 64 << 10;
 /// The accounts and the marks, in bytes.
 pub(crate) struct Pressure {
     pub(crate) memory: CMemory,
-    limit: usize,
+    limit: Limit,
     min_heap: usize,
     nursery: usize,
     growth_percent: usize,
@@ -125,7 +128,7 @@ impl Pressure {
         let min_heap = config.min_heap.min(limit - limit / 4);
         Pressure {
             memory: CMemory::find(),
-            limit,
+            limit: Limit::new(limit),
             min_heap,
             nursery: config.effective_nursery(),
             growth_percent: config.growth_percent,
@@ -237,7 +240,7 @@ impl Pressure {
         let most = YOUNG_OWNERS
             .max(self.nursery)
             .max(self.size.load(Relaxed) / 8);
-        self.young.load(Relaxed) > most.min(self.limit / 2)
+        self.young.load(Relaxed) > most.min(self.limit() / 2)
     }
 
     /// Whether the collection that is due must be a full one, done at one stop.
@@ -247,7 +250,7 @@ impl Pressure {
         }
         // A full collection may raise the size, but not beyond the limit.
         let margin = match self.size.load(Relaxed) {
-            size if size < self.limit => size / 8,
+            size if size < self.limit() => size / 8,
             _ => LEAST_GAIN,
         };
         let size_needs = self.excess(bytes).saturating_add(margin);
@@ -273,7 +276,7 @@ impl Pressure {
         }
         let size = self.size.load(Relaxed).min(self.ceiling()) + self.ready.load(Relaxed);
         let others = heap + self.declared.load(Relaxed) + self.nursery;
-        let least = size.min(self.limit - self.limit / 16);
+        let least = size.min(self.limit() - self.limit() / 16);
         self.memory.set_mark(least.saturating_sub(others));
     }
 
@@ -298,7 +301,7 @@ impl Pressure {
     /// While a full collection ends the size is the limit.
     pub(crate) fn full_ends(&self) {
         self.spare_nothing();
-        self.size.store(self.limit, Relaxed);
+        self.size.store(self.limit(), Relaxed);
     }
 
     /// What the heap wants besides what lives, once this collection has ended.
@@ -311,8 +314,8 @@ impl Pressure {
         self.heap.store(heap, Relaxed);
         self.young.store(0, Relaxed);
         let pending = self.pending.swap(0, Relaxed);
-        let room = self.limit.saturating_sub(self.total());
-        self.cramped.ends(full, room < self.limit / LEAST_ROOM);
+        let room = self.limit().saturating_sub(self.total());
+        self.cramped.ends(full, room < self.limit() / LEAST_ROOM);
         if full {
             let total = heap + self.lasting() + pending;
             // Of what was allocated during marking nobody knows: most of it is garbage.
@@ -324,7 +327,7 @@ impl Pressure {
             let live = found + self.lasting() + pending;
             self.spare(total);
             let wanted = live.saturating_mul(self.growth_percent) / 100 + floating + self.nursery;
-            let target = wanted.max(self.min_heap).min(self.limit);
+            let target = wanted.max(self.min_heap).min(self.limit());
             self.target.store(target, Relaxed);
             let begin = match self.beside {
                 true => self.begin_at(total, target.min(self.ceiling())),
@@ -386,7 +389,7 @@ impl Pressure {
     /// Whether the size may still become larger. Beyond the limit it is of no use that it may: what waits
     /// for finalizers keeps the total there, and another collection would change nothing.
     pub(crate) fn can_grow(&self) -> bool {
-        self.size.load(Relaxed) < self.limit && self.beyond_limit(0) == 0
+        self.size.load(Relaxed) < self.limit() && self.beyond_limit(0) == 0
     }
 
     /// Runs `f`, which allocates from MMTk and may have it collect.

@@ -49,18 +49,30 @@ impl Mutator {
         let began = heap.whole();
         let (mut waited, mut in_vain) = (false, 0);
         for round in 0u32.. {
-            let context = self.context();
-            let at = mmtk::memory_manager::alloc_with_options(
-                context, bytes, WORD, 0, semantics, AT_ONCE,
-            );
+            let granted = heap.grants.cover(heap, bytes, semantics);
+            let at = match granted {
+                true => mmtk::memory_manager::alloc_with_options(
+                    self.context(),
+                    bytes,
+                    WORD,
+                    0,
+                    semantics,
+                    AT_ONCE,
+                ),
+                false => Address::ZERO,
+            };
             if !at.is_zero() {
                 return at;
             }
             in_vain += u32::from(waited && !heap.pressure.has_grown(bytes));
             // A collection may be due for another reason, too.
-            let at_limit = heap.whole() > began && heap.pressure.is_beyond_limit();
+            let is_full = !granted || heap.pressure.is_beyond_limit();
+            let at_limit = heap.whole() > began && is_full;
             if at_limit || in_vain == MOST_IN_VAIN {
                 break;
+            }
+            if !granted {
+                heap.refused_by_the_system(semantics);
             }
             heap.pressure.want(bytes);
             let (before, full) = (heap.whole(), round >= ROUNDS_OF_ANY);

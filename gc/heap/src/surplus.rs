@@ -100,6 +100,8 @@ pub(crate) struct Surplus {
     /// The first chunk of the moving space, or 0.
     first: AtomicUsize,
     large: Mutex<Large>,
+    /// What large objects take that live, or were not found dead yet.
+    large_bytes: AtomicUsize,
     /// For each chunk its blocks that were given back and not used since, a bit each.
     away: Mutex<Vec<u128>>,
     given: AtomicU64,
@@ -128,6 +130,8 @@ impl Surplus {
     /// A large object was made at `at`.
     pub(crate) fn large_made(&self, at: Addr, bytes: usize) {
         lock(&self.large).made(at, bytes);
+        self.large_bytes
+            .fetch_add(bytes.next_multiple_of(PAGE), Relaxed);
     }
 
     /// The chunks of the moving space, each with its free blocks.
@@ -149,7 +153,15 @@ impl Surplus {
 
     /// A collection ends that has let the dead go: the world is stopped, and no collector thread runs.
     pub(crate) fn settle(&self, full: bool) {
-        lock(&self.large).settle(full, |at| binding::large_lives(Addr::new(at), !full));
+        let mut large = lock(&self.large);
+        large.settle(full, |at| binding::large_lives(Addr::new(at), !full));
+        let bytes = large.old.iter().map(|(_, bytes)| bytes).sum();
+        self.large_bytes.store(bytes, Relaxed);
+    }
+
+    /// What large objects take that live, or were not found dead yet.
+    pub(crate) fn large_bytes(&self) -> usize {
+        self.large_bytes.load(Relaxed)
     }
 
     /// Gives back what is free and resident beyond `quota.keep`, after [`Surplus::settle`].

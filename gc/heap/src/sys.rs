@@ -190,14 +190,27 @@ fn map_with(at: usize, bytes: usize, access: Access, extra: libc::c_int) -> Opti
     (p != libc::MAP_FAILED).then(|| Addr::new(p.expose_provenance()))
 }
 
+/// Whether the system would map `bytes` more that can be written. It is asked by doing so.
+pub(crate) fn would_map(bytes: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let protection = Access::ReadWrite.protection();
+    // SAFETY: a mapping anywhere touches none that exists.
+    let p = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    if p == libc::MAP_FAILED {
+        return false;
+    }
+    // SAFETY: the mapping was made above, and nobody knows of it.
+    unsafe { libc::munmap(p, bytes) == 0 }
+}
+
 /// Maps fresh zero pages anywhere.
 pub(crate) fn map(bytes: usize, access: Access) -> Option<Addr> {
     map_with(0, bytes, access, 0)
 }
 
 /// Maps fresh zero pages exactly at `at`, if nothing is there.
-pub(crate) fn map_at(at: usize, bytes: usize) -> Option<Addr> {
-    let got = map_with(at, bytes, Access::ReadWrite, libc::MAP_FIXED_NOREPLACE)?;
+pub(crate) fn map_at(at: usize, bytes: usize, access: Access) -> Option<Addr> {
+    let got = map_with(at, bytes, access, libc::MAP_FIXED_NOREPLACE)?;
     // A kernel without the flag takes the address for a hint.
     if got.raw() == at {
         return Some(got);

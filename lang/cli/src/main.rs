@@ -27,8 +27,12 @@ use color::Color;
 use options::{Cli, Command, DumpOptions, RunOptions};
 
 /// The stack of the thread that runs everything: deep programs are expanded, and callbacks nest,
-/// on it. Only what is used is ever committed.
+/// on it. Only what is used is ever committed, but `ulimit -d` and strict overcommit count all of it.
 const STACK: usize = 1 << 30;
+/// What the deepest program that the expander takes needs of it.
+const LEAST_STACK: usize = 128 << 20;
+/// The part of what the process may map that it is at most.
+const STACK_PART: usize = 8;
 
 /// How what goes wrong is told on standard error.
 fn format(json: bool, color: Color) -> Format {
@@ -102,10 +106,13 @@ fn work() -> i32 {
 }
 
 fn main() -> ExitCode {
+    let stack = bowline_gc::mappable().map_or(STACK, |bytes| {
+        (bytes / STACK_PART).clamp(LEAST_STACK, STACK)
+    });
     // The thread ends the process itself: in a forked child there is no other that could.
     let thread = std::thread::Builder::new()
         .name("bowline".into())
-        .stack_size(STACK)
+        .stack_size(stack)
         // A status is what the system keeps of it: the low eight bits.
         .spawn(|| std::process::exit(i32::from(work() as u8)));
     match thread.map(std::thread::JoinHandle::join) {
@@ -114,7 +121,8 @@ fn main() -> ExitCode {
         Err(error) => {
             let _ = writeln!(
                 std::io::stderr(),
-                "bowline: cannot start a thread with a stack of 1 GiB: {error}; see ulimit -v, -d and -u"
+                "bowline: cannot start a thread with a stack of {} MiB: {error}; see ulimit -v, -d and -u",
+                stack >> 20
             );
             ExitCode::from(2)
         }

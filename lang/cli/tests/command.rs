@@ -132,22 +132,60 @@ fn limited(limit: &str, program: &Program) -> (Option<i32>, String, String) {
 #[test]
 fn limits_of_the_system_are_told_in_one_line() {
     let program = Program::new("limits", "(display (length (make-list 1000 1)))");
-    let stack = "bowline: cannot start a thread with a stack of 1 GiB: Resource temporarily unavailable (os \
-                 error 11); see ulimit -v, -d and -u\n";
+    let stack = |mib: u32| {
+        format!(
+            "bowline: cannot start a thread with a stack of {mib} MiB: Resource temporarily unavailable \
+             (os error 11); see ulimit -v, -d and -u\n"
+        )
+    };
     let addresses = "bowline: the collector reserves address space (it does not use it) and the limit of \
                      20480000000000 bytes is too small: raise it with \"ulimit -v unlimited\"\n";
     for (limit, says) in [
-        ("-v 100000", stack),
-        ("-v 1000000", stack),
-        ("-v 20000000000", addresses),
-        ("-d 100000", stack),
+        ("-v 100000", stack(1024)),
+        ("-v 1000000", stack(1024)),
+        ("-v 20000000000", addresses.to_owned()),
+        ("-d 100000", stack(128)),
     ] {
-        let expected = (Some(2), String::new(), says.to_owned());
+        let expected = (Some(2), String::new(), says);
         assert_eq!(limited(limit, &program), expected, "{limit}");
     }
     for limit in ["-v 40000000000", "-d 4000000"] {
         let expected = (Some(0), "1000".to_owned(), String::new());
         assert_eq!(limited(limit, &program), expected, "{limit}");
+    }
+}
+
+#[test]
+fn a_small_data_segment_is_told_of() {
+    let program = Program::new("segment", "1");
+    let (status, text, told) = limited("-d 200000", &program);
+    assert_eq!((status, text.as_str()), (Some(2), ""));
+    let (before, after) = told.split_once(" KiB more").expect("what is left");
+    let left = before.strip_prefix("bowline: the system lets this process map ");
+    assert!(left.is_some_and(|n| n.parse::<u32>().is_ok()), "{told}");
+    let needs =
+        ", and the collector needs 163840 KiB: see \"ulimit -d\" and vm.overcommit_memory\n";
+    assert_eq!(after, needs);
+}
+
+#[test]
+fn programs_that_fill_a_limited_process_are_told_by_a_condition() {
+    let body = "(define (fill l) (fill (cons (make-vector 1000 l) l)))
+(define (try) (guard (e (#t (write 'caught))) (fill '())))
+(try) (try)";
+    let program = Program::new("fill", body);
+    // By the default, and by a limit that is higher than what the system gives.
+    for heap in [&[][..], &["--heap=8g", "--workers=2"]] {
+        for plan in ["throughput", "latency", "immix", "compact-test"] {
+            let mut command = Command::new("sh");
+            let line = "ulimit -d 400000 && exec \"$0\" run \"$@\"";
+            command.args(["-c", line, env!("CARGO_BIN_EXE_bowline")]);
+            command.arg(format!("--plan={plan}")).args(heap);
+            let output = command.arg(&program.0).output().expect("a shell");
+            assert_eq!(told(&output), "", "{plan} {heap:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "caughtcaught");
+            assert_eq!(output.status.code(), Some(0), "{plan} {heap:?}");
+        }
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! `inv:collector.panic` A collector thread that panics ends the process with a message: its panic would
 //! otherwise leave every other thread waiting for ever.
+//!
+//! `inv:collector.refused` Where the system refuses memory that MMTk cannot go on without (which `grants` sees to that
+//! it hardly does) the process ends with one line and status 2. Nothing allocates on the way: a backtrace would, and
+//! would wait for ever for the lock that its own thread holds.
 
 use super::Bowline;
 use super::active_plan::context;
@@ -61,9 +65,9 @@ impl Collection<Bowline> for Stops {
 
     fn out_of_memory(_tls: VMThread, error: AllocationError) {
         // Heap exhaustion is the caller's to handle: the allocation returns nothing. If the system
-        // itself refuses pages that were promised, MMTk cannot go on.
+        // itself refuses pages, MMTk cannot go on (inv:collector.refused).
         if let AllocationError::MmapOutOfMemory = error {
-            sys::give_up(format_args!("the system refused memory for the heap"));
+            refused();
         }
     }
 
@@ -86,13 +90,30 @@ pub(crate) fn wait_for_pause(block: &ThreadBlock) {
     heap().give_back();
 }
 
-/// Makes a panic on a collector thread end the process (`inv:collector.panic`).
-pub(crate) fn abort_on_collector_panic() {
+/// How MMTk's panics begin where the system has refused it memory.
+const REFUSED: &str = "Failed to mmap";
+
+/// Makes a panic on a collector thread end the process (`inv:collector.panic`), and one on any thread for
+/// want of memory (`inv:collector.refused`).
+pub(crate) fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        if info
+            .payload_as_str()
+            .is_some_and(|t| t.starts_with(REFUSED))
+        {
+            refused();
+        }
         if std::thread::current().name() != Some(THREAD_NAME) {
             return before(info);
         }
         sys::die(format_args!("internal error in the collector: {info}"));
     }));
+}
+
+/// The system refuses memory that MMTk cannot go on without.
+fn refused() -> ! {
+    sys::give_up(format_args!(
+        "the system refused memory for the heap; see ulimit -d and -v, and vm.overcommit_memory"
+    ));
 }

@@ -20,6 +20,7 @@
 use super::Bowline;
 use crate::config::{HeapConfig, Zeal};
 use crate::cycle::Pause;
+use crate::grants::Grants;
 use crate::heap::heap;
 use crate::pressure::Pressure;
 use mmtk::util::heap::{GCTriggerPolicy, SpaceStats};
@@ -162,6 +163,9 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     fn on_gc_end(&self, mmtk: &'static MMTK<Bowline>) {
         let (used, full) = (heap_bytes(mmtk.get_plan()), is_full(mmtk));
         pressure().ended(used, full);
+        if full {
+            Grants::look_again(heap());
+        }
         heap().surplus.settle(full);
         if self.gives_back {
             let quota = pressure().surplus(full, mmtk.is_user_triggered_collection());

@@ -27,7 +27,7 @@ impl Pressure {
         let ahead = if grown == 0 { free / 2 } else { grown };
         let begin = target - ahead.clamp(free / 4, free / 4 * 3);
         // Holes in used pages are filled before new ones are asked for.
-        begin.max(total + self.nursery / 2).min(self.limit)
+        begin.max(total + self.nursery / 2).min(self.limit())
     }
 
     /// Marking begins.
@@ -35,7 +35,7 @@ impl Pressure {
         self.total_then.store(self.total(), Relaxed);
         let target = self.target.load(Relaxed);
         self.size
-            .store((target + target / 2).min(self.limit), Relaxed);
+            .store((target + target / 2).min(self.limit()), Relaxed);
         self.set_mark();
     }
 

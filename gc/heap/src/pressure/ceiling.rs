@@ -44,22 +44,22 @@ impl Pressure {
     pub(super) fn ceiling(&self) -> usize {
         let Ceiling { expected, spared } = &self.ceiling;
         match expected.load(Relaxed).min(spared.load(Relaxed)) {
-            0 => self.limit,
-            spared => self.for_large() - spared,
+            0 => self.limit(),
+            spared => self.for_large().saturating_sub(spared),
         }
     }
 
     /// What large requests may bring the total to.
     fn for_large(&self) -> usize {
-        self.limit - self.limit / 16
+        self.limit() - self.limit() / 16
     }
 
     /// Chooses what is spared where a full collection has left `total`.
     pub(super) fn spare(&self, total: usize) {
         let half = self.for_large().saturating_sub(total) / 2;
-        let spared = match half < self.limit / 32 {
+        let spared = match half < self.limit() / 32 {
             true => 0,
-            false => half.min(most(self.limit)),
+            false => half.min(most(self.limit())),
         };
         self.ceiling.spared.store(spared, Relaxed);
     }

@@ -108,7 +108,7 @@ fn asked_outside(heap: &Heap, bytes: usize) -> u32 {
         heap.recorder.note(Note::Zeal);
         wait(heap, true, 0, Reason::Zeal);
     }
-    if bytes > pressure.limit {
+    if bytes > pressure.limit() {
         return refuse(heap);
     }
     if !pressure.is_over(bytes) {
@@ -228,7 +228,7 @@ impl Mutator {
         let pressure = &self.heap().pressure;
         let failed = Err(OutOfMemory { requested: bytes });
         // What can never fit is refused before it starts a collection.
-        if bytes > pressure.limit {
+        if bytes > pressure.limit() {
             return failed;
         }
         let young = pressure.is_young_full();

@@ -4,12 +4,13 @@
 //! filled the heap are still there when the program has reacted, there is none.
 
 use super::{Pressure, SMALL};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// The limit that is in force.
 pub(super) struct Reserve {
     bytes: AtomicUsize,
     ceiling: AtomicUsize,
+    lent: AtomicBool,
 }
 
 impl Reserve {
@@ -17,6 +18,7 @@ impl Reserve {
         Reserve {
             bytes: AtomicUsize::new(0),
             ceiling: AtomicUsize::new(limit),
+            lent: AtomicBool::new(false),
         }
     }
 }
@@ -25,7 +27,7 @@ impl Pressure {
     /// By how much the total, and `bytes` more, passes the limit.
     /// The last sixteenth is for small requests.
     pub(super) fn beyond_limit(&self, bytes: usize) -> usize {
-        let spared = if bytes > SMALL { self.limit / 16 } else { 0 };
+        let spared = if bytes > SMALL { self.limit() / 16 } else { 0 };
         let wanted = self.total().saturating_add(bytes);
         wanted.saturating_sub(self.reserve.ceiling.load(Relaxed) - spared)
     }
@@ -45,14 +47,23 @@ impl Pressure {
     /// the last collection has left more than the limit, as one that could not free a page may.
     pub(crate) fn lend_reserve(&self, heap: usize) {
         self.heap.store(heap, Relaxed);
+        self.reserve.lent.store(true, Relaxed);
         let ceiling = self.total() + self.reserve.bytes.load(Relaxed);
-        self.reserve.ceiling.store(ceiling.max(self.limit), Relaxed);
+        self.reserve
+            .ceiling
+            .store(ceiling.max(self.limit()), Relaxed);
     }
 
     /// The limit is what it was before the reserve was lent.
     pub(crate) fn take_reserve_back(&self) {
-        let kept = self.limit - self.reserve.bytes.load(Relaxed).min(self.limit / 4);
+        let kept = self.limit() - self.reserve.bytes.load(Relaxed).min(self.limit() / 4);
         self.reserve.ceiling.store(kept, Relaxed);
+        self.reserve.lent.store(false, Relaxed);
+    }
+
+    /// Whether somebody reacts to a full heap.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.reserve.lent.load(Relaxed)
     }
 }
 

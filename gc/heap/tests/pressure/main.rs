@@ -4,6 +4,7 @@ mod foreign;
 mod fork;
 #[path = "../heap/forked.rs"]
 mod forked;
+mod granted;
 mod limit;
 mod marking;
 #[path = "../heap/owners.rs"]
@@ -21,6 +22,7 @@ fn main() {
     let cases: Vec<Case> = [
         foreign::CASES,
         limit::CASES,
+        granted::CASES,
         threads::CASES,
         marking::CASES,
         fork::CASES,

@@ -1,0 +1,92 @@
+//! Whether the system would give more memory to the heap.
+//!
+//! MMTk maps its spaces and their side tables as they grow, and when the system refuses it cannot go on. So before a
+//! thread asks MMTk for room that may want new pages, the system is asked whether it would give them: a mapping of
+//! that size, and of what the collector may need meanwhile, is made and taken away again. If it is refused the heap is as
+//! full as one at its limit, and what follows is the same (see `room`): a full collection, and then the out-of-memory
+//! condition, while the collector still has what it needs.
+//!
+//! `inv:grants.margin` What is granted leaves, at the time, a margin for what nobody can ask about: copies that
+//! a collection makes, side tables of the pages, queues, stacks of threads.
+//!
+//! MMTk gives nothing back, so what was granted once is there for ever: as long as a space takes no more
+//! than that, nobody asks. Small objects and large ones live in spaces of their own, hence two marks.
+//!
+//! What is tried in this way is all that can refuse: `ulimit -d`, `ulimit -v`, and strict overcommit, whenever they were set.
+//! A control group does not refuse: it kills.
+//!
+//! Absent on purpose: certainty. Memory that others take between the question and the use, more than the margin,
+//! still ends the process, with a line (`binding::collection`).
+
+use crate::heap::{Heap, engine, used_bytes};
+use crate::sys;
+use mmtk::AllocationSemantics;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+const MIB: usize = 1 << 20;
+/// How much is asked for beyond what is wanted, so that it is not asked each time.
+const STEP: usize = 8 * MIB;
+/// The part of the margin that does not depend on the heap: the first chunks of a space's side tables, and threads.
+const FIXED: usize = 48 * MIB;
+/// The part of the heap that its side tables, and the queues of a collection, may take: less than this.
+const PART: usize = 8;
+
+/// Up to which size, in bytes, the spaces have been granted.
+#[derive(Default)]
+pub(crate) struct Grants {
+    small: AtomicUsize,
+    large: AtomicUsize,
+}
+
+impl Grants {
+    /// Whether there is, or the system would give, room for an object of `bytes` more. The calling thread is
+    /// Managed.
+    pub(crate) fn cover(&self, heap: &Heap, bytes: usize, semantics: AllocationSemantics) -> bool {
+        let all = used_bytes() as usize;
+        let large = heap.surplus.large_bytes().min(all);
+        let (granted, used) = match semantics {
+            AllocationSemantics::Los => (&self.large, large),
+            _ => (&self.small, all - large),
+        };
+        let wanted = used + bytes;
+        let before = granted.load(Relaxed);
+        // Who reacts to a full heap lives on the margin.
+        if wanted <= before || heap.pressure.is_lent() {
+            return true;
+        }
+        if !sys::would_map(wanted - before + STEP + margin(heap, all)) {
+            return false;
+        }
+        granted.fetch_max(wanted + STEP, Relaxed);
+        true
+    }
+
+    /// After a full collection: whether a limit that was lowered may be what it was.
+    pub(crate) fn look_again(heap: &Heap) {
+        if heap.pressure.is_lowered()
+            && sys::would_map(4 * STEP + margin(heap, used_bytes() as usize))
+        {
+            heap.pressure.restore_limit();
+        }
+    }
+}
+
+/// inv:grants.margin, where `used` bytes of the heap are in use.
+fn margin(heap: &Heap, used: usize) -> usize {
+    let copies = match heap.config.moves_everything() {
+        true => used,
+        false => heap.config.effective_nursery(),
+    };
+    FIXED + copies + used / PART
+}
+
+impl Heap {
+    /// Makes the heap's limit what there is, because the system gives no more for small objects. A large
+    /// one may be refused for its size alone.
+    pub(crate) fn refused_by_the_system(&self, semantics: AllocationSemantics) {
+        if semantics != AllocationSemantics::Los {
+            self.pressure
+                .lower_limit(engine().mmtk.get_plan().get_used_pages() << 12);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What becomes of a heap whose memory the system refuses, with limits that are set while it runs.
+
+use crate::foreign::{free, malloc, native};
+use crate::limit::fill_heap;
+use crate::support::*;
+use bowline_gc::{Heap, HeapConfig, Mutator, OutOfMemory, Plan};
+use bowline_layout::{Header, Shape, Tag, TypeId, Value};
+
+pub(crate) const CASES: &[Case] = &[
+    case("refused pages are a full heap", || full(Plan::Throughput)),
+    case("refused pages are a full heap under latency", || {
+        full(Plan::Latency)
+    }),
+    case("refused pages are a full heap under immix", || {
+        full(Plan::Immix)
+    }),
+    case("refused pages are a full heap that moves", || {
+        full(Plan::CompactTest)
+    }),
+    case("refused addresses are a full heap", addresses),
+    case("large objects are refused for their size", large),
+    dies(
+        "pages refused in between end the process with a line",
+        in_between,
+        "bowline: the system refused memory for the heap; see ulimit -d and -v, and vm.overcommit_memory",
+    ),
+];
+
+/// How many bytes a line of `/proc/self/status` speaks of.
+fn status(name: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
+    kib.expect("a size")
+        .trim()
+        .parse::<u64>()
+        .expect("a number")
+        << 10
+}
+
+/// Lets the process have `more` bytes than it has.
+fn allow(resource: libc::__rlimit_resource_t, line: &str, more: usize) {
+    let limit = libc::rlimit {
+        rlim_cur: status(line) + more as u64,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is a live rlimit.
+    assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
+}
+
+fn heap_of(plan: Plan) -> (&'static Heap, Box<Mutator>) {
+    heap_with(HeapConfig {
+        plan,
+        limit: Some(4 << 30),
+        ..HeapConfig::default()
+    })
+}
+
+/// Fills the heap, lets go, and fills it once more.
+fn fill_twice(m: &mut Mutator) -> (usize, usize) {
+    let root = m.len();
+    m.push(Value::NIL);
+    let mut fill = || {
+        let n = fill_heap(m, root);
+        m.set(root, Value::NIL);
+        n
+    };
+    let counts = (fill(), fill());
+    let l = list(m, 10_000);
+    check_list(l, 10_000);
+    m.truncate(root);
+    counts
+}
+
+fn full(plan: Plan) {
+    let (_, mut m) = heap_of(plan);
+    m.push(Value::NIL);
+    allow(libc::RLIMIT_DATA, "VmData:", 120 * MIB);
+    let (first, second) = fill_twice(&mut m);
+    assert!(first > 500_000, "{first} pairs");
+    assert!(second > first / 4 * 3, "{first} pairs, then {second}");
+    // The limit that was asked for is in force again, in the end, when the system gives more.
+    allow(libc::RLIMIT_DATA, "VmData:", 160 * MIB);
+    let (third, _) = fill_twice(&mut m);
+    assert!(third > second, "{second} pairs, then {third}");
+    let p = native(&mut m, &[], || malloc(MIB));
+    assert!(!p.is_null());
+    free(p);
+}
+
+fn addresses() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    m.push(Value::NIL);
+    allow(libc::RLIMIT_AS, "VmSize:", 90 * MIB);
+    let (first, second) = fill_twice(&mut m);
+    // What MMTk maps it has reserved before, so it takes no addresses.
+    assert!(first > 500_000 && second > first / 4 * 3);
+}
+
+fn try_vector(m: &mut Mutator, n: usize) -> Result<Value, OutOfMemory> {
+    m.alloc(Header::new(Shape::Values, TypeId(40), n), Tag::Object)
+}
+
+fn large() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    allow(libc::RLIMIT_DATA, "VmData:", 200 * MIB);
+    let vectors = |m: &mut Mutator| {
+        let n = (0..1000).take_while(|_| match try_vector(m, 1 << 17) {
+            Ok(v) => {
+                m.push(v);
+                true
+            }
+            Err(_) => false,
+        });
+        let n = n.count();
+        m.truncate(0);
+        n
+    };
+    for _ in 0..3 {
+        let n = vectors(&mut m);
+        assert!((20..200).contains(&n), "{n} MiB");
+        assert!(try_vector(&mut m, 1 << 26).is_err(), "512 MiB");
+        let l = list(&mut m, 100_000);
+        check_list(l, 100_000);
+    }
+}
+
+fn in_between() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    m.push(Value::NIL);
+    // The first page was granted with some more, of which few are mapped.
+    let l = list(&mut m, 10);
+    m.set(0, l);
+    allow(libc::RLIMIT_DATA, "VmData:", 0);
+    fill_heap(&mut m, 0);
+}
