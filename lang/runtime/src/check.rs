@@ -1,8 +1,8 @@
 //! What primitives ask of their arguments: a type, an index in range, optional ends of a range.
 //!
-//! Everything here looks and allocates nothing.
+//! Everything here looks and allocates nothing; what measures a list polls (inv:walk.piece).
 
-use bowline_layout::{TypeId, Value};
+use bowline_layout::TypeId;
 
 use crate::fault::{Fault, Result};
 use crate::kinds;
@@ -151,33 +151,10 @@ impl Rt {
     }
 
     /// The length of argument `i`, a proper list.
-    pub(crate) fn list_arg(&self, a: Args, i: usize, who: &'static str) -> Result<usize> {
-        let v = self.arg(a, i);
-        match list_length(v) {
+    pub(crate) fn list_arg(&mut self, a: Args, i: usize, who: &'static str) -> Result<usize> {
+        match self.list_length(a.base + i) {
             Some(n) => Ok(n),
-            None => Fault::wrong_type(who, i + 1, "a list", v),
+            None => Fault::wrong_type(who, i + 1, "a list", self.arg(a, i)),
         }
     }
-}
-
-/// The length of a proper list; `None` for anything else, cycles included.
-pub fn list_length(v: Value) -> Option<usize> {
-    let (mut slow, mut fast, mut n) = (v, v, 0);
-    loop {
-        if !fast.is_pair() {
-            break;
-        }
-        fast = object::cdr(fast);
-        n += 1;
-        if !fast.is_pair() {
-            break;
-        }
-        fast = object::cdr(fast);
-        n += 1;
-        slow = object::cdr(slow);
-        if fast == slow {
-            return None;
-        }
-    }
-    (fast == Value::NIL).then_some(n)
 }

@@ -2,17 +2,19 @@
 //!
 //! `equal?` ends on cyclic data: after a number of steps it puts what it has compared into classes
 //! (union-find), and two things in one class are taken to be equal; a difference shows elsewhere.
-//! Nothing is allocated in the heap, so addresses are good keys.
+//! Nothing is allocated in the heap, so addresses are good keys until the next poll, at which all that was
+//! remembered is kept and found again.
 
 use bowline_layout::{Value, foreign_pointer};
 
 use crate::addresses::WordMap;
-use crate::fault::{Fault, Result};
+use crate::fault::Result;
 use crate::kinds;
 use crate::num;
 use crate::object;
 use crate::rt::Rt;
 use crate::strings;
+use crate::walk::PIECE;
 
 /// `(eqv? a b)`
 #[inline]
@@ -23,91 +25,152 @@ pub fn eqv(rt: &Rt, a: Value, b: Value) -> bool {
 /// Steps without a table of what was compared.
 const FREE_STEPS: usize = 2000;
 
-/// `(equal? a b)`
+/// `(equal? a b)`, in one go.
 pub fn equal(rt: &Rt, a: Value, b: Value) -> bool {
-    equal_until(rt, a, b, || false).unwrap_or(false)
-}
-
-/// The same, unless somebody interrupts it.
-pub fn equal_or_interrupt(rt: &Rt, a: Value, b: Value) -> Result<bool> {
-    let equal = equal_until(rt, a, b, || rt.heap.stack().interrupt_wanted());
-    equal.ok_or_else(|| Box::new(Fault::Interrupt { unwound: false }))
-}
-
-/// Steps between two looks at whether to stop.
-const PATIENCE: usize = 1024;
-
-/// Whether the two are equal; `None` if `stop` said so meanwhile.
-fn equal_until(rt: &Rt, a: Value, b: Value, stop: impl Fn() -> bool) -> Option<bool> {
-    let mut stack = vec![(a, b)];
-    let mut steps = 0usize;
-    let mut classes = Classes::default();
-    while let Some((mut a, mut b)) = stack.pop() {
-        // A pair's spine is walked in place, so lists cost no stack.
-        loop {
-            if a == b {
-                break;
-            }
-            steps += 1;
-            if steps.is_multiple_of(PATIENCE) && stop() {
-                return None;
-            }
-            if !(a.is_pair() && b.is_pair()) {
-                if !equal_objects(rt, a, b, &mut stack, steps, &mut classes) {
-                    return Some(false);
-                }
-                break;
-            }
-            if steps > FREE_STEPS && !classes.join(a, b) {
-                break;
-            }
-            let (x, y) = (object::car(a), object::car(b));
-            if x != y {
-                if x.is_pointer() && y.is_pointer() {
-                    stack.push((x, y));
-                } else {
-                    return Some(false);
-                }
-            }
-            (a, b) = (object::cdr(a), object::cdr(b));
+    let mut comparison = Comparison::new(a, b);
+    loop {
+        if let Some(same) = comparison.go(rt) {
+            return same;
         }
     }
-    Some(true)
 }
 
-fn equal_objects(
-    rt: &Rt,
+/// The same for what a program asks, which may be large: polls, and stops if somebody interrupts it.
+pub fn equal_or_interrupt(rt: &mut Rt, a: Value, b: Value) -> Result<bool> {
+    Comparison::new(a, b).finish(rt)
+}
+
+/// Two things that are being compared, or parts of two vectors.
+#[derive(Clone, Copy)]
+struct Task {
     a: Value,
     b: Value,
-    stack: &mut Vec<(Value, Value)>,
+    /// 0 for the things themselves, otherwise the first field that is still to be compared.
+    field: usize,
+}
+
+/// A comparison under way.
+pub(crate) struct Comparison {
+    stack: Vec<Task>,
     steps: usize,
-    classes: &mut Classes,
-) -> bool {
-    if !a.is_object() || !b.is_object() {
-        return false;
-    }
-    let kind = object::header(a).type_id();
-    if kind != object::header(b).type_id() {
-        return false;
-    }
-    match kind {
-        kinds::STRING => strings::counts(a) == strings::counts(b) && rt.text(a) == rt.text(b),
-        kinds::FOREIGN_POINTER => {
-            object::raw(a, foreign_pointer::POINTER) == object::raw(b, foreign_pointer::POINTER)
+    classes: Classes,
+}
+
+impl Comparison {
+    pub(crate) fn new(a: Value, b: Value) -> Self {
+        Comparison {
+            stack: vec![Task { a, b, field: 0 }],
+            steps: 0,
+            classes: Classes::default(),
         }
-        kinds::BYTEVECTOR => rt.bytevector(a) == rt.bytevector(b),
-        kinds::VECTOR => {
-            let n = object::length(a);
-            if n != object::length(b) {
-                return false;
+    }
+
+    /// Goes on to the end, with polls (inv:walk.piece).
+    pub(crate) fn finish(mut self, rt: &mut Rt) -> Result<bool> {
+        loop {
+            if let Some(same) = self.go(rt) {
+                return Ok(same);
             }
-            if steps <= FREE_STEPS || classes.join(a, b) {
-                let elements = (1..=n).rev();
-                stack.extend(elements.map(|i| (object::field(a, i), object::field(b, i))));
+            rt.check_interrupt()?;
+            if rt.heap.stack().poll_wanted() {
+                self.poll(rt);
             }
-            true
         }
-        _ => num::eqv(rt, a, b),
+    }
+
+    /// Lets a collection happen, and finds everything again.
+    fn poll(&mut self, rt: &mut Rt) {
+        let epoch = rt.epoch();
+        let mut words: Vec<Value> = self.stack.iter().flat_map(|t| [t.a, t.b]).collect();
+        let links = self.classes.0.iter().flat_map(|(k, v)| [*k, *v]);
+        words.extend(links.map(Value::from_bits));
+        rt.poll_keeping_all(&mut words);
+        if rt.epoch() == epoch {
+            return;
+        }
+        let (tasks, links) = words.split_at(2 * self.stack.len());
+        for (task, words) in self.stack.iter_mut().zip(tasks.chunks_exact(2)) {
+            (task.a, task.b) = (words[0], words[1]);
+        }
+        let links = links.chunks_exact(2);
+        self.classes = Classes(links.map(|w| (w[0].bits(), w[1].bits())).collect());
+    }
+
+    /// Whether the two are equal; `None` if that is not clear after some thousand steps more.
+    pub(crate) fn go(&mut self, rt: &Rt) -> Option<bool> {
+        let end = self.steps + PIECE;
+        while let Some(task) = self.stack.pop() {
+            let (mut a, mut b) = (task.a, task.b);
+            if task.field > 0 {
+                if task.field < object::length(a) {
+                    let field = task.field + 1;
+                    self.stack.push(Task { field, ..task });
+                }
+                (a, b) = (object::field(a, task.field), object::field(b, task.field));
+            }
+            // A pair's spine is walked in place, so lists cost no stack.
+            loop {
+                self.steps += 1;
+                if self.steps > end {
+                    self.stack.push(Task { a, b, field: 0 });
+                    return None;
+                }
+                if a == b {
+                    break;
+                }
+                if !(a.is_pair() && b.is_pair()) {
+                    if !self.objects(rt, a, b) {
+                        return Some(false);
+                    }
+                    break;
+                }
+                if self.steps > FREE_STEPS && !self.classes.join(a, b) {
+                    break;
+                }
+                let (x, y) = (object::car(a), object::car(b));
+                if x != y {
+                    if !(x.is_pointer() && y.is_pointer()) {
+                        return Some(false);
+                    }
+                    self.stack.push(Task {
+                        a: x,
+                        b: y,
+                        field: 0,
+                    });
+                }
+                (a, b) = (object::cdr(a), object::cdr(b));
+            }
+        }
+        Some(true)
+    }
+
+    /// Whether two things that are not both pairs may be equal: parts of vectors are compared later.
+    fn objects(&mut self, rt: &Rt, a: Value, b: Value) -> bool {
+        if !a.is_object() || !b.is_object() {
+            return false;
+        }
+        let kind = object::header(a).type_id();
+        if kind != object::header(b).type_id() {
+            return false;
+        }
+        match kind {
+            kinds::STRING => strings::counts(a) == strings::counts(b) && rt.text(a) == rt.text(b),
+            kinds::FOREIGN_POINTER => {
+                object::raw(a, foreign_pointer::POINTER) == object::raw(b, foreign_pointer::POINTER)
+            }
+            kinds::BYTEVECTOR => rt.bytevector(a) == rt.bytevector(b),
+            kinds::VECTOR => {
+                let n = object::length(a);
+                if n != object::length(b) {
+                    return false;
+                }
+                if n > 0 && (self.steps <= FREE_STEPS || self.classes.join(a, b)) {
+                    self.stack.push(Task { a, b, field: 1 });
+                }
+                true
+            }
+            _ => num::eqv(rt, a, b),
+        }
     }
 }
 

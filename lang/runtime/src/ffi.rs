@@ -15,13 +15,13 @@ use bowline_ffi::{
 use bowline_layout::{Value, procedure};
 use bowline_syntax::Number;
 
-use crate::check::list_length;
 use crate::fault::Fault;
 use crate::kinds;
 use crate::object;
 use crate::printer::{self, Mode};
 use crate::rt::Rt;
 use crate::symbols;
+use crate::walk::short_length;
 
 /// Word of a foreign procedure's index in [`Foreign`].
 pub const FUNCTION_INDEX: usize = procedure::CAPTURED;
@@ -91,7 +91,7 @@ pub(crate) fn type_expr(rt: &Rt, v: Value, depth: usize) -> Option<TypeExpr> {
     if symbols::is_symbol(v) {
         return Some(TypeExpr::name(rt.symbol_name(v)));
     }
-    list_length(v)?;
+    short_length(v)??;
     if depth == DEPTH {
         return None;
     }
@@ -105,7 +105,7 @@ pub(crate) fn type_exprs(rt: &Rt, list: Value) -> Result<Vec<TypeExpr>, FfiError
     let unknown = |v| FfiError::UnknownType {
         text: printer::print(rt, v, Mode::Write),
     };
-    if list_length(list).is_none() {
+    if short_length(list).flatten().is_none() {
         return Err(unknown(list));
     }
     let items = rt.list_elements(list);

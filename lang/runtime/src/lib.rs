@@ -7,7 +7,7 @@
 //! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only
 //! `unsafe`), `fault` and `primitive` (what a primitive is and returns), `rt` (the runtime of one
 //! thread) with `globals`, `code`, `symbols` and `strings`; then the areas: `num`, `condition`
-//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`, `owners`; `addresses` and `check` (helpers) and
+//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`, `owners`; `addresses`, `check` and `walk` (helpers) and
 //! `prims` last.
 //!
 //! Absent on purpose: evaluation, continuations, and every procedure that calls a procedure.
@@ -41,8 +41,8 @@ mod rt;
 pub mod strings;
 pub mod symbols;
 pub mod table;
+mod walk;
 
-pub use check::list_length;
 pub use code::{CodeInfo, CodeTable, StubCodes};
 pub use condition::{EXTRA, IRRITANTS, KIND, MESSAGE, TRACE, WHO, error_number, is_condition};
 pub use equal::{equal, equal_or_interrupt, eqv};
@@ -53,3 +53,4 @@ pub use owners::Owners;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
 pub use prims::FEATURES;
 pub use rt::{Args, Rt};
+pub use walk::short_length;

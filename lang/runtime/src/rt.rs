@@ -235,14 +235,23 @@ impl Rt {
         if n > bowline_layout::Header::MAX_LENGTH {
             return Err(Box::new(crate::fault::Fault::OutOfMemory));
         }
+        let height = self.height();
         self.push(fill);
         let v = self.alloc_values(kinds::VECTOR, n)?;
-        let fill = self.pop();
         if fill != Value::fixnum(0) {
-            for i in 1..=n {
-                object::init(v, i, fill);
-            }
+            self.push(v);
+            self.in_pieces(1..n + 1, |rt, piece| {
+                let (fill, v) = (rt.at(height), rt.at(height + 1));
+                for i in piece {
+                    object::store(&mut rt.heap, v, i, fill);
+                }
+            });
         }
+        let v = match self.height() - height {
+            1 => v,
+            _ => self.pop(),
+        };
+        self.truncate(height);
         Ok(v)
     }
 

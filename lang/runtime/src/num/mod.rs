@@ -17,6 +17,7 @@ use std::cmp::Ordering;
 
 use bowline_layout::Value;
 use bowline_syntax::Number;
+use dashu_base::BitTest;
 
 pub use integer::{
     Division, arithmetic_shift, bit_and, bit_not, bit_or, bit_xor, divide, gcd, lcm, sqrt_rem,
@@ -118,7 +119,7 @@ fn mul_slow(rt: &mut Rt, a: Value, b: Value) -> Result {
         return rt.make_flonum(x * y);
     }
     let (x, y) = operands(rt, "*", a, b)?;
-    let product = tower::mul(x, y);
+    let product = beside_if(rt, is_large(&x) || is_large(&y), || tower::mul(x, y));
     finish(rt, "*", product)
 }
 
@@ -132,8 +133,36 @@ pub fn div(rt: &mut Rt, a: Value, b: Value) -> Result {
         return Ok(q);
     }
     let (x, y) = operands(rt, "/", a, b)?;
-    let quotient = tower::div(x, y);
+    let quotient = beside_if(rt, is_large(&x) || is_large(&y), || tower::div(x, y));
     finish(rt, "/", quotient)
+}
+
+/// How many bits make a number large: what is done with two such takes as long as a collection may be kept waiting.
+const LARGE: usize = 1 << 14;
+
+fn is_large(n: &Number) -> bool {
+    match n {
+        Number::Fixnum(_) | Number::Real(_) => false,
+        Number::Big(n) => n.bit_len() > LARGE,
+        Number::Ratio(q) => q.numerator().bit_len().max(q.denominator().bit_len()) > LARGE,
+    }
+}
+
+/// What `f` makes of the operands, beside the collector if one is large (inv:walk.piece).
+pub(crate) fn compute<R>(
+    rt: &mut Rt,
+    operands: [&Number; 2],
+    f: impl FnOnce(&Number, &Number) -> R,
+) -> R {
+    let [x, y] = operands;
+    beside_if(rt, is_large(x) || is_large(y), || f(x, y))
+}
+
+fn beside_if<R>(rt: &mut Rt, large: bool, f: impl FnOnce() -> R) -> R {
+    match large {
+        true => rt.beside(f),
+        false => f(),
+    }
 }
 
 /// Both operands as numbers.
@@ -254,7 +283,8 @@ pub(crate) fn division(
     let Some(y) = rt.integer(b) else {
         return Fault::wrong_type(who, 2, "an integer", b);
     };
-    finish(rt, who, divide(which, &x, &y))
+    let result = compute(rt, [&x, &y], |x, y| divide(which, x, y));
+    finish(rt, who, result)
 }
 
 /// Whether two numbers are the same for `eqv?`: exactness and the sign of zero count. Numbers of

@@ -18,7 +18,8 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(equal::eqv(rt, rt.arg(a, 0), rt.arg(a, 1))))
     }),
     row("equal?", 2, 2, |rt, a| {
-        let same = equal::equal_or_interrupt(rt, rt.arg(a, 0), rt.arg(a, 1))?;
+        let (x, y) = (rt.arg(a, 0), rt.arg(a, 1));
+        let same = equal::equal_or_interrupt(rt, x, y)?;
         Ok(Value::bool(same))
     }),
     row("not", 1, 1, |rt, a| {

@@ -5,13 +5,12 @@
 
 use bowline_layout::Value;
 
-use crate::addresses::WordSet;
-use crate::check::list_length;
-use crate::equal;
+use crate::equal::{self, Comparison};
 use crate::fault::{Fault, Result};
 use crate::object::{self, car, cdr};
 use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
+use crate::walk::{Extent, PIECE};
 
 pub(super) const TABLE: &[Primitive] = &[
     row("cons", 2, 2, |rt, a| rt.cons(rt.arg(a, 0), rt.arg(a, 1))),
@@ -54,7 +53,7 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(rt.arg(a, 0).is_pair()))
     }),
     row("list?", 1, 1, |rt, a| {
-        Ok(Value::bool(list_length(rt.arg(a, 0)).is_some()))
+        Ok(Value::bool(rt.list_length(a.base).is_some()))
     }),
     rest("list", 0, |rt, a| list(rt, a, 0)),
     rest("cons*", 1, cons_star),
@@ -70,7 +69,7 @@ pub(super) const TABLE: &[Primitive] = &[
         if at.is_pair() {
             return Ok(car(at));
         }
-        let n = list_prefix(rt.arg(a, 0));
+        let n = rt.list_prefix(a.base) as i64;
         Fault::range("list-ref", "index", rt.arg(a, 1), 0, n - 1)
     }),
     row("list-set!", 3, 3, list_set),
@@ -78,20 +77,24 @@ pub(super) const TABLE: &[Primitive] = &[
         if !rt.arg(a, 0).is_pair() {
             return Ok(rt.arg(a, 0));
         }
-        check_acyclic(rt, a)?;
+        if let Extent::Cyclic(_) = rt.extent(a.base) {
+            return Fault::wrong_type("list-copy", 1, "a list that ends", rt.arg(a, 0));
+        }
         copy_before(rt, a.base, None)
     }),
     row("last-pair", 1, 1, last_pair),
-    row("memq", 2, 2, |rt, a| {
-        member(rt, a, "memq", |_, x, y| x == y)
+    row("memq", 2, 2, |rt, a| search(rt, a, "memq", Same::Eq, false)),
+    row("memv", 2, 2, |rt, a| {
+        search(rt, a, "memv", Same::Eqv, false)
     }),
-    row("memv", 2, 2, |rt, a| member(rt, a, "memv", equal::eqv)),
     row("%member", 2, 2, |rt, a| {
-        member(rt, a, "member", equal::equal)
+        search(rt, a, "member", Same::Equal, false)
     }),
-    row("assq", 2, 2, |rt, a| assoc(rt, a, "assq", |_, x, y| x == y)),
-    row("assv", 2, 2, |rt, a| assoc(rt, a, "assv", equal::eqv)),
-    row("%assoc", 2, 2, |rt, a| assoc(rt, a, "assoc", equal::equal)),
+    row("assq", 2, 2, |rt, a| search(rt, a, "assq", Same::Eq, true)),
+    row("assv", 2, 2, |rt, a| search(rt, a, "assv", Same::Eqv, true)),
+    row("%assoc", 2, 2, |rt, a| {
+        search(rt, a, "assoc", Same::Equal, true)
+    }),
 ];
 
 fn set(rt: &mut Rt, a: Args, who: &'static str, word: usize) -> Result {
@@ -170,19 +173,6 @@ fn copy_before(rt: &mut Rt, position: usize, tail: Option<usize>) -> Result {
     Ok(copy)
 }
 
-/// A cyclic list has no copy.
-fn check_acyclic(rt: &Rt, a: Args) -> Result<()> {
-    let (mut slow, mut fast) = (rt.arg(a, 0), rt.arg(a, 0));
-    while fast.is_pair() && cdr(fast).is_pair() {
-        fast = cdr(cdr(fast));
-        slow = cdr(slow);
-        if fast == slow {
-            return Fault::wrong_type("list-copy", 1, "a list that ends", rt.arg(a, 0));
-        }
-    }
-    Ok(())
-}
-
 fn append(rt: &mut Rt, a: Args) -> Result {
     if a.len == 0 {
         return Ok(Value::NIL);
@@ -212,27 +202,16 @@ fn reverse(rt: &mut Rt, a: Args) -> Result {
     Ok(l)
 }
 
-/// How many pairs a list has before its end, or before it begins again.
-fn list_prefix(v: Value) -> i64 {
-    if let Some(n) = list_length(v) {
-        return n as i64;
-    }
-    let (mut n, mut at) = (0, v);
-    let mut seen = WordSet::default();
-    while at.is_pair() && seen.insert(at.bits()) {
-        at = cdr(at);
-        n += 1;
-    }
-    n
-}
-
 fn list_tail(rt: &mut Rt, a: Args, who: &'static str) -> Result {
     let k = rt.ranged(a, 1, who, "index", 0, i64::MAX)?;
     let mut at = rt.arg(a, 0);
-    for _ in 0..k {
+    for i in 0..k {
+        if i % PIECE as i64 == 0 {
+            rt.poll_keeping([&mut at]);
+        }
         if !at.is_pair() {
             // A tail may be what stands behind the last pair.
-            let n = list_prefix(rt.arg(a, 0)) - i64::from(who != "list-tail");
+            let n = rt.list_prefix(a.base) as i64 - i64::from(who != "list-tail");
             return Fault::range(who, "index", rt.arg(a, 1), 0, n);
         }
         at = cdr(at);
@@ -244,7 +223,7 @@ fn list_set(rt: &mut Rt, a: Args) -> Result {
     let who = "list-set!";
     let at = list_tail(rt, a, who)?;
     if !at.is_pair() {
-        let n = list_prefix(rt.arg(a, 0));
+        let n = rt.list_prefix(a.base) as i64;
         return Fault::range(who, "index", rt.arg(a, 1), 0, n - 1);
     }
     if rt.heap().in_boot_heap(at) {
@@ -256,68 +235,89 @@ fn list_set(rt: &mut Rt, a: Args) -> Result {
 }
 
 fn last_pair(rt: &mut Rt, a: Args) -> Result {
-    let mut at = rt.pair_arg(a, 0, "last-pair")?;
-    let mut slow = at;
-    loop {
-        for _ in 0..2 {
-            if !cdr(at).is_pair() {
-                return Ok(at);
-            }
-            at = cdr(at);
-        }
-        slow = cdr(slow);
-        if slow == at {
-            return Fault::wrong_type("last-pair", 1, "a list that ends", rt.arg(a, 0));
-        }
+    rt.pair_arg(a, 0, "last-pair")?;
+    if let Extent::Cyclic(_) = rt.extent(a.base) {
+        return Fault::wrong_type("last-pair", 1, "a list that ends", rt.arg(a, 0));
     }
-}
-
-/// Walks the list in argument 1 and gives `found` each pair; ends at the first answer.
-fn search(
-    rt: &Rt,
-    a: Args,
-    who: &'static str,
-    expected: &'static str,
-    mut found: impl FnMut(Value) -> Option<Result>,
-) -> Result {
-    let list = rt.arg(a, 1);
-    let (mut at, mut slow, mut odd) = (list, list, false);
-    while at.is_pair() {
-        if let Some(result) = found(at) {
-            return result;
+    let mut at = rt.arg(a, 0);
+    for n in 1.. {
+        if !cdr(at).is_pair() {
+            break;
         }
         at = cdr(at);
-        if odd {
+        if n % PIECE == 0 {
+            rt.poll_keeping([&mut at]);
+        }
+    }
+    Ok(at)
+}
+
+/// What a search compares with.
+#[derive(Clone, Copy)]
+enum Same {
+    Eq,
+    Eqv,
+    Equal,
+}
+
+/// Walks the list in argument 1 to the pair whose car is the same as argument 0, or to the entry whose car is.
+fn search(rt: &mut Rt, a: Args, who: &'static str, same: Same, entries: bool) -> Result {
+    let expected = match entries {
+        true => "a list of pairs",
+        false => "a list",
+    };
+    let (mut at, mut slow) = (rt.arg(a, 1), rt.arg(a, 1));
+    let mut n = 0usize;
+    while at.is_pair() {
+        if entries && !car(at).is_pair() {
+            return Fault::wrong_type(who, 2, expected, rt.arg(a, 1));
+        }
+        let item = if entries { car(car(at)) } else { car(at) };
+        let key = rt.arg(a, 0);
+        let found = match same {
+            Same::Eq => key == item,
+            Same::Eqv => equal::eqv(rt, key, item),
+            Same::Equal => is_equal(rt, key, item, [&mut at, &mut slow])?,
+        };
+        if found {
+            return Ok(if entries { car(at) } else { at });
+        }
+        at = cdr(at);
+        n += 1;
+        if n % 2 == 0 {
             slow = cdr(slow);
             if slow == at && at.is_pair() {
-                return Fault::wrong_type(who, 2, expected, list);
+                return Fault::wrong_type(who, 2, expected, rt.arg(a, 1));
             }
         }
-        odd = !odd;
+        if n % PIECE == 0 {
+            rt.poll_keeping([&mut at, &mut slow]);
+        }
     }
     if at == Value::NIL {
         Ok(Value::FALSE)
     } else {
-        Fault::wrong_type(who, 2, expected, list)
+        Fault::wrong_type(who, 2, expected, rt.arg(a, 1))
     }
 }
 
-type Same = fn(&Rt, Value, Value) -> bool;
-
-fn member(rt: &mut Rt, a: Args, who: &'static str, same: Same) -> Result {
-    let key = rt.arg(a, 0);
-    search(rt, a, who, "a list", |at| {
-        same(rt, key, car(at)).then_some(Ok(at))
-    })
-}
-
-fn assoc(rt: &mut Rt, a: Args, who: &'static str, same: Same) -> Result {
-    let key = rt.arg(a, 0);
-    search(rt, a, who, "a list of pairs", |at| {
-        let entry = car(at);
-        if !entry.is_pair() {
-            return Some(Fault::wrong_type(who, 2, "a list of pairs", rt.arg(a, 1)));
-        }
-        same(rt, key, car(entry)).then_some(Ok(entry))
-    })
+/// Whether the two are equal. If that takes long, `kept` are where they are afterwards.
+fn is_equal(rt: &mut Rt, key: Value, item: Value, kept: [&mut Value; 2]) -> Result<bool> {
+    if !(key.is_pointer() && item.is_pointer()) {
+        return Ok(key == item);
+    }
+    let mut comparison = Comparison::new(key, item);
+    if let Some(same) = comparison.go(rt) {
+        return Ok(same);
+    }
+    let height = rt.height();
+    for v in &kept {
+        rt.push(**v);
+    }
+    let same = comparison.finish(rt)?;
+    for (i, v) in kept.into_iter().enumerate() {
+        *v = rt.at(height + i);
+    }
+    rt.truncate(height);
+    Ok(same)
 }

@@ -10,6 +10,10 @@ use crate::kinds;
 use crate::num::{self, Division, NumError, Rounding};
 use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
+use crate::strings::counts;
+
+/// A text of a number that takes long to read.
+const MANY_DIGITS: usize = 4096;
 
 pub(super) const TABLE: &[Primitive] = &[
     row("number?", 1, 1, |rt, a| {
@@ -176,7 +180,12 @@ pub(super) const TABLE: &[Primitive] = &[
     }),
     row("sqrt", 1, 1, |rt, a| unary(rt, a, "sqrt", num::sqrt)),
     row("exact-integer-sqrt", 1, 1, exact_integer_sqrt),
-    row("expt", 2, 2, |rt, a| binary(rt, a, "expt", num::expt)),
+    row("expt", 2, 2, |rt, a| {
+        // The power is large where the operands are not.
+        let (x, y) = (number(rt, a, 0, "expt")?, number(rt, a, 1, "expt")?);
+        let power = rt.beside(|| num::expt(&x, &y));
+        num::finish(rt, "expt", power)
+    }),
     row("exp", 1, 1, |rt, a| {
         real_function(rt, a, "exp", 0, 1, f64::exp)
     }),
@@ -344,7 +353,7 @@ fn fold_integers(
         } else {
             integer(rt, a, i, who)?
         };
-        sum = match op(&sum, &n) {
+        sum = match num::compute(rt, [&sum, &n], op) {
             Ok(n) => n,
             Err(e) => return num::finish(rt, who, Err(e)),
         };
@@ -359,7 +368,8 @@ fn unary(
     op: fn(&Number) -> std::result::Result<Number, NumError>,
 ) -> Result {
     let n = number(rt, a, 0, who)?;
-    num::finish(rt, who, op(&n))
+    let result = num::compute(rt, [&n, &n], |n, _| op(n));
+    num::finish(rt, who, result)
 }
 
 fn binary(
@@ -369,7 +379,8 @@ fn binary(
     op: fn(&Number, &Number) -> std::result::Result<Number, NumError>,
 ) -> Result {
     let (x, y) = (number(rt, a, 0, who)?, number(rt, a, 1, who)?);
-    num::finish(rt, who, op(&x, &y))
+    let result = num::compute(rt, [&x, &y], op);
+    num::finish(rt, who, result)
 }
 
 fn magnitude(rt: &mut Rt, a: Args, who: &'static str) -> Result {
@@ -400,13 +411,14 @@ fn round(rt: &mut Rt, a: Args, who: &'static str, how: Rounding) -> Result {
         return Ok(rt.arg(a, 0));
     }
     let n = number(rt, a, 0, who)?;
-    rt.make_number(&num::round_to(how, &n))
+    let rounded = num::compute(rt, [&n, &n], |n, _| num::round_to(how, n));
+    rt.make_number(&rounded)
 }
 
 fn exact_integer_sqrt(rt: &mut Rt, a: Args) -> Result {
     let who = "exact-integer-sqrt";
     let n = exact_integer(rt, a, 0, who)?;
-    let (root, rest) = match num::sqrt_rem(&n) {
+    let (root, rest) = match num::compute(rt, [&n, &n], |n, _| num::sqrt_rem(n)) {
         Ok(both) => both,
         Err(e) => return num::finish(rt, who, Err(e)),
     };
@@ -477,14 +489,22 @@ fn radix(rt: &Rt, a: Args, who: &'static str) -> Result<u32> {
 
 fn number_to_string(rt: &mut Rt, a: Args) -> Result {
     let n = number(rt, a, 0, "number->string")?;
-    let text = n.to_string(radix(rt, a, "number->string")?);
+    let radix = radix(rt, a, "number->string")?;
+    let text = num::compute(rt, [&n, &n], |n, _| n.to_string(radix));
     rt.make_string(&text)
 }
 
 fn string_to_number(rt: &mut Rt, a: Args) -> Result {
     let s = rt.string_arg(a, 0, "string->number")?;
     let radix = radix(rt, a, "string->number")?;
-    match Number::parse(rt.text(s), radix) {
+    let number = match counts(s).0 {
+        ..MANY_DIGITS => Number::parse(rt.text(s), radix),
+        _ => {
+            let text = rt.text(s).to_owned();
+            rt.beside(|| Number::parse(&text, radix))
+        }
+    };
+    match number {
         Some(n) => rt.make_number(&n),
         None => Ok(Value::FALSE),
     }

@@ -2,12 +2,12 @@
 
 use bowline_layout::Value;
 
-use crate::check::list_length;
 use crate::fault::{Fault, Result};
 use crate::object::{car, cdr};
 use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
 use crate::strings::{self, counts, is_string};
+use crate::walk::PIECE;
 
 pub(super) const TABLE: &[Primitive] = &[
     row("string?", 1, 1, |rt, a| {
@@ -159,17 +159,21 @@ fn string_to_list(rt: &mut Rt, a: Args) -> Result {
 }
 
 fn list_to_string(rt: &mut Rt, a: Args) -> Result {
-    let list = rt.arg(a, 0);
-    if list_length(list).is_none() {
-        return Fault::wrong_type("list->string", 1, "a list of characters", list);
-    }
-    let (mut text, mut at) = (String::new(), list);
-    while at.is_pair() {
+    let length = rt.list_length(a.base);
+    let (mut text, mut at) = (String::new(), rt.arg(a, 0));
+    for n in 1..=length.unwrap_or(0) {
         match car(at).as_char() {
             Some(c) => text.push(c),
-            None => return Fault::wrong_type("list->string", 1, "a list of characters", list),
+            None => break,
         }
         at = cdr(at);
+        if n % PIECE == 0 {
+            rt.poll_keeping([&mut at]);
+        }
+    }
+    if length.is_none() || at.is_pair() {
+        let list = rt.arg(a, 0);
+        return Fault::wrong_type("list->string", 1, "a list of characters", list);
     }
     rt.make_string(&text)
 }

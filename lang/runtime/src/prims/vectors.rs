@@ -8,6 +8,7 @@ use crate::object::{self, car, cdr};
 use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
 use crate::strings;
+use crate::walk::PIECE;
 
 pub(super) const TABLE: &[Primitive] = &[
     row("vector?", 1, 1, |rt, a| {
@@ -47,11 +48,10 @@ pub(super) const TABLE: &[Primitive] = &[
     row("vector-copy", 1, 3, |rt, a| {
         let (start, end) = range(rt, a, 0, 1, "vector-copy")?;
         let copy = rt.alloc_values(kinds::VECTOR, end - start)?;
-        let v = rt.arg(a, 0);
-        for i in start..end {
-            object::init(copy, 1 + i - start, object::field(v, 1 + i));
-        }
-        Ok(copy)
+        let height = rt.height();
+        rt.push(copy);
+        copy_fields(rt, a.base, start..end, height, 0);
+        Ok(rt.pop())
     }),
     row("vector-copy!", 3, 5, copy_into),
     rest("vector-append", 0, append),
@@ -77,22 +77,39 @@ fn vector_to_list(rt: &mut Rt, a: Args) -> Result {
 
 fn list_to_vector(rt: &mut Rt, a: Args) -> Result {
     let n = rt.list_arg(a, 0, "list->vector")?;
-    let v = rt.make_vector(n, Value::fixnum(0))?;
+    let mut v = rt.make_vector(n, Value::fixnum(0))?;
     let mut at = rt.arg(a, 0);
     for i in 1..=n {
-        object::init(v, i, car(at));
+        object::store(&mut rt.heap, v, i, car(at));
         at = cdr(at);
+        if i % PIECE == 0 {
+            rt.poll_keeping([&mut v, &mut at]);
+        }
     }
     Ok(v)
 }
 
 fn fill(rt: &mut Rt, a: Args) -> Result {
     let (start, end) = range(rt, a, 0, 2, "vector-fill!")?;
-    let (v, x) = (rt.arg(a, 0), rt.arg(a, 1));
-    for i in start..end {
-        object::store(&mut rt.heap, v, 1 + i, x);
-    }
+    rt.in_pieces(start..end, |rt, piece| {
+        let (v, x) = (rt.arg(a, 0), rt.arg(a, 1));
+        for i in piece {
+            object::store(&mut rt.heap, v, 1 + i, x);
+        }
+    });
     Ok(Value::UNSPECIFIED)
+}
+
+/// Copies elements between the vectors at two root stack positions, the first ones first.
+fn copy_fields(rt: &mut Rt, from: usize, range: std::ops::Range<usize>, to: usize, at: usize) {
+    let start = range.start;
+    rt.in_pieces(range, |rt, piece| {
+        let (from, to) = (rt.at(from), rt.at(to));
+        for i in piece {
+            let x = object::field(from, 1 + i);
+            object::store(&mut rt.heap, to, 1 + at + i - start, x);
+        }
+    });
 }
 
 fn copy_into(rt: &mut Rt, a: Args) -> Result {
@@ -105,17 +122,19 @@ fn copy_into(rt: &mut Rt, a: Args) -> Result {
     if end - start > room as usize - at {
         return super::no_room(rt, a, who, end - start, room as usize - at);
     }
-    let from = rt.arg(a, 2);
-    let n = end - start;
-    let mut copy = |i: usize| {
-        let x = object::field(from, 1 + start + i);
-        object::store(&mut rt.heap, to, 1 + at + i, x);
-    };
     if start >= at {
-        (0..n).for_each(&mut copy);
-    } else {
-        (0..n).rev().for_each(&mut copy);
+        copy_fields(rt, a.base + 2, start..end, a.base, at);
+        return Ok(Value::UNSPECIFIED);
     }
+    // The two may be one: the last elements first.
+    let n = end - start;
+    rt.in_pieces(0..n, |rt, piece| {
+        let (from, to) = (rt.arg(a, 2), rt.arg(a, 0));
+        for i in piece {
+            let x = object::field(from, end - i);
+            object::store(&mut rt.heap, to, at + n - i, x);
+        }
+    });
     Ok(Value::UNSPECIFIED)
 }
 
@@ -125,30 +144,33 @@ fn append(rt: &mut Rt, a: Args) -> Result {
         n += object::length(rt.vector_arg(a, i, "vector-append")?);
     }
     let result = rt.make_vector(n, Value::fixnum(0))?;
-    let mut at = 1;
+    let height = rt.height();
+    rt.push(result);
+    let mut at = 0;
     for i in 0..a.len {
-        let v = rt.arg(a, i);
-        for j in 1..=object::length(v) {
-            object::init(result, at, object::field(v, j));
-            at += 1;
-        }
+        let n = object::length(rt.arg(a, i));
+        copy_fields(rt, a.base + i, 0..n, height, at);
+        at += n;
     }
-    Ok(result)
+    Ok(rt.pop())
 }
 
 fn vector_to_string(rt: &mut Rt, a: Args) -> Result {
     let who = "vector->string";
     let (start, end) = range(rt, a, 0, 1, who)?;
-    let v = rt.arg(a, 0);
     let mut text = String::with_capacity(end - start);
-    for i in start..end {
-        let item = object::field(v, 1 + i);
-        match item.as_char() {
-            Some(c) => text.push(c),
-            None => {
-                return crate::Fault::wrong_type(who, 1, "a vector of characters", v);
+    let mut good = true;
+    rt.in_pieces(start..end, |rt, piece| {
+        let v = rt.arg(a, 0);
+        for i in piece {
+            match object::field(v, 1 + i).as_char() {
+                Some(c) => text.push(c),
+                None => good = false,
             }
         }
+    });
+    if !good {
+        return crate::Fault::wrong_type(who, 1, "a vector of characters", rt.arg(a, 0));
     }
     rt.make_string(&text)
 }
@@ -157,10 +179,13 @@ fn string_to_vector(rt: &mut Rt, a: Args) -> Result {
     let who = "string->vector";
     let s = rt.string_arg(a, 0, who)?;
     let (start, end) = rt.range_args(a, 1, who, strings::counts(s).1)?;
-    let v = rt.alloc_values(kinds::VECTOR, end - start)?;
-    let s = rt.arg(a, 0);
-    for (i, c) in rt.text_range(s, start, end).chars().enumerate() {
-        object::init(v, 1 + i, Value::char(c));
+    let mut v = rt.alloc_values(kinds::VECTOR, end - start)?;
+    let text = rt.text_range(rt.arg(a, 0), start, end).to_owned();
+    for (i, c) in text.chars().enumerate() {
+        object::store(&mut rt.heap, v, 1 + i, Value::char(c));
+        if (i + 1) % PIECE == 0 {
+            rt.poll_keeping([&mut v]);
+        }
     }
     Ok(v)
 }

@@ -301,15 +301,15 @@ fn long_primitives_are_interrupted() {
         printer::Mode::Simple,
         printer::Mode::Shared,
     ];
-    assert!(ok(equal_or_interrupt(&rt, a, b)));
+    assert!(ok(equal_or_interrupt(&mut rt, a, b)));
     rt.heap.stack().listen(true);
     rt.heap.stack().interrupter().interrupt();
     let interrupted = |fault: Box<Fault>| matches!(*fault, Fault::Interrupt { unwound: false });
-    assert!(equal_or_interrupt(&rt, a, b).is_err_and(interrupted));
+    assert!(equal_or_interrupt(&mut rt, a, b).is_err_and(interrupted));
     for mode in modes {
         assert!(printer::print_or_interrupt(&rt, a, mode).is_err_and(interrupted));
     }
-    assert!(ok(equal_or_interrupt(&rt, Value::TRUE, Value::TRUE)));
+    assert!(ok(equal_or_interrupt(&mut rt, Value::TRUE, Value::TRUE)));
     // Tables must not be told that equal keys differ.
     assert!(equal(&rt, a, b));
     assert!(rt.check_interrupt().is_err_and(interrupted));

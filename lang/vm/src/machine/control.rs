@@ -5,7 +5,7 @@
 //! and leaves a stub as return address.
 
 use bowline_layout::Value;
-use bowline_runtime::{ControlOp, Fault, Result, kinds, list_length, object};
+use bowline_runtime::{ControlOp, Fault, Result, kinds, object, short_length};
 
 use super::Regs;
 use crate::vm::{Root, Vm};
@@ -67,7 +67,13 @@ impl Vm {
         } else {
             r.fp.get(argc as isize - 1)
         };
-        let Some(len) = list_length(list) else {
+        let mut r = r;
+        let length = match short_length(list) {
+            Some(length) => length,
+            None => self.long_length(&mut r, list),
+        };
+        let Some(len) = length else {
+            let list = r.fp.get(argc as isize - 1);
             return self.wrong_type(r, "apply", argc, "a list", list);
         };
         let mut r = match self.make_room(r, len) {
@@ -88,6 +94,18 @@ impl Vm {
             list = object::cdr(list);
         }
         self.enter_checked(r, f, "apply", 1)
+    }
+
+    /// The length of a list, with polls.
+    fn long_length(&mut self, r: &mut Regs, list: Value) -> Option<usize> {
+        r.sp.put(0, r.closure);
+        self.stack.publish(r.sp.at(1));
+        let at = self.rt.height();
+        self.rt.push(list);
+        let length = self.rt.list_length(at);
+        self.rt.truncate(at);
+        r.closure = r.sp.get(0);
+        length
     }
 
     /// Goes to `f`, whose arguments are the running frame's words, if it is a procedure.
@@ -254,7 +272,11 @@ impl Vm {
         if list.is_pair() && object::cdr(list) == Value::NIL {
             return Ok(object::car(list));
         }
-        let n = list_length(list).unwrap_or(0);
+        let n = match short_length(list) {
+            Some(length) => length,
+            None => self.long_length(r, list),
+        };
+        let n = n.unwrap_or(0);
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let made = self.rt.alloc_values(kinds::MULTIPLE_VALUES, n);
