@@ -5,6 +5,7 @@
 //! with everything unpinned moved at every crossing, and the same at every third allocation.
 
 mod callbacks;
+mod denied;
 mod errors;
 mod handles;
 mod holding;
@@ -36,6 +37,7 @@ fn bodies() -> Vec<Body> {
         lending::TRIALS,
         callbacks::TRIALS,
         errors::TRIALS,
+        denied::TRIALS,
         handles::TRIALS,
         holding::TRIALS,
         memory::TRIALS,

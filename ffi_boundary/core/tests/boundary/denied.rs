@@ -1,0 +1,84 @@
+//! A kernel that refuses memory that can be executed.
+
+use crate::toy::{Toy, function, text};
+use bowline_layout::Value;
+
+pub(crate) const TRIALS: &[crate::Body] = &[
+    ("no_executable_memory", no_executable_memory),
+    ("no_memory_becomes_executable", no_memory_becomes_executable),
+];
+
+const NO_CLOSURE: &str = "cannot make a C function for argument 1 of `repeat`: the system gives no executable memory";
+
+/// Has the kernel refuse every mapping that is executable, or becomes it, with EACCES from now on.
+fn refuse_executable_mappings() {
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let ret = (libc::BPF_RET | libc::BPF_K) as u16;
+    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let has = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+    // Where the kernel puts the call's third argument, of both calls the protection.
+    const PROTECTION: u32 = 32;
+    let mut filter = [
+        step(load, 0, 0, 0),
+        step(equal, 1, 0, libc::SYS_mmap as u32),
+        step(equal, 0, 3, libc::SYS_mprotect as u32),
+        step(load, 0, 0, PROTECTION),
+        step(has, 0, 1, libc::PROT_EXEC as u32),
+        step(ret, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32),
+        step(ret, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: takes numbers.
+    let status = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(status, 0);
+    // SAFETY: the program is alive for the call, and the kernel copies it. For all threads there are.
+    let status = unsafe { libc::syscall(libc::SYS_seccomp, 1, 1, &raw const program) };
+    assert_eq!(status, 0, "no seccomp here");
+}
+
+/// Calls that need no closure work: numbers, lent strings, results.
+fn others_work(toy: &mut Toy) {
+    let id = function("id_int", "(int)", "int");
+    assert_eq!(toy.value(&id, &[Value::fixnum(7)]), Value::fixnum(7));
+    let getenv = crate::toy::libc_function("getenv", "(string)", "string");
+    let name = toy.string("BOWLINE_FFI_TRIAL");
+    let value = toy.value(&getenv, &[name]);
+    assert!(text(value).starts_with("no_"));
+    toy.churn();
+}
+
+fn no_executable_memory() {
+    let mut toy = Toy::start();
+    refuse_executable_mappings();
+    let repeat = function("repeat", "((callback (int64) int64) int)", "int");
+    for _ in 0..3 {
+        let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
+        assert_eq!(toy.error(&repeat, &[same, Value::fixnum(1)]), NO_CLOSURE);
+        others_work(&mut toy);
+    }
+}
+
+/// Write or execute, never both (`PR_SET_MDWE`): libffi's trampolines are pages of its own text, if it was built
+/// with them.
+fn no_memory_becomes_executable() {
+    const PR_SET_MDWE: libc::c_int = 65;
+    const REFUSE_EXEC_GAIN: libc::c_ulong = 1;
+    let mut toy = Toy::start();
+    // SAFETY: takes numbers.
+    let status = unsafe { libc::prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) };
+    if status != 0 {
+        eprintln!("this kernel has no PR_SET_MDWE: not tried");
+        return;
+    }
+    let repeat = function("repeat", "((callback (int64) int64) int)", "int");
+    let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
+    match toy.call_inside(&repeat, &[same, Value::fixnum(5)]) {
+        Ok(v) => assert_eq!(v, Value::fixnum(5)),
+        Err(leave) => assert!(format!("{leave:?}").contains(NO_CLOSURE), "{leave:?}"),
+    }
+    others_work(&mut toy);
+}
