@@ -1,6 +1,7 @@
 //! A kernel that refuses memory that can be executed.
 
-use crate::toy::{Toy, function, text};
+use crate::toy::{Leave, Toy, function, libc_function, text};
+use bowline_ffi::ForeignFunction;
 use bowline_layout::Value;
 
 pub(crate) const TRIALS: &[crate::Body] = &[
@@ -8,7 +9,8 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("no_memory_becomes_executable", no_memory_becomes_executable),
 ];
 
-const NO_CLOSURE: &str = "cannot make a C function for argument 1 of `repeat`: the system gives no executable memory";
+const NO_CLOSURE: &str =
+    "cannot make a C function for argument 1 of `repeat`: the system gives no executable memory";
 
 /// Has the kernel refuse every mapping that is executable, or becomes it, with EACCES from now on.
 fn refuse_executable_mappings() {
@@ -40,25 +42,40 @@ fn refuse_executable_mappings() {
     assert_eq!(status, 0, "no seccomp here");
 }
 
-/// Calls that need no closure work: numbers, lent strings, results.
-fn others_work(toy: &mut Toy) {
-    let id = function("id_int", "(int)", "int");
-    assert_eq!(toy.value(&id, &[Value::fixnum(7)]), Value::fixnum(7));
-    let getenv = crate::toy::libc_function("getenv", "(string)", "string");
-    let name = toy.string("BOWLINE_FFI_TRIAL");
-    let value = toy.value(&getenv, &[name]);
-    assert!(text(value).starts_with("no_"));
-    toy.churn();
+/// What is called, loaded while libraries can be.
+struct Functions {
+    id: ForeignFunction,
+    getenv: ForeignFunction,
+    repeat: ForeignFunction,
+}
+
+fn functions() -> Functions {
+    Functions {
+        id: function("id_int", "(int)", "int"),
+        getenv: libc_function("getenv", "(string)", "string"),
+        repeat: function("repeat", "((callback (int64) int64) int)", "int"),
+    }
+}
+
+impl Functions {
+    /// Calls without a callback: numbers, lent strings, results.
+    fn others_work(&self, toy: &mut Toy) {
+        assert_eq!(toy.value(&self.id, &[Value::fixnum(7)]), Value::fixnum(7));
+        let name = toy.string("BOWLINE_FFI_TRIAL");
+        let value = toy.value(&self.getenv, &[name]);
+        assert!(text(value).starts_with("no_"));
+        toy.churn();
+    }
 }
 
 fn no_executable_memory() {
     let mut toy = Toy::start();
+    let f = functions();
     refuse_executable_mappings();
-    let repeat = function("repeat", "((callback (int64) int64) int)", "int");
     for _ in 0..3 {
         let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
-        assert_eq!(toy.error(&repeat, &[same, Value::fixnum(1)]), NO_CLOSURE);
-        others_work(&mut toy);
+        assert_eq!(toy.error(&f.repeat, &[same, Value::fixnum(1)]), NO_CLOSURE);
+        f.others_work(&mut toy);
     }
 }
 
@@ -68,17 +85,17 @@ fn no_memory_becomes_executable() {
     const PR_SET_MDWE: libc::c_int = 65;
     const REFUSE_EXEC_GAIN: libc::c_ulong = 1;
     let mut toy = Toy::start();
+    let f = functions();
     // SAFETY: takes numbers.
     let status = unsafe { libc::prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) };
     if status != 0 {
         eprintln!("this kernel has no PR_SET_MDWE: not tried");
         return;
     }
-    let repeat = function("repeat", "((callback (int64) int64) int)", "int");
     let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
-    match toy.call_inside(&repeat, &[same, Value::fixnum(5)]) {
+    match toy.call_inside(&f.repeat, &[same, Value::fixnum(5)]) {
         Ok(v) => assert_eq!(v, Value::fixnum(5)),
-        Err(leave) => assert!(format!("{leave:?}").contains(NO_CLOSURE), "{leave:?}"),
+        Err(leave) => assert_eq!(leave, Leave::Call(NO_CLOSURE.into())),
     }
-    others_work(&mut toy);
+    f.others_work(&mut toy);
 }

@@ -19,11 +19,6 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("refused addresses are a full heap", addresses),
     case("large objects are refused for their size", large),
-    dies(
-        "pages refused in between end the process with a line",
-        in_between,
-        "bowline: the system refused memory for the heap; see ulimit -d and -v, and vm.overcommit_memory",
-    ),
 ];
 
 /// How many bytes a line of `/proc/self/status` speaks of.
@@ -123,14 +118,4 @@ fn large() {
         let l = list(&mut m, 100_000);
         check_list(l, 100_000);
     }
-}
-
-fn in_between() {
-    let (_, mut m) = heap_of(Plan::Throughput);
-    m.push(Value::NIL);
-    // The first page was granted with some more, of which few are mapped.
-    let l = list(&mut m, 10);
-    m.set(0, l);
-    allow(libc::RLIMIT_DATA, "VmData:", 0);
-    fill_heap(&mut m, 0);
 }
