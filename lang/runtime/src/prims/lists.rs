@@ -284,13 +284,13 @@ fn search(rt: &mut Rt, a: Args, who: &'static str, same: Same, entries: bool) ->
         }
         at = cdr(at);
         n += 1;
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             slow = cdr(slow);
             if slow == at && at.is_pair() {
                 return Fault::wrong_type(who, 2, expected, rt.arg(a, 1));
             }
         }
-        if n % PIECE == 0 {
+        if n.is_multiple_of(PIECE) {
             rt.poll_keeping([&mut at, &mut slow]);
         }
     }
