@@ -1,11 +1,12 @@
 //! Work that grows with its data, in pieces between which a collection may begin.
 //!
-//! inv:walk.piece — a loop over the program's data polls after [`PIECE`] steps at most, so that no primitive
-//! keeps a collection waiting for longer than that. Afterwards every value may be elsewhere: arguments are read again
+//! inv:walk.piece — a loop that is cut by this module polls after [`PIECE`] steps at most, so that it
+//! keeps no collection waiting for longer than that. Afterwards every value may be elsewhere: arguments are read again
 //! (inv:rooted.args), and what else is needed is kept by [`Rt::poll_keeping`] or [`Rt::poll_keeping_all`].
 //!
 //! Absent on purpose: polls where bytes are copied, filled, compared or searched, which goes at the speed of memory, and
-//! in the arithmetic of large numbers, which is done beside the collector ([`Rt::beside`]).
+//! in the arithmetic of large numbers, which is done beside the collector ([`Rt::beside`]). Output of data, hash tables
+//! that grow and searches in strings do not poll either.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
