@@ -92,6 +92,8 @@ fn found(fault: &str, profile: &str, codes: &[i32]) {
         "--workers=1",
         "--steps=1500",
         "--zeal=off",
+        // So large that none is filled, which takes long.
+        "--heap=64m",
         "--seconds=600",
         shrink,
     ];
@@ -164,6 +166,11 @@ fn a_lost_finalizer_is_found() {
 #[test]
 fn what_the_thread_for_finalizers_loses_is_found() {
     found("finalizer-thread", "memory", SEEN);
+}
+
+#[test]
+fn another_order_of_finalizers_is_found() {
+    found("order", "memory", SEEN);
 }
 
 #[test]
