@@ -235,3 +235,28 @@ fn what_makes_no_sense_is_told() {
         told(&[&replay], said);
     }
 }
+
+/// A dead owner may be named by a guardian that only a finalizer of a living object knows: it is no owner any more.
+#[test]
+fn an_owner_that_a_guardian_names_is_dead() {
+    let script = [
+        "0: r15 = vector 8412 r3, large",
+        "0: r4 = weak pair r23 r10",
+        "0: r16 = owner of 13",
+        "0: r0 = owner of 225",
+        "0: guard r0 by r4 for r15",
+        "0: pin r16",
+        "0: r11 = pair r0 r16",
+        "0: r11 = r11.7",
+        "0: finalize r11 by r4, 2 bytes",
+    ];
+    let replay = format!(
+        "{{\"version\": 1, \"suite\": \"gc\", \"verdict\": \"broken\", \"seen\": \"\", \"reproduced\": \"\", \"program\": {{\
+         \"setup\": {{\"plan\": \"compact-test\", \"heap\": 25165824, \"nursery\": 4194304, \"workers\": 2, \"zeal\": \"off\", \
+         \"verify\": false, \"profile\": \"mixed\"}}, \
+         \"threads\": 1, \"source\": {{\"script\": {script:?}}}, \"limit_ms\": 20000}}}}"
+    );
+    let file = scratch().join("guardian.json");
+    std::fs::write(&file, replay).unwrap();
+    stress(&[&format!("--replay={}", file.display())]).ended(0, &["ok        replay"]);
+}

@@ -187,6 +187,10 @@ impl Worker {
                 Err(_) => break,
             }
             made += 1;
+            // A heap that is verified takes its time, and goes on.
+            if made % 1024 == 0 {
+                self.stepped();
+            }
         }
         if made > most {
             return Err(Fault::Figure {

@@ -413,9 +413,13 @@ fn ephemeron(id: Id, node: &mut Node, v: Value, marks: &[bool]) -> Result<(), Fa
 }
 
 /// The figures that the books can tell.
-fn figures(world: &World, m: &Mutator) -> Result<(), Fault> {
+fn figures(world: &World, m: &Mutator, marks: &[bool]) -> Result<(), Fault> {
     let (mut owners, mut bytes, mut pinned) = (0, 0, 0);
-    world.shadow.each(|_, node| {
+    world.shadow.each(|id, node| {
+        // One that is dead is named by an entry that may be queued.
+        if !lives(marks, id) {
+            return;
+        }
         if let Form::Owner(n) = node.form {
             owners += 1;
             bytes += n.max(1) as u64;
@@ -527,7 +531,7 @@ pub(super) fn check(world: &World, m: &mut Mutator) -> Result<(), Fault> {
     settle(world, &entries, &marks, asked);
     let checked = &world.counts.checked;
     checked.fetch_add(places.len() as u64, std::sync::atomic::Ordering::Relaxed);
-    figures(world, m)
+    figures(world, m, &marks)
 }
 
 /// Forgets what is dead.

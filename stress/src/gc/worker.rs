@@ -91,10 +91,15 @@ impl Worker {
             let _entered = world.enter(&mut self.m);
             self.apply_watched(op)?;
         }
+        self.stepped();
+        Ok(())
+    }
+
+    /// The parent sees that this thread goes on.
+    pub(super) fn stepped(&self) {
         if let Some(seat) = self.seat {
             seat.stepped();
         }
-        Ok(())
     }
 
     /// Waits, in Native, until it is the turn of this place in the script.
