@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `exports::…` | whose malloc the process has |
 //! | `lent::…` | a lent string stays while C's malloc collects |
+//! | `leaf::…` | a leaf call that keeps C's collection waiting is named |
 //! | `dropped::…` | C memory that nobody holds is given back, twenty gibibytes of it |
 //! | `runtime::…` | what the runtime itself uses is counted apart and never refused |
 //! | `degraded::…` | what is different in a process whose malloc is another |
@@ -16,6 +17,7 @@ mod context;
 mod degraded;
 mod dropped;
 mod exports;
+mod leaf;
 mod lent;
 mod runtime;
 
@@ -38,6 +40,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     let context = Arc::new(Context::new(tests)?);
     let mut trials = exports::trials(&context);
     trials.extend(lent::trials(&context));
+    trials.extend(leaf::trials(&context));
     trials.extend(dropped::trials(&context));
     trials.extend(runtime::trials(&context));
     trials.extend(degraded::trials(&context)?);

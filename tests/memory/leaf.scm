@@ -1,0 +1,10 @@
+;; A collection that C's malloc wants waits for a leaf call. Argument: the library.
+(import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
+(define-foreign-library helper (cadr (command-line)))
+(define-foreign slow (helper "linger") (int) int (leaf))
+(define (collections) (cdr (assq 'collections (gc-stats))))
+(define before (collections))
+(display (slow 1000))
+(newline)
+(display (> (collections) before))
+(newline)
