@@ -124,8 +124,7 @@ pub(crate) struct Pressure {
 impl Pressure {
     pub(crate) fn new(config: &HeapConfig) -> Self {
         let limit = config.hard_limit();
-        // So that the first collection comes as early as `ceiling` would have it.
-        let min_heap = config.min_heap.min(limit - limit / 4);
+        let min_heap = config.min_heap.min(limit);
         Pressure {
             memory: CMemory::find(),
             limit: Limit::new(limit),
@@ -345,10 +344,10 @@ impl Pressure {
         self.set_mark();
     }
 
-    /// Whether a collection would leave what the last full one has left: too much, and there is hardly more.
+    /// Whether a collection would leave what the last full one has left: too much, and there is hardly more or less.
     fn is_in_vain(&self) -> bool {
         let vain = self.vain.load(Relaxed);
-        vain > 0 && self.total() < vain + LEAST_GAIN
+        vain > 0 && self.total().abs_diff(vain) < LEAST_GAIN
     }
 
     /// What a collection that ends may give back to the system: what the heap can hardly need before the next

@@ -1,5 +1,6 @@
 //! What a mutator does at the border to C: calls that pin, leaf calls, time in C, blocks of C's, handles.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -172,8 +173,11 @@ impl Worker {
             return Ok(());
         }
         // Its malloc may wait for a collection that this thread holds up: but not for ever.
-        let other = std::thread::Builder::new().spawn(work);
-        other.map_or(Ok(()), |other| other.join().unwrap_or(Ok(())))
+        match std::thread::Builder::new().spawn(work) {
+            Ok(other) => other.join().unwrap_or_else(|p| resume_unwind(p)),
+            // There are not always threads to be had.
+            Err(_) => Ok(()),
+        }
     }
 
     // Blocks of C's.

@@ -106,6 +106,7 @@ mod tests {
         p.ended(141 * MIB, true);
         assert_eq!(p.ceiling(), 160 * MIB, "a heap as full as that");
         p.ended(70 * MIB, true);
+        p.made_ready(101 * MIB);
         p.taken(101 * MIB);
         assert_eq!(p.ceiling(), 160 * MIB, "all have run");
     }

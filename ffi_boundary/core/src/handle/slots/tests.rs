@@ -32,7 +32,7 @@ fn a_handle_gives_its_value_until_it_is_freed() {
 }
 
 #[test]
-fn e12_freed_twice() {
+fn freed_twice() {
     let table = table();
     let handle = global(&table, 42);
     assert_eq!(table.free(0, handle), Ok(()));
@@ -45,7 +45,7 @@ fn e12_freed_twice() {
 }
 
 #[test]
-fn e13_stale_after_the_slot_was_used_again() {
+fn stale_after_the_slot_was_used_again() {
     let table = table();
     let old = global(&table, 42);
     assert_eq!(table.free(0, old), Ok(()));
@@ -62,7 +62,7 @@ fn e13_stale_after_the_slot_was_used_again() {
 }
 
 #[test]
-fn e15_garbage() {
+fn garbage() {
     let table = table();
     let real = global(&table, 42);
     let get = |bits| table.get(Handle::from_bits(bits).expect("not 0"));
