@@ -275,7 +275,7 @@ impl Pressure {
         }
         let size = self.size.load(Relaxed).min(self.ceiling()) + self.ready.load(Relaxed);
         let others = heap + self.declared.load(Relaxed) + self.nursery;
-        let least = size.min(self.limit() - self.limit() / 16);
+        let least = size.min(self.for_large());
         self.memory.set_mark(least.saturating_sub(others));
     }
 

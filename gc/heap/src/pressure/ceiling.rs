@@ -50,16 +50,18 @@ impl Pressure {
     }
 
     /// What large requests may bring the total to.
-    fn for_large(&self) -> usize {
-        self.limit() - self.limit() / 16
+    pub(super) fn for_large(&self) -> usize {
+        let limit = self.limit();
+        limit - limit / 16
     }
 
     /// Chooses what is spared where a full collection has left `total`.
     pub(super) fn spare(&self, total: usize) {
+        let limit = self.limit();
         let half = self.for_large().saturating_sub(total) / 2;
-        let spared = match half < self.limit() / 32 {
+        let spared = match half < limit / 32 {
             true => 0,
-            false => half.min(most(self.limit())),
+            false => half.min(most(limit)),
         };
         self.ceiling.spared.store(spared, Relaxed);
     }

@@ -29,7 +29,9 @@ impl Pressure {
     pub(super) fn beyond_limit(&self, bytes: usize) -> usize {
         let spared = if bytes > SMALL { self.limit() / 16 } else { 0 };
         let wanted = self.total().saturating_add(bytes);
-        wanted.saturating_sub(self.reserve.ceiling.load(Relaxed) - spared)
+        // The collector may be about to change both: the ceiling may still be another limit's.
+        let ceiling = self.reserve.ceiling.load(Relaxed).saturating_sub(spared);
+        wanted.saturating_sub(ceiling)
     }
 
     /// Whether the total is beyond the limit.
@@ -56,7 +58,8 @@ impl Pressure {
 
     /// The limit is what it was before the reserve was lent.
     pub(crate) fn take_reserve_back(&self) {
-        let kept = self.limit() - self.reserve.bytes.load(Relaxed).min(self.limit() / 4);
+        let limit = self.limit();
+        let kept = limit - self.reserve.bytes.load(Relaxed).min(limit / 4);
         self.reserve.ceiling.store(kept, Relaxed);
         self.reserve.lent.store(false, Relaxed);
     }
@@ -69,6 +72,7 @@ impl Pressure {
 
 #[cfg(test)]
 mod tests {
+    use super::Relaxed;
     use crate::pressure::tests::{MIB, pressure};
 
     #[test]
@@ -91,5 +95,19 @@ mod tests {
         assert!(!p.is_beyond_limit());
         p.poll(159 * MIB + 1);
         assert!(p.is_beyond_limit());
+    }
+
+    #[test]
+    fn who_asks_while_the_limit_changes_is_told_something_sensible() {
+        let p = pressure();
+        p.poll(4 * MIB);
+        p.reserve.ceiling.store(8 * MIB, Relaxed);
+        assert_eq!(
+            p.beyond_limit(MIB),
+            5 * MIB,
+            "of a limit of 8 there is no part for large requests"
+        );
+        p.reserve.ceiling.store(160 * MIB, Relaxed);
+        assert_eq!(p.beyond_limit(MIB), 0);
     }
 }
