@@ -4,8 +4,9 @@
 //! otherwise leave every other thread waiting for ever.
 //!
 //! `inv:collector.refused` Where the system refuses memory that MMTk cannot go on without (which `grants` sees to that
-//! it hardly does) the process ends with one line and status 2. Nothing allocates on the way: a backtrace would, and
-//! would wait for ever for the lock that its own thread holds.
+//! it hardly does) the process ends with one line and status 2. There is no backtrace on the way: it would allocate, and
+//! would wait for ever for the lock that its own thread holds. MMTk itself allocates a little before, for the memory map
+//! that it prints; where that is refused, too, the process ends by Rust's line and SIGABRT.
 
 use super::Bowline;
 use super::active_plan::context;
@@ -90,17 +91,23 @@ pub(crate) fn wait_for_pause(block: &ThreadBlock) {
     heap().give_back();
 }
 
-/// How MMTk's panics begin where the system has refused it memory.
+/// How MMTk's panics begin where the system has refused it memory; but not if they speak of the other.
 const REFUSED: &str = "Failed to mmap";
+const CONFLICT: &str = "already mapped";
+
+/// Whether a panic, in this file and with this text, is MMTk's for want of memory. Others may fail to map
+/// something, too, and handle that.
+fn is_refusal(file: &str, text: &str) -> bool {
+    file.contains("/mmtk-") && text.starts_with(REFUSED) && !text.contains(CONFLICT)
+}
 
 /// Makes a panic on a collector thread end the process (`inv:collector.panic`), and one on any thread for
 /// want of memory (`inv:collector.refused`).
 pub(crate) fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if info
-            .payload_as_str()
-            .is_some_and(|t| t.starts_with(REFUSED))
+        if let (Some(location), Some(text)) = (info.location(), info.payload_as_str())
+            && is_refusal(location.file(), text)
         {
             refused();
         }
@@ -116,4 +123,27 @@ fn refused() -> ! {
     sys::give_up(format_args!(
         "the system refused memory for the heap; see ulimit -d and -v, and vm.overcommit_memory"
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_refusal;
+
+    #[test]
+    fn a_refusal_is_the_collectors_and_for_want_of_memory() {
+        let mmtk = "/home/me/.cargo/registry/src/index/mmtk-0.33.0/src/util/raw_memory_freelist.rs";
+        assert!(is_refusal(
+            mmtk,
+            "Failed to mmap memory for RawMemoryFreeList"
+        ));
+        assert!(!is_refusal(
+            mmtk,
+            "Failed to mmap, the address is already mapped."
+        ));
+        assert!(!is_refusal(mmtk, "index out of bounds"));
+        assert!(!is_refusal(
+            "src/main.rs",
+            "Failed to mmap file: no such device"
+        ));
+    }
 }

@@ -39,6 +39,7 @@ pub(crate) const CASES: &[Case] = &[
         collector_panics,
         "bowline: internal error in the collector: panicked at",
     ),
+    case("a panic of the program's own is its own", program_panics),
     case("too little address space is said", address_space),
     dies(
         "the root stack has an end",
@@ -172,6 +173,14 @@ impl RootSource for Broken {
     fn visit(&self, _: &mut dyn FnMut(&mut Value)) {
         panic!("on purpose");
     }
+}
+
+/// It begins as those do with which MMTk says that the system has refused it memory.
+fn program_panics() {
+    let _heap = heap();
+    let thread = std::thread::spawn(|| panic!("Failed to mmap file"));
+    let said = thread.join().expect_err("it panics");
+    assert_eq!(said.downcast_ref(), Some(&"Failed to mmap file"));
 }
 
 fn collector_panics() {
