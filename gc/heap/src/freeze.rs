@@ -7,6 +7,9 @@
 //! `inv:freeze.alone` The world is held as for a fork while objects are copied: no thread attaches, none forks, no
 //! collection begins, and nothing is being marked.
 //!
+//! `inv:freeze.slots` The caller's slots are read before the wait for that, which is a safepoint, and written after
+//! the freeze, also after one that was refused. In between their values are roots.
+//!
 //! A worklist copy with a table from old to new places; it needs no forwarding pointers, so the old
 //! objects stay whole until MMTk reuses their memory, and the remembered set may still name them.
 //! Everything that any root reaches is copied, not only what the caller names: an object left behind
@@ -25,6 +28,7 @@ use crate::fork::{PATIENCE, is_idle};
 use crate::heap::{Heap, engine};
 use crate::mutator::Mutator;
 use crate::pins::{AddrMap, stays};
+use crate::roots::RootSource;
 use crate::sync::{MutexGuard, lock};
 use crate::thread::{ThreadBlock, quietly};
 use crate::verify::{self, When};
@@ -32,6 +36,7 @@ use crate::weak::Weak;
 use crate::world::{self, Hold};
 use bowline_layout::{Addr, Flags, Header, Value, WORD};
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// What a freeze did.
@@ -83,23 +88,53 @@ impl fmt::Display for FreezeError {
 
 impl std::error::Error for FreezeError {}
 
-/// The slots that a freeze updates besides the registered roots: it calls what it is given with each.
+/// The slots that a freeze updates besides the registered roots: it calls what it is given with each. It is called
+/// twice, with nothing between the two on the caller's side, and visits the same slots in the same order.
 pub type MoreRoots<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&mut Value));
+
+/// What the caller's slots hold (`inv:freeze.slots`).
+struct Slots(Arc<Mutex<Vec<Value>>>);
+
+impl RootSource for Slots {
+    fn visit(&self, f: &mut dyn FnMut(&mut Value)) {
+        lock(&self.0).iter_mut().for_each(f);
+    }
+
+    fn is_dead(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
 
 impl Heap {
     /// Moves everything that lives out of the collected heap into the boot heap, and updates every
     /// root and the slots that `roots` visits. Any other copy of a reference that the caller keeps is
-    /// stale afterwards, but for those to what was promoted or never moves: that stays where it is.
+    /// stale afterwards, but for those to what was promoted or never moves: that stays where it is. This is a
+    /// safepoint, so after an error, too, other copies are stale; roots and slots are not.
+    ///
+    /// # Panics
+    /// When `roots` visits more slots at its second call than at its first.
     pub fn freeze(&self, m: &mut Mutator, roots: MoreRoots<'_>) -> Result<Frozen, FreezeError> {
         self.must_be_whole();
         let frozen = quietly(|| {
-            let mut world = self.hold_alone(m)?;
-            let frozen = self.freeze_alone(m, roots);
-            self.world.release(&mut world, Hold::Whole);
+            let mut values = Vec::new();
+            roots(&mut |v| values.push(*v));
+            let slots = Arc::new(Mutex::new(values));
+            self.sources.add(Box::new(Slots(slots.clone())));
+            let frozen = self.freeze_held(m);
+            let mut values = std::mem::take(&mut *lock(&slots)).into_iter();
+            roots(&mut |v| *v = values.next().expect("the same slots are visited twice"));
             frozen
         })?;
         self.give_back();
         Ok(frozen)
+    }
+
+    /// The freeze, in a world that is held for it.
+    fn freeze_held(&self, m: &mut Mutator) -> Result<Frozen, FreezeError> {
+        let mut world = self.hold_alone(m)?;
+        let frozen = self.freeze_alone(m);
+        self.world.release(&mut world, Hold::Whole);
+        frozen
     }
 
     /// The world, held for the only thread in it (inv:freeze.alone). It is let go of by [`world::World::release`].
@@ -129,7 +164,7 @@ impl Heap {
     }
 
     /// The freeze itself (inv:freeze.alone).
-    fn freeze_alone(&self, m: &Mutator, roots: MoreRoots<'_>) -> Result<Frozen, FreezeError> {
+    fn freeze_alone(&self, m: &Mutator) -> Result<Frozen, FreezeError> {
         if m.block().in_call() || self.pins.any() {
             return Err(FreezeError::Pinned);
         }
@@ -145,7 +180,7 @@ impl Heap {
             kept: Vec::new(),
             done: Frozen::default(),
         };
-        copier.roots(m, roots);
+        copier.roots(m);
         copier.run();
         self.boot.keep(&copier.kept);
         self.with_weak(Weak::rehash);
@@ -171,7 +206,7 @@ struct Copier<'a> {
 }
 
 impl Copier<'_> {
-    fn roots(&mut self, m: &Mutator, more: MoreRoots<'_>) {
+    fn roots(&mut self, m: &Mutator) {
         let stack = m.stack();
         (0..stack.len()).for_each(|i| stack.set(i, self.copied(stack.get(i))));
         let mut slots = Vec::new();
@@ -179,7 +214,6 @@ impl Copier<'_> {
         self.heap
             .with_weak(|weak| weak.each_word(&mut |at| slots.push(at)));
         slots.into_iter().for_each(|at| self.slot(at));
-        more(&mut |v| *v = self.copied(*v));
     }
 
     /// Copies the rest.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub(crate) const CASES: &[Case] = &[
     case("freeze moves all out of the heap", freeze_moves_all),
+    everywhere("a freeze while a collection is wanted", wanted),
     case("frozen objects may change", frozen_objects_may_change),
     case("freeze under zeal", freeze_under_zeal),
     case("what was promoted stays in a freeze", promoted_stay),
@@ -74,6 +75,41 @@ fn freeze_moves_all() {
     check(heap, m.get(0));
     let again = heap.freeze(&mut m, &mut nothing).unwrap();
     assert_eq!((again.objects, again.kept), (0, 1));
+}
+
+/// The collector waits for this thread, which freezes instead: that is a safepoint, at which the slots' objects
+/// move before the freeze reads them, and which a freeze that is refused was, too.
+fn wanted() {
+    let (heap, mut m) = heap();
+    let pinned = pair(&mut m, fix(1), Value::NIL);
+    m.pin(pinned).unwrap();
+    for refused in [true, false] {
+        let kept = list(&mut m, 10_000);
+        m.push(kept);
+        let last = list(&mut m, 1000);
+        let mut slots = [m.get(0), fix(3), last];
+        let before = slots;
+        let collections = heap.collections();
+        heap.request_collection();
+        while !m.stack().poll_wanted() {
+            std::hint::spin_loop();
+        }
+        let frozen = heap.freeze(&mut m, &mut |f| slots.iter_mut().for_each(f));
+        assert!(heap.is_marking() || heap.collections() > collections);
+        match refused {
+            true => {
+                assert_eq!(frozen, Err(FreezeError::Pinned));
+                m.unpin(pinned).unwrap();
+                if is_generational(heap) {
+                    assert_ne!(slots[0], before[0], "the nursery has moved");
+                }
+            }
+            false => assert!(slots[0] != before[0] && heap.in_boot_heap(slots[2])),
+        }
+        assert_eq!((m.pop(), slots[1]), (slots[0], fix(3)));
+        check_list(slots[0], 10_000);
+        check_list(slots[2], 1000);
+    }
 }
 
 fn frozen_objects_may_change() {
