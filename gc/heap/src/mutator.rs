@@ -74,6 +74,15 @@ pub struct Mutator {
     on_thread: PhantomData<*mut ()>,
 }
 
+/// A mutator whose thread is Native until this is dropped.
+struct Away<'m>(&'m mut Mutator);
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.0.leave_native();
+    }
+}
+
 impl Mutator {
     pub(crate) fn new(heap: &'static Heap, block: &'static ThreadBlock, bump: Bump) -> Box<Self> {
         let zeal_left = match heap.config.zeal {
@@ -284,13 +293,12 @@ impl Mutator {
     // The boundary.
 
     /// Runs `f`, which touches neither objects nor the heap, as a thread that delays no collection. What it
-    /// allocates by `malloc` is the runtime's.
+    /// allocates by `malloc` is the runtime's. The thread comes back also when `f` panics.
     pub fn beside<R>(&mut self, f: impl FnOnce() -> R) -> R {
         quietly(|| {
             self.enter_native();
-            let result = f();
-            self.leave_native();
-            result
+            let _away = Away(self);
+            f()
         })
     }
 

@@ -334,12 +334,20 @@ pub(crate) fn unhush() {
     QUIET.set(QUIET.get() - 1);
 }
 
-/// Runs `f`, in which C's `malloc` does not ask this thread about memory.
+/// A [`hush`] that is taken back when this is dropped.
+struct Quiet;
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        unhush();
+    }
+}
+
+/// Runs `f`, in which C's `malloc` does not ask this thread about memory. It does again after a panic.
 pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> R {
     hush();
-    let result = f();
-    unhush();
-    result
+    let _quiet = Quiet;
+    f()
 }
 
 impl ThreadBlock {
@@ -475,5 +483,18 @@ impl WorkerBlock {
     pub(crate) fn take_weak(&self) -> Vec<Addr> {
         // SAFETY: called between stages, when no worker scans.
         std::mem::take(unsafe { &mut *self.weak.get() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QUIET, quietly};
+
+    #[test]
+    fn a_panic_ends_the_quiet() {
+        let panics = || quietly(|| quietly(|| panic!("inside")));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(QUIET.get(), 0);
+        assert_eq!(quietly(|| QUIET.get()), 1);
     }
 }

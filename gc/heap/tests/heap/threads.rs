@@ -4,6 +4,7 @@ use crate::support::*;
 use bowline_gc::{CallFrame, Collect, Heap, HeapConfig, HeapError, Mutator};
 use bowline_layout::Value;
 use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("requests under collections", requests_under_collections),
     case("native holds its pins", native_holds_its_pins),
+    case("a thread comes back from beside by a panic", panics_beside),
     case("a mutator dropped after its thread's end", dropped_last),
     case("a thread attaches again in a foreign call", attaches_again),
 ];
@@ -144,6 +146,35 @@ fn requests_under_collections() {
         m.enter_native();
     });
     m.leave_native();
+}
+
+/// What is beside a collection delays none, and a panic there leaves a thread that delays it again.
+fn panics_beside() {
+    let (heap, mut m) = heap();
+    let l = list(&mut m, 1000);
+    m.push(l);
+    let panics = || m.beside(|| panic_after_a_collection(heap));
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(heap.collections(), 1);
+    assert_eq!(heap.try_attach().err(), Some(HeapError::AlreadyManaged));
+    let l = m.get(0);
+    heap.request_collection();
+    while !m.stack().poll_wanted() {
+        std::hint::spin_loop();
+    }
+    check_list(l, 1000);
+    assert_eq!((heap.collections(), m.get(0)), (1, l));
+    m.poll();
+    assert_eq!(heap.collections(), 2);
+    check_list(m.get(0), 1000);
+}
+
+fn panic_after_a_collection(heap: &Heap) {
+    heap.request_collection();
+    while heap.collections() == 0 {
+        std::thread::yield_now();
+    }
+    panic!("beside a collection");
 }
 
 fn native_holds_its_pins() {
