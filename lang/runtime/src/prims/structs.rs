@@ -74,8 +74,8 @@ fn field(rt: &Rt, v: Value) -> Option<(String, TypeExpr)> {
 
 fn define(rt: &mut Rt, a: Args) -> Result {
     let who = "define-foreign-struct";
-    let name = rt.symbol_arg(a, 0, who)?;
     rt.list_arg(a, 1, who)?;
+    let name = rt.symbol_arg(a, 0, who)?;
     let mut fields = Vec::new();
     for v in rt.list_elements(rt.arg(a, 1)) {
         match field(rt, v) {

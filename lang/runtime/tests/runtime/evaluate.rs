@@ -10,7 +10,7 @@
 //! | `(values->list e)` | the list of several values |
 
 use bowline_layout::Value;
-use bowline_runtime::{Args, Fault, Rt, kinds, object, printer};
+use bowline_runtime::{Args, Fault, Primitive, Rt, kinds, object, printer};
 use bowline_syntax::{Datum, DatumKind, SourceId, read_all};
 use std::collections::HashMap;
 
@@ -35,6 +35,19 @@ impl Session {
             primitives,
             variables: HashMap::new(),
         }
+    }
+
+    /// The primitive of this name.
+    pub(crate) fn primitive(&self, name: &str) -> Primitive {
+        let index = self.primitives.get(name);
+        self.rt.primitives[*index.unwrap_or_else(|| panic!("no primitive {name}"))]
+    }
+
+    /// The value of a global variable.
+    pub(crate) fn variable(&self, name: &str) -> Value {
+        let id = self.variables.get(name);
+        let id = id.unwrap_or_else(|| panic!("no variable {name}"));
+        self.rt.globals.get(*id)
     }
 
     /// What `write` prints of the value of the only expression in `source`; or `! ` and the error.
@@ -62,13 +75,7 @@ impl Session {
 
     fn eval(&mut self, datum: &Datum) -> Result {
         match &datum.kind {
-            DatumKind::Symbol(name) => {
-                let id = self.variables.get(name.as_str());
-                Ok(self
-                    .rt
-                    .globals
-                    .get(*id.unwrap_or_else(|| panic!("no variable {name}"))))
-            }
+            DatumKind::Symbol(name) => Ok(self.variable(name.as_str())),
             DatumKind::List(items) if !items.is_empty() => {
                 let head = items[0]
                     .as_symbol()

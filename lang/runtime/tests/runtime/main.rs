@@ -9,6 +9,7 @@
 mod evaluate;
 mod faults;
 mod large;
+mod polls;
 
 use bowline_gc::{HeapConfig, Plan, Zeal};
 use bowline_runtime::Rt;
@@ -95,6 +96,7 @@ fn body(name: &str) {
             },
         ),
         "faults" => faults::run(),
+        "polls" => polls::run(),
         _ => large::run(rest),
     }
 }
@@ -125,6 +127,7 @@ fn main() {
     }
     names.push("compact::gc".to_string());
     names.push("faults::all".to_string());
+    names.push("polls::all".to_string());
     names.extend(large::NAMES.iter().map(|name| format!("large::{name}")));
     let trials = names
         .into_iter()
