@@ -20,13 +20,15 @@
 //! A forked child does not have the thread. What waits there is taken by the other two, or by a thread that
 //! the child starts.
 
+use crate::config::HeapError;
 use crate::heap::Heap;
 use crate::mutator::Mutator;
 use crate::sync::lock;
-use crate::thread::quietly;
+use crate::thread::{managed_here, quietly};
 use bowline_layout::Value;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 
 /// Where the threads that run finalizers wait.
@@ -108,17 +110,30 @@ pub struct FinalizerThread {
 
 impl Heap {
     /// Starts a thread of the heap's that calls `run` with each pointer and finalizer as they become ready.
-    /// `run` happens beside all other threads and their foreign calls.
+    /// `run` happens beside all other threads and their foreign calls. An error says that the system gives no
+    /// thread, or there is no memory to attach it.
     pub fn finalizer_thread(
         &'static self,
         mut run: impl FnMut(&mut Mutator, Value, Value) + Send + 'static,
-    ) -> std::io::Result<FinalizerThread> {
+    ) -> io::Result<FinalizerThread> {
+        self.must_be_whole();
+        let no_memory = |e: HeapError| io::Error::new(io::ErrorKind::OutOfMemory, e);
+        let stack = self.new_stack().map_err(no_memory)?;
+        let (tell, attached) = mpsc::channel();
         let ends = Arc::new(AtomicBool::new(false));
         let told = ends.clone();
         let thread = std::thread::Builder::new()
             .name("bowline-final".into())
             .spawn(move || {
-                let mut mutator = self.attach();
+                let mut mutator = match self.attach_with(stack) {
+                    Ok(mutator) => mutator,
+                    Err(e) => {
+                        // Who does not listen knows that this cannot be.
+                        let _ = tell.send(e);
+                        return 0;
+                    }
+                };
+                drop(tell);
                 let mut done = 0;
                 loop {
                     done += mutator.run_finalizers(&mut run) as u64;
@@ -130,6 +145,13 @@ impl Heap {
                     }
                 }
             })?;
+        // A thread that is Managed must not wait for one that attaches. It has itself seen to all that could be
+        // lacking (inv:cycle.anchor).
+        if managed_here().is_none()
+            && let Ok(e) = attached.recv()
+        {
+            return Err(no_memory(e));
+        }
         self.bell.threads.fetch_add(1, Ordering::SeqCst);
         // What became ready before the thread counted.
         self.bell.ring();

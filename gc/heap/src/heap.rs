@@ -271,10 +271,19 @@ impl Heap {
         if managed_here().is_some() {
             return Err(HeapError::AlreadyManaged);
         }
+        self.attach_with(self.new_stack()?)
+    }
+
+    /// The root stack of a thread that will attach.
+    pub(crate) fn new_stack(&self) -> Result<RootStack, HeapError> {
         if self.refuses() {
             return Err(HeapError::NoMemory("a root stack"));
         }
-        let stack = RootStack::new(self.config.root_stack)?;
+        RootStack::new(self.config.root_stack)
+    }
+
+    /// Attaches the calling thread, which is not Managed, with this root stack.
+    pub(crate) fn attach_with(&'static self, stack: RootStack) -> Result<Box<Mutator>, HeapError> {
         let track = quietly(|| self.recorder.attach());
         let block: &'static ThreadBlock = Box::leak(Box::new(ThreadBlock::new(stack, track)));
         let engine = engine();

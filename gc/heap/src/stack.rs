@@ -56,6 +56,9 @@ pub struct RootStack {
     mapped: usize,
 }
 
+// SAFETY: its pointers lead to its own mapping, which no thread knows but the one that has the stack.
+unsafe impl Send for RootStack {}
+
 impl RootStack {
     pub(crate) fn new(bytes: usize) -> Result<Self, HeapError> {
         let bytes = bytes.next_multiple_of(PAGE);

@@ -8,6 +8,7 @@ use bowline_gc::safe::{
 };
 use bowline_gc::{Refusal, RootSource};
 use bowline_layout::Value;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
@@ -24,6 +25,14 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("safe: finalizers are run", finalizers_are_run),
     case("safe: a thread runs finalizers", finalizer_thread),
+    case(
+        "safe: no memory for a thread that runs finalizers",
+        no_memory_for_finalizers,
+    ),
+    case(
+        "safe: no memory for the collector when a thread runs finalizers",
+        no_anchor_for_finalizers,
+    ),
     case("safe: what was promoted stays", promoted_stays),
     case("safe: no memory to attach", no_memory),
     case(
@@ -323,4 +332,38 @@ fn no_memory() {
 
 fn no_memory_for_the_anchor() {
     refused(refusing(2, Plan::Latency));
+}
+
+fn no_memory_for_finalizers() {
+    refusing(2, Plan::CompactTest).attach().unwrap().scope(|s| {
+        let start = |s: &mut Scope<'_>| s.heap().finalizer_thread(|_, _, _| {});
+        let error = start(s).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+        assert_eq!(
+            error.to_string(),
+            "the system refused memory for a root stack"
+        );
+        assert_eq!(bowline_gc::Heap::get().unwrap().threads(), 1);
+        let thread = start(s).unwrap();
+        finalized(s, 64);
+        s.collect(Collect::Full);
+        assert_eq!(thread.stop(s).unwrap(), 1);
+    });
+}
+
+/// Of a heap that nobody has attached to yet.
+fn no_anchor_for_finalizers() {
+    let heap = refusing(2, Plan::Latency);
+    let error = heap.finalizer_thread(|_, _, _| {}).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    assert_eq!(
+        error.to_string(),
+        "the system refused memory for the collector's own object"
+    );
+    let thread = heap.finalizer_thread(|_, _, _| {}).unwrap();
+    heap.attach().unwrap().scope(|s| {
+        finalized(s, 64);
+        s.collect(Collect::Full);
+        assert_eq!(thread.stop(s).unwrap(), 1);
+    });
 }
