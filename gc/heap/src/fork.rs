@@ -34,8 +34,9 @@
 //!
 //! To fork is a safepoint for a thread that is Managed (`inv:mutator.safepoint`), and not firm. A thread that does
 //! not come to one within [`PATIENCE`], perhaps because it waits for a lock that the calling thread holds, is
-//! not waited for any longer: the parent goes on, and in the child the heap is *Torn*. To allocate from
-//! MMTk or to collect ends such a child with a message; C's `malloc` is not concerned, and `exec` neither.
+//! not waited for any longer, and named before (see `watchdog`): the parent goes on, and in the child the heap is
+//! *Torn*. To allocate from MMTk or to collect ends such a child with a message; C's `malloc` is not concerned, and
+//! `exec` neither.
 //!
 //! `inv:fork.firm` A fork moves nothing for a thread that is *firm*: one of the safe interface's, whose callers may
 //! fork without knowing it (`std::process::Command` does) and hold what only `&mut Scope` may move, or one in a
@@ -63,6 +64,7 @@ use crate::sites;
 use crate::sync::lock;
 use crate::sys;
 use crate::thread::{ThreadBlock, hush, managed_here, quietly, unhush};
+use crate::watchdog::Watchdog;
 use crate::weak::Weak;
 use crate::workers;
 use crate::world::{self, Hold};
@@ -139,9 +141,10 @@ struct Locks {
 impl Locks {
     fn take(heap: &'static Heap) -> Self {
         let deadline = Instant::now() + PATIENCE;
+        let watch = &mut heap.watchdog_of("fork");
         let (world, hold) = match managed_here() {
-            Some(mine) if mine.is_firm() => heap.world.hold_firmly(mine, deadline, is_idle),
-            mine => heap.world.hold(mine, deadline, is_idle),
+            Some(mine) if mine.is_firm() => heap.world.hold_firmly(mine, deadline, is_idle, watch),
+            mine => heap.world.hold(mine, deadline, is_idle, watch),
         };
         let lost = lock(&heap.forks.lost);
         let whole = hold == Hold::Whole && !heap.forks.is(Standing::Torn);
@@ -226,6 +229,15 @@ pub(crate) fn watch() -> Result<(), HeapError> {
 }
 
 impl Heap {
+    /// Who names the threads that keep a fork, or what holds the world like one, waiting: before it gives them up.
+    pub(crate) fn watchdog_of(&self, of: &'static str) -> Watchdog {
+        let patience = self.config.watchdog;
+        Watchdog {
+            of,
+            patience: patience.map(|patience| patience.min(PATIENCE / 2)),
+        }
+    }
+
     /// Whether the collector must be woken before it can collect, or there is none.
     #[inline]
     pub(crate) fn is_asleep(&self) -> bool {

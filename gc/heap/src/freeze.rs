@@ -19,8 +19,9 @@
 //! Afterwards references to old places exist nowhere but in the caller's own variables. Hash tables
 //! keyed by address must be rehashed by whoever owns them.
 //!
-//! Absent on purpose: freezing around counted pins and running calls. Who has them gives them up some day, and what
-//! they held would be kept for ever.
+//! Absent on purpose: a bound for how often a freeze begins anew because a collection came first. Whoever asks for
+//! collections without rest delays it as he does the program. And freezing around counted pins and running calls:
+//! who has them gives them up some day, and what they held would be kept for ever.
 
 use crate::access;
 use crate::binding::{WordSlot, each_reference, is_weak, reference};
@@ -155,7 +156,8 @@ impl Heap {
                 return Err(FreezeError::OtherThreads(others));
             }
             let deadline = Instant::now() + PATIENCE;
-            let (mut world, hold) = self.world.hold(Some(m.block()), deadline, is_idle);
+            let watch = &mut self.watchdog_of("freeze");
+            let (mut world, hold) = self.world.hold(Some(m.block()), deadline, is_idle, watch);
             if hold == Hold::Whole && world.count() == 1 && !self.is_marking() {
                 return Ok(world);
             }

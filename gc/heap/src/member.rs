@@ -100,7 +100,7 @@ pub(crate) fn first_managed<M: Member>(members: &[&'static M]) -> Option<&'stati
     managed.next().copied()
 }
 
-/// The collector's wait for threads to stop.
+/// The wait of the collector, or of a fork, for threads to stop.
 pub(crate) struct Wait<'a, W> {
     asked: Instant,
     /// How long nobody is named; nothing if nobody will be any more.
@@ -145,6 +145,23 @@ impl<'a, W> Wait<'a, W> {
                 }
             }
         }
+    }
+
+    /// How long to sleep, `left` at most, for some of `members` to stop: those are named when it is time.
+    pub(crate) fn next<M: Member>(
+        &mut self,
+        members: &[&'static M],
+        left: Option<Duration>,
+    ) -> Option<Duration>
+    where
+        W: Watch<M>,
+    {
+        let waited = self.asked.elapsed();
+        if self.patience.is_some_and(|patience| patience <= waited) {
+            self.name(members);
+        }
+        let due = self.patience.map(|patience| patience - waited);
+        [left, due].into_iter().flatten().min()
     }
 
     /// Names all who have not stopped: they were asked at once, so all have taken that long.

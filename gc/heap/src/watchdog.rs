@@ -1,13 +1,13 @@
-//! Who keeps a collection waiting: named once for each stop, on standard error.
+//! Who keeps a collection, a fork or a freeze waiting: named once for each stop, on standard error.
 //!
-//! The collector itself looks, while it waits for threads to stop: no thread of its own is needed, and nothing is
+//! Whoever waits looks for himself, the collector or the thread that forks, while he waits for threads to stop: no thread of its own is needed, and nothing is
 //! paid while nobody is late. A thread is late because it does not poll, or because it is in a *leaf call*, a foreign
 //! call during which it stays Managed. A thread in any other foreign call keeps nobody waiting, however long that
 //! blocks, and is never named.
 //!
 //! `inv:watchdog.leaf` A leaf call's name lives for ever, so the collector may read it while the thread goes on.
 //!
-//! Nothing is allocated and no lock is held where the lines are made: the thread that is late may have them.
+//! Nothing is allocated and no lock is held where a thread is named: it may have them.
 
 use crate::member::Watch;
 use crate::sys;
@@ -29,30 +29,35 @@ impl Leaf {
     }
 }
 
-/// Names threads that take longer than this to stop.
-pub(crate) struct Watchdog(pub(crate) Option<Duration>);
+/// Names threads that take long to stop.
+pub(crate) struct Watchdog {
+    /// What waits for them, for people.
+    pub(crate) of: &'static str,
+    /// How long they may take.
+    pub(crate) patience: Option<Duration>,
+}
 
 impl Watch<ThreadBlock> for Watchdog {
     fn patience(&self) -> Option<Duration> {
-        self.0
+        self.patience
     }
 
     fn stalled(&mut self, late: &ThreadBlock, waited: Duration) {
-        let (ms, thread) = (waited.as_millis(), late.name());
+        let (of, ms, thread) = (self.of, waited.as_millis(), late.name());
         match late.leaf() {
             None => sys::line(format_args!(
-                "bowline: a collection has waited {ms} ms for {thread}, which does not poll"
+                "bowline: a {of} has waited {ms} ms for {thread}, which does not poll"
             )),
             Some(Leaf { name }) => sys::line(format_args!(
-                "bowline: a collection has waited {ms} ms for {thread}, which is in the leaf call {name}"
+                "bowline: a {of} has waited {ms} ms for {thread}, which is in the leaf call {name}"
             )),
         }
     }
 
     fn over(&mut self, waited: Duration) {
-        let ms = waited.as_millis();
+        let (of, ms) = (self.of, waited.as_millis());
         sys::line(format_args!(
-            "bowline: the collection begins after {ms} ms: all threads have stopped"
+            "bowline: the {of} begins after {ms} ms: all threads have stopped"
         ));
     }
 }

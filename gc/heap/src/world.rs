@@ -391,6 +391,7 @@ impl<M: Member> World<M> {
         mine: Option<&M>,
         deadline: Instant,
         idle: impl Fn() -> bool,
+        watch: &mut impl Watch<M>,
     ) -> (MutexGuard<'_, Inner<M>>, Hold) {
         if let Some(member) = mine {
             member.state().set(State::Stopped);
@@ -400,7 +401,7 @@ impl<M: Member> World<M> {
         // Another thread's fork goes first.
         let inner = self.lock_when(|flags| flags & HELD == 0);
         let members = self.ask_to_stop(inner, HELD);
-        let held = self.wait_to_hold(&members, false, deadline, idle);
+        let held = self.wait_to_hold(&members, false, deadline, idle, watch);
         if let Some(member) = mine {
             member.state().set(State::Managed);
         }
@@ -414,6 +415,7 @@ impl<M: Member> World<M> {
         member: &M,
         deadline: Instant,
         idle: impl Fn() -> bool,
+        watch: &mut impl Watch<M>,
     ) -> (MutexGuard<'_, Inner<M>>, Hold) {
         let inner = self.lock();
         if self.is_still() || !idle() {
@@ -421,7 +423,7 @@ impl<M: Member> World<M> {
         }
         let mut others = self.ask_to_stop(inner, HELD);
         others.retain(|other| !std::ptr::eq(*other, member));
-        self.wait_to_hold(&others, true, deadline, idle)
+        self.wait_to_hold(&others, true, deadline, idle, watch)
     }
 
     /// Waits for `members` and for the end of a collection. Who is `firm` keeps one from coming to an end.
@@ -431,13 +433,16 @@ impl<M: Member> World<M> {
         firm: bool,
         deadline: Instant,
         idle: impl Fn() -> bool,
+        watch: &mut impl Watch<M>,
     ) -> (MutexGuard<'_, Inner<M>>, Hold) {
+        let mut wait = Wait::new(watch);
         loop {
             let inner = self.lock();
             let changes = self.changes.word().load(Ordering::Acquire);
             let collects = self.flags() & STOPS != 0 || !idle();
             let late = first_managed(members);
             if !collects && late.is_none() {
+                wait.over();
                 return (inner, Hold::Whole);
             }
             let left = time_left(deadline, inner.halted);
@@ -446,7 +451,10 @@ impl<M: Member> World<M> {
             }
             drop(inner);
             match late {
-                Some(member) if !collects => member.state().wait_while_managed(left),
+                Some(member) if !collects => {
+                    let next = wait.next(members, left);
+                    member.state().wait_while_managed(next);
+                }
                 _ => self.changes.wait(changes, left),
             }
         }

@@ -219,7 +219,7 @@ fn a_fork_beside_a_stop() {
         let other = shared.clone();
         let collector = thread::spawn(move || other.collect());
         let far = std::time::Instant::now() + Duration::from_secs(3600);
-        let (mut inner, hold) = shared.world.hold(Some(model), far, || true);
+        let (mut inner, hold) = shared.world.hold(Some(model), far, || true, &mut Nobody);
         assert_eq!(hold, Hold::Whole);
         shared.touch();
         shared.world.release(&mut inner, hold);
@@ -235,7 +235,7 @@ fn a_fork_beside_a_stop() {
 fn a_firm_fork_beside_a_stop() {
     beside_a_collection(|shared, model| {
         let far = std::time::Instant::now() + Duration::from_secs(3600);
-        let (mut inner, hold) = shared.world.hold_firmly(model, far, || true);
+        let (mut inner, hold) = shared.world.hold_firmly(model, far, || true, &mut Nobody);
         shared.touch();
         shared.world.release(&mut inner, hold);
         drop(inner);
@@ -250,7 +250,7 @@ fn two_firm_forks() {
         let shared = Shared::new();
         let fork = |shared: &Shared, model: &'static Crosser| {
             let far = std::time::Instant::now() + Duration::from_secs(3600);
-            let (mut inner, hold) = shared.world.hold_firmly(model, far, || true);
+            let (mut inner, hold) = shared.world.hold_firmly(model, far, || true, &mut Nobody);
             if hold == Hold::Whole {
                 shared.touch();
             }

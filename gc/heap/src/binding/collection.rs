@@ -33,7 +33,10 @@ impl Collection<Bowline> for Stops {
         F: FnMut(&'static mut mmtk::Mutator<Bowline>),
     {
         let asked = Instant::now();
-        let mut watchdog = Watchdog(heap().config.watchdog);
+        let mut watchdog = Watchdog {
+            of: "collection",
+            patience: heap().config.watchdog,
+        };
         let threads = heap().world.stop(&mut watchdog);
         heap().pause_starts(asked, &threads);
         threads.into_iter().for_each(|b| visit(context(b)));

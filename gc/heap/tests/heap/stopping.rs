@@ -1,5 +1,6 @@
 //! Threads that stop, come, go, are late and end: by `membarrier(2)`, by fences, and where a filter refuses one.
 
+use crate::forked::fork;
 use crate::support::*;
 use bowline_gc::{CallFrame, Collect, Heap, HeapConfig, Leaf, Mutator, RootSource};
 use bowline_layout::Value;
@@ -34,6 +35,7 @@ pub(crate) const CASES: &[Case] = &[
         let leaf = Leaf::named("c-sleep");
         late(Some(leaf), "(lazy), which is in the leaf call c-sleep\n")
     }),
+    case("the watchdog names whom a fork waits for", late_for_a_fork),
     case("the watchdog names nobody in native", native_is_not_late),
     case(
         "a blocking call returns in a collection",
@@ -171,6 +173,22 @@ impl Drop for Ear {
 
 /// A thread called "lazy" does not poll, in a leaf call or in none, until it is `named` for that.
 fn late(leaf: Option<&'static Leaf>, named: &str) {
+    let wait = |m: &mut Mutator| m.collect(Collect::Minor);
+    late_for("collection", wait, leaf, named);
+}
+
+/// A fork that waits for a thread that does not poll goes on when that does.
+fn late_for_a_fork() {
+    late_for(
+        "fork",
+        |m| fork(|| m.collect(Collect::Minor)),
+        None,
+        "(lazy), which does not poll\n",
+    );
+}
+
+/// [`late`], where `wait` waits for the thread, and is called `what`.
+fn late_for(what: &str, wait: impl Fn(&mut Mutator), leaf: Option<&'static Leaf>, named: &str) {
     let (heap, mut m) = watched();
     let ear = Ear::new();
     let ready = Barrier::new(2);
@@ -191,7 +209,7 @@ fn late(leaf: Option<&'static Leaf>, named: &str) {
         m.enter_native();
         ready.wait();
         m.leave_native();
-        m.collect(Collect::Minor);
+        wait(&mut m);
         m.enter_native();
     });
     m.leave_native();
@@ -202,11 +220,11 @@ fn late(leaf: Option<&'static Leaf>, named: &str) {
         panic!("not two lines: {said}");
     };
     assert!(
-        first.starts_with("bowline: a collection has waited "),
+        first.starts_with(&format!("bowline: a {what} has waited ")),
         "{said}"
     );
     assert!(
-        last.starts_with("bowline: the collection begins after "),
+        last.starts_with(&format!("bowline: the {what} begins after ")),
         "{said}"
     );
     assert!(last.ends_with(" ms: all threads have stopped"), "{said}");
