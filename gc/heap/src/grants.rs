@@ -9,13 +9,20 @@
 //! `inv:grants.margin` What is granted leaves, at the time, a margin for what nobody can ask about: copies that
 //! a collection makes, side tables of the pages, queues, stacks of threads.
 //!
-//! MMTk gives nothing back, so what was granted once is there for ever: as long as a space takes no more
-//! than that, nobody asks. Small objects and large ones live in spaces of their own, hence two marks.
+//! MMTk gives nothing back, so what was granted once is there for ever, but for its space alone:
+//!
+//! * Objects that move and small ones that do not live in spaces of equal blocks. As long as such a space takes no
+//!   more than it was granted once, nobody asks.
+//! * So do large objects, but one that fits into no hole lies behind all: for very large ones a hole must be known
+//!   (`surplus`), or the system is asked.
 //!
 //! What is tried in this way is all that can refuse: `ulimit -d`, `ulimit -v`, and strict overcommit, whenever they were set.
 //! A control group does not refuse: it kills.
 //!
-//! Absent on purpose: certainty. Memory that others take between the question and the use, more than the margin,
+//! While it is asked, the system counts what it is asked for: an eighth of the heap and about 72 MiB, under
+//! `compact-test` as much as the heap. With strict overcommit another process may be refused for that moment.
+//!
+//! Absent on purpose: certainty. Large objects of up to 8 MiB may each be too large for the holes that there are; memory that others take between the question and the use, more than the margin,
 //! still ends the process, with a line (`binding::collection`).
 
 use crate::heap::{Heap, engine, used_bytes};
@@ -24,6 +31,7 @@ use mmtk::AllocationSemantics;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const MIB: usize = 1 << 20;
+const LOG_PAGE: usize = 12;
 /// How much is asked for beyond what is wanted, so that it is not asked each time.
 const STEP: usize = 8 * MIB;
 /// The part of the margin that does not depend on the heap: the first chunks of a space's side tables, and threads.
@@ -34,7 +42,8 @@ const PART: usize = 8;
 /// Up to which size, in bytes, the spaces have been granted.
 #[derive(Default)]
 pub(crate) struct Grants {
-    small: AtomicUsize,
+    moving: AtomicUsize,
+    immovable: AtomicUsize,
     large: AtomicUsize,
 }
 
@@ -44,17 +53,23 @@ impl Grants {
     pub(crate) fn cover(&self, heap: &Heap, bytes: usize, semantics: AllocationSemantics) -> bool {
         let all = used_bytes() as usize;
         let large = heap.surplus.large_bytes().min(all);
+        let immovable = immovable_bytes();
         let (granted, used) = match semantics {
             AllocationSemantics::Los => (&self.large, large),
-            _ => (&self.small, all - large),
+            AllocationSemantics::NonMoving => (&self.immovable, immovable),
+            _ => (&self.moving, (all - large).saturating_sub(immovable)),
         };
         let wanted = used + bytes;
         let before = granted.load(Relaxed);
         // Who reacts to a full heap lives on the margin.
-        if wanted <= before || heap.pressure.is_lent() {
+        if heap.pressure.is_lent() {
             return true;
         }
-        if !sys::would_map(wanted - before + STEP + margin(heap, all)) {
+        if wanted <= before && (bytes <= STEP || heap.surplus.has_hole(bytes)) {
+            return true;
+        }
+        let more = bytes.max(wanted.saturating_sub(before));
+        if !sys::would_map(more + STEP + margin(heap, all)) {
             return false;
         }
         granted.fetch_max(wanted + STEP, Relaxed);
@@ -69,6 +84,17 @@ impl Grants {
             heap.pressure.restore_limit();
         }
     }
+}
+
+/// What small objects take that were made not to move, in bytes: the pages of a space of MMTk's.
+fn immovable_bytes() -> usize {
+    let mut pages = 0;
+    engine().mmtk.get_plan().for_each_space(&mut |space| {
+        if space.get_name() == "nonmoving" {
+            pages += space.reserved_pages();
+        }
+    });
+    pages << LOG_PAGE
 }
 
 /// inv:grants.margin, where `used` bytes of the heap are in use.
@@ -86,7 +112,7 @@ impl Heap {
     pub(crate) fn refused_by_the_system(&self, semantics: AllocationSemantics) {
         if semantics != AllocationSemantics::Los {
             self.pressure
-                .lower_limit(engine().mmtk.get_plan().get_used_pages() << 12);
+                .lower_limit(engine().mmtk.get_plan().get_used_pages() << LOG_PAGE);
         }
     }
 }

@@ -15,75 +15,19 @@
 //!
 //! Absent on purpose: free lines in used blocks. A full collection that finds many moves what is between them.
 
+mod large;
+
 use crate::binding::{self, BLOCK, CHUNK};
 use crate::sync::lock;
 use crate::sys;
 use bowline_layout::Addr;
-use std::collections::BTreeMap;
+use large::Large;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 const PAGE: usize = 4096;
 /// Less than this is not worth a system call.
 const LEAST: usize = 1 << 20;
-
-/// A large object's pages: where they begin and how many bytes they are.
-type Extent = (usize, usize);
-
-/// The pages of large objects.
-#[derive(Default)]
-struct Large {
-    /// Of objects that were made since the last collection.
-    young: Vec<Extent>,
-    old: Vec<Extent>,
-    /// Of those that died: still resident.
-    free: BTreeMap<usize, usize>,
-}
-
-impl Large {
-    /// An object was made here.
-    fn made(&mut self, at: Addr, bytes: usize) {
-        let start = at.raw() & !(PAGE - 1);
-        let end = (at.raw() + bytes).next_multiple_of(PAGE);
-        self.young.push((start, end - start));
-        // The last that begins before the end may reach into it, and what stays of it may be before and behind.
-        while let Some((&from, &bytes)) = self.free.range(..end).next_back() {
-            if from + bytes <= start {
-                break;
-            }
-            self.free.remove(&from);
-            if from < start {
-                self.free.insert(from, start - from);
-            }
-            if from + bytes > end {
-                self.free.insert(end, from + bytes - end);
-            }
-        }
-    }
-
-    /// Notes who died; `lives` says who did not. Only a full collection looks at the old.
-    fn settle(&mut self, full: bool, lives: impl Fn(usize) -> bool) {
-        let mut old = std::mem::take(&mut self.old);
-        let free = &mut self.free;
-        let mut stays = |extent: &Extent| {
-            let stays = lives(extent.0);
-            if !stays {
-                free.insert(extent.0, extent.1);
-            }
-            stays
-        };
-        if full {
-            old.retain(&mut stays);
-        }
-        self.young.retain(&mut stays);
-        old.append(&mut self.young);
-        self.old = old;
-    }
-
-    fn free_bytes(&self) -> usize {
-        self.free.values().sum()
-    }
-}
 
 /// How much a collection gives back at most, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,6 +76,11 @@ impl Surplus {
         lock(&self.large).made(at, bytes);
         self.large_bytes
             .fetch_add(bytes.next_multiple_of(PAGE), Relaxed);
+    }
+
+    /// Whether a large object of `bytes` fits between others, where MMTk maps nothing.
+    pub(crate) fn has_hole(&self, bytes: usize) -> bool {
+        lock(&self.large).has_hole(bytes.next_multiple_of(PAGE))
     }
 
     /// The chunks of the moving space, each with its free blocks.
@@ -217,40 +166,6 @@ impl Surplus {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn free(large: &Large) -> Vec<Extent> {
-        large.free.iter().map(|(at, bytes)| (*at, *bytes)).collect()
-    }
-
-    #[test]
-    fn the_dead_are_noted_and_the_old_only_by_a_full_collection() {
-        let mut large = Large::default();
-        large.made(Addr::new(0x10000), 5000);
-        large.made(Addr::new(0x20000), 4096);
-        large.settle(false, |at| at != 0x20000);
-        assert_eq!(free(&large), [(0x20000, 4096)]);
-        large.settle(false, |_| false);
-        assert_eq!(free(&large).len(), 1, "the other is old");
-        large.settle(true, |_| false);
-        assert_eq!(free(&large), [(0x10000, 8192), (0x20000, 4096)]);
-        assert_eq!(large.free_bytes(), 12288);
-    }
-
-    #[test]
-    fn what_is_used_again_is_struck_out() {
-        let mut large = Large::default();
-        large.made(Addr::new(0x10000), 0x8000);
-        large.settle(false, |_| false);
-        large.made(Addr::new(0x12000), 0x1000);
-        assert_eq!(free(&large), [(0x10000, 0x2000), (0x13000, 0x5000)]);
-        large.made(Addr::new(0x0f000), 0x5000);
-        assert_eq!(free(&large), [(0x14000, 0x4000)]);
-        large.made(Addr::new(0x18000), 0x1000);
-        large.made(Addr::new(0x13000), 0x1000);
-        assert_eq!(free(&large), [(0x14000, 0x4000)], "neighbours stay");
-        large.made(Addr::new(0x10000), 0x10000);
-        assert_eq!(free(&large), []);
-    }
 
     #[test]
     fn runs_of_bits_are_found() {

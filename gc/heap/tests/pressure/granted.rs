@@ -3,7 +3,7 @@
 use crate::foreign::{free, malloc, native};
 use crate::limit::fill_heap;
 use crate::support::*;
-use bowline_gc::{Heap, HeapConfig, Mutator, OutOfMemory, Plan};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OutOfMemory, Plan};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value};
 
 pub(crate) const CASES: &[Case] = &[
@@ -19,6 +19,14 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("refused addresses are a full heap", addresses),
     case("large objects are refused for their size", large),
+    case(
+        "immovable objects have no use of what others had",
+        immovable,
+    ),
+    case(
+        "a large object has no use of holes that are too small",
+        holes,
+    ),
 ];
 
 /// How many bytes a line of `/proc/self/status` speaks of.
@@ -118,4 +126,50 @@ fn large() {
         let l = list(&mut m, 100_000);
         check_list(l, 100_000);
     }
+}
+
+/// Fills the heap with small objects that do not move, after it was full of pairs.
+fn immovable() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    m.push(Value::NIL);
+    allow(libc::RLIMIT_DATA, "VmData:", 200 * MIB);
+    fill_twice(&mut m);
+    m.collect(Collect::Full);
+    let header = Header::new(Shape::Values, TypeId(40), 1000);
+    for _ in 0..3 {
+        let made = (0..100_000).take_while(|_| match m.alloc_immovable(header, Tag::Object) {
+            Ok(v) => {
+                m.push(v);
+                true
+            }
+            Err(_) => false,
+        });
+        let made = made.count();
+        assert!(made < 30_000, "{made} of 8 KB");
+        m.truncate(1);
+        let l = list(&mut m, 100_000);
+        check_list(l, 100_000);
+    }
+}
+
+/// Lets every other large object go, and asks for one that lies behind all, and for others that do not.
+fn holes() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    garbage(&mut m, 200_000);
+    allow(libc::RLIMIT_DATA, "VmData:", 400 * MIB);
+    for _ in 0..100 {
+        let v = try_vector(&mut m, 1 << 17).expect("1 MiB");
+        m.push(v);
+    }
+    // The system gives no more, not even the margin.
+    allow(libc::RLIMIT_DATA, "VmData:", 60 * MIB);
+    (0..100).step_by(2).for_each(|i| m.set(i, Value::NIL));
+    m.collect(Collect::Full);
+    assert!(try_vector(&mut m, 5 << 20).is_err(), "40 MiB");
+    for i in (0..80).step_by(2) {
+        let v = try_vector(&mut m, 1 << 17).expect("a hole");
+        m.set(i, v);
+    }
+    let l = list(&mut m, 100_000);
+    check_list(l, 100_000);
 }
