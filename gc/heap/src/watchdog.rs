@@ -1,9 +1,9 @@
 //! Who keeps a collection, a fork or a freeze waiting: named once for each stop, on standard error.
 //!
-//! Whoever waits looks for himself, the collector or the thread that forks, while he waits for threads to stop: no thread of its own is needed, and nothing is
-//! paid while nobody is late. A thread is late because it does not poll, or because it is in a *leaf call*, a foreign
-//! call during which it stays Managed. A thread in any other foreign call keeps nobody waiting, however long that
-//! blocks, and is never named.
+//! Whoever waits for threads to stop looks for himself, the collector or the thread that forks: no thread of its own
+//! is needed, and nothing is paid while nobody is late. A thread is late because it does not poll, or because it is in
+//! a *leaf call*, a foreign call during which it stays Managed. A thread in any other foreign call keeps nobody
+//! waiting, however long that blocks, and is never named.
 //!
 //! `inv:watchdog.leaf` A leaf call's name lives for ever, so the collector may read it while the thread goes on.
 //!
