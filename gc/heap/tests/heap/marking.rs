@@ -91,9 +91,10 @@ fn forks_beside_stores() {
     let done = AtomicBool::new(false);
     let store = || {
         let mut m = heap.attach();
-        let (a, b) = (vector(&mut m, 64), list(&mut m, 500));
-        m.push(a);
-        m.push(b);
+        let changed = vector(&mut m, 64);
+        m.push(changed);
+        let kept = list(&mut m, 500);
+        m.push(kept);
         let mut i = 0;
         while !done.load(Ordering::Relaxed) {
             i = i % 64 + 1;
