@@ -122,6 +122,13 @@ fn main() {
         }
     });
 
+    // Every call does so, for there is no telling beforehand who will ask.
+    measure("errno cleared and captured", N, |n| {
+        for _ in 0..n {
+            black_box(errno_around(|| ()));
+        }
+    });
+
     let abs = function("abs", &["int"], "int");
     host.0.push(Value::fixnum(-5));
     measure("int abs(int)", N, |n| {
@@ -141,6 +148,17 @@ fn main() {
 
     callbacks(&mut host);
     handles(&host);
+}
+
+/// What `errno` is after `f`, and was not before.
+fn errno_around(f: impl FnOnce()) -> i32 {
+    // SAFETY: takes nothing; the result points to this thread's own errno.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    unsafe { errno.write_volatile(0) };
+    f();
+    // SAFETY: as above.
+    unsafe { errno.read_volatile() }
 }
 
 fn callbacks(host: &mut Smallest) {

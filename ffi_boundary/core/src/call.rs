@@ -20,7 +20,7 @@
 use crate::active::{self, ActiveCall};
 use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
 use crate::convert::{self, Spot};
-use crate::errno;
+use crate::errno::Errno;
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
 use crate::handle::scope;
@@ -257,7 +257,8 @@ fn results(
 #[inline(always)]
 fn run(function: &ForeignFunction, slots: &mut [*mut c_void]) -> (u64, i32) {
     let mut word = 0;
-    errno::set(0);
+    let errno = Errno::of_this_thread();
+    errno.set(0);
     // SAFETY: the program says that the address is a function of this signature; there is a slot for
     // each parameter, which points to a word converted to its type.
     unsafe {
@@ -265,7 +266,7 @@ fn run(function: &ForeignFunction, slots: &mut [*mut c_void]) -> (u64, i32) {
             .cif
             .call(function.address, slots.as_mut_ptr(), &raw mut word)
     };
-    (word, errno::get())
+    (word, errno.get())
 }
 
 #[cold]

@@ -1,19 +1,32 @@
 //! This thread's `errno`.
+//!
+//! To find its place is a call into libc that costs as much as what is done there, so it is found once where it is read
+//! and written.
 
-/// What it is now.
-#[inline(always)]
-pub(crate) fn get() -> i32 {
-    // SAFETY: takes nothing; the result points to this thread's own errno.
-    let location = unsafe { libc::__errno_location() };
-    // SAFETY: an int that lives as long as the thread.
-    unsafe { location.read() }
-}
+use std::ffi::c_int;
 
-/// Makes it `value`.
-#[inline(always)]
-pub(crate) fn set(value: i32) {
-    // SAFETY: takes nothing; the result points to this thread's own errno.
-    let location = unsafe { libc::__errno_location() };
-    // SAFETY: an int that lives as long as the thread.
-    unsafe { location.write(value) }
+/// The place, which stays the same for as long as the thread lives.
+pub(crate) struct Errno(*mut c_int);
+
+impl Errno {
+    /// The calling thread's.
+    #[inline(always)]
+    pub(crate) fn of_this_thread() -> Errno {
+        // SAFETY: takes nothing; the result points to this thread's own errno.
+        Errno(unsafe { libc::__errno_location() })
+    }
+
+    /// What it is now.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> i32 {
+        // SAFETY: an int that lives as long as the thread, which alone has this.
+        unsafe { self.0.read() }
+    }
+
+    /// Makes it `value`.
+    #[inline(always)]
+    pub(crate) fn set(&self, value: i32) {
+        // SAFETY: as above.
+        unsafe { self.0.write(value) }
+    }
 }

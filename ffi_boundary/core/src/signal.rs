@@ -17,7 +17,7 @@
 //! Absent on purpose: other signals.
 
 use crate::active;
-use crate::errno;
+use crate::errno::Errno;
 use bowline_gc::Interrupter;
 use std::io;
 use std::ptr;
@@ -53,9 +53,10 @@ pub fn handle_interrupts(interrupter: Interrupter) -> io::Result<()> {
 }
 
 extern "C" fn on_interrupt(signal: libc::c_int) {
-    let before = errno::get();
+    let errno = Errno::of_this_thread();
+    let before = errno.get();
     handle(signal);
-    errno::set(before);
+    errno.set(before);
 }
 
 fn handle(signal: libc::c_int) {

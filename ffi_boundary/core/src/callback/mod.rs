@@ -14,7 +14,7 @@ pub(crate) mod pool;
 use crate::active::{self, ActiveCall};
 use crate::call::CallError;
 use crate::convert::{self, Spot};
-use crate::errno;
+use crate::errno::Errno;
 use crate::host::Host;
 use crate::types::Repr;
 use bowline_layout::Value;
@@ -26,7 +26,8 @@ use std::ffi::c_void;
 /// # Safety
 /// `result` and `args` are what libffi passes to a closure of the trampoline's type.
 unsafe fn enter(trampoline: &'static Trampoline, result: *mut c_void, args: *const *const c_void) {
-    let saved = errno::get();
+    let errno = Errno::of_this_thread();
+    let saved = errno.get();
     let plan = trampoline.plan;
     let word = active::with_innermost(|innermost| {
         if let Some(leaf) = innermost.filter(|innermost| innermost.leaf) {
@@ -67,7 +68,7 @@ unsafe fn enter(trampoline: &'static Trampoline, result: *mut c_void, args: *con
     });
     // SAFETY: the caller's.
     unsafe { plan.give(result, word) };
-    errno::set(saved);
+    errno.set(saved);
 }
 
 /// How C can call a closure when it may not.
