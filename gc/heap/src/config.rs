@@ -240,6 +240,9 @@ impl HeapConfig {
         if self.ambiguous && !ambiguous::BUILT {
             return refuse(ambiguous::REFUSED.into());
         }
+        if self.plan == Plan::Latency && ambiguous::BUILT {
+            return refuse(ambiguous::NO_LATENCY.into());
+        }
         if self.workers == Some(0) {
             return refuse("the collector needs at least one thread".into());
         }
@@ -400,6 +403,9 @@ mod tests {
         if !ambiguous::BUILT {
             let why = refused(|c| c.ambiguous = true);
             assert!(why.contains("the cargo feature \"ambiguous\""), "{why}");
+        } else {
+            let why = refused(|c| c.plan = Plan::Latency);
+            assert!(why.contains("has no plan \"latency\""), "{why}");
         }
         assert!(refused(|c| c.growth_percent = 100).contains("at least 110"));
         assert!(refused(|c| c.root_stack = 8).contains("below the least, 16 KiB"));

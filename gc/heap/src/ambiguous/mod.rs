@@ -19,8 +19,9 @@
 //! the foreign part of the stacks alone; pinning what they find follows Bartlett's *Compacting Garbage
 //! Collection with Ambiguous Roots* (1988).
 //!
-//! Absent on purpose: C's static data and its heap. An address that C keeps there wants a pin or a handle.
-//! Stacks that C has made itself are not scanned; of the thread's own stack below them all is.
+//! Absent on purpose: the plan `latency`, under which MMTk knows no exact starts of objects. C's static data
+//! and its heap: an address that C keeps there wants a pin or a handle. Stacks that C has made itself are not
+//! scanned; of the thread's own stack below them all is.
 
 #[cfg(feature = "ambiguous")]
 mod os;
@@ -41,3 +42,8 @@ pub(crate) const BUILT: bool = cfg!(feature = "ambiguous");
 pub(crate) const REFUSED: &str = "ambiguous foreign stacks want a build with the cargo feature \
                                   \"ambiguous\": there each allocation notes where its object starts, \
                                   which costs time that this build saves";
+
+/// Why a build that can has no plan `latency`: there MMTk makes its table of starts out of the marks, and marks
+/// whole lines for what comes to be while it marks.
+pub(crate) const NO_LATENCY: &str = "the build for ambiguous foreign stacks has no plan \"latency\": what comes to \
+                                     be while the heap is marked has no exact starts there";

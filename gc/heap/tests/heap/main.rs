@@ -8,7 +8,9 @@ mod checks;
 mod finalizers;
 mod forked;
 mod freeze;
+#[cfg(not(feature = "ambiguous"))]
 mod latency;
+#[cfg(not(feature = "ambiguous"))]
 mod marking;
 mod objects;
 mod owners;
@@ -43,7 +45,9 @@ fn main() {
         stopping::CASES,
         checks::CASES,
         freeze::CASES,
+        #[cfg(not(feature = "ambiguous"))]
         latency::CASES,
+        #[cfg(not(feature = "ambiguous"))]
         marking::CASES,
         safe::CASES,
         safe_forks::CASES,

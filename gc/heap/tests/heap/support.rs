@@ -25,8 +25,10 @@ pub(crate) struct Case {
 
 /// The plans with a nursery.
 pub(crate) const GENERATIONAL: &[Plan] = &[Plan::Throughput, Plan::CompactTest];
+/// The plans of this build.
 const EVERY: &[Plan] = &[
     Plan::Throughput,
+    #[cfg(not(feature = "ambiguous"))]
     Plan::Latency,
     Plan::Immix,
     Plan::CompactTest,

@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = &[
     case("a dropped list is given back by immix", || {
         small_objects(Plan::Immix, 120)
     }),
+    #[cfg(not(feature = "ambiguous"))]
     case("a dropped list is given back by latency", || {
         small_objects(Plan::Latency, 120)
     }),
