@@ -4,7 +4,7 @@
 //! Most trials are text (`cases/*.txt`): a line is an expression over primitives and what `write`
 //! prints of its value, or, after `!`, what a person is told of its error. Each file runs twice:
 //! plainly, and with a collection that moves everything at each allocation, where a value that was
-//! not rooted shows.
+//! not rooted shows. Trials run beside each other, so each has a folder of its own to write files into.
 
 mod evaluate;
 mod faults;
@@ -102,13 +102,22 @@ fn body(name: &str) {
 }
 
 fn run(name: &str) -> Result<(), Failed> {
-    let me = std::env::current_exe().map_err(|e| e.to_string())?;
+    let me = std::env::current_exe()?;
+    let unique = format!(
+        "bowline-runtime-{}-{}",
+        std::process::id(),
+        name.replace("::", "-")
+    );
+    let folder = std::env::temp_dir().join(unique);
+    std::fs::create_dir_all(&folder)?;
     let output = Command::new(me)
         .env(VARIABLE, name)
         .env("RUST_BACKTRACE", "0")
+        .current_dir(&folder)
         .stdin(Stdio::null())
-        .output()
-        .map_err(|e| e.to_string())?;
+        .output();
+    std::fs::remove_dir_all(&folder)?;
+    let output = output?;
     if output.status.success() {
         return Ok(());
     }
