@@ -12,6 +12,7 @@
 //!
 //! Absent on purpose: unions, bit fields, packed structs, and passing by value.
 
+use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::parse::TypeExpr;
 use crate::struct_error::StructError;
@@ -275,11 +276,12 @@ impl Types {
 
 /// What is wrong with the type of a field: that it is the name, if the name is a type.
 fn type_first(field: &str, error: FfiError) -> FfiError {
-    match error {
-        FfiError::UnknownType { text } if CType::named(field).is_some() => {
-            let (type_name, field) = (field.to_owned(), text);
-            StructError::TypeFirst { type_name, field }.into()
-        }
-        error => error,
+    if let FfiError::Declare(declare) = &error
+        && let DeclareError::UnknownType { text } = &**declare
+        && CType::named(field).is_some()
+    {
+        let (type_name, field) = (field.to_owned(), text.clone());
+        return StructError::TypeFirst { type_name, field }.into();
     }
+    error
 }

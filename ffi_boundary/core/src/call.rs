@@ -19,6 +19,7 @@
 
 use crate::active::{self, ActiveCall};
 use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
+use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::error::FfiError;
@@ -233,10 +234,11 @@ fn cross(
 
 #[cold]
 fn called_back(function: &ForeignFunction, lender: &str) -> CallError {
-    CallError::Ffi(FfiError::LeafCalledBack {
+    let error = CallbackError::LeafCalledBack {
         function: function.name.clone(),
         lender: lender.to_owned(),
-    })
+    };
+    CallError::Ffi(error.into())
 }
 
 /// The result's value. Those of out parameters, if any, become values first, where they have roots.
@@ -303,9 +305,10 @@ fn convert_arguments(
     let mutator = host.mutator();
     let mut next = start;
     for (word, way) in words.iter_mut().zip(&function.ways) {
-        if way.is_argument() {
+        let arguments = way.arguments();
+        if arguments > 0 {
             *word = mutator.get(next).bits();
-            next += 1;
+            next += arguments;
         }
     }
     let host: &dyn Host = host;
@@ -316,7 +319,7 @@ fn convert_arguments(
         let ctype = &param.ctype;
         let v = Value::from_bits(words[i]);
         let argument = position;
-        position += usize::from(way.is_argument());
+        position += way.arguments();
         let spot = &Spot::Argument {
             function: &function.name,
             position: argument + 1,
@@ -389,16 +392,15 @@ fn lend_closure(
 ) -> Result<&'static Trampoline, FfiError> {
     let count = plan.params.len();
     if !host.accepts(v, count) {
-        return Err(FfiError::CallbackArity {
+        let error = CallbackError::Arity {
             place: spot.place(),
             procedure: host.procedure_name(v),
             count,
-        });
+        };
+        return Err(error.into());
     }
-    function
-        .lender
-        .and_then(lend)
-        .ok_or_else(|| FfiError::NoClosure {
-            place: spot.place(),
-        })
+    function.lender.and_then(lend).ok_or_else(|| {
+        let place = spot.place();
+        CallbackError::NoClosure { place }.into()
+    })
 }

@@ -4,6 +4,7 @@
 //! type objects. The list is boxed with it and neither changes afterwards, so it may be used from any
 //! thread and from several at once.
 
+use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::types::{CType, Repr, Signature};
 use libffi::low::{self, CodePtr, ffi_abi_FFI_DEFAULT_ABI, ffi_cif, ffi_type, types};
@@ -66,8 +67,9 @@ impl Cif {
             signature.fixed,
             signature.result.repr(),
         )
-        .ok_or_else(|| FfiError::Unsupported {
-            signature: signature.to_string(),
+        .ok_or_else(|| {
+            let signature = signature.to_string();
+            DeclareError::Unsupported { signature }.into()
         })
     }
 

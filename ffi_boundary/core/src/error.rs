@@ -6,6 +6,8 @@
 //! Absent on purpose: system errors. A call that C itself reports as failed is not an error here;
 //! the caller reads [`crate::Returned::errno`].
 
+use crate::callback_error::CallbackError;
+use crate::declare_error::DeclareError;
 use crate::struct_error::StructError;
 use crate::types::CType;
 use std::fmt;
@@ -82,60 +84,6 @@ pub enum FfiError {
         /// The name.
         name: String,
     },
-    /// No type has this name.
-    UnknownType {
-        /// The type as it was written.
-        text: String,
-    },
-    /// A type that is planned and not there yet.
-    NotYet {
-        /// The type as it was written.
-        text: String,
-        /// What to use meanwhile.
-        instead: &'static str,
-    },
-    /// A type form is not written as it must be.
-    MalformedType {
-        /// The form as it was written.
-        text: String,
-        /// How it should look.
-        expected: &'static str,
-    },
-    /// A callback lifetime that does not exist.
-    UnknownLifetime {
-        /// The lifetime as it was written.
-        text: String,
-    },
-    /// A type stands where it has no meaning.
-    MisplacedType {
-        /// The type.
-        type_name: String,
-        /// Where it stands.
-        place: &'static str,
-        /// What to write instead.
-        hint: &'static str,
-    },
-    /// `...` is not after at least one type, or is there twice.
-    MisplacedEllipsis,
-    /// An `(on-exit V)` that the callback's result type cannot hold.
-    OnExitRange {
-        /// The value.
-        value: i64,
-        /// The result type.
-        type_name: String,
-    },
-    /// More parameters than a signature can have.
-    TooManyParameters {
-        /// How many there are.
-        count: usize,
-        /// The most that there can be.
-        limit: usize,
-    },
-    /// libffi refused the signature.
-    Unsupported {
-        /// The signature.
-        signature: String,
-    },
     /// A call with the wrong number of arguments.
     Arity {
         /// The function.
@@ -176,38 +124,10 @@ pub enum FfiError {
         /// The byte offset of the NUL.
         offset: usize,
     },
-    /// A procedure that does not accept what C passes.
-    CallbackArity {
-        /// Where the procedure was.
-        place: Place,
-        /// The procedure.
-        procedure: String,
-        /// How many arguments C passes.
-        count: usize,
-    },
     /// Foreign calls and callbacks are nested so deeply that the stack is nearly full.
     TooDeep {
         /// The function that was not called.
         function: String,
-    },
-    /// A leaf call that takes a callback.
-    LeafCallback {
-        /// The function.
-        function: String,
-        /// The callback's parameter.
-        position: usize,
-    },
-    /// A leaf call during which C has called back: the callback has returned its default at once.
-    LeafCalledBack {
-        /// The function.
-        function: String,
-        /// The function that the callback was lent to.
-        lender: String,
-    },
-    /// The system gives no memory that can be executed.
-    NoClosure {
-        /// Where the procedure was.
-        place: Place,
     },
     /// An access through a null pointer.
     NullPointer {
@@ -221,8 +141,24 @@ pub enum FfiError {
         /// The type.
         type_name: String,
     },
+    /// About a declaration.
+    Declare(Box<DeclareError>),
+    /// About a callback.
+    Callback(Box<CallbackError>),
     /// About a struct or an array.
     Struct(Box<StructError>),
+}
+
+impl From<DeclareError> for FfiError {
+    fn from(error: DeclareError) -> Self {
+        FfiError::Declare(Box::new(error))
+    }
+}
+
+impl From<CallbackError> for FfiError {
+    fn from(error: CallbackError) -> Self {
+        FfiError::Callback(Box::new(error))
+    }
 }
 
 impl From<StructError> for FfiError {
@@ -254,31 +190,24 @@ impl fmt::Display for FfiError {
             FfiError::NulInName { name } => {
                 write!(f, "the name {name:?} has a NUL character in it")
             }
-            FfiError::NoClosure { place } => write!(
-                f,
-                "cannot make a C function for {place}: the system gives no executable memory"
-            ),
             FfiError::TooDeep { function } => write!(
                 f,
                 "`{function}` was not called: foreign calls are nested so deeply that the stack is nearly full"
             ),
-            FfiError::LeafCallback { function, position } => write!(
-                f,
-                "`{function}` cannot be a leaf call: its parameter {position} is a callback, and a leaf call may not call back"
-            ),
-            FfiError::LeafCalledBack { function, lender } => write!(
-                f,
-                "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
-                 that ran nothing and returned its default"
-            ),
+            FfiError::Declare(error) => error.fmt(f),
+            FfiError::Callback(error) => error.fmt(f),
             FfiError::Struct(error) => error.fmt(f),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
-            FfiError::Arity { .. }
-            | FfiError::WrongType { .. }
-            | FfiError::OutOfRange { .. }
-            | FfiError::EmbeddedNul { .. }
-            | FfiError::CallbackArity { .. } => self.fmt_value(f),
-            _ => self.fmt_declaration(f),
+            FfiError::StoredString => f.write_str(
+                "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy, as `string->pointer` makes one",
+            ),
+            FfiError::NotInMemory { type_name } => {
+                write!(
+                    f,
+                    "a {type_name} cannot be read from or stored into C memory"
+                )
+            }
+            _ => self.fmt_value(f),
         }
     }
 }
@@ -324,61 +253,6 @@ impl FfiError {
                 f,
                 "{place} is a string with a NUL character at byte {offset}, where C would take it to end"
             ),
-            FfiError::CallbackArity {
-                place,
-                procedure,
-                count,
-            } => write!(
-                f,
-                "{place} is a callback that C calls with {}, which {procedure} does not accept",
-                plural(*count, "argument")
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// The texts about declarations.
-    fn fmt_declaration(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FfiError::UnknownType { text } => write!(f, "unknown type `{text}`"),
-            FfiError::NotYet { text, instead } => {
-                write!(f, "the type `{text}` is not supported yet; use {instead}")
-            }
-            FfiError::MalformedType { text, expected } => {
-                write!(f, "`{text}` is not a type: expected {expected}")
-            }
-            FfiError::UnknownLifetime { text } => {
-                write!(f, "unknown callback lifetime `{text}`: expected `call`")
-            }
-            FfiError::MisplacedType {
-                type_name,
-                place,
-                hint,
-            } => write!(f, "`{type_name}` cannot be {place}; use {hint}"),
-            FfiError::MisplacedEllipsis => {
-                f.write_str("`...` must stand once, after at least one parameter type")
-            }
-            FfiError::OnExitRange { value, type_name } => {
-                write!(
-                    f,
-                    "(on-exit {value}) does not fit the result type {type_name}"
-                )
-            }
-            FfiError::TooManyParameters { count, limit } => {
-                write!(f, "{count} parameters are too many: the limit is {limit}")
-            }
-            FfiError::Unsupported { signature } => {
-                write!(f, "libffi cannot call a function of type {signature}")
-            }
-            FfiError::StoredString => f.write_str(
-                "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy, as `string->pointer` makes one",
-            ),
-            FfiError::NotInMemory { type_name } => {
-                write!(
-                    f,
-                    "a {type_name} cannot be read from or stored into C memory"
-                )
-            }
             _ => Ok(()),
         }
     }
@@ -453,15 +327,6 @@ mod tests {
             nul.to_string(),
             "argument 1 of `labs` is a string with a NUL character at byte 3, where C would take it to end"
         );
-        let callback = FfiError::CallbackArity {
-            place: argument(),
-            procedure: "compare".into(),
-            count: 2,
-        };
-        assert_eq!(
-            callback.to_string(),
-            "argument 1 of `labs` is a callback that C calls with 2 arguments, which compare does not accept"
-        );
     }
 
     #[test]
@@ -500,29 +365,10 @@ mod tests {
                 "the name \"a\\0b\" has a NUL character in it",
             ),
             (
-                FfiError::NoClosure { place: argument() },
-                "cannot make a C function for argument 1 of `labs`: the system gives no executable memory",
-            ),
-            (
                 FfiError::TooDeep {
                     function: "qsort".into(),
                 },
                 "`qsort` was not called: foreign calls are nested so deeply that the stack is nearly full",
-            ),
-            (
-                FfiError::LeafCallback {
-                    function: "qsort".into(),
-                    position: 4,
-                },
-                "`qsort` cannot be a leaf call: its parameter 4 is a callback, and a leaf call may not call back",
-            ),
-            (
-                FfiError::LeafCalledBack {
-                    function: "abs".into(),
-                    lender: "qsort".into(),
-                },
-                "`abs` is a leaf call, which may not call back, and called the callback lent to `qsort`: that ran \
-                 nothing and returned its default",
             ),
             (
                 FfiError::NullPointer {
@@ -531,23 +377,10 @@ mod tests {
                 "pointer-ref: the pointer is null",
             ),
             (
-                FfiError::Unsupported {
-                    signature: "(int) int".into(),
-                },
-                "libffi cannot call a function of type (int) int",
-            ),
-            (
                 FfiError::NotInMemory {
                     type_name: "void".into(),
                 },
                 "a void cannot be read from or stored into C memory",
-            ),
-            (
-                FfiError::TooManyParameters {
-                    count: 300,
-                    limit: 255,
-                },
-                "300 parameters are too many: the limit is 255",
             ),
         ];
         for (error, text) in texts {

@@ -1,7 +1,9 @@
 //! Foreign functions: a C address with a signature, made ready to be called.
 
 use crate::callback::pool::{self, Lender, Plan};
+use crate::callback_error::CallbackError;
 use crate::cif::Cif;
+use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::library::Library;
 use crate::types::{CType, Parameter, Passing, Repr, Signature};
@@ -34,13 +36,13 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// Whether a call has an argument for it.
+    /// How many arguments a call has for it.
     #[inline]
-    pub(crate) fn is_argument(&self) -> bool {
-        !matches!(
-            self,
-            Way::Cell { argument: false } | Way::Memory { argument: false }
-        )
+    pub(crate) fn arguments(&self) -> usize {
+        match self {
+            Way::Cell { argument: false } | Way::Memory { argument: false } => 0,
+            _ => 1,
+        }
     }
 }
 
@@ -111,10 +113,8 @@ impl ForeignFunction {
     pub fn into_leaf(mut self) -> Result<ForeignFunction, FfiError> {
         let callback = |way: &Way| matches!(way, Way::Callback(_));
         if let Some(i) = self.ways.iter().position(callback) {
-            return Err(FfiError::LeafCallback {
-                function: self.name,
-                position: i + 1,
-            });
+            let (function, position) = (self.name, i + 1);
+            return Err(CallbackError::Leaf { function, position }.into());
         }
         self.leaf = Some(Leaf::named(&self.name));
         Ok(self)
@@ -142,13 +142,10 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
     match &param.ctype {
         CType::String => Ok(Way::String),
         CType::Bytevector => Ok(Way::Bytevector),
-        CType::Callback(callback) => {
-            pool::plan(callback)
-                .map(Way::Callback)
-                .ok_or_else(|| FfiError::Unsupported {
-                    signature: param.to_string(),
-                })
-        }
+        CType::Callback(callback) => pool::plan(callback).map(Way::Callback).ok_or_else(|| {
+            let signature = param.to_string();
+            DeclareError::Unsupported { signature }.into()
+        }),
         CType::Float if variadic => Ok(Way::Widened),
         _ => Ok(Way::Word),
     }

@@ -3,8 +3,8 @@
 //! The crate sits below the language: it knows words, strings, bytevectors, flonums, bignums and
 //! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
-//! Reading order: `error`, `struct_error`, `types` and `aggregate` (what is talked about), `parse`
-//! (what a program writes), `library` and `function` (what is called), `host` (who calls), `call` with
+//! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
+//! talked about), `parse` (what a program writes), `library` and `function` (what is called), `host` (who calls), `call` with
 //! `active`, `outs`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
 //! `memory` (C memory by type), `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also
 //! while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
@@ -20,9 +20,13 @@ mod call;
 #[cfg(not(loom))]
 mod callback;
 #[cfg(not(loom))]
+mod callback_error;
+#[cfg(not(loom))]
 mod cif;
 #[cfg(not(loom))]
 mod convert;
+#[cfg(not(loom))]
+mod declare_error;
 #[cfg(not(loom))]
 mod errno;
 #[cfg(not(loom))]
@@ -58,6 +62,10 @@ pub use active::calls_made;
 pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 #[cfg(not(loom))]
 pub use call::{CallError, Returned, call};
+#[cfg(not(loom))]
+pub use callback_error::CallbackError;
+#[cfg(not(loom))]
+pub use declare_error::DeclareError;
 #[cfg(not(loom))]
 pub use error::{FfiError, Place};
 #[cfg(not(loom))]

@@ -5,11 +5,13 @@
 //! never by a binding, and is never evaluated.
 
 use crate::aggregate::Types;
+use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::struct_error::StructError;
-use crate::types::{CType, CallbackType, Lifetime, Parameter, Passing, Repr, Signature};
+use crate::types::{CType, Parameter, Passing, Signature};
 use std::fmt;
-use std::sync::Arc;
+
+mod callback;
 
 /// The most parameters that a signature can have.
 pub const MAX_PARAMETERS: usize = 255;
@@ -27,7 +29,6 @@ pub enum TypeExpr {
     Huge(String),
 }
 
-const CALLBACK_FORM: &str = "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER)])";
 const POINTER_FORM: &str = "(pointer TYPE)";
 const STRUCT_FORM: &str = "(struct NAME)";
 const ARRAY_FORM: &str = "(array TYPE COUNT)";
@@ -86,11 +87,12 @@ impl TypeExpr {
                 Err(StructError::TooLarge { type_name }.into())
             }
             ("array", _) => Err(self.malformed(ARRAY_FORM)),
-            ("out" | "inout", [_]) => Err(FfiError::MisplacedType {
+            ("out" | "inout", [_]) => Err(DeclareError::MisplacedType {
                 type_name: self.to_string(),
                 place: "anything but a parameter of a foreign function",
                 hint: "`pointer`",
-            }),
+            }
+            .into()),
             ("out" | "inout", _) => Err(self.malformed(OUT_FORM)),
             (head, _) => Err(self.unknown(head)),
         }
@@ -143,53 +145,22 @@ impl TypeExpr {
         }
     }
 
-    fn parse_callback(&self, rest: &[TypeExpr], types: &mut Types) -> Result<CType, FfiError> {
-        let [TypeExpr::List(params), result, options @ ..] = rest else {
-            return Err(self.malformed(CALLBACK_FORM));
-        };
-        check_count(params.len())?;
-        let params = params
-            .iter()
-            .map(|p| callback_parameter(p.parse(types)?))
-            .collect::<Result<Vec<_>, _>>()?;
-        let result = callback_result(result.parse(types)?)?;
-        let (lifetime, options) = match options {
-            [TypeExpr::Name(name), rest @ ..] => (parse_lifetime(name)?, rest),
-            _ => (Lifetime::Call, options),
-        };
-        let on_exit = match options {
-            [] => None,
-            [TypeExpr::List(form)] => match form.as_slice() {
-                [TypeExpr::Name(head), TypeExpr::Int(value)] if head == "on-exit" => Some(*value),
-                _ => return Err(self.malformed(CALLBACK_FORM)),
-            },
-            _ => return Err(self.malformed(CALLBACK_FORM)),
-        };
-        if let Some(value) = on_exit {
-            check_on_exit(value, &result)?;
-        }
-        Ok(CType::Callback(Arc::new(CallbackType {
-            params,
-            result,
-            lifetime,
-            on_exit,
-        })))
-    }
-
     /// The error for a type whose name or first word is not known.
     fn unknown(&self, word: &str) -> FfiError {
         let text = self.to_string();
         match NOT_YET.iter().find(|(planned, _)| *planned == word) {
-            Some(&(_, instead)) => FfiError::NotYet { text, instead },
-            None => FfiError::UnknownType { text },
+            Some(&(_, instead)) => DeclareError::NotYet { text, instead },
+            None => DeclareError::UnknownType { text },
         }
+        .into()
     }
 
     fn malformed(&self, expected: &'static str) -> FfiError {
-        FfiError::MalformedType {
+        DeclareError::MalformedType {
             text: self.to_string(),
             expected,
         }
+        .into()
     }
 }
 
@@ -226,7 +197,7 @@ impl Signature {
         for param in params {
             if matches!(param, TypeExpr::Name(name) if name == "...") {
                 if parsed.is_empty() || fixed.is_some() {
-                    return Err(FfiError::MisplacedEllipsis);
+                    return Err(DeclareError::MisplacedEllipsis.into());
                 }
                 fixed = Some(parsed.len());
                 continue;
@@ -244,20 +215,19 @@ impl Signature {
 
 fn check_count(count: usize) -> Result<(), FfiError> {
     if count > MAX_PARAMETERS {
-        return Err(FfiError::TooManyParameters {
-            count,
-            limit: MAX_PARAMETERS,
-        });
+        let limit = MAX_PARAMETERS;
+        return Err(DeclareError::TooManyParameters { count, limit }.into());
     }
     Ok(())
 }
 
 fn misplaced(ctype: &CType, place: &'static str, hint: &'static str) -> FfiError {
-    FfiError::MisplacedType {
+    DeclareError::MisplacedType {
         type_name: ctype.to_string(),
         place,
         hint,
     }
+    .into()
 }
 
 fn parameter(ctype: CType) -> Result<CType, FfiError> {
@@ -275,56 +245,6 @@ fn function_result(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
         CType::Bytevector | CType::Callback(_) => Err(misplaced(&ctype, "a result", "`pointer`")),
         _ => ctype.by_value("a result"),
-    }
-}
-
-fn callback_parameter(ctype: CType) -> Result<CType, FfiError> {
-    match ctype {
-        CType::Bytevector | CType::Callback(_) => {
-            Err(misplaced(&ctype, "a parameter of a callback", "`pointer`"))
-        }
-        _ => parameter(ctype),
-    }
-}
-
-/// A string has no place that outlives the callback, so it cannot be what C gets back.
-fn callback_result(ctype: CType) -> Result<CType, FfiError> {
-    match ctype {
-        CType::String | CType::Bytevector | CType::Callback(_) => {
-            Err(misplaced(&ctype, "the result of a callback", "`pointer`"))
-        }
-        _ => ctype.by_value("the result of a callback"),
-    }
-}
-
-fn parse_lifetime(name: &str) -> Result<Lifetime, FfiError> {
-    Lifetime::NAMES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, lifetime)| *lifetime)
-        .ok_or_else(|| FfiError::UnknownLifetime {
-            text: name.to_owned(),
-        })
-}
-
-fn check_on_exit(value: i64, result: &CType) -> Result<(), FfiError> {
-    let wide = i128::from(value);
-    let fits = match result.repr() {
-        Repr::Void => false,
-        Repr::Bool => value == 0 || value == 1,
-        Repr::Float | Repr::Double | Repr::Pointer => true,
-        Repr::Aggregate => false,
-        repr => repr
-            .range()
-            .is_some_and(|(low, high)| low <= wide && wide <= high),
-    };
-    if fits {
-        Ok(())
-    } else {
-        Err(FfiError::OnExitRange {
-            value,
-            type_name: result.to_string(),
-        })
     }
 }
 

@@ -7,6 +7,7 @@
 //! Absent on purpose: the names that a program writes. `parse` turns those into what is here.
 
 use crate::aggregate::{ArrayType, StructType};
+use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::struct_error::StructError;
 use core::ffi::{
@@ -228,11 +229,12 @@ impl CType {
     pub(crate) fn in_memory(self, place: &'static str) -> Result<CType, FfiError> {
         match &self {
             CType::Void | CType::Bytevector | CType::Callback(_) => {
-                return Err(FfiError::MisplacedType {
+                let error = DeclareError::MisplacedType {
                     type_name: self.to_string(),
                     place,
                     hint: "`pointer`",
-                });
+                };
+                return Err(error.into());
             }
             CType::Struct(structure) => {
                 structure.defined()?;
@@ -343,9 +345,12 @@ impl Parameter {
         }
     }
 
-    /// Whether a call has an argument for it.
-    pub const fn is_argument(&self) -> bool {
-        !matches!(self.passing, Passing::Out)
+    /// How many arguments a call has for it.
+    pub const fn arguments(&self) -> usize {
+        match self.passing {
+            Passing::In | Passing::InOut => 1,
+            Passing::Out => 0,
+        }
     }
 
     /// Whether a call has a result for it.
@@ -376,9 +381,9 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// How many arguments a call has: one for each parameter that is not `(out T)`.
+    /// How many arguments a call has: those of each parameter.
     pub fn arguments(&self) -> usize {
-        self.params.iter().filter(|p| p.is_argument()).count()
+        self.params.iter().map(Parameter::arguments).sum()
     }
 }
 

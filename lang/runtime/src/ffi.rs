@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use bowline_ffi::{
-    CType, CallError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
+    CType, CallError, DeclareError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
 };
 use bowline_layout::{Value, procedure};
 use bowline_syntax::Number;
@@ -102,9 +102,7 @@ pub(crate) fn type_expr(rt: &Rt, v: Value, depth: usize) -> Option<TypeExpr> {
 
 /// The types that a list of data says.
 pub(crate) fn type_exprs(rt: &Rt, list: Value) -> Result<Vec<TypeExpr>, FfiError> {
-    let unknown = |v| FfiError::UnknownType {
-        text: printer::print(rt, v, Mode::Write),
-    };
+    let unknown = |v| unknown_type(rt, v);
     if short_length(list).flatten().is_none() {
         return Err(unknown(list));
     }
@@ -125,10 +123,13 @@ pub(crate) fn ctype(rt: &mut Rt, v: Value) -> Result<CType, FfiError> {
     }
     match type_expr(rt, v, 0) {
         Some(expr) => expr.parse(&mut rt.foreign.types),
-        None => Err(FfiError::UnknownType {
-            text: printer::print(rt, v, Mode::Write),
-        }),
+        None => Err(unknown_type(rt, v)),
     }
+}
+
+fn unknown_type(rt: &Rt, v: Value) -> FfiError {
+    let text = printer::print(rt, v, Mode::Write);
+    DeclareError::UnknownType { text }.into()
 }
 
 impl From<FfiError> for Box<Fault> {

@@ -1,5 +1,6 @@
 //! What every form parses to, and what every wrong form is told.
 
+use super::callback::CALLBACK_FORM;
 use super::*;
 
 /// Reads `(a (b 1))`-like text, so that the tests show what a program writes.

@@ -1,0 +1,135 @@
+//! What can be wrong with a callback: with its type, with its procedure, or with how C calls it.
+
+use crate::error::{Place, plural};
+use std::fmt;
+
+/// An error about a callback.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallbackError {
+    /// A callback lifetime that does not exist.
+    UnknownLifetime {
+        /// The lifetime as it was written.
+        text: String,
+    },
+    /// An `(on-exit V)` that the callback's result type cannot hold.
+    OnExitRange {
+        /// The value.
+        value: i64,
+        /// The result type.
+        type_name: String,
+    },
+    /// A procedure that does not accept what C passes.
+    Arity {
+        /// Where the procedure was.
+        place: Place,
+        /// The procedure.
+        procedure: String,
+        /// How many arguments C passes.
+        count: usize,
+    },
+    /// The system gives no memory that can be executed.
+    NoClosure {
+        /// Where the procedure was.
+        place: Place,
+    },
+    /// A leaf call that takes a callback.
+    Leaf {
+        /// The function.
+        function: String,
+        /// The callback's parameter.
+        position: usize,
+    },
+    /// A leaf call during which C has called back: the callback has returned its default at once.
+    LeafCalledBack {
+        /// The function.
+        function: String,
+        /// The function that the callback was lent to.
+        lender: String,
+    },
+}
+
+impl fmt::Display for CallbackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallbackError::UnknownLifetime { text } => {
+                write!(f, "unknown callback lifetime `{text}`: expected `call`")
+            }
+            CallbackError::OnExitRange { value, type_name } => {
+                write!(
+                    f,
+                    "(on-exit {value}) does not fit the result type {type_name}"
+                )
+            }
+            CallbackError::Arity {
+                place,
+                procedure,
+                count,
+            } => write!(
+                f,
+                "{place} is a callback that C calls with {}, which {procedure} does not accept",
+                plural(*count, "argument")
+            ),
+            CallbackError::NoClosure { place } => write!(
+                f,
+                "cannot make a C function for {place}: the system gives no executable memory"
+            ),
+            CallbackError::Leaf { function, position } => write!(
+                f,
+                "`{function}` cannot be a leaf call: its parameter {position} is a callback, and a leaf call may not call back"
+            ),
+            CallbackError::LeafCalledBack { function, lender } => write!(
+                f,
+                "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
+                 that ran nothing and returned its default"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argument() -> Place {
+        Place::Argument {
+            function: "labs".into(),
+            position: 1,
+        }
+    }
+
+    #[test]
+    fn texts() {
+        let texts = [
+            (
+                CallbackError::Arity {
+                    place: argument(),
+                    procedure: "compare".into(),
+                    count: 2,
+                },
+                "argument 1 of `labs` is a callback that C calls with 2 arguments, which compare does not accept",
+            ),
+            (
+                CallbackError::NoClosure { place: argument() },
+                "cannot make a C function for argument 1 of `labs`: the system gives no executable memory",
+            ),
+            (
+                CallbackError::Leaf {
+                    function: "qsort".into(),
+                    position: 4,
+                },
+                "`qsort` cannot be a leaf call: its parameter 4 is a callback, and a leaf call may not call back",
+            ),
+            (
+                CallbackError::LeafCalledBack {
+                    function: "abs".into(),
+                    lender: "qsort".into(),
+                },
+                "`abs` is a leaf call, which may not call back, and called the callback lent to `qsort`: that ran \
+                 nothing and returned its default",
+            ),
+        ];
+        for (error, text) in texts {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What can be wrong with a type, a signature or a clause, before anything is called.
+
+use crate::error::plural;
+use std::fmt;
+
+/// An error in a declaration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DeclareError {
+    /// No type has this name.
+    UnknownType {
+        /// The type as it was written.
+        text: String,
+    },
+    /// A type that is planned and not there yet.
+    NotYet {
+        /// The type as it was written.
+        text: String,
+        /// What to use meanwhile.
+        instead: &'static str,
+    },
+    /// A type form is not written as it must be.
+    MalformedType {
+        /// The form as it was written.
+        text: String,
+        /// How it should look.
+        expected: &'static str,
+    },
+    /// A type stands where it has no meaning.
+    MisplacedType {
+        /// The type.
+        type_name: String,
+        /// Where it stands.
+        place: &'static str,
+        /// What to write instead.
+        hint: &'static str,
+    },
+    /// `...` is not after at least one type, or is there twice.
+    MisplacedEllipsis,
+    /// More parameters than a signature can have.
+    TooManyParameters {
+        /// How many there are.
+        count: usize,
+        /// The most that there can be.
+        limit: usize,
+    },
+    /// libffi refused the signature.
+    Unsupported {
+        /// The signature.
+        signature: String,
+    },
+}
+
+impl fmt::Display for DeclareError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeclareError::UnknownType { text } => write!(f, "unknown type `{text}`"),
+            DeclareError::NotYet { text, instead } => {
+                write!(f, "the type `{text}` is not supported yet; use {instead}")
+            }
+            DeclareError::MalformedType { text, expected } => {
+                write!(f, "`{text}` is not a type: expected {expected}")
+            }
+            DeclareError::MisplacedType {
+                type_name,
+                place,
+                hint,
+            } => write!(f, "`{type_name}` cannot be {place}; use {hint}"),
+            DeclareError::MisplacedEllipsis => {
+                f.write_str("`...` must stand once, after at least one parameter type")
+            }
+            DeclareError::TooManyParameters { count, limit } => write!(
+                f,
+                "{} are too many: the limit is {limit}",
+                plural(*count, "parameter")
+            ),
+            DeclareError::Unsupported { signature } => {
+                write!(f, "libffi cannot call a function of type {signature}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts() {
+        let unsupported = DeclareError::Unsupported {
+            signature: "(int) int".into(),
+        };
+        assert_eq!(
+            unsupported.to_string(),
+            "libffi cannot call a function of type (int) int"
+        );
+        let many = DeclareError::TooManyParameters {
+            count: 300,
+            limit: 255,
+        };
+        assert_eq!(
+            many.to_string(),
+            "300 parameters are too many: the limit is 255"
+        );
+    }
+}

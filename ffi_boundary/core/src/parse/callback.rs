@@ -1,0 +1,100 @@
+//! From what a program writes to a [`CallbackType`].
+
+use super::{TypeExpr, check_count, misplaced, parameter};
+use crate::aggregate::Types;
+use crate::callback_error::CallbackError;
+use crate::error::FfiError;
+use crate::types::{CType, CallbackType, Lifetime, Repr};
+use std::sync::Arc;
+
+pub(super) const CALLBACK_FORM: &str =
+    "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER)])";
+
+impl TypeExpr {
+    /// A callback, from what stands behind the word.
+    pub(super) fn parse_callback(
+        &self,
+        rest: &[TypeExpr],
+        types: &mut Types,
+    ) -> Result<CType, FfiError> {
+        let [TypeExpr::List(params), result, options @ ..] = rest else {
+            return Err(self.malformed(CALLBACK_FORM));
+        };
+        check_count(params.len())?;
+        let params = params
+            .iter()
+            .map(|p| callback_parameter(p.parse(types)?))
+            .collect::<Result<Vec<_>, _>>()?;
+        let result = callback_result(result.parse(types)?)?;
+        let (lifetime, options) = match options {
+            [TypeExpr::Name(name), rest @ ..] => (parse_lifetime(name)?, rest),
+            _ => (Lifetime::Call, options),
+        };
+        let on_exit = match options {
+            [] => None,
+            [TypeExpr::List(form)] => match form.as_slice() {
+                [TypeExpr::Name(head), TypeExpr::Int(value)] if head == "on-exit" => Some(*value),
+                _ => return Err(self.malformed(CALLBACK_FORM)),
+            },
+            _ => return Err(self.malformed(CALLBACK_FORM)),
+        };
+        if let Some(value) = on_exit {
+            check_on_exit(value, &result)?;
+        }
+        Ok(CType::Callback(Arc::new(CallbackType {
+            params,
+            result,
+            lifetime,
+            on_exit,
+        })))
+    }
+}
+
+fn callback_parameter(ctype: CType) -> Result<CType, FfiError> {
+    match ctype {
+        CType::Bytevector | CType::Callback(_) => {
+            Err(misplaced(&ctype, "a parameter of a callback", "`pointer`"))
+        }
+        _ => parameter(ctype),
+    }
+}
+
+/// A string has no place that outlives the callback, so it cannot be what C gets back.
+fn callback_result(ctype: CType) -> Result<CType, FfiError> {
+    match ctype {
+        CType::String | CType::Bytevector | CType::Callback(_) => {
+            Err(misplaced(&ctype, "the result of a callback", "`pointer`"))
+        }
+        _ => ctype.by_value("the result of a callback"),
+    }
+}
+
+fn parse_lifetime(name: &str) -> Result<Lifetime, FfiError> {
+    Lifetime::NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, lifetime)| *lifetime)
+        .ok_or_else(|| {
+            let text = name.to_owned();
+            CallbackError::UnknownLifetime { text }.into()
+        })
+}
+
+fn check_on_exit(value: i64, result: &CType) -> Result<(), FfiError> {
+    let wide = i128::from(value);
+    let fits = match result.repr() {
+        Repr::Void => false,
+        Repr::Bool => value == 0 || value == 1,
+        Repr::Float | Repr::Double | Repr::Pointer => true,
+        Repr::Aggregate => false,
+        repr => repr
+            .range()
+            .is_some_and(|(low, high)| low <= wide && wide <= high),
+    };
+    if fits {
+        Ok(())
+    } else {
+        let type_name = result.to_string();
+        Err(CallbackError::OnExitRange { value, type_name }.into())
+    }
+}
