@@ -18,6 +18,7 @@
 //! result is converted before that, for C may return a pointer into what it was lent.
 
 use crate::active::{self, ActiveCall};
+use crate::blocking::Copies;
 use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
 use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
@@ -28,6 +29,7 @@ use crate::handle::scope;
 use crate::host::Host;
 use crate::object;
 use crate::outs;
+use crate::types::CType;
 use bowline_gc::{CallFrame, Mutator, OutOfMemory};
 use bowline_layout::Value;
 use core::ops::Range;
@@ -116,15 +118,16 @@ pub fn call(
         }
         .into());
     }
-    match function.outs {
-        0 => call_with(function, host, args.start, &[]),
-        _ => call_with_outs(function, host, args.start),
+    if function.outs == 0 && !function.copies {
+        return call_with(function, host, args.start, &[], &Copies::none());
     }
+    call_prepared(function, host, args.start)
 }
 
-/// As [`call`], for a function that has out parameters.
+/// As [`call`], for a function that has out parameters, or gets copies: what must be made for it before it is
+/// called.
 #[inline(never)]
-fn call_with_outs(
+fn call_prepared(
     function: &ForeignFunction,
     host: &mut dyn Host,
     start: usize,
@@ -134,22 +137,40 @@ fn call_with_outs(
     // C writes to them.
     let cells = Cell::from_mut(cells).as_slice_of_cells();
     let height = host.mutator().len();
-    let returned =
-        outs::prepare(function, host, cells).and_then(|()| call_with(function, host, start, cells));
+    let returned = call_with_room(function, host, start, cells);
     if returned.is_err() {
         host.mutator().truncate(height);
     }
     returned
 }
 
-/// As [`call`], with a cell for each out parameter. This and what it is made of is there twice, so that
-/// the calls without any, which most are, do nothing about them.
+/// As [`call`], with a cell for each out parameter.
+fn call_with_room(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    start: usize,
+    cells: &[Cell<u64>],
+) -> Result<Returned, CallError> {
+    outs::prepare(function, host, cells)?;
+    let copies = match function.copies {
+        true => Copies::make(function, host.mutator(), start)?,
+        false => Copies::none(),
+    };
+    let returned = call_with(function, host, start, cells, &copies);
+    // Also when a callback was left: C has written.
+    copies.give_back(host.mutator());
+    returned
+}
+
+/// As [`call`], with a cell for each out parameter and what was copied. This and what it is made of is there
+/// twice, so that the calls without any, which most are, do nothing about them.
 #[inline(always)]
 fn call_with(
     function: &ForeignFunction,
     host: &mut dyn Host,
     start: usize,
     cells: &[Cell<u64>],
+    copies: &Copies,
 ) -> Result<Returned, CallError> {
     let n = function.ways.len();
     let (mut words, mut more_words) = ([0u64; INLINE], Vec::new());
@@ -165,6 +186,7 @@ fn call_with(
         words,
         pinned,
         cells,
+        copies,
     };
     convert_arguments(function, host, start, id, to, &mut lent)?;
     let first = words.as_mut_ptr();
@@ -223,6 +245,10 @@ fn cross(
     } else {
         results(function, mutator, word, cells).map_err(CallError::from)
     };
+    let returned = match function.free {
+        Some(free) if word != 0 => freed(free, mutator, word, returned),
+        _ => returned,
+    };
     // SAFETY: pushed above; inner calls have popped theirs.
     unsafe { mutator.pop_call(&mut frame) };
     returned.map(|value| Returned {
@@ -239,6 +265,25 @@ fn called_back(function: &ForeignFunction, lender: &str) -> CallError {
         lender: lender.to_owned(),
     };
     CallError::Ffi(error.into())
+}
+
+/// Gives a result that is copied, or that nobody will ask for, back to C.
+#[cold]
+fn freed(
+    free: *const (),
+    mutator: &mut Mutator,
+    word: u64,
+    returned: Result<Value, CallError>,
+) -> Result<Value, CallError> {
+    // SAFETY: the program says that it is a C function, and its declaration that it takes a pointer; what it
+    // returns, if anything, is in a register that nobody reads.
+    let free = unsafe { std::mem::transmute::<*const (), extern "C" fn(*mut c_void)>(free) };
+    mutator.push(*returned.as_ref().unwrap_or(&Value::FALSE));
+    mutator.enter_native();
+    free(std::ptr::with_exposed_provenance_mut(word as usize));
+    mutator.leave_native();
+    let value = mutator.pop();
+    returned.map(|_| value)
 }
 
 /// The result's value. Those of out parameters, if any, become values first, where they have roots.
@@ -289,6 +334,31 @@ struct Target<'a> {
     pinned: &'a mut [Value],
     /// A word for each out parameter (`inv:outs.cells`).
     cells: &'a [Cell<u64>],
+    /// What was copied (`inv:blocking.copies`).
+    copies: &'a Copies,
+}
+
+/// Gives each parameter that has an argument that one's bits, and the value of a second one its place among what is
+/// pinned.
+#[inline(always)]
+fn read_arguments(
+    function: &ForeignFunction,
+    mutator: &Mutator,
+    start: usize,
+    words: &mut [u64],
+    pinned: &mut [Value],
+) {
+    let mut next = start;
+    for (i, way) in function.ways.iter().enumerate() {
+        let arguments = way.arguments();
+        if arguments > 0 {
+            words[i] = mutator.get(next).bits();
+        }
+        if arguments > 1 {
+            pinned[i] = mutator.get(next + 1);
+        }
+        next += arguments;
+    }
 }
 
 /// Turns the arguments into words, notes what must be pinned and lends closures (`inv:call.lent`).
@@ -301,16 +371,8 @@ fn convert_arguments(
     to: Target<'_>,
     lent: &mut Lent,
 ) -> Result<(), FfiError> {
-    let (words, pinned) = (to.words, to.pinned);
-    let mutator = host.mutator();
-    let mut next = start;
-    for (word, way) in words.iter_mut().zip(&function.ways) {
-        let arguments = way.arguments();
-        if arguments > 0 {
-            *word = mutator.get(next).bits();
-            next += arguments;
-        }
-    }
+    let (words, pinned, copies) = (to.words, to.pinned, to.copies);
+    read_arguments(function, host.mutator(), start, words, pinned);
     let host: &dyn Host = host;
     let mut cells = to.cells.iter();
     let mut position = 0;
@@ -331,16 +393,23 @@ fn convert_arguments(
                 let narrow = convert::to_word(host, ctype, v, spot)? as u32;
                 f64::from(f32::from_bits(narrow)).to_bits()
             }
-            Way::String if v == Value::FALSE => 0,
-            Way::String => {
-                let body = string_body(v, spot, wrong)?;
-                pinned[i] = body;
-                object::bytes_address(body).expose_provenance() as u64
+            Way::String | Way::Bytevector | Way::BytevectorAt => {
+                match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
+                    Some((body, offset)) => {
+                        pinned[i] = body;
+                        object::bytes_address(body).expose_provenance() as u64 + offset
+                    }
+                    None => 0,
+                }
             }
-            Way::Bytevector => {
-                let body = object::bytevector(v).ok_or_else(wrong)?;
-                pinned[i] = body;
-                object::bytes_address(body).expose_provenance() as u64
+            Way::StringCopy | Way::BytevectorCopy | Way::BytevectorAtCopy => {
+                match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
+                    Some((_, offset)) => {
+                        pinned[i] = Value::FALSE;
+                        copies.next() + offset
+                    }
+                    None => 0,
+                }
             }
             Way::Callback(plan) => {
                 if !host.is_procedure(v) {
@@ -361,6 +430,41 @@ fn convert_arguments(
         };
     }
     Ok(())
+}
+
+/// The object with the bytes of the string or bytevector `v`, and how many of them C does not get; `None` for NULL.
+/// An offset is `next`, the argument behind `v`.
+#[inline(always)]
+fn bytes_of(
+    host: &dyn Host,
+    way: &Way,
+    v: Value,
+    next: Value,
+    (ctype, spot): (&CType, &Spot<'_>),
+) -> Result<Option<(Value, u64)>, FfiError> {
+    let wrong = || convert::wrong_type(host, ctype, v, spot);
+    match way {
+        Way::String | Way::StringCopy if v == Value::FALSE => Ok(None),
+        Way::String | Way::StringCopy => Ok(Some((string_body(v, spot, wrong)?, 0))),
+        Way::BytevectorAt | Way::BytevectorAtCopy => {
+            let body = object::bytevector(v).ok_or_else(wrong)?;
+            Ok(Some((body, offset_into(host, body, next, spot)?)))
+        }
+        _ => Ok(Some((object::bytevector(v).ok_or_else(wrong)?, 0))),
+    }
+}
+
+/// The offset into the bytevector `body`, which is the argument at `spot`, that `v` is, the one behind it.
+fn offset_into(host: &dyn Host, body: Value, v: Value, spot: &Spot<'_>) -> Result<u64, FfiError> {
+    let length = object::bytevector_length(body).unwrap_or(0);
+    match v.as_fixnum().and_then(|n| usize::try_from(n).ok()) {
+        Some(offset) if offset <= length => Ok(offset as u64),
+        _ => Err(FfiError::Offset {
+            place: spot.behind().place(),
+            length,
+            got: host.describe(v),
+        }),
+    }
 }
 
 /// The object with a string's bytes, which C can read to their end.

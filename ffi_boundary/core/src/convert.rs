@@ -40,6 +40,14 @@ pub(crate) enum Spot<'a> {
 }
 
 impl Spot<'_> {
+    /// The argument behind this one.
+    pub(crate) fn behind(mut self) -> Self {
+        if let Spot::Argument { position, .. } = &mut self {
+            *position += 1;
+        }
+        self
+    }
+
     pub(crate) fn place(&self) -> Place {
         match *self {
             Spot::Argument { function, position } => Place::Argument {
@@ -200,7 +208,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         },
         Repr::Pointer => match ctype {
             CType::String => "a string or #f",
-            CType::Bytevector => "a bytevector",
+            CType::Bytevector | CType::BytevectorAt => "a bytevector",
             CType::Callback(_) => "a procedure",
             CType::PointerTo(_) => "such a pointer or #f",
             _ => "a foreign pointer or #f",
@@ -222,8 +230,10 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         CType::Callback(_) if v == Value::FALSE => "declare it as `pointer` to pass NULL",
         CType::Callback(_) if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",
         CType::String if is(type_id::BYTEVECTOR) => "declare it as `bytevector`",
-        CType::Bytevector if is(type_id::STRING) => "declare it as `string`",
-        CType::Bytevector if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",
+        CType::Bytevector | CType::BytevectorAt if is(type_id::STRING) => "declare it as `string`",
+        CType::Bytevector | CType::BytevectorAt if is(type_id::FOREIGN_POINTER) => {
+            "declare it as `pointer`"
+        }
         _ if v.is_char() && ctype.repr().range().is_some() => "use `char->integer`",
         _ => "",
     };

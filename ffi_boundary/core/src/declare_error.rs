@@ -43,6 +43,23 @@ pub enum DeclareError {
         /// The most that there can be.
         limit: usize,
     },
+    /// An `errno-result` of a function whose result is no integer.
+    ErrnoResult {
+        /// The result type.
+        type_name: String,
+    },
+    /// A `free-with` of a function whose result cannot be freed.
+    FreedResult {
+        /// The result type.
+        type_name: String,
+    },
+    /// A `free-with` by a function that does not take a pointer alone.
+    FreesNothing {
+        /// The function.
+        function: String,
+        /// Its type.
+        declared: String,
+    },
     /// libffi refused the signature.
     Unsupported {
         /// The signature.
@@ -73,6 +90,18 @@ impl fmt::Display for DeclareError {
                 "{} are too many: the limit is {limit}",
                 plural(*count, "parameter")
             ),
+            DeclareError::ErrnoResult { type_name } => write!(
+                f,
+                "(errno-result) wants an integer as the result, which is the error number, not {type_name}"
+            ),
+            DeclareError::FreedResult { type_name } => write!(
+                f,
+                "(free-with F) wants a string or a pointer as the result, not {type_name}"
+            ),
+            DeclareError::FreesNothing { function, declared } => write!(
+                f,
+                "(free-with {function}): `{function}` must take one pointer, and is declared as {declared}"
+            ),
             DeclareError::Unsupported { signature } => {
                 write!(f, "libffi cannot call a function of type {signature}")
             }
@@ -92,6 +121,29 @@ mod tests {
         assert_eq!(
             unsupported.to_string(),
             "libffi cannot call a function of type (int) int"
+        );
+        let type_name = || "double".to_owned();
+        let errno = DeclareError::ErrnoResult {
+            type_name: type_name(),
+        };
+        assert_eq!(
+            errno.to_string(),
+            "(errno-result) wants an integer as the result, which is the error number, not double"
+        );
+        let freed = DeclareError::FreedResult {
+            type_name: type_name(),
+        };
+        assert_eq!(
+            freed.to_string(),
+            "(free-with F) wants a string or a pointer as the result, not double"
+        );
+        let frees = DeclareError::FreesNothing {
+            function: "abs".into(),
+            declared: "(int) int".into(),
+        };
+        assert_eq!(
+            frees.to_string(),
+            "(free-with abs): `abs` must take one pointer, and is declared as (int) int"
         );
         let many = DeclareError::TooManyParameters {
             count: 300,

@@ -124,6 +124,15 @@ pub enum FfiError {
         /// The byte offset of the NUL.
         offset: usize,
     },
+    /// An offset that is none into the bytevector before it.
+    Offset {
+        /// Where it was.
+        place: Place,
+        /// The bytes of the bytevector.
+        length: usize,
+        /// The value.
+        got: String,
+    },
     /// Foreign calls and callbacks are nested so deeply that the stack is nearly full.
     TooDeep {
         /// The function that was not called.
@@ -249,6 +258,10 @@ impl FfiError {
                     "{place} has type {name}: {got} is not between {low} and {high}"
                 )
             }
+            FfiError::Offset { place, length, got } => write!(
+                f,
+                "{place} is an offset into the bytevector before it: expected an exact integer from 0 to {length}, got {got}"
+            ),
             FfiError::EmbeddedNul { place, offset } => write!(
                 f,
                 "{place} is a string with a NUL character at byte {offset}, where C would take it to end"
@@ -309,6 +322,15 @@ mod tests {
             wrong.to_string(),
             "argument 1 of `labs` has type pointer: expected a foreign pointer or #f, got #u8(1) \
              (declare the parameter as `bytevector`)"
+        );
+        let offset = FfiError::Offset {
+            place: argument(),
+            length: 8,
+            got: "9".into(),
+        };
+        assert_eq!(
+            offset.to_string(),
+            "argument 1 of `labs` is an offset into the bytevector before it: expected an exact integer from 0 to 8, got 9"
         );
         let range = FfiError::OutOfRange {
             place: argument(),

@@ -1,7 +1,6 @@
 //! Foreign functions: a C address with a signature, made ready to be called.
 
 use crate::callback::pool::{self, Lender, Plan};
-use crate::callback_error::CallbackError;
 use crate::cif::Cif;
 use crate::declare_error::DeclareError;
 use crate::error::FfiError;
@@ -21,6 +20,14 @@ pub(crate) enum Way {
     String,
     /// A bytevector's bytes, pinned.
     Bytevector,
+    /// Those from an offset on, which is a further argument.
+    BytevectorAt,
+    /// A copy of a string's bytes.
+    StringCopy,
+    /// A copy of a bytevector's bytes.
+    BytevectorCopy,
+    /// Those from an offset on.
+    BytevectorAtCopy,
     /// A closure of this plan, lent for the call.
     Callback(&'static Plan),
     /// The address of a word that C writes to; with an argument it begins as that, converted.
@@ -41,6 +48,7 @@ impl Way {
     pub(crate) fn arguments(&self) -> usize {
         match self {
             Way::Cell { argument: false } | Way::Memory { argument: false } => 0,
+            Way::BytevectorAt | Way::BytevectorAtCopy => 2,
             _ => 1,
         }
     }
@@ -64,13 +72,23 @@ pub struct ForeignFunction {
     pub(crate) arguments: usize,
     pub(crate) outs: usize,
     label: OnceLock<OwnerLabel>,
+    /// Whether C gets copies (`inv:blocking.copies`).
+    pub(crate) copies: bool,
+    /// Whether the result is an error number.
+    pub(crate) errno_result: bool,
+    /// The C function that takes the result once it is copied.
+    pub(crate) free: Option<*const ()>,
+    /// Whether the result is to get a finalizer.
+    pub(crate) finalizes: bool,
+    /// Whether a call gives C's result alone.
+    pub(crate) plain: bool,
     /// Its name if its calls stay Managed (`inv:call.leaf`).
     pub(crate) leaf: Option<&'static Leaf>,
     /// Who its callbacks are lent by.
     pub(crate) lender: Option<&'static Lender>,
 }
 
-// SAFETY: the address is that of code that is never unloaded (inv:library.open); the rest is Send.
+// SAFETY: the addresses are those of code that is never unloaded (inv:library.open); the rest is Send.
 unsafe impl Send for ForeignFunction {}
 // SAFETY: as for `Send`; calling changes nothing in here.
 unsafe impl Sync for ForeignFunction {}
@@ -91,6 +109,7 @@ impl ForeignFunction {
             .enumerate()
             .map(|(i, param)| way(param, i >= fixed))
             .collect::<Result<Vec<_>, _>>()?;
+        let outs = signature.params.iter().filter(|p| p.is_result()).count();
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         Ok(ForeignFunction {
             name: name.to_owned(),
@@ -100,24 +119,17 @@ impl ForeignFunction {
             cif: Cif::of_signature(&signature)?,
             ways,
             arguments: signature.arguments(),
-            outs: signature.params.iter().filter(|p| p.is_result()).count(),
+            outs,
             label: OnceLock::new(),
+            copies: false,
+            errno_result: false,
+            free: None,
+            finalizes: false,
+            plain: outs == 0,
             leaf: None,
             lender: lends.then(|| pool::lender(name)),
             signature,
         })
-    }
-
-    /// The same function, whose calls are leaf calls: the thread stays Managed, so no collection begins meanwhile,
-    /// and the function may not block, nor call back.
-    pub fn into_leaf(mut self) -> Result<ForeignFunction, FfiError> {
-        let callback = |way: &Way| matches!(way, Way::Callback(_));
-        if let Some(i) = self.ways.iter().position(callback) {
-            let (function, position) = (self.name, i + 1);
-            return Err(CallbackError::Leaf { function, position }.into());
-        }
-        self.leaf = Some(Leaf::named(&self.name));
-        Ok(self)
     }
 
     /// The parameters that give results besides the function's own, in order.
@@ -142,6 +154,7 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
     match &param.ctype {
         CType::String => Ok(Way::String),
         CType::Bytevector => Ok(Way::Bytevector),
+        CType::BytevectorAt => Ok(Way::BytevectorAt),
         CType::Callback(callback) => pool::plan(callback).map(Way::Callback).ok_or_else(|| {
             let signature = param.to_string();
             DeclareError::Unsupported { signature }.into()

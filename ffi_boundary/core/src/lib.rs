@@ -4,8 +4,8 @@
 //! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
-//! talked about), `parse` (what a program writes), `library` and `function` (what is called), `host` (who calls), `call` with
-//! `active`, `outs`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
+//! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who calls), `call` with
+//! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
 //! `memory` (C memory by type), `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also
 //! while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
 //!
@@ -16,6 +16,8 @@ mod active;
 #[cfg(not(loom))]
 mod aggregate;
 #[cfg(not(loom))]
+mod blocking;
+#[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
 mod callback;
@@ -23,6 +25,8 @@ mod callback;
 mod callback_error;
 #[cfg(not(loom))]
 mod cif;
+#[cfg(not(loom))]
+mod clauses;
 #[cfg(not(loom))]
 mod convert;
 #[cfg(not(loom))]

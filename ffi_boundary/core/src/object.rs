@@ -144,6 +144,17 @@ pub(crate) unsafe fn copy_bytes_out(v: Value, length: usize, to: *mut u8) {
     unsafe { std::ptr::copy_nonoverlapping(bytes_address(v), to, length) };
 }
 
+/// Copies bytes of C memory over the first ones of a bytevector.
+///
+/// # Safety
+/// `from` is readable for as many bytes, and the bytevector has them.
+pub(crate) unsafe fn copy_bytes_in(v: Value, length: usize, from: *const u8) {
+    // SAFETY: inv:object.live; the caller's for the length.
+    let to = unsafe { access::bytes_mut(v, 1, length) };
+    // SAFETY: the caller's for the source; the heap is none of the C memory.
+    unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), length) };
+}
+
 /// The number of bytes in a bytevector.
 pub(crate) fn bytevector_length(v: Value) -> Option<usize> {
     header_of(bytevector(v)?).map(Header::length)

@@ -30,6 +30,7 @@ pub enum TypeExpr {
 }
 
 const POINTER_FORM: &str = "(pointer TYPE)";
+const BYTEVECTOR_AT_FORM: &str = "(bytevector-at)";
 const STRUCT_FORM: &str = "(struct NAME)";
 const ARRAY_FORM: &str = "(array TYPE COUNT)";
 const OUT_FORM: &str = "(out TYPE) or (inout TYPE)";
@@ -38,10 +39,6 @@ const OUT_FORM: &str = "(out TYPE) or (inout TYPE)";
 const NOT_YET: &[(&str, &str)] = &[
     ("enum", "`int`"),
     ("union", "`(array uint8 N)`, or the member that you need"),
-    (
-        "bytevector-at",
-        "`bytevector`, or `pointer` with `with-pinned` and `pointer+`",
-    ),
     ("handle", "`uint64` with `handle->integer`"),
     (
         "callback/env",
@@ -75,6 +72,8 @@ impl TypeExpr {
             ("callback", _) => self.parse_callback(rest, types),
             ("pointer", [target]) => target.parse_target(types),
             ("pointer", _) => Err(self.malformed(POINTER_FORM)),
+            ("bytevector-at", []) => Ok(CType::BytevectorAt),
+            ("bytevector-at", _) => Err(self.malformed(BYTEVECTOR_AT_FORM)),
             ("struct", [TypeExpr::Name(name)]) => Ok(CType::Struct(types.named(name))),
             ("struct", _) => Err(self.malformed(STRUCT_FORM)),
             ("array", [element, TypeExpr::Int(count)]) => {
@@ -243,7 +242,9 @@ fn parameter(ctype: CType) -> Result<CType, FfiError> {
 
 fn function_result(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
-        CType::Bytevector | CType::Callback(_) => Err(misplaced(&ctype, "a result", "`pointer`")),
+        CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
+            Err(misplaced(&ctype, "a result", "`pointer`"))
+        }
         _ => ctype.by_value("a result"),
     }
 }

@@ -93,6 +93,9 @@ macro_rules! ctypes {
             Struct(Arc<StructType>),
             /// An array, in memory.
             Array(Arc<ArrayType>),
+            /// The bytes of a bytevector from an offset on, pinned for the call. An argument only; the offset is
+            /// one of its own.
+            BytevectorAt,
             /// A pointer to a function that calls a procedure of the language.
             Callback(Arc<CallbackType>),
         }
@@ -107,7 +110,7 @@ macro_rules! ctypes {
             pub const fn repr(&self) -> Repr {
                 match self {
                     $( CType::$variant => $repr, )*
-                    CType::Callback(_) | CType::PointerTo(_) => Repr::Pointer,
+                    CType::Callback(_) | CType::PointerTo(_) | CType::BytevectorAt => Repr::Pointer,
                     CType::Struct(_) | CType::Array(_) => Repr::Aggregate,
                 }
             }
@@ -119,6 +122,7 @@ macro_rules! ctypes {
                     CType::PointerTo(_) => "pointer",
                     CType::Struct(_) => "struct",
                     CType::Array(_) => "array",
+                    CType::BytevectorAt => "bytevector-at",
                     CType::Callback(_) => "callback",
                 }
             }
@@ -207,6 +211,11 @@ impl CType {
         }
     }
 
+    /// Whether it is the address of C memory, and no string.
+    pub(crate) fn is_pointer(&self) -> bool {
+        matches!(self, CType::Pointer | CType::PointerTo(_))
+    }
+
     /// What the address of a value of this type is a multiple of. A scalar is aligned as it is large.
     pub fn align(&self) -> usize {
         match self {
@@ -228,7 +237,7 @@ impl CType {
     /// This type, if a value of it can stand in C memory; `place` says where it is to stand.
     pub(crate) fn in_memory(self, place: &'static str) -> Result<CType, FfiError> {
         match &self {
-            CType::Void | CType::Bytevector | CType::Callback(_) => {
+            CType::Void | CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
                 let error = DeclareError::MisplacedType {
                     type_name: self.to_string(),
                     place,
@@ -269,6 +278,7 @@ impl fmt::Display for CType {
             }
             CType::Struct(structure) => return write!(f, "(struct {})", structure.name()),
             CType::Array(array) => return write!(f, "(array {} {})", array.element, array.count),
+            CType::BytevectorAt => return f.write_str("(bytevector-at)"),
             _ => return f.write_str(self.name()),
         };
         f.write_str("(callback (")?;
@@ -347,9 +357,10 @@ impl Parameter {
 
     /// How many arguments a call has for it.
     pub const fn arguments(&self) -> usize {
-        match self.passing {
-            Passing::In | Passing::InOut => 1,
-            Passing::Out => 0,
+        match (self.passing, &self.ctype) {
+            (Passing::Out, _) => 0,
+            (Passing::In, CType::BytevectorAt) => 2,
+            (Passing::In | Passing::InOut, _) => 1,
         }
     }
 

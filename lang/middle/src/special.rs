@@ -56,6 +56,8 @@ specials! {
     DefineValues "define-values" "(define-values FORMALS EXPRESSION)",
     DefineRecordType "define-record-type"
         "(define-record-type NAME (CONSTRUCTOR FIELD ...) PREDICATE (FIELD ACCESSOR [MODIFIER]) ...)",
+    DefineForeign "define-foreign"
+        "(define-foreign NAME (LIBRARY \"symbol\") (TYPE ...) RESULT CLAUSE ...)",
     DefineForeignStruct "define-foreign-struct" "(define-foreign-struct NAME (FIELD TYPE) ...)",
     DefineSyntax "define-syntax" "(define-syntax KEYWORD (syntax-rules ...))",
     LetSyntax "let-syntax" "(let-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
@@ -88,6 +90,7 @@ impl Special {
             Self::Define
                 | Self::DefineValues
                 | Self::DefineRecordType
+                | Self::DefineForeign
                 | Self::DefineForeignStruct
                 | Self::DefineSyntax
         )

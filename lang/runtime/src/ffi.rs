@@ -29,8 +29,8 @@ pub const FUNCTION_INDEX: usize = procedure::CAPTURED;
 pub const FUNCTION_NAME: usize = procedure::CAPTURED + 1;
 /// Word of its errno predicate, or `#f`.
 pub const FUNCTION_PREDICATE: usize = procedure::CAPTURED + 2;
-/// Word of its errno mode: whatever the library put there, `#f` for none.
-pub const FUNCTION_MODE: usize = procedure::CAPTURED + 3;
+/// Word of what is called with a pointer that it gave when that has died, or `#f`.
+pub const FUNCTION_FINALIZER: usize = procedure::CAPTURED + 3;
 
 /// Foreign libraries and procedures; heap objects hold indices into these.
 #[derive(Default)]

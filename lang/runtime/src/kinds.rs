@@ -27,7 +27,7 @@
 //! | 50 | `CASE_LAMBDA` | Mixed 1, n | code; the clauses |
 //! | 51 | `KONT` | Mixed 1, n | code; the engine's own |
 //! | 52 | `PARAMETER` | Mixed 1, 2 | code; default, converter |
-//! | 53 | `FOREIGN_PROCEDURE` | Mixed 1, 4 | code; index, name, errno predicate or `#f`, errno mode |
+//! | 53 | `FOREIGN_PROCEDURE` | Mixed 1, 4 | code; index, name, errno predicate or `#f`, finalizer of results or `#f` |
 //!
 //! inv:object.kind — an object's type id fixes its shape and the meaning of its words as this
 //! table says, and never changes.

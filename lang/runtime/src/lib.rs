@@ -47,7 +47,7 @@ pub use code::{CodeInfo, CodeTable, StubCodes};
 pub use condition::{EXTRA, IRRITANTS, KIND, MESSAGE, TRACE, WHO, error_number, is_condition};
 pub use equal::{equal, equal_or_interrupt, eqv};
 pub use fault::{Fault, Result};
-pub use ffi::{FUNCTION_INDEX, FUNCTION_MODE, FUNCTION_NAME, FUNCTION_PREDICATE, Foreign};
+pub use ffi::{FUNCTION_FINALIZER, FUNCTION_INDEX, FUNCTION_NAME, FUNCTION_PREDICATE, Foreign};
 pub use globals::Globals;
 pub use owners::Owners;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};

@@ -52,7 +52,7 @@ impl TypeExpr {
 
 fn callback_parameter(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
-        CType::Bytevector | CType::Callback(_) => {
+        CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
             Err(misplaced(&ctype, "a parameter of a callback", "`pointer`"))
         }
         _ => parameter(ctype),
@@ -62,7 +62,7 @@ fn callback_parameter(ctype: CType) -> Result<CType, FfiError> {
 /// A string has no place that outlives the callback, so it cannot be what C gets back.
 fn callback_result(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
-        CType::String | CType::Bytevector | CType::Callback(_) => {
+        CType::String | CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
             Err(misplaced(&ctype, "the result of a callback", "`pointer`"))
         }
         _ => ctype.by_value("the result of a callback"),

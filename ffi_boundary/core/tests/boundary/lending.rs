@@ -1,7 +1,7 @@
 //! Objects that C holds by address while everything else moves.
 
 use crate::toy::{Toy, bytes, calm, function, text};
-use bowline_ffi::{CallError, pointer_address};
+use bowline_ffi::{CallError, ForeignFunction, pointer_address};
 use bowline_layout::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,11 +19,22 @@ pub(crate) const TRIALS: &[crate::Body] = &[
 /// C holds a string, a buffer and a pointer into its middle while a callback collects.
 fn lent_over_a_collection() {
     let mut toy = Toy::start();
-    let hold = function(
-        "hold",
-        "(string bytevector size_t (callback () void))",
-        "int",
-    );
+    let lent = "(string bytevector size_t (callback () void))";
+    let lent_at = "(string (bytevector-at) size_t (callback () void))";
+    hold_all(&mut toy, function("hold", lent, "int"));
+    hold_all(&mut toy, function("hold", lent_at, "int"));
+    hold_all(&mut toy, function("hold", lent, "int").into_blocking());
+    hold_all(&mut toy, function("hold", lent_at, "int").into_blocking());
+}
+
+/// With an offset, the first bytes are none that C gets.
+fn hold_all(toy: &mut Toy, hold: ForeignFunction) {
+    let height = toy.mutator.len();
+    let offset = if hold.signature.arguments() == 5 {
+        3
+    } else {
+        0
+    };
     let churn = toy.procedure("churn", 0, |toy, _| {
         toy.churn();
         toy.string("where the lent string would have been");
@@ -31,23 +42,27 @@ fn lent_over_a_collection() {
     });
     toy.mutator.push(churn);
     for n in [0usize, 1, 7, 8, 100, 5000, 40_000] {
-        let content: Vec<u8> = (0..n).map(|i| (i * 31) as u8).collect();
+        let content: Vec<u8> = (0..n + offset).map(|i| (i * 31) as u8).collect();
         let buffer = toy.bytes(&content);
         toy.mutator.push(buffer);
         let s = toy.string(&"lent ".repeat(n / 10 + 1));
-        let args = [
+        let mut args = vec![
             s,
-            toy.mutator.get(1),
+            toy.mutator.get(height + 1),
             Value::fixnum(n as i64),
-            toy.mutator.get(0),
+            toy.mutator.get(height),
         ];
+        if offset > 0 {
+            args.insert(2, Value::fixnum(offset as i64));
+        }
         assert_eq!(toy.value(&hold, &args), Value::fixnum(1), "{n} bytes");
         let mut expected = content;
         if n > 0 {
-            expected[n / 2] = 77;
+            expected[offset + n / 2] = 77;
         }
         assert_eq!(bytes(toy.mutator.pop()), expected);
     }
+    toy.mutator.truncate(height);
 }
 
 /// An object that was never through a collection stays where it is in the first one.

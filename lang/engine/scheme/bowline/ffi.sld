@@ -32,40 +32,6 @@
         ((_ name file)
          (define name (%foreign-library file)))))
 
-    (define-syntax define-foreign
-      (syntax-rules (errno-when leaf blocking)
-        ((_ name (library symbol) (type ...) result)
-         (define name
-           (%make-foreign-procedure 'name library symbol '(type ...) 'result #f #f)))
-        ((_ name (library symbol) (type ...) result (errno-when failed?))
-         (define name
-           (%make-foreign-procedure 'name library symbol '(type ...) 'result 'when failed?)))
-        ((_ name (library symbol) (type ...) result (leaf))
-         (define name
-           (%make-foreign-procedure 'name library symbol '(type ...) 'result #f #f #t)))
-        ((_ name (library symbol) (type ...) result (leaf) (errno-when failed?))
-         (define name
-           (%make-foreign-procedure 'name library symbol '(type ...) 'result 'when failed? #t)))
-        ((_ name (library symbol) (type ...) result (errno-when failed?) (leaf))
-         (define-foreign name (library symbol) (type ...) result (leaf) (errno-when failed?)))
-        ((_ name (library symbol) (type ...) result (leaf) (blocking) . clauses)
-         (syntax-error "define-foreign: a call is (leaf) or (blocking), not both: a leaf call may not block"))
-        ((_ name (library symbol) (type ...) result (blocking) (leaf) . clauses)
-         (syntax-error "define-foreign: a call is (leaf) or (blocking), not both: a leaf call may not block"))
-        ((_ name (library symbol) (type ...) result clause . clauses)
-         (syntax-error
-           "define-foreign: the clauses are (errno-when PREDICATE) and (leaf), once each; got"
-           clause . clauses))
-        ((_ name (library symbol) (type ...) . form)
-         (syntax-error
-           "define-foreign: wants NAME (LIBRARY \"symbol\") (TYPE ...) RESULT [(errno-when P)] [(leaf)]"))
-        ((_ name (library symbol) types result . form)
-         (syntax-error
-           "define-foreign: the parameters' types stand in parentheses, (TYPE ...), not" types))
-        ((_ . form)
-         (syntax-error
-           "define-foreign: wants NAME (LIBRARY \"symbol\") (TYPE ...) RESULT [(errno-when P)] [(leaf)]"))))
-
     (define-syntax sizeof
       (syntax-rules () ((_ type) (%sizeof 'type))))
 

@@ -54,6 +54,16 @@ pub(super) enum Rhs {
     Procedure(Stx, Vec<Stx>),
     /// What needs no expansion.
     Core(Expr),
+    /// A call of a primitive.
+    Primitive(&'static str, Vec<Argument>),
+}
+
+/// An argument of such a call.
+pub(super) enum Argument {
+    /// An expression.
+    Stx(Stx),
+    /// What needs no expansion.
+    Core(Expr),
 }
 
 /// A form of a body after the search for definitions.
@@ -195,6 +205,7 @@ impl Cx<'_> {
                 self.note_group(None);
                 outcome?;
             }
+            Special::DefineForeign => self.scan_foreign(scan, &form)?,
             Special::DefineForeignStruct => {
                 self.note_group(Some((form.span(), "struct")));
                 let outcome = self.scan_foreign_struct(scan, &form);
@@ -371,6 +382,14 @@ impl Cx<'_> {
     pub(super) fn define_rhs(&mut self, name: &Symbol, rhs: Rhs, whole: &Stx) -> Result<Expr> {
         match rhs {
             Rhs::Core(expr) => Ok(expr),
+            Rhs::Primitive(primitive, args) => self.nested(whole.span(), |cx| {
+                let args = args.into_iter().map(|arg| match arg {
+                    Argument::Stx(stx) => cx.expand(&stx),
+                    Argument::Core(expr) => Ok(expr),
+                });
+                let args = args.collect::<Result<Vec<_>>>()?;
+                cx.call_primitive(primitive, args, whole.span())
+            }),
             Rhs::Stx(stx) => self.expand_named(&stx, name),
             Rhs::Procedure(formals, body) => {
                 let form = Form {

@@ -20,6 +20,7 @@ mod control;
 mod definitions;
 mod elsewhere;
 mod features;
+mod foreign;
 mod foreign_struct;
 mod form;
 mod imports;

@@ -228,12 +228,15 @@ fn foreign(args: &[Expr], (name, place): (Option<&Symbol>, Span)) -> Option<Valu
         Some([head, ..]) => !head.is_symbol("out"),
         _ => !datum.is_symbol("..."),
     };
-    let words: Vec<String> = types
-        .as_list()?
-        .iter()
-        .filter(taken)
-        .map(Datum::to_string)
-        .collect();
+    // A bytevector with an offset takes two.
+    let words = |datum: &Datum| match datum.as_list() {
+        Some([head]) if head.is_symbol("bytevector-at") => {
+            vec!["bytevector".into(), "offset".into()]
+        }
+        _ => vec![datum.to_string()],
+    };
+    let types = types.as_list()?.iter().filter(taken);
+    let words: Vec<String> = types.flat_map(words).collect();
     let called = name.map_or("procedure", Symbol::as_str);
     let count = words.len();
     let clause = Clause {

@@ -1,8 +1,7 @@
-//! What `(bowline ffi)` is made of: libraries, foreign procedures, pointers, pins, handles.
+//! What `(bowline ffi)` is made of: libraries, pointers, pins, handles.
 
 use bowline_ffi::{
-    CType, ForeignFunction, Handle, HandleError, HandleKind, Handles, Library, Signature, memory,
-    pointer_address,
+    CType, Handle, HandleError, HandleKind, Handles, Library, memory, pointer_address,
 };
 use bowline_gc::PinError;
 use bowline_layout::{Value, string};
@@ -22,7 +21,6 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(object::is(rt.arg(a, 0), kinds::LIBRARY)))
     }),
     row("%foreign-symbol", 2, 2, foreign_symbol),
-    row("%make-foreign-procedure", 7, 8, make_foreign_procedure),
     row("foreign-procedure?", 1, 1, |rt, a| {
         Ok(Value::bool(object::is(
             rt.arg(a, 0),
@@ -145,7 +143,12 @@ fn foreign_library(rt: &mut Rt, a: Args) -> Result {
 }
 
 /// The library in argument `i`.
-fn library(rt: &Rt, a: Args, i: usize, who: &'static str) -> Result<std::sync::Arc<Library>> {
+pub(super) fn library(
+    rt: &Rt,
+    a: Args,
+    i: usize,
+    who: &'static str,
+) -> Result<std::sync::Arc<Library>> {
     let v = rt.typed(a, i, who, kinds::LIBRARY, "a foreign library")?;
     match rt.foreign.library(object::field(v, 1)) {
         Some(library) => Ok(library.clone()),
@@ -158,43 +161,6 @@ fn foreign_symbol(rt: &mut Rt, a: Args) -> Result {
     let name = rt.string_arg(a, 1, "foreign-symbol")?;
     let address = library.symbol(rt.text(name))?;
     pointer(rt, address.expose_provenance())
-}
-
-/// `(name library symbol types result errno-mode predicate [leaf])`; messages speak of the form
-/// `define-foreign` that it is made of.
-fn make_foreign_procedure(rt: &mut Rt, a: Args) -> Result {
-    let who = "define-foreign";
-    let wrong = |rt: &Rt, message, i| Fault::bad(who, message, vec![rt.arg(a, i)]);
-    let name = rt.symbol_arg(a, 0, who)?;
-    if !object::is(rt.arg(a, 1), kinds::LIBRARY) {
-        return wrong(
-            rt,
-            "the library must be one of define-foreign-library, not",
-            1,
-        );
-    }
-    let library = library(rt, a, 1, who)?;
-    if !strings::is_string(rt.arg(a, 2)) {
-        return wrong(rt, "the name in C must be a string, not", 2);
-    }
-    let params = ffi::type_exprs(rt, rt.arg(a, 3))?;
-    let Some(result) = ffi::type_expr(rt, rt.arg(a, 4), 0) else {
-        return wrong(rt, "the result must be a type, not", 4);
-    };
-    let signature = Signature::parse(&params, &result, &mut rt.foreign.types)?;
-    let predicate = rt.arg(a, 6);
-    if predicate != Value::FALSE && !predicate.is_procedure() {
-        return wrong(rt, "errno-when wants a procedure, not", 6);
-    }
-    let symbol = rt.text(rt.arg(a, 2));
-    let mut function = ForeignFunction::new(rt.symbol_name(name), &library, symbol, signature)?;
-    if rt.opt(a, 7).is_some_and(|leaf| leaf != Value::FALSE) {
-        function = function.into_leaf()?;
-    }
-    let index = rt.foreign.add_function(function);
-    let code = rt.stubs.foreign;
-    let words = [index, rt.arg(a, 0), predicate, rt.arg(a, 5)];
-    rt.make_procedure(kinds::FOREIGN_PROCEDURE, code, &words)
 }
 
 fn pointer(rt: &mut Rt, address: usize) -> Result {

@@ -8,6 +8,7 @@ mod conditions;
 mod control;
 mod data;
 mod ffi;
+mod foreign;
 mod gc;
 mod input;
 mod lists;
@@ -47,6 +48,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     gc::TABLE,
     weak::TABLE,
     ffi::TABLE,
+    foreign::TABLE,
     owners::TABLE,
     structs::TABLE,
 ];

@@ -89,9 +89,17 @@ fn attach_finalizer(rt: &mut Rt, a: Args) -> Result {
         return Fault::bad(who, message, vec![finalizer]);
     }
     let bytes = bytes(rt, a, 2, who)?;
-    let label = finalizer_label(rt, finalizer);
-    rt.heap.attach_finalizer(pointer, finalizer, bytes, label);
+    rt.attach_finalizer(pointer, finalizer, bytes);
     Ok(rt.arg(a, 0))
+}
+
+impl Rt {
+    /// `finalizer` will be called with `pointer`, a pointer, once that has died; it stands for so many bytes. The
+    /// place that is noted is where that was done.
+    pub fn attach_finalizer(&mut self, pointer: Value, finalizer: Value, bytes: usize) {
+        let label = finalizer_label(self, finalizer);
+        self.heap.attach_finalizer(pointer, finalizer, bytes, label);
+    }
 }
 
 /// The label of what is given a finalizer now.

@@ -1,8 +1,10 @@
 //! Foreign procedures: the call, its error predicate, and pending exits.
 
-use bowline_ffi::{CType, CallError, FfiError, ForeignFunction};
+use bowline_ffi::{CType, CallError, FfiError, ForeignFunction, pointer_address};
 use bowline_layout::Value;
-use bowline_runtime::{FUNCTION_NAME, FUNCTION_PREDICATE, Fault, errno, object};
+use bowline_runtime::{
+    FUNCTION_FINALIZER, FUNCTION_NAME, FUNCTION_PREDICATE, Fault, errno, object,
+};
 
 use super::{Outcome, Pending, Regs};
 use crate::vm::{Root, Vm};
@@ -53,8 +55,8 @@ impl Vm {
                 if returned.errno == errno::EINTR && self.rt.heap.stack().interrupt_wanted() {
                     return self.interrupt(r);
                 }
-                if returned.outs > 0 {
-                    return self.several_returned(r, returned.outs, &function);
+                if !function.is_plain() {
+                    return self.more_returned(r, returned.outs, &function);
                 }
                 match self.finalize(r) {
                     Ok(mut r) => {
@@ -72,11 +74,22 @@ impl Vm {
     }
 
     /// The call has given its result, in the accumulator, and others that stand last on the stack. The
-    /// predicate sees the result; what the call gives is all of them, without the result of a `void`.
+    /// predicate sees the result; what the call gives is all of them, without the result of a `void`, or an error
+    /// number, which is an error unless it is 0.
     #[cold]
     #[inline(never)]
-    fn several_returned(&mut self, mut r: Regs, outs: usize, function: &ForeignFunction) -> Regs {
-        let own = usize::from(function.signature.result != CType::Void);
+    fn more_returned(&mut self, mut r: Regs, outs: usize, function: &ForeignFunction) -> Regs {
+        let errno = function.gives_errno();
+        if errno && r.acc != Value::fixnum(0) {
+            let errno = r.acc.as_fixnum().and_then(|n| i32::try_from(n).ok());
+            let who = object::field(r.closure, FUNCTION_NAME);
+            let errno = errno.unwrap_or(i32::MAX);
+            return self.fault(r, Box::new(Fault::System { who, errno }));
+        }
+        if function.finalizes() {
+            self.give_finalizer(&r);
+        }
+        let own = usize::from(function.signature.result != CType::Void && !errno);
         // In the frame: the result, then the others, and at last what the call gives.
         let first = r.sp.at(1);
         r.sp = r.fp;
@@ -84,12 +97,13 @@ impl Vm {
         for i in 0..outs as isize {
             r.push(first.get(i));
         }
-        r.acc = r.fp.get(1);
-        if own + outs > 1 {
-            match self.pack_from(&mut r, 1 - own) {
+        match own + outs {
+            0 => r.acc = Value::UNSPECIFIED,
+            1 => r.acc = r.fp.get(if own == 1 { 0 } else { 1 }),
+            _ => match self.pack_from(&mut r, 1 - own) {
                 Ok(values) => r.acc = values,
                 Err(fault) => return self.fault(r, fault),
-            }
+            },
         }
         match self.finalize(r) {
             Ok(mut r) => {
@@ -98,6 +112,16 @@ impl Vm {
             }
             Err(elsewhere) => elsewhere,
         }
+    }
+
+    /// The result, a pointer, dies with a call of the procedure that its declaration names.
+    fn give_finalizer(&mut self, r: &Regs) {
+        if pointer_address(r.acc).is_none_or(|address| address == 0) {
+            return;
+        }
+        self.rt.owners.place = self.place_of_caller(r);
+        let finalizer = object::field(r.closure, FUNCTION_FINALIZER);
+        self.rt.attach_finalizer(r.acc, finalizer, 0);
     }
 
     /// Asks the predicate about the result, which is in slot 0, if C has set `errno`; the accumulator has

@@ -55,7 +55,7 @@ impl Vm {
 
     /// The number of the place in the program's own text that the running frame was called from; 0
     /// if there is none near.
-    fn place_of_caller(&mut self, r: &Regs) -> u32 {
+    pub(super) fn place_of_caller(&mut self, r: &Regs) -> u32 {
         let caller = self.back_of(r.fp).bits();
         if let Some(&Some(place)) = self.places.get(&caller) {
             return place;

@@ -168,7 +168,7 @@ fn callback() {
         "(define outside #f)
          (define c (%foreign-library #f))
          (define qsort (%make-foreign-procedure 'qsort c \"qsort\"
-           '(bytevector size_t size_t (callback (pointer pointer) int)) 'void #f #f))
+           '(bytevector size_t size_t (callback (pointer pointer) int)) 'void '()))
          (define (jump p)
            (qsort (bytevector 2 1) 2 1 (lambda (a b) (outside 5)))
            (note 'never))

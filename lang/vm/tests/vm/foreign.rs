@@ -62,9 +62,9 @@ pub(crate) const CASES: &[Case] = &[
 
 const SORT: &str = "
 (define c (%foreign-library #f))
-(define strlen (%make-foreign-procedure 'strlen c \"strlen\" '(string) 'size_t #f #f))
+(define strlen (%make-foreign-procedure 'strlen c \"strlen\" '(string) 'size_t '()))
 (define qsort (%make-foreign-procedure 'qsort c \"qsort\"
-  '(bytevector size_t size_t (callback (pointer pointer) int)) 'void #f #f))
+  '(bytevector size_t size_t (callback (pointer pointer) int)) 'void '()))
 (define (sort! v less)
   (qsort v (bytevector-length v) 1
     (lambda (a b) (let ((x (%pointer-ref a 'uint8)) (y (%pointer-ref b 'uint8)))
@@ -101,7 +101,7 @@ fn sort() {
 fn errno() {
     let mut w = world();
     w.check(
-        "(define close (%make-foreign-procedure 'close c \"close\" '(int) 'int 'when (lambda (r) (< r 0))))
+        "(define close (%make-foreign-procedure 'close c \"close\" '(int) 'int '(errno-when) (lambda (r) (< r 0))))
          (define e (catch (lambda () (close -1))))
          (list (condition-kind e) (condition-who e) (system-error-name e))",
         "(system close EBADF)",

@@ -213,7 +213,7 @@ fn callback() {
     w.run(
         "(define c (%foreign-library #f))
          (define qsort (%make-foreign-procedure 'qsort c \"qsort\"
-           '(bytevector size_t size_t (callback (pointer pointer) int)) 'void #f #f))",
+           '(bytevector size_t size_t (callback (pointer pointer) int)) 'void '()))",
     )
     .expect("C is there");
     interrupted(
@@ -242,7 +242,7 @@ fn signal() {
     bowline_ffi::handle_interrupts(interrupter).expect("a handler");
     w.run(
         "(define c (%foreign-library #f))
-         (define sleep (%make-foreign-procedure 'sleep c \"sleep\" '(uint) 'uint #f #f))
+         (define sleep (%make-foreign-procedure 'sleep c \"sleep\" '(uint) 'uint '()))
          (define log '())",
     )
     .expect("C is there");

@@ -1,0 +1,114 @@
+//! Blocking calls: C gets copies of strings and bytevectors, so nothing of the heap is pinned for as long as it
+//! takes, and what it has written into the copy of a bytevector is copied back.
+//!
+//! `inv:blocking.copies` The copies are made before anything is lent, for making room may fail, and stay until the
+//! call's result has become a value. Back they go to where the argument's object is then, which the root stack
+//! knows; a bytevector is as long as it was.
+
+use crate::function::{ForeignFunction, Way};
+use crate::object;
+use bowline_gc::{Mutator, OutOfMemory};
+use bowline_layout::Value;
+use std::cell::Cell;
+
+/// A copy of an argument.
+struct Copy {
+    /// Where the argument stands on the root stack.
+    argument: usize,
+    /// The words of the room before it.
+    at: usize,
+    /// How many bytes go back.
+    back: usize,
+}
+
+/// The copies of a call's strings and bytevectors, in the order of the parameters.
+pub(crate) struct Copies {
+    room: Vec<Cell<u64>>,
+    made: Vec<Copy>,
+    next: Cell<usize>,
+}
+
+/// The bytes of an argument that gets a copy: where they are, how many C may see, and how many go back. `None` for
+/// NULL, and for what is no such argument, which is told when it is converted.
+fn bytes_of(way: &Way, v: Value) -> Option<(Value, usize, usize)> {
+    match way {
+        Way::StringCopy => {
+            let (body, length) = object::string_body(v)?;
+            // With the NUL behind them.
+            Some((body, length + 1, 0))
+        }
+        Way::BytevectorCopy | Way::BytevectorAtCopy => {
+            let length = object::bytevector_length(v)?;
+            Some((v, length, length))
+        }
+        _ => None,
+    }
+}
+
+impl Copies {
+    /// No copies, for a call that lends.
+    pub(crate) const fn none() -> Copies {
+        Copies {
+            room: Vec::new(),
+            made: Vec::new(),
+            next: Cell::new(0),
+        }
+    }
+
+    /// Copies the strings and bytevectors among the arguments that begin at `start` on the root stack.
+    pub(crate) fn make(
+        function: &ForeignFunction,
+        mutator: &Mutator,
+        start: usize,
+    ) -> Result<Copies, OutOfMemory> {
+        let mut copies = Copies::none();
+        let mut sources = Vec::new();
+        let (mut argument, mut words) = (start, 0);
+        for way in &function.ways {
+            if way.arguments() > 0
+                && let Some((body, length, back)) = bytes_of(way, mutator.get(argument))
+            {
+                let at = words;
+                // An empty one has an address of its own.
+                words += length.div_ceil(8).max(1);
+                copies.made.push(Copy { argument, at, back });
+                sources.push((body, length));
+            }
+            argument += way.arguments();
+        }
+        if copies.room.try_reserve_exact(words).is_err() {
+            return Err(OutOfMemory {
+                requested: words * 8,
+            });
+        }
+        copies.room.resize_with(words, Cell::default);
+        for (copy, (body, length)) in copies.made.iter().zip(sources) {
+            let to = copies.address(copy).cast_mut();
+            // SAFETY: the room has words for that many bytes from there on.
+            unsafe { object::copy_bytes_out(body, length, to) };
+        }
+        Ok(copies)
+    }
+
+    fn address(&self, copy: &Copy) -> *const u8 {
+        self.room.as_ptr().wrapping_add(copy.at).cast()
+    }
+
+    /// The address of the next copy.
+    pub(crate) fn next(&self) -> u64 {
+        let next = self.next.replace(self.next.get() + 1);
+        match self.made.get(next) {
+            Some(copy) => self.address(copy).expose_provenance() as u64,
+            None => 0,
+        }
+    }
+
+    /// Copies what C may have written back to the bytevectors.
+    pub(crate) fn give_back(&self, mutator: &Mutator) {
+        for copy in self.made.iter().filter(|copy| copy.back > 0) {
+            let v = mutator.get(copy.argument);
+            // SAFETY: the room has that many bytes there, and so has the bytevector (inv:blocking.copies).
+            unsafe { object::copy_bytes_in(v, copy.back, self.address(copy)) };
+        }
+    }
+}
