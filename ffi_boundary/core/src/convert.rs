@@ -37,6 +37,10 @@ pub(crate) enum Spot<'a> {
         structure: &'a StructType,
         field: &'a Field,
     },
+    Part {
+        constructor: &'a str,
+        field: &'a str,
+    },
 }
 
 impl Spot<'_> {
@@ -62,6 +66,10 @@ impl Spot<'_> {
             Spot::Field { structure, field } => Place::Field {
                 structure: structure.name().into(),
                 field: field.name.clone(),
+            },
+            Spot::Part { constructor, field } => Place::Part {
+                constructor: constructor.into(),
+                field: field.into(),
             },
         }
     }

@@ -38,6 +38,13 @@ pub enum Place {
         /// Its field.
         field: Box<str>,
     },
+    /// A typed field of the language's own data.
+    Part {
+        /// The constructor.
+        constructor: Box<str>,
+        /// Its field.
+        field: Box<str>,
+    },
 }
 
 impl fmt::Display for Place {
@@ -54,6 +61,7 @@ impl fmt::Display for Place {
             Place::Field { structure, field } => {
                 write!(f, "the field {field} of (struct {structure})")
             }
+            Place::Part { constructor, field } => write!(f, "the field {field} of {constructor}"),
         }
     }
 }

@@ -6,8 +6,8 @@
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
 //! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who calls), `call` with
 //! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
-//! `memory` (C memory by type), `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also
-//! while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
+//! `memory` (C memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects
+//! that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table is there.
 
@@ -29,6 +29,8 @@ mod cif;
 mod clauses;
 #[cfg(not(loom))]
 mod convert;
+#[cfg(not(loom))]
+mod data;
 #[cfg(not(loom))]
 mod declare_error;
 #[cfg(not(loom))]
@@ -68,6 +70,8 @@ pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
 pub use callback_error::CallbackError;
+#[cfg(not(loom))]
+pub use data::{field_type, field_value, field_word};
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
 #[cfg(not(loom))]

@@ -20,6 +20,7 @@ embedded! {
     "bowline/bits",
     "bowline/bytevectors",
     "bowline/core",
+    "bowline/datatype",
     "bowline/ffi",
     "bowline/gc",
     "bowline/hash-tables",

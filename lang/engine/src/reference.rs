@@ -28,12 +28,13 @@
 
 use std::sync::OnceLock;
 
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     include_str!("../reference/syntax.txt"),
     include_str!("../reference/data.txt"),
     include_str!("../reference/numbers.txt"),
     include_str!("../reference/control.txt"),
     include_str!("../reference/bowline.txt"),
+    include_str!("../reference/datatype.txt"),
 ];
 
 /// What a name is.

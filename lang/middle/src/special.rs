@@ -47,6 +47,7 @@ specials! {
     Or "or" "(or TEST ...)",
     When "when" "(when TEST EXPRESSION ...)",
     Unless "unless" "(unless TEST EXPRESSION ...)",
+    Match "match" "(match EXPRESSION (PATTERN [(where TEST)] BODY ...) ...)",
     Do "do" "(do ((VARIABLE INIT [STEP]) ...) (TEST EXPRESSION ...) COMMAND ...)",
     Guard "guard" "(guard (VARIABLE CLAUSE ...) BODY ...)",
     Parameterize "parameterize" "(parameterize ((PARAMETER VALUE) ...) BODY ...)",
@@ -59,6 +60,7 @@ specials! {
     DefineForeign "define-foreign"
         "(define-foreign NAME (LIBRARY \"symbol\") (TYPE ...) RESULT CLAUSE ...)",
     DefineForeignStruct "define-foreign-struct" "(define-foreign-struct NAME (FIELD TYPE) ...)",
+    DefineDatatype "define-datatype" "(define-datatype NAME (CONSTRUCTOR FIELD ...) ...)",
     DefineSyntax "define-syntax" "(define-syntax KEYWORD (syntax-rules ...))",
     LetSyntax "let-syntax" "(let-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
     LetrecSyntax "letrec-syntax" "(letrec-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
@@ -73,6 +75,7 @@ specials! {
     Arrow "=>" "",
     Ellipsis "..." "",
     Underscore "_" "",
+    Where "where" "",
     Unquote "unquote" "",
     UnquoteSplicing "unquote-splicing" "",
 }
@@ -92,6 +95,7 @@ impl Special {
                 | Self::DefineRecordType
                 | Self::DefineForeign
                 | Self::DefineForeignStruct
+                | Self::DefineDatatype
                 | Self::DefineSyntax
         )
     }

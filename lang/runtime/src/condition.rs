@@ -144,7 +144,7 @@ impl Rt {
                     self.push(v);
                 }
             }
-            Fault::NotInstance { who, got, .. } => {
+            Fault::NotInstance { who, got, .. } | Fault::NotMade { who, got, .. } => {
                 self.push(*who);
                 self.push(*got);
             }
@@ -205,6 +205,11 @@ impl Rt {
                 let who = printer::print(self, self.at(base), printer::Mode::Display);
                 let name = printer::print(self, object::field(rtd, 1), printer::Mode::Display);
                 let message = format!("{who}: argument 1 must be a record of type {name}, not");
+                draft(k.type_error, message, Who::First)
+            }
+            Fault::NotMade { wanted, .. } => {
+                let who = printer::print(self, self.at(base), printer::Mode::Display);
+                let message = format!("{who}: argument 1 must be {wanted}, not");
                 draft(k.type_error, message, Who::First)
             }
             fault => self.draft_of_call(fault, base),

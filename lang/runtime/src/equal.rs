@@ -1,5 +1,7 @@
 //! `eqv?` and `equal?`.
 //!
+//! What one constructor has made is compared field by field, typed ones by their bits.
+//!
 //! `equal?` ends on cyclic data: after a number of steps it puts what it has compared into classes
 //! (union-find), and two things in one class are taken to be equal; a difference shows elsewhere.
 //! Nothing is allocated in the heap, so addresses are good keys until the next poll, at which all that was
@@ -8,6 +10,7 @@
 use bowline_layout::{Value, foreign_pointer};
 
 use crate::addresses::WordMap;
+use crate::datatypes;
 use crate::fault::Result;
 use crate::kinds;
 use crate::num;
@@ -40,7 +43,7 @@ pub fn equal_or_interrupt(rt: &mut Rt, a: Value, b: Value) -> Result<bool> {
     Comparison::new(a, b).finish(rt)
 }
 
-/// Two things that are being compared, or parts of two vectors.
+/// Two things that are being compared, or parts of two vectors or of what one constructor has made.
 #[derive(Clone, Copy)]
 struct Task {
     a: Value,
@@ -102,7 +105,7 @@ impl Comparison {
         while let Some(task) = self.stack.pop() {
             let (mut a, mut b) = (task.a, task.b);
             if task.field > 0 {
-                if task.field < object::length(a) {
+                if task.field + 1 < datatypes::words(a).1 {
                     let field = task.field + 1;
                     self.stack.push(Task { field, ..task });
                 }
@@ -169,8 +172,21 @@ impl Comparison {
                 }
                 true
             }
+            _ if datatypes::is_data(a) => self.made(a, b),
             _ => num::eqv(rt, a, b),
         }
+    }
+
+    /// Whether two objects of one constructor may be equal: their values are compared later.
+    fn made(&mut self, a: Value, b: Value) -> bool {
+        let (first, end) = datatypes::words(a);
+        if (1..first).any(|word| object::raw(a, word) != object::raw(b, word)) {
+            return false;
+        }
+        if first < end && (self.steps <= FREE_STEPS || self.classes.join(a, b)) {
+            self.stack.push(Task { a, b, field: first });
+        }
+        true
     }
 }
 

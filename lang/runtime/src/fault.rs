@@ -72,6 +72,15 @@ pub enum Fault {
         /// What it got.
         got: Value,
     },
+    /// An accessor got something that its constructor has not made.
+    NotMade {
+        /// The name of the accessor, a symbol.
+        who: Value,
+        /// What it wants, as in "made by `yes` of maybe".
+        wanted: String,
+        /// What it got.
+        got: Value,
+    },
     /// A procedure was called with the wrong number of arguments.
     Arity {
         /// The procedure.

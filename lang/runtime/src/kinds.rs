@@ -22,12 +22,14 @@
 //! | 33 | `SEGMENT` | Continuation | a stack image; the engine's own |
 //! | 34 | `PLACEHOLDER` | Values 1 | a label's number; inside `datum` only |
 //! | 35 | `PROMISE_STATE` | Values 2 | done?, value or thunk |
+//! | 37 | `DATATYPE` | Values 2 | name (symbol), number of the first constructor (fixnum) |
 //! | 48 | `CLOSURE` | Mixed 1, n | code; captured values |
 //! | 49 | `PRIMITIVE` | Mixed 1, 1 | code; index in the primitive table |
 //! | 50 | `CASE_LAMBDA` | Mixed 1, n | code; the clauses |
 //! | 51 | `KONT` | Mixed 1, n | code; the engine's own |
 //! | 52 | `PARAMETER` | Mixed 1, 2 | code; default, converter |
 //! | 53 | `FOREIGN_PROCEDURE` | Mixed 1, 4 | code; index, name, errno predicate or `#f`, finalizer of results or `#f` |
+//! | 1024 … | see `datatypes` | Values or Mixed | the fields of a constructor |
 //!
 //! inv:object.kind — an object's type id fixes its shape and the meaning of its words as this
 //! table says, and never changes.
@@ -81,6 +83,8 @@ pub const SEGMENT: TypeId = TypeId(33);
 pub(crate) const PLACEHOLDER: TypeId = TypeId(34);
 /// What promises share: whether it is done, and the value or the thunk.
 pub const PROMISE_STATE: TypeId = TypeId(35);
+/// What stands for an algebraic data type.
+pub const DATATYPE: TypeId = TypeId(37);
 /// A procedure made by `lambda`.
 pub const CLOSURE: TypeId = TypeId(48);
 /// A primitive procedure.

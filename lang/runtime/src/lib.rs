@@ -7,7 +7,7 @@
 //! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only
 //! `unsafe`), `fault` and `primitive` (what a primitive is and returns), `rt` (the runtime of one
 //! thread) with `globals`, `code`, `symbols` and `strings`; then the areas: `num`, `condition`
-//! with `errno`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`, `owners`; `addresses`, `check` and `walk` (helpers) and
+//! with `errno`, `datatypes`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`, `owners`; `addresses`, `check` and `walk` (helpers) and
 //! `prims` last.
 //!
 //! Absent on purpose: evaluation, continuations, and every procedure that calls a procedure.
@@ -18,6 +18,7 @@ mod addresses;
 mod check;
 mod code;
 mod condition;
+pub mod datatypes;
 mod datum;
 mod equal;
 pub mod errno;

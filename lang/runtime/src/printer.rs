@@ -14,6 +14,7 @@ use bowline_syntax::{write_character, write_string, write_symbol};
 
 use crate::addresses::{WordMap, WordSet};
 use crate::condition;
+use crate::datatypes;
 use crate::fault::{Fault, Result};
 use crate::kinds;
 use crate::object;
@@ -79,7 +80,7 @@ impl<F: Fn() -> bool> Steps<'_, F> {
     }
 }
 
-/// The parts of a compound value that printing goes into: pairs, vectors, records.
+/// The parts of a compound value that printing goes into: pairs, vectors, records, data of constructors.
 fn children(v: Value) -> Option<(usize, usize)> {
     if v.is_pair() {
         return Some((0, 2));
@@ -90,6 +91,7 @@ fn children(v: Value) -> Option<(usize, usize)> {
         }
         kinds::RECORD => Some((2, 1 + object::length(v))),
         kinds::BOX => Some((1, 2)),
+        _ if datatypes::is_data(v) => Some(datatypes::words(v)),
         _ => None,
     }
 }
@@ -189,6 +191,8 @@ enum Task {
     Tail(Value),
     /// The fields from an index on, with a space before each but the first of a vector.
     Fields(Value, usize, bool),
+    /// The fields of what a constructor has made, from a number on.
+    Parts(Value, usize),
     Text(&'static str),
 }
 
@@ -211,6 +215,7 @@ impl Printer<'_> {
                 Task::Value(v) => self.value(v),
                 Task::Tail(v) => self.tail(v),
                 Task::Fields(v, i, space) => self.fields(v, i, space),
+                Task::Parts(v, i) => self.parts(v, i),
             }
         }
         Some(())
@@ -225,6 +230,24 @@ impl Printer<'_> {
         }
         self.tasks.push(Task::Fields(v, i + 1, true));
         self.tasks.push(Task::Value(object::field(v, i)));
+    }
+
+    fn parts(&mut self, v: Value, i: usize) {
+        let constructor = self.rt.datatypes.of(v);
+        let Some(field) = constructor.and_then(|constructor| constructor.fields.get(i)) else {
+            return;
+        };
+        self.out.push(' ');
+        self.tasks.push(Task::Parts(v, i + 1));
+        let Some(ctype) = &field.ctype else {
+            self.tasks.push(Task::Value(object::field(v, field.word)));
+            return;
+        };
+        let word = object::raw(v, field.word);
+        match datatypes::word_text(ctype, word) {
+            Some(text) => self.out.push_str(&text),
+            None => self.out.push_str(&format!("#<pointer {word:#x}>")),
+        }
     }
 
     fn tail(&mut self, v: Value) {
@@ -348,7 +371,15 @@ impl Printer<'_> {
                 self.tasks.push(Task::Text(">"));
                 self.tasks.push(Task::Fields(v, 2, true));
             }
-            _ => self.opaque(v),
+            _ => match rt.datatypes.of(v) {
+                Some(constructor) => {
+                    self.out.push_str("#<");
+                    write_symbol(&constructor.name, &mut self.out);
+                    self.tasks.push(Task::Text(">"));
+                    self.tasks.push(Task::Parts(v, 0));
+                }
+                None => self.opaque(v),
+            },
         }
     }
 
@@ -364,6 +395,10 @@ impl Printer<'_> {
             kinds::RECORD_TYPE => {
                 let name = object::field(v, 1);
                 format!("#<record-type {}>", print(rt, name, Mode::Display))
+            }
+            kinds::DATATYPE => {
+                let name = object::field(v, datatypes::NAME);
+                format!("#<datatype {}>", print(rt, name, Mode::Display))
             }
             kinds::CONDITION => {
                 let kind = print(rt, object::field(v, condition::KIND), Mode::Display);

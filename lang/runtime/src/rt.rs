@@ -15,6 +15,7 @@ use bowline_gc::{FreezeError, Frozen, Heap, MoreRoots, Mutator};
 use bowline_layout::{Shape, Tag, TypeId, Value};
 
 use crate::code::{CodeTable, StubCodes};
+use crate::datatypes::Datatypes;
 use crate::fault::Result;
 use crate::ffi::Foreign;
 use crate::globals::Globals;
@@ -55,6 +56,8 @@ pub struct Rt {
     pub stubs: StubCodes,
     /// Foreign libraries and procedures.
     pub foreign: Foreign,
+    /// The constructors of algebraic data types.
+    pub datatypes: Datatypes,
     /// Who makes what owns C memory.
     pub owners: Owners,
     /// What C was lent for longer than a call.
@@ -100,6 +103,7 @@ impl Rt {
             code: CodeTable::default(),
             stubs: StubCodes::default(),
             foreign: Foreign::default(),
+            datatypes: Datatypes::default(),
             owners: Owners::default(),
             lent: Lent::default(),
             args,

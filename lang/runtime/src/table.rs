@@ -21,6 +21,7 @@
 
 use bowline_layout::{Value, ephemeron};
 
+use crate::datatypes;
 use crate::equal;
 use crate::fault::Result;
 use crate::kinds;
@@ -202,6 +203,13 @@ fn hash_equal(rt: &Rt, key: Value) -> (u64, bool) {
                     let n = object::length(v);
                     stack.extend((1..=n.min(16)).rev().map(|i| object::field(v, i)));
                     n as u64
+                }
+                Some(id) if datatypes::is_data(v) => {
+                    let (first, end) = datatypes::words(v);
+                    let values = (first..end).take(16).map(|i| object::field(v, i));
+                    stack.extend(values.rev());
+                    let bits = (1..first).map(|i| object::raw(v, i));
+                    bits.fold(id.0.into(), |h, bits| mix(h ^ bits))
                 }
                 _ => {
                     let (h, address) = hash_eqv(rt, v);

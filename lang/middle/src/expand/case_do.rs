@@ -13,7 +13,7 @@ use crate::stx::{Ident, Stx};
 const COMPARED_SINGLY: usize = 4;
 
 /// Whether `eq?` tells this datum from all others.
-fn is_eq_comparable(datum: &Datum) -> bool {
+pub(super) fn is_eq_comparable(datum: &Datum) -> bool {
     match &datum.kind {
         DatumKind::Boolean(_) | DatumKind::Character(_) | DatumKind::Symbol(_) => true,
         DatumKind::Number(Number::Fixnum(n)) => (-(1 << 61)..1 << 61).contains(n),

@@ -199,22 +199,30 @@ impl Cx<'_> {
             }
             Special::Define => self.scan_define(scan, &form)?,
             Special::DefineValues => self.scan_define_values(scan, &form)?,
-            Special::DefineRecordType => {
-                self.note_group(Some((form.span(), "record type")));
-                let outcome = self.scan_record(scan, &form);
-                self.note_group(None);
-                outcome?;
-            }
             Special::DefineForeign => self.scan_foreign(scan, &form)?,
-            Special::DefineForeignStruct => {
-                self.note_group(Some((form.span(), "struct")));
-                let outcome = self.scan_foreign_struct(scan, &form);
-                self.note_group(None);
-                outcome?;
+            Special::DefineRecordType | Special::DefineForeignStruct | Special::DefineDatatype => {
+                self.scan_group(scan, &form)?;
             }
             _ => self.scan_define_syntax(scan, &form)?,
         }
         Ok(())
+    }
+
+    /// A form that makes several definitions, of which it is enough that one is used.
+    fn scan_group(&mut self, scan: &mut Scan, form: &Form<'_>) -> Result<()> {
+        let what = match form.special {
+            Special::DefineRecordType => "record type",
+            Special::DefineForeignStruct => "struct",
+            _ => "datatype",
+        };
+        self.note_group(Some((form.span(), what)));
+        let outcome = match form.special {
+            Special::DefineRecordType => self.scan_record(scan, form),
+            Special::DefineForeignStruct => self.scan_foreign_struct(scan, form),
+            _ => self.scan_datatype(scan, form),
+        };
+        self.note_group(None);
+        outcome
     }
 
     /// Gives a local body its inner scope, now that it defines something.

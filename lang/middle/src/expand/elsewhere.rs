@@ -108,6 +108,26 @@ const NAMES: &[(&[&str], &str)] = &[
         "macros are written by `define-syntax` with `syntax-rules`",
     ),
     (
+        &[
+            "define-type",
+            "define-data",
+            "define-union",
+            "defdata",
+            "datatype",
+        ],
+        "`define-datatype` of (bowline datatype) makes a type with several constructors",
+    ),
+    (
+        &[
+            "match*",
+            "match-lambda",
+            "match-let",
+            "match-define",
+            "cases",
+        ],
+        "`match` of (bowline datatype) takes one value apart; (match (list A B) ...) several",
+    ),
+    (
         &["let/cc", "call/ec", "let/ec"],
         "`call/cc` gives the continuation to a procedure",
     ),

@@ -204,6 +204,7 @@ impl Cx<'_> {
             Special::And => self.and(&form),
             Special::Or => self.or(&form),
             Special::When | Special::Unless => self.when(&form),
+            Special::Match => self.match_form(&form),
             Special::Do => self.do_loop(&form),
             Special::Guard => self.guard(&form),
             Special::Parameterize => self.parameterize(&form),
@@ -239,6 +240,7 @@ impl Cx<'_> {
                 Err(Box::new(error.with_note(match special {
                     Special::Else => "it begins the last clause of `cond`, `case` and `guard`",
                     Special::Arrow => "it stands in a clause of `cond`, `case` and `guard`",
+                    Special::Where => "it stands behind a pattern of `match`",
                     Special::Unquote | Special::UnquoteSplicing => {
                         "it stands inside a `quasiquote`"
                     }

@@ -17,6 +17,7 @@ mod case_do;
 mod check;
 mod conditionals;
 mod control;
+mod datatype;
 mod definitions;
 mod elsewhere;
 mod features;
@@ -26,8 +27,10 @@ mod form;
 mod imports;
 mod lambda;
 mod library;
+mod matching;
 mod module;
 mod notes;
+mod patterns;
 mod prompt;
 mod quasi;
 mod record;
@@ -35,6 +38,7 @@ mod session;
 mod suggest;
 mod syntax_forms;
 mod unbound;
+mod usefulness;
 mod values;
 
 use std::rc::Rc;
@@ -52,6 +56,7 @@ use crate::scope::{ModuleId, Scope, Scopes};
 use crate::special::Special;
 use crate::stx::{Ident, Stx};
 
+use datatype::Constructor;
 use library::Library;
 use notes::Notes;
 
@@ -83,6 +88,9 @@ pub struct Expander {
     features: Vec<Rc<str>>,
     /// The number of the last definition context.
     last_frame: u32,
+    /// What the constructors of algebraic data types are bound to, and how many there are.
+    constructors: FxHashMap<GlobalId, Rc<Constructor>>,
+    constructor_count: usize,
     /// Variables of prompts whose names an import has taken, with what they mean now.
     replaced: Vec<(GlobalId, Binding)>,
 }
@@ -109,6 +117,8 @@ pub(crate) struct UnitBuilder {
     redefined: FxHashSet<GlobalId>,
     /// What a form at a prompt defines under names of the module's own.
     definitions: Vec<Defined>,
+    /// Local constructors of algebraic data types.
+    constructors: FxHashMap<VarId, Rc<Constructor>>,
     /// For the lints, if they are wanted.
     notes: Option<Box<Notes>>,
 }
@@ -124,6 +134,7 @@ impl UnitBuilder {
             procedures: Vec::new(),
             redefined: FxHashSet::default(),
             definitions: Vec::new(),
+            constructors: FxHashMap::default(),
             notes: None,
         }
     }

@@ -111,6 +111,13 @@ impl Cx<'_> {
 
     /// The variable for a definition of this name in the module.
     pub(super) fn define_global(&mut self, ident: &Ident) -> Result<GlobalId> {
+        let id = self.find_global(ident)?;
+        // Under a constructor's name there may be something else now.
+        self.ex.constructors.remove(&id);
+        Ok(id)
+    }
+
+    fn find_global(&mut self, ident: &Ident) -> Result<GlobalId> {
         let module = self.ex.env.module(self.unit.module);
         let previous = module.get(&ident.name, ident.scopes).copied();
         if let Some(Entry {

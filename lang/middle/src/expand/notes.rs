@@ -175,6 +175,18 @@ impl Cx<'_> {
         }
     }
 
+    /// Variables that may hide others, since they are made of them.
+    pub(super) fn note_made_of(&mut self, params: &Params, others: &FxHashSet<VarId>) {
+        let Some(notes) = &mut self.unit.notes else {
+            return;
+        };
+        for var in params.params.iter().chain(&params.rest) {
+            if let Some(note) = notes.vars.get_mut(var) {
+                note.hides = note.hides.filter(|hidden| !others.contains(hidden));
+            }
+        }
+    }
+
     /// The variables of the form whose body begins.
     pub(super) fn note_body(&mut self) -> Vec<VarId> {
         match &mut self.unit.notes {

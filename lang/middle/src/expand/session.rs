@@ -96,6 +96,8 @@ impl Expander {
             library_names: vec![name],
             features: FEATURES.iter().map(|&feature| Rc::from(feature)).collect(),
             last_frame: 0,
+            constructors: FxHashMap::default(),
+            constructor_count: 0,
             replaced: Vec::new(),
         }
     }

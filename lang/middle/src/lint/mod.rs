@@ -72,8 +72,10 @@ names! {
     WrongType "wrong-type",
     /// a call of what is no procedure
     NotProcedure "not-a-procedure",
-    /// code behind a call that never returns
+    /// code behind a call that never returns, or a clause of a match that those before it leave nothing
     Unreachable "unreachable",
+    /// a match that has no clause for some value of the datatypes that its clauses talk of
+    IncompleteMatch "incomplete-match",
     /// a test that always comes out true
     ConstantTest "constant-test",
     /// a test that was made just before

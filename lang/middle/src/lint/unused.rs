@@ -83,10 +83,17 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
     for definition in &notes.definitions {
         if let Some(group) = definition.group {
             let name = Symbol::new(struct_name(&definition.name));
-            // Those who use a library may mention its structs in their types.
-            let library = group.1 == "struct" && walk.unit.library.is_some();
-            let by_type = library || walk.types.contains(&name);
-            *groups.entry(group).or_default() |= is_used(definition) || by_type;
+            let elsewhere = match group.1 {
+                // Those who use a library may mention its structs in their types.
+                "struct" => walk.unit.library.is_some() || walk.types.contains(&name),
+                // A pattern mentions a constructor.
+                "datatype" => {
+                    let name = definition.name.clone();
+                    notes.used.contains(&(name, definition.binding))
+                }
+                _ => false,
+            };
+            *groups.entry(group).or_default() |= is_used(definition) || elsewhere;
         }
     }
     let procedures = procedures(walk, body);

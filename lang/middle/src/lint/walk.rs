@@ -18,6 +18,7 @@ use crate::prims::GlobalId;
 const TAKES_TYPES: &[(&str, usize)] = &[
     (MAKE_FOREIGN, 3),
     ("%define-foreign-struct", 1),
+    ("%define-datatype", 2),
     ("%sizeof", 0),
     ("%pointer-ref", 1),
     ("%pointer-set!", 1),

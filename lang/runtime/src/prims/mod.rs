@@ -7,6 +7,7 @@ mod chars;
 mod conditions;
 mod control;
 mod data;
+mod datatypes;
 mod ffi;
 mod foreign;
 mod gc;
@@ -51,6 +52,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     foreign::TABLE,
     owners::TABLE,
     structs::TABLE,
+    datatypes::TABLE,
 ];
 
 /// The fault of a copy whose source is longer than the room after the target's index.
