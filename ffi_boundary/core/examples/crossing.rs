@@ -14,8 +14,8 @@ use bowline_ffi::{
     CallError, ForeignFunction, HandleKind, Handles, Host, Language, Library, PendingExit,
     Signature, TypeExpr, Types, call, make_bytevector, make_string,
 };
-use bowline_gc::{HeapConfig, Mutator, Recording, Summary, Tracing};
-use bowline_layout::{Tag, TypeId, Value, procedure};
+use bowline_gc::{HeapConfig, Mutator, OutOfMemory, Recording, Summary, Tracing};
+use bowline_layout::{Header, Shape, Tag, TypeId, Value, procedure};
 use core::ops::Range;
 use std::hint::black_box;
 
@@ -45,6 +45,17 @@ impl Host for Smallest {
     }
 
     fn raise_pending(&mut self, _: CallError) {}
+
+    fn raise_value(&mut self, _: Value) {}
+
+    fn raise_errno(&mut self, _: i32) {}
+
+    fn make_vector(&mut self, n: usize) -> Result<Value, OutOfMemory> {
+        let header = Header::new(Shape::Values, TypeId(21), n);
+        self.0.alloc(header, Tag::Object)
+    }
+
+    fn set_vector_element(&mut self, _: Value, _: usize, _: Value) {}
 
     fn accepts(&self, _: Value, _: usize) -> bool {
         true

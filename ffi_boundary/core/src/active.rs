@@ -40,8 +40,10 @@ pub(crate) struct ActiveCall {
     pub(crate) inside: Cell<bool>,
     /// Whether it is a leaf call, which may not call back.
     pub(crate) leaf: bool,
-    /// Who lent the callback that C called during a leaf call.
+    /// Who lent the callback that C called during a leaf call, or in a no-GC scope.
     pub(crate) called_back: Cell<Option<&'static str>>,
+    /// How many no-GC scopes are open in it (`inv:inside.raw`).
+    pub(crate) raw: Cell<u32>,
 }
 
 struct Thread {
@@ -149,6 +151,7 @@ impl ActiveCall {
             inside: Cell::new(false),
             leaf,
             called_back: Cell::new(None),
+            raw: Cell::new(0),
         }
     }
 

@@ -27,6 +27,8 @@ use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
 use crate::handle::scope;
 use crate::host::Host;
+use crate::inside;
+use crate::inside_error::InsideError;
 use crate::object;
 use crate::outs;
 use crate::types::CType;
@@ -234,6 +236,10 @@ fn cross(
     };
     active.unlink();
     let mutator = host.mutator();
+    let left_open = active.raw.get() > 0;
+    if left_open {
+        inside::end_left_open(mutator, active);
+    }
     match function.leaf {
         None => mutator.leave_native(),
         Some(_) => mutator.leaf_ends(),
@@ -242,6 +248,9 @@ fn cross(
         Err(CallError::PendingExit)
     } else if let Some(lender) = active.called_back.get() {
         Err(called_back(function, lender))
+    } else if left_open {
+        let function = function.name.clone();
+        Err(FfiError::from(InsideError::ScopeLeftOpen { function }).into())
     } else {
         results(function, mutator, word, cells).map_err(CallError::from)
     };
@@ -260,11 +269,18 @@ fn cross(
 
 #[cold]
 fn called_back(function: &ForeignFunction, lender: &str) -> CallError {
-    let error = CallbackError::LeafCalledBack {
-        function: function.name.clone(),
-        lender: lender.to_owned(),
-    };
-    CallError::Ffi(error.into())
+    let lender = lender.to_owned();
+    let name = function.name.clone();
+    CallError::Ffi(match function.leaf {
+        Some(_) => FfiError::from(CallbackError::LeafCalledBack {
+            function: name,
+            lender,
+        }),
+        None => FfiError::from(InsideError::CalledBack {
+            function: name,
+            lender,
+        }),
+    })
 }
 
 /// Gives a result that is copied, or that nobody will ask for, back to C.

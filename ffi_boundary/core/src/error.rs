@@ -8,6 +8,7 @@
 
 use crate::callback_error::CallbackError;
 use crate::declare_error::DeclareError;
+use crate::inside_error::InsideError;
 use crate::struct_error::StructError;
 use crate::types::CType;
 use std::fmt;
@@ -164,6 +165,14 @@ pub enum FfiError {
     Callback(Box<CallbackError>),
     /// About a struct or an array.
     Struct(Box<StructError>),
+    /// About what C did by the functions of the C interface.
+    Inside(Box<InsideError>),
+}
+
+impl From<InsideError> for FfiError {
+    fn from(error: InsideError) -> Self {
+        FfiError::Inside(Box::new(error))
+    }
 }
 
 impl From<DeclareError> for FfiError {
@@ -214,6 +223,7 @@ impl fmt::Display for FfiError {
             FfiError::Declare(error) => error.fmt(f),
             FfiError::Callback(error) => error.fmt(f),
             FfiError::Struct(error) => error.fmt(f),
+            FfiError::Inside(error) => error.fmt(f),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
             FfiError::StoredString => f.write_str(
                 "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy, as `string->pointer` makes one",

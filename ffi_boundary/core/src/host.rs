@@ -5,7 +5,7 @@
 
 use crate::aggregate::Types;
 use crate::call::CallError;
-use bowline_gc::Mutator;
+use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::Value;
 use core::ops::Range;
 
@@ -55,6 +55,19 @@ pub trait Host: Language {
     /// call that is innermost now returns [`CallError::PendingExit`]. Never called with
     /// `CallError::PendingExit` itself.
     fn raise_pending(&mut self, error: CallError);
+
+    /// C raises a value: the host roots it, and raises it when the foreign call that is innermost now returns
+    /// [`CallError::PendingExit`].
+    fn raise_value(&mut self, v: Value);
+
+    /// C raises the error of the system with this number: as [`Host::raise_value`].
+    fn raise_errno(&mut self, errno: i32);
+
+    /// A fresh vector of `n` elements.
+    fn make_vector(&mut self, n: usize) -> Result<Value, OutOfMemory>;
+
+    /// Gives a vector that [`Host::make_vector`] made an element. Allocates nothing.
+    fn set_vector_element(&mut self, v: Value, i: usize, element: Value);
 
     /// Whether a value is a procedure.
     fn is_procedure(&self, v: Value) -> bool {

@@ -5,9 +5,16 @@
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
 //! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who calls), `call` with
+<<<<<<< HEAD
 //! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
 //! `memory` (C memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects
 //! that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
+=======
+//! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and
+//! `inside` (how C comes back without a procedure),
+//! `memory` (C memory by type), `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also
+//! while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
+>>>>>>> a66721a (wip)
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table is there.
 
@@ -42,6 +49,10 @@ mod function;
 mod handle;
 #[cfg(not(loom))]
 mod host;
+#[cfg(not(loom))]
+pub mod inside;
+#[cfg(not(loom))]
+mod inside_error;
 #[cfg(not(loom))]
 mod library;
 #[cfg(not(loom))]
@@ -83,6 +94,8 @@ pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]
 pub use host::{Host, Language, PendingExit};
+#[cfg(not(loom))]
+pub use inside_error::InsideError;
 #[cfg(not(loom))]
 pub use library::Library;
 #[cfg(not(loom))]

@@ -7,12 +7,13 @@
 use std::ops::Range;
 
 use bowline_ffi::{CallError, Host, Language, PendingExit, Types};
-use bowline_gc::Mutator;
-use bowline_layout::Value;
+use bowline_gc::{Mutator, OutOfMemory};
+use bowline_layout::{Value, WORD};
+use bowline_runtime::object;
 use bowline_runtime::printer::procedure_label;
 
 use crate::machine::{Outcome, Pending, Start};
-use crate::vm::Vm;
+use crate::vm::{Root, Vm};
 
 impl Language for Vm {
     fn to_double(&self, v: Value) -> Option<f64> {
@@ -55,6 +56,27 @@ impl Host for Vm {
 
     fn raise_pending(&mut self, error: CallError) {
         self.pending = Some(Pending::Error(error.into()));
+    }
+
+    fn raise_value(&mut self, v: Value) {
+        self.set_root(Root::PendingObject, v);
+        self.pending = Some(Pending::Raise);
+    }
+
+    fn raise_errno(&mut self, errno: i32) {
+        self.pending = Some(Pending::System(errno));
+    }
+
+    fn make_vector(&mut self, n: usize) -> Result<Value, OutOfMemory> {
+        let made = self.rt.make_vector(n, Value::FALSE);
+        // The only thing that can be wrong.
+        made.map_err(|_| OutOfMemory {
+            requested: n.saturating_mul(WORD),
+        })
+    }
+
+    fn set_vector_element(&mut self, v: Value, i: usize, element: Value) {
+        object::store(&mut self.rt.heap, v, i + 1, element);
     }
 
     fn accepts(&self, procedure: Value, n: usize) -> bool {

@@ -47,9 +47,11 @@ pub(crate) enum Root {
     PendingKont,
     /// The list of values that it brings there.
     PendingValues,
+    /// What C has raised.
+    PendingObject,
 }
 
-const ROOTS: usize = 10;
+const ROOTS: usize = 11;
 
 /// Why a run ended without a value.
 #[derive(Debug)]

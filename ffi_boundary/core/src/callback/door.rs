@@ -24,8 +24,8 @@ pub(super) fn enter(
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Option<u64> {
     active::with_innermost(|innermost| {
-        if let Some(leaf) = innermost.filter(|innermost| innermost.leaf) {
-            // inv:call.leaf. Its maker raises an error when C has returned.
+        if let Some(leaf) = innermost.filter(|call| call.leaf || call.raw.get() > 0) {
+            // inv:call.leaf, inv:inside.raw. Its maker raises an error when C has returned.
             leaf.called_back.set(Some(trampoline.lender_name()));
             return None;
         }

@@ -4,7 +4,7 @@
 //! other pins of the object and outlives the handle: whoever frees the handle first, or makes it stand for
 //! something else, unpins by the object or by another handle to it.
 
-use super::{Handle, HandleError, Handles};
+use super::{Handle, HandleError, Handles, scope};
 use bowline_gc::PinError;
 use bowline_layout::Value;
 use std::fmt;
@@ -62,6 +62,11 @@ impl Handles<'_> {
         Ok(self.mutator().unpin(v)?)
     }
 
+    /// Pins `v` once more until the innermost scope of this thread ends, or the foreign call.
+    pub fn pin_in_scope(&self, v: Value) -> Result<(), HandlePinError> {
+        scope::pin(self, v)
+    }
+
     /// Makes what the handle stands for stay in its place as long as it lives. Returns the object.
     pub fn promote(&self, handle: Handle) -> Result<Value, HandlePinError> {
         let v = self.object(handle)?;
@@ -69,8 +74,9 @@ impl Handles<'_> {
         Ok(v)
     }
 
+    /// What the handle stands for. Unlike [`Handles::get`] it is an error if that has died.
     #[inline]
-    fn object(&self, handle: Handle) -> Result<Value, HandlePinError> {
+    pub fn object(&self, handle: Handle) -> Result<Value, HandlePinError> {
         match self.get(handle)? {
             Value::BROKEN => Err(HandlePinError::Died(handle)),
             v => Ok(v),

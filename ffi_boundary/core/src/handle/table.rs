@@ -188,6 +188,14 @@ impl<'m> Handles<'m> {
         self.release(handle, false)
     }
 
+    /// As [`Handles::free`]. A local handle that is the youngest of the innermost scope no longer counts as one of
+    /// its [`LOCAL_LIMIT`](super::LOCAL_LIMIT).
+    pub fn free_and_forget(&self, handle: Handle) -> Result<(), HandleError> {
+        self.free(handle)?;
+        scope::forget(handle);
+        Ok(())
+    }
+
     pub(super) fn end_scope(&self, handle: Handle) -> Result<(), HandleError> {
         self.release(handle, true)
     }

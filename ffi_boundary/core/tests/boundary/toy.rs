@@ -4,7 +4,7 @@ use bowline_ffi::{
     CallError, ForeignFunction, Host, Language, Library, PendingExit, Returned, Signature,
     StructType, TypeExpr, Types, call, make_bytevector, make_string,
 };
-use bowline_gc::{Collect, Heap, HeapConfig, Mutator, access};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OutOfMemory, access};
 use bowline_layout::{Tag, TypeId, Value, flonum, procedure, string, type_id};
 use core::ops::Range;
 use std::rc::Rc;
@@ -41,6 +41,7 @@ pub(crate) struct Toy {
 
 const PROCEDURE: TypeId = TypeId(20);
 const RATNUM: TypeId = TypeId(21);
+const VECTOR: TypeId = TypeId(22);
 
 /// A type as a program writes it.
 pub(crate) fn read(text: &str) -> TypeExpr {
@@ -372,6 +373,25 @@ impl Host for Toy {
         assert_ne!(error, CallError::PendingExit);
         assert_eq!(self.pending, None, "one exit at a time");
         self.pending = Some(Leave::Call(error.to_string()));
+    }
+
+    fn raise_value(&mut self, v: Value) {
+        self.pending = Some(Leave::Raise(self.describe(v)));
+    }
+
+    fn raise_errno(&mut self, errno: i32) {
+        self.pending = Some(Leave::Raise(format!("errno {errno}")));
+    }
+
+    fn make_vector(&mut self, n: usize) -> Result<Value, OutOfMemory> {
+        let header = bowline_layout::Header::new(bowline_layout::Shape::Values, VECTOR, n);
+        self.mutator.alloc(header, Tag::Object)
+    }
+
+    fn set_vector_element(&mut self, v: Value, i: usize, element: Value) {
+        assert_eq!(type_of(v), Some(VECTOR), "{v:?} is no vector");
+        // SAFETY: a vector of this language has its elements from word 1 on.
+        unsafe { self.mutator.store(v, i + 1, element) };
     }
 
     fn accepts(&self, procedure: Value, n: usize) -> bool {

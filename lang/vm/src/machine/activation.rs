@@ -71,6 +71,10 @@ pub(crate) enum Pending {
     Throw,
     /// Raise this.
     Error(Box<bowline_runtime::Fault>),
+    /// Raise what is in `Root::PendingObject`.
+    Raise,
+    /// Raise the error of the system with this number.
+    System(i32),
 }
 
 /// What an activation runs.

@@ -177,6 +177,15 @@ impl Vm {
             Some(Pending::Interrupted) => self.leave_interrupted(r),
             Some(Pending::Uncaught) => self.end(r, Outcome::Uncaught),
             Some(Pending::Error(fault)) => self.fault(r, fault),
+            Some(Pending::Raise) => {
+                let object = self.root(Root::PendingObject);
+                self.set_root(Root::PendingObject, Value::FALSE);
+                self.raise(r, object, false)
+            }
+            Some(Pending::System(errno)) => {
+                let who = object::field(r.closure, FUNCTION_NAME);
+                self.fault(r, Box::new(Fault::System { who, errno }))
+            }
             None => self.control_fault(r, "a foreign call was left without a reason", r.closure),
         }
     }
