@@ -15,6 +15,8 @@ mod trace_view;
 
 // C's malloc and Rust's are the static region, whose every byte the collector knows of.
 bowline_interpose::executable!();
+// What `bowline.h` declares: libraries that a program opens find it in the executable.
+use bowline_capi as _;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
