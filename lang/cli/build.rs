@@ -3,10 +3,7 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for exports in [
-        "DEP_BOWLINE_INTERPOSE_EXPORTS",
-        "DEP_BOWLINE_CAPI_EXPORTS",
-    ] {
+    for exports in ["DEP_BOWLINE_INTERPOSE_EXPORTS", "DEP_BOWLINE_CAPI_EXPORTS"] {
         let names = std::env::var(exports).unwrap_or_default();
         for name in names.split_whitespace() {
             println!("cargo::rustc-link-arg-bins=-Wl,--export-dynamic-symbol={name}");

@@ -1,6 +1,6 @@
 //! Whole-system tests: what a user of the built products sees.
 //!
-//! The tests are the targets under `tests/`; what they run lies in `lang/`, `malloc/` and `memory/`. This
+//! The tests are the targets under `tests/`; what they run lies in `capi/`, `lang/`, `malloc/` and `memory/`. This
 //! library holds what more than one of them needs: the text format of the language's cases, and
 //! processes, folders, C programs and mallocs to run, and how a target runs its trials.
 //!

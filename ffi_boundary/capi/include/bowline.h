@@ -47,6 +47,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -276,9 +277,9 @@ static inline void *bl_bytevector_bytes(bl_value v) { return bl_word_address(v, 
 static inline bool bl_is_flonum(bl_value v) { return bl_is_object(v, BL_TYPE_FLONUM); }
 static inline double bl_flonum(bl_value v)
 {
-    union { uint64_t bits; double x; } both;
-    both.bits = *bl_word_address(v, BL_FLONUM_BITS);
-    return both.x;
+    double x;
+    memcpy(&x, bl_word_address(v, BL_FLONUM_BITS), sizeof x);
+    return x;
 }
 
 static inline bool bl_is_foreign_pointer(bl_value v) { return bl_is_object(v, BL_TYPE_FOREIGN_POINTER); }

@@ -35,7 +35,10 @@ pub(crate) fn within<T>(
     asker: &str,
     f: impl FnOnce(&mut Inside<'_>) -> Result<T>,
 ) -> std::result::Result<T, Status> {
-    ended(asker, inside(f).unwrap_or_else(|outside| Err(outside.into())))
+    ended(
+        asker,
+        inside(f).unwrap_or_else(|outside| Err(outside.into())),
+    )
 }
 
 /// The same for what may allocate in the heap, and so is a crossing that moves objects.

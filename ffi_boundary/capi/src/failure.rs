@@ -155,9 +155,17 @@ mod tests {
     use super::*;
     use bowline_layout::Value;
 
+    fn check(failures: &[(Failure, Status, &str)]) {
+        for (failure, status, text) in failures {
+            assert_eq!(
+                (failure.to_string(), failure.status()),
+                ((*text).to_owned(), *status)
+            );
+        }
+    }
+
     #[test]
-    fn texts_and_statuses() {
-        let got = || "#t".to_owned();
+    fn texts_about_who_asks_and_handles() {
         let pin = |error| Failure::Handle(HandlePinError::Pin(error));
         let failures = [
             (
@@ -195,6 +203,14 @@ mod tests {
                 Status::Type,
                 "() is no object and cannot be pinned",
             ),
+        ];
+        check(&failures);
+    }
+
+    #[test]
+    fn texts_about_what_c_asks_for() {
+        let got = || "#t".to_owned();
+        let failures = [
             (
                 Failure::Wrong {
                     expected: "a string",
@@ -248,11 +264,6 @@ mod tests {
                 "the no-GC scope is not the innermost one",
             ),
         ];
-        for (failure, status, text) in failures {
-            assert_eq!(
-                (failure.to_string().as_str(), failure.status()),
-                (text, status)
-            );
-        }
+        check(&failures);
     }
 }

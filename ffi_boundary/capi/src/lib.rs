@@ -4,8 +4,8 @@
 //! (`exports.txt`), so that a library which the program opens finds them. The header is written by hand and is the
 //! documentation; tests compare it with what is here, prototype by prototype and number by number.
 //!
-//! `inv:capi.edge` Whatever C passes, the functions of this crate end by a status. They neither panic nor unwind: a
-//! panic, which would be a bug of ours, aborts at the `extern "C"` frame with its message.
+//! Whatever C passes, the functions of this crate end by a status. They neither panic nor unwind: a panic, which would be
+//! a bug of ours, aborts at the `extern "C"` frame with its message.
 //!
 //! `inv:capi.pointers` A pointer from C is null, which is told, or good for what the header says of it.
 //!

@@ -71,7 +71,11 @@ impl Write for Text {
         self.length += end;
         self.bytes[self.length] = 0;
         // A text that is full takes no more.
-        if end == s.len() { Ok(()) } else { Err(fmt::Error) }
+        if end == s.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 

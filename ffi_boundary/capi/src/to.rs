@@ -71,11 +71,16 @@ pub unsafe extern "C" fn bl_to_boolean(handle: BlHandle, truth: *mut bool) -> St
 /// `pointer` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bl_to_pointer(handle: BlHandle, pointer: *mut *mut c_void) -> Status {
-    to("bl_to_pointer", handle, (pointer, "pointer"), |inside, v| {
-        let word = inside.word(&CType::Pointer, v);
-        let word = word.map_err(|error| Failure::of_value(error, "void *"))?;
-        Ok(std::ptr::with_exposed_provenance_mut(word as usize))
-    })
+    to(
+        "bl_to_pointer",
+        handle,
+        (pointer, "pointer"),
+        |inside, v| {
+            let word = inside.word(&CType::Pointer, v);
+            let word = word.map_err(|error| Failure::of_value(error, "void *"))?;
+            Ok(std::ptr::with_exposed_provenance_mut(word as usize))
+        },
+    )
 }
 
 /// The address of a body's bytes, which stay until the innermost scope ends.

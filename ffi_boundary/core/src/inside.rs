@@ -48,7 +48,9 @@ impl fmt::Display for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Outside::NoCall => "the thread is in no foreign call",
-            Outside::InLeaf => "the thread is in a leaf call, which may not come back to the runtime",
+            Outside::InLeaf => {
+                "the thread is in a leaf call, which may not come back to the runtime"
+            }
             Outside::InLanguage => "the thread is not in C: it runs a procedure",
         })
     }

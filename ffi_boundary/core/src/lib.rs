@@ -5,16 +5,10 @@
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
 //! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who calls), `call` with
-<<<<<<< HEAD
-//! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back),
-//! `memory` (C memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects
-//! that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
-=======
 //! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and
 //! `inside` (how C comes back without a procedure),
-//! `memory` (C memory by type), `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also
-//! while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
->>>>>>> a66721a (wip)
+//! `memory` (C memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects
+//! that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table is there.
 

@@ -205,13 +205,18 @@ pub(super) fn pin(handles: &Handles<'_>, v: Value) -> Result<(), HandlePinError>
     Ok(())
 }
 
-/// Counts a handle that was freed no more, if it is the youngest of the innermost scope: so a loop that frees
-/// what it makes stays within the limit.
+/// How many of the youngest locals are looked at for a handle that was freed.
+const LOOKED_AT: usize = 4;
+
+/// Counts a handle that was freed no more, if it is one of the youngest of the innermost scope: so a loop that frees
+/// what it makes, or what it had from the turn before, stays within the limit.
 pub(super) fn forget(handle: Handle) {
     LOCALS.with_borrow_mut(|locals| {
-        let start = locals.start().unwrap_or(usize::MAX);
-        if locals.all.len() > start && locals.all.last() == Some(&Local::Handle(handle)) {
-            locals.all.pop();
+        let Ok(start) = locals.start() else { return };
+        let first = start.max(locals.all.len().saturating_sub(LOOKED_AT));
+        let youngest = locals.all.get(first..).unwrap_or_default();
+        if let Some(i) = youngest.iter().rposition(|l| *l == Local::Handle(handle)) {
+            locals.all.remove(first + i);
             locals.count();
         }
     });

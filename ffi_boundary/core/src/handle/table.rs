@@ -188,7 +188,7 @@ impl<'m> Handles<'m> {
         self.release(handle, false)
     }
 
-    /// As [`Handles::free`]. A local handle that is the youngest of the innermost scope no longer counts as one of
+    /// As [`Handles::free`]. A local handle that is among the youngest of the innermost scope no longer counts as one of
     /// its [`LOCAL_LIMIT`](super::LOCAL_LIMIT).
     pub fn free_and_forget(&self, handle: Handle) -> Result<(), HandleError> {
         self.free(handle)?;
