@@ -17,7 +17,9 @@
 //! must return first. While it is pending, no procedure runs for that call.
 
 use crate::handle::scope::Open;
-use crate::host::Host;
+use crate::host::{Host, Pass};
+use bowline_gc::RootStack;
+use bowline_layout::Value;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +30,10 @@ pub(crate) struct ActiveCall {
     pub(crate) id: u64,
     /// Who made the call. Used only while C runs and its maker waits for it.
     pub(crate) host: *mut dyn Host,
+    /// By which gate the thread uses the host.
+    pub(crate) pass: Option<Pass>,
+    /// The thread's root stack.
+    stack: *const RootStack,
     /// The name of the foreign function, borrowed from it for the call.
     pub(crate) name: *const str,
     /// Where the arguments begin on the root stack.
@@ -70,7 +76,7 @@ static THREADS: AtomicU64 = AtomicU64::new(0);
 
 /// C stack that must be left for a foreign call to begin: for the C function, the collector, and the
 /// error that is raised when there is less.
-const STACK_RESERVE: usize = 256 * 1024;
+pub(crate) const STACK_RESERVE: usize = 256 * 1024;
 
 /// An id for a call, never 0.
 #[inline]
@@ -107,12 +113,30 @@ pub(crate) fn stack_nearly_full() -> bool {
 
 #[cold]
 fn stack_floor() -> usize {
+    match stack_bounds() {
+        Some((low, size)) if size >= 2 * STACK_RESERVE => low + STACK_RESERVE,
+        _ => 1,
+    }
+}
+
+/// Whether the thread, which C has made, has enough C stack left for a callback to begin. A small stack is refused,
+/// and no callback on a larger one uses the last of it.
+pub(crate) fn has_stack_for_a_guest() -> bool {
+    let Some((low, _)) = stack_bounds() else {
+        return true;
+    };
+    THREAD.with(|thread| thread.floor.set(low + STACK_RESERVE));
+    !stack_nearly_full()
+}
+
+/// Where the calling thread's C stack begins, and how large it is, if the system tells.
+fn stack_bounds() -> Option<(usize, usize)> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: takes nothing.
     let this = unsafe { libc::pthread_self() };
     // SAFETY: fills in the attributes of a thread that is running.
     if unsafe { libc::pthread_getattr_np(this, attributes.as_mut_ptr()) } != 0 {
-        return 1;
+        return None;
     }
     let (mut low, mut size) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes were filled in.
@@ -120,10 +144,7 @@ fn stack_floor() -> usize {
         unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size) };
     // SAFETY: the attributes were filled in and are not used again.
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
-    if told != 0 || size < 2 * STACK_RESERVE {
-        return 1;
-    }
-    low.addr() + STACK_RESERVE
+    (told == 0).then_some((low.addr(), size))
 }
 
 impl ActiveCall {
@@ -136,6 +157,8 @@ impl ActiveCall {
         open: Open,
         leaf: bool,
     ) -> Self {
+        let pass = host.pass();
+        let stack: *const RootStack = host.mutator().stack();
         let host: *mut (dyn Host + '_) = host;
         // SAFETY: only the lifetime of the trait object changes; `host` is used while the call is
         // linked, which is within the borrow that it was made from (inv:active.linked).
@@ -144,6 +167,8 @@ impl ActiveCall {
             prev: Cell::new(std::ptr::null()),
             id,
             host,
+            pass,
+            stack,
             name,
             args,
             open,
@@ -168,6 +193,48 @@ impl ActiveCall {
     #[inline]
     pub(crate) fn unlink(&self) {
         THREAD.with(|thread| thread.innermost.set(self.prev.get()));
+    }
+
+    /// The thread, Native, goes on in C: others may use the host (`inv:gate.one`).
+    #[inline(always)]
+    pub(crate) fn goes_to_c(&self) {
+        match self.pass {
+            None => {}
+            Some(pass) if pass.guest == 0 => pass.gate.leave(self.host_place()),
+            Some(pass) => pass.gate.leave_as_guest(),
+        }
+    }
+
+    /// The thread, Native, has come from C and wants to use the host, of which it has used nothing since
+    /// [`ActiveCall::goes_to_c`].
+    #[inline(always)]
+    pub(crate) fn is_back(&self, host: &mut dyn Host) {
+        if let Some(pass) = self.pass
+            && (pass.guest != 0 || pass.gate.take(self.host_place()))
+        {
+            self.is_back_among_others(host, pass);
+        }
+    }
+
+    #[cold]
+    fn is_back_among_others(&self, host: &mut dyn Host, pass: Pass) {
+        if pass.guest != 0 {
+            // SAFETY: inv:active.linked: the call's thread has its mutator, and that its stack.
+            pass.gate.take_as_guest(unsafe { &*self.stack }.puller());
+        }
+        host.exchange(pass);
+    }
+
+    /// Where guests find the host while the owner is in C.
+    fn host_place(&self) -> *mut () {
+        (&raw const self.host).cast_mut().cast()
+    }
+
+    /// Argument `position`, as it stands on the root stack of the call's own thread. For who has the gate, if the host
+    /// has one, and is Managed: the call's thread is this one, or waits (`inv:active.linked`), and nobody collects.
+    pub(crate) fn argument(&self, position: usize) -> Value {
+        // SAFETY: as above.
+        unsafe { &*self.stack }.get(self.args + position)
     }
 
     /// Whether the call with this id is this one or one further out; then that one.

@@ -4,8 +4,9 @@
 //!  Managed   out parameters get their memory (it may collect: nothing is lent yet)
 //!            arguments → words; strings and bytevectors noted as pinned, closures lent
 //!            frame pushed ─ crossing ─ enter_native
-//!  Native    errno = 0 ─ C ─ errno kept                 (callbacks: see `callback`)
-//!            leave_native
+//!  Native    the gate is left (inv:gate.one)
+//!            errno = 0 ─ C ─ errno kept                 (callbacks: see `callback`)
+//!            the gate is taken ─ leave_native
 //!  Managed   pending exit? ─ outs and result → values ─ frame popped, closures retired
 //! ```
 //!
@@ -197,6 +198,7 @@ fn call_with(
     }
     let leaf = function.leaf.is_some();
     let active = ActiveCall::new(id, host, &function.name, start, scope::open(), leaf);
+    lent.belong_to(&active);
     let returned = cross(function, host, &active, slots, pinned, cells);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);
@@ -225,21 +227,24 @@ fn cross(
     }
     // SAFETY: unlinked below; a panic in between would not get past C.
     unsafe { active.link() };
-    let (word, errno) = match function.callee {
-        None => run(function, slots),
-        Some(callee) => {
-            let began = mutator.call_begins();
-            let done = run(function, slots);
-            host.mutator().call_ends(began, callee);
-            done
-        }
-    };
-    active.unlink();
+    let began = function.callee.map(|_| mutator.call_begins());
+    if function.leaf.is_none() {
+        active.goes_to_c();
+    }
+    let (word, errno) = run(function, slots);
+    if function.leaf.is_none() && active.raw.get() == 0 {
+        // Before anything of the host is used: its state may be another thread's.
+        active.is_back(host);
+    }
     let mutator = host.mutator();
+    if let (Some(callee), Some(began)) = (function.callee, began) {
+        mutator.call_ends(began, callee);
+    }
     let left_open = active.raw.get() > 0;
     if left_open {
         inside::end_left_open(mutator, active);
     }
+    active.unlink();
     match function.leaf {
         None => mutator.leave_native(),
         Some(_) => mutator.leaf_ends(),

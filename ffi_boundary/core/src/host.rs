@@ -5,9 +5,68 @@
 
 use crate::aggregate::Types;
 use crate::call::CallError;
-use bowline_gc::{Mutator, OutOfMemory};
+use crate::gate::{Gate, Pull};
+use crate::signal;
+use bowline_gc::{Heap, Mutator, OutOfMemory, Puller};
 use bowline_layout::Value;
 use core::ops::Range;
+
+/// The gate of a host.
+pub type HostGate = Gate<Puller>;
+
+impl Pull for Puller {
+    fn pull(&self) {
+        Puller::pull(self);
+    }
+}
+
+/// By which gate the calling thread uses its host, and as whom.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    /// The gate.
+    pub gate: &'static HostGate,
+    /// Which guest it is, by a number of the host's; 0 is the owner.
+    pub guest: u64,
+}
+
+impl Pass {
+    /// A gate for a host whose owner is the calling thread, which has this mutator. It lives for ever.
+    pub fn gate_of(mutator: &Mutator) -> &'static HostGate {
+        let heap: &'static Heap = mutator.heap();
+        let gate = Gate::new(heap.fence_of_all(), mutator.stack().puller());
+        let gate: &'static HostGate = Box::leak(Box::new(gate));
+        signal::interrupt_by(gate);
+        gate
+    }
+}
+
+/// At a poll of the host's: lets other threads use it, if any want to, and goes on when it is this thread's turn again.
+/// The thread is Managed, and nothing of the host is in use but what [`Host::exchange`] keeps.
+#[inline]
+pub fn give_way(host: &mut dyn Host) {
+    if let Some(pass) = host.pass()
+        && pass.gate.is_wanted()
+    {
+        give_way_by(pass, host);
+    }
+}
+
+#[cold]
+fn give_way_by(pass: Pass, host: &mut dyn Host) {
+    let puller = host.mutator().stack().puller();
+    // inv:gate.native
+    host.mutator().enter_native();
+    if pass.guest == 0 {
+        let place: *mut (dyn Host + '_) = &mut *host;
+        let at = (&raw const place).cast_mut().cast();
+        pass.gate.leave(at);
+        pass.gate.take(at);
+    } else {
+        pass.gate.give_way_as_guest(puller);
+    }
+    host.exchange(pass);
+    host.mutator().leave_native();
+}
 
 /// A callback's procedure was left otherwise than by return. What happens instead is the host's to
 /// remember, and to resume when the foreign call reports [`CallError::PendingExit`].
@@ -68,6 +127,33 @@ pub trait Host: Language {
 
     /// Gives a vector that [`Host::make_vector`] made an element. Allocates nothing.
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value);
+
+    // Threads that nobody attached (module `gate`). A host without a gate refuses them.
+
+    /// By which gate the thread that uses the host now does so.
+    fn pass(&self) -> Option<Pass> {
+        None
+    }
+
+    /// The thread with this pass has the gate again after others may have had it: what belongs to a thread is to be
+    /// its own. Called before anything else of the host is used; the thread is Native.
+    fn exchange(&mut self, _pass: Pass) {}
+
+    /// A thread that nobody attached has the gate. It is Managed, by this mutator, whose root stack is empty, and from
+    /// now on [`Host::mutator`] is that.
+    fn guest_begins(&mut self, mutator: Box<Mutator>) {
+        drop(mutator);
+    }
+
+    /// That thread's callback is over, and the thread Native: what belongs to a thread is to be the owner's again.
+    /// Returns the mutator.
+    fn guest_ends(&mut self) -> Option<Box<Mutator>> {
+        None
+    }
+
+    /// The outermost callback of a guest was left otherwise than by return, or had an error, and there is no foreign
+    /// call that could report it: the host tells the user, or ends the process.
+    fn guest_failed(&mut self) {}
 
     /// Whether a value is a procedure.
     fn is_procedure(&self, v: Value) -> bool {

@@ -1,7 +1,7 @@
 //! From C into the runtime without a procedure: what a function of the C interface does.
 //!
 //! ```text
-//!   call       Managed ── enter_native ──► Native: C runs
+//!   call       Managed ── enter_native ──► Native: C runs                    (the gate is left: inv:gate.one)
 //!                                            │ C calls a function of the interface
 //!   inside     Managed ◄── leave_native ─────┘   (inside = true)
 //!                 │ handles are read and made, objects too
@@ -14,7 +14,7 @@
 //! himself: C waits for him, and a callback that is called meanwhile is refused.
 //!
 //! `inv:inside.raw` While a no-GC scope is open C runs Managed and nothing polls, allocates in the heap or crosses, so no
-//! object moves and words of the heap stay good. The watchdog names the call as it does a leaf call.
+//! object moves and words of the heap stay good. The gate is kept, too. The watchdog names the call as it does a leaf call.
 //!
 //! Absent on purpose: C's types and names, which `bowline-capi` has.
 
@@ -90,11 +90,13 @@ pub fn inside<R>(f: impl FnOnce(&mut Inside<'_>) -> R) -> Result<R, Outside> {
         let host = unsafe { &mut *call.host };
         call.inside.set(true);
         if call.raw.get() == 0 {
+            call.is_back(host);
             host.mutator().leave_native();
         }
         let done = f(&mut Inside { call, host });
         if call.raw.get() == 0 {
             host.mutator().enter_native();
+            call.goes_to_c();
         }
         call.inside.set(false);
         Ok(done)

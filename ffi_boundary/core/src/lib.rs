@@ -4,13 +4,13 @@
 //! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
-//! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who calls), `call` with
-//! `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and
-//! `inside` (how C comes back without a procedure),
-//! `memory` (C memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects
-//! that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
+//! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who
+//! calls), `gate` (in which thread), `call` with `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno`
+//! (how), `callback` (how C calls back), `inside_error` and `inside` (how C comes back without a procedure), `memory` (C
+//! memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects that move),
+//! `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
 //!
-//! Under `--cfg loom` only the lock-free core of the handle table is there.
+//! Under `--cfg loom` only the lock-free core of the handle table and the gate are there.
 
 #[cfg(not(loom))]
 mod active;
@@ -40,6 +40,7 @@ mod errno;
 mod error;
 #[cfg(not(loom))]
 mod function;
+mod gate;
 mod handle;
 #[cfg(not(loom))]
 mod host;
@@ -83,11 +84,12 @@ pub use declare_error::DeclareError;
 pub use error::{FfiError, Place};
 #[cfg(not(loom))]
 pub use function::ForeignFunction;
+pub use gate::{Closed, Gate, Pull};
 pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]
-pub use host::{Host, Language, PendingExit};
+pub use host::{Host, HostGate, Language, Pass, PendingExit, give_way};
 #[cfg(not(loom))]
 pub use inside_error::InsideError;
 #[cfg(not(loom))]

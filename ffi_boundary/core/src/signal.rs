@@ -10,7 +10,9 @@
 //! language, for only there does it wake up a system call. There is no `SA_RESTART`, for the same
 //! reason.
 //!
-//! inv:signal.safe — the handler reads and writes atomics and this thread's list of active calls
+//! A guest that runs the language meanwhile is asked to poll, and meets the same request.
+//!
+//! inv:signal.safe — the handler reads and writes atomics, tries one lock that it does not wait for, and reads this thread's list of active calls
 //! (`inv:active.linked`), which changes by one word at a time, and calls `pthread_kill`, `write` and
 //! `_exit`. It keeps `errno`.
 //!
@@ -18,6 +20,7 @@
 
 use crate::active;
 use crate::errno::Errno;
+use crate::host::HostGate;
 use bowline_gc::Interrupter;
 use std::io;
 use std::ptr;
@@ -27,6 +30,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 static INTERRUPTER: AtomicPtr<Interrupter> = AtomicPtr::new(ptr::null_mut());
 /// The thread that runs the language.
 static THREAD: AtomicU64 = AtomicU64::new(0);
+
+/// The gate of the language's host; null before there is one. Gates live for ever.
+static GATE: AtomicPtr<HostGate> = AtomicPtr::new(ptr::null_mut());
 
 /// The status of a process that was ended by Ctrl-C, as shells have it.
 const ENDED: i32 = 130;
@@ -52,6 +58,11 @@ pub fn handle_interrupts(interrupter: Interrupter) -> io::Result<()> {
     }
 }
 
+/// A guest that has this gate is to poll when the signal comes, for what it does is what was begun here.
+pub(crate) fn interrupt_by(gate: &'static HostGate) {
+    GATE.store(ptr::from_ref(gate).cast_mut(), Ordering::SeqCst);
+}
+
 extern "C" fn on_interrupt(signal: libc::c_int) {
     let errno = Errno::of_this_thread();
     let before = errno.get();
@@ -71,7 +82,12 @@ fn handle(signal: libc::c_int) {
     let Some(interrupter) = (unsafe { INTERRUPTER.load(Ordering::SeqCst).as_ref() }) else {
         return;
     };
-    match interrupter.interrupt() {
+    let requests = interrupter.interrupt();
+    // SAFETY: null, or a gate.
+    if let Some(gate) = unsafe { GATE.load(Ordering::SeqCst).as_ref() } {
+        gate.pull_guest();
+    }
+    match requests {
         0 | 1 => {}
         2 => tell_what_runs(),
         // SAFETY: ends the process.

@@ -1,16 +1,20 @@
-//! Atomics, from std or from loom.
+//! Atomics and locks, from std or from loom.
 //!
-//! What is lock-free takes its atomics from here, so that `--cfg loom` runs the same code under the
-//! model checker. Constants that only set a size shrink there, to keep the state space small.
+//! What is lock-free takes its atomics from here, and the gate its lock, so that `--cfg loom` runs the same code
+//! under the model checker. Constants that only set a size shrink there, to keep the state space small.
 
 #[cfg(loom)]
 pub(crate) use loom::hint::spin_loop as spin;
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(loom)]
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(loom))]
 pub(crate) use std::hint::spin_loop as spin;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
 #[cfg(loom)]
 mod size {
@@ -23,3 +27,22 @@ mod size {
 }
 
 pub(crate) use size::SHARDS;
+
+/// Locks `mutex`. What it guards is whole between any two statements that change it, so a panic of a former holder
+/// leaves nothing half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Sleeps until somebody wakes those who wait, or until a while has passed; says which. To the model checker, which
+/// has no time, that never happens: what is not woken there is stuck.
+pub(crate) fn sleep<'a, T>(on: &Condvar, guard: MutexGuard<'a, T>) -> (MutexGuard<'a, T>, bool) {
+    #[cfg(loom)]
+    return (on.wait(guard).unwrap_or_else(|e| e.into_inner()), false);
+    #[cfg(not(loom))]
+    {
+        let woken = on.wait_timeout(guard, std::time::Duration::from_millis(1));
+        let (guard, time) = woken.unwrap_or_else(|e| e.into_inner());
+        (guard, time.timed_out())
+    }
+}

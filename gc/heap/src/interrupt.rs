@@ -84,6 +84,18 @@ impl Limit {
     }
 }
 
+/// A handle by which any thread, and a signal handler, brings the thread of a mutator to its next poll, and does no
+/// more. Whoever polls may put the limit back without doing what the puller wants: who is not served pulls again.
+#[derive(Clone, Debug)]
+pub struct Puller(pub(crate) Arc<Limit>);
+
+impl Puller {
+    /// Pulls the limit.
+    pub fn pull(&self) {
+        self.0.trip();
+    }
+}
+
 /// A handle by which any thread, and a signal handler, interrupts what the thread of a mutator does.
 #[derive(Clone, Debug)]
 pub struct Interrupter(pub(crate) Arc<Limit>);

@@ -77,7 +77,7 @@ pub use config::{HeapConfig, HeapError, Plan, Zeal};
 pub use finalize::FinalizerThread;
 pub use freeze::{FreezeError, Frozen, MoreRoots};
 pub use heap::{Heap, start};
-pub use interrupt::Interrupter;
+pub use interrupt::{Interrupter, Puller};
 pub use machine::mappable;
 pub use mutator::{Collect, Mutator};
 pub use owners::{Owner, OwnerLabel};

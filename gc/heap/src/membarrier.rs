@@ -9,11 +9,20 @@
 //! Absent on purpose: the command that waits for all of the machine's processors, which takes milliseconds.
 
 use crate::config::HeapConfig;
+use crate::heap::Heap;
 use crate::sys;
 
 /// What a heap stops its threads by, besides fences of their own.
 pub(crate) fn for_heap(config: &HeapConfig) -> Option<fn()> {
     (!config.fences && register()).then_some(everywhere)
+}
+
+impl Heap {
+    /// What has every running thread of the process pass a fence before it returns; nothing where the kernel has no such
+    /// thing, or the heap was told to do without: then both sides fence.
+    pub fn fence_of_all(&self) -> Option<fn()> {
+        for_heap(&self.config)
+    }
 }
 
 /// Registers the process. Returns whether the kernel grants it.

@@ -23,7 +23,7 @@
 //! Absent on purpose: growing. A language that recurses deeply moves old frames into the heap.
 
 use crate::HeapError;
-use crate::interrupt::{Interrupter, Limit};
+use crate::interrupt::{Interrupter, Limit, Puller};
 use crate::sys::{self, Access};
 use bowline_layout::{Addr, Value, WORD};
 use std::cell::{Cell, RefCell};
@@ -260,6 +260,11 @@ impl RootStack {
     /// A handle by which others interrupt what the stack's thread does.
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(Arc::clone(&self.limit))
+    }
+
+    /// A handle by which others bring the stack's thread to its next poll.
+    pub fn puller(&self) -> Puller {
+        Puller(Arc::clone(&self.limit))
     }
 
     /// Begins or ends the time in which requests to interrupt the thread count. Those that nobody has

@@ -158,6 +158,25 @@ pub(crate) struct Telling {
     pub(crate) format: Format,
 }
 
+impl Telling {
+    /// Tells of an object that nobody has handled.
+    fn failed(
+        &self,
+        rt: &mut Rt,
+        (object, trace): (Value, Vec<TraceFrame>),
+        place: &str,
+        note: &str,
+    ) {
+        let sources = self.sources.borrow();
+        let mut diagnostic = uncaught(rt, &sources, object, trace);
+        diagnostic.message.insert_str(0, place);
+        let diagnostic = diagnostic.with_note(note);
+        // What the program printed before comes before.
+        let _ = rt.flush_ports();
+        tell(&self.format.text(&[diagnostic], &sources));
+    }
+}
+
 impl Reporter for Telling {
     fn place(&self, span: Span) -> Option<String> {
         let sources = self.sources.borrow();
@@ -169,12 +188,26 @@ impl Reporter for Telling {
     }
 
     fn finalizer_failed(&self, rt: &mut Rt, object: Value, trace: Vec<TraceFrame>) {
-        let sources = self.sources.borrow();
-        let mut diagnostic = uncaught(rt, &sources, object, trace);
-        diagnostic.message.insert_str(0, "in a finalizer: ");
-        let diagnostic = diagnostic.with_note("the program goes on");
-        // What the program printed before comes before.
-        let _ = rt.flush_ports();
-        tell(&self.format.text(&[diagnostic], &sources));
+        let uncaught = (object, trace);
+        self.failed(rt, uncaught, "in a finalizer: ", "the program goes on");
+    }
+
+    fn guest_failed(&self, rt: &mut Rt, object: Value, trace: Vec<TraceFrame>) {
+        let place = "in a callback on a thread of C's: ";
+        let note = "C gets the callback's default, and the program goes on";
+        self.failed(rt, (object, trace), place, note);
+    }
+
+    fn guest_quits(&self, rt: &mut Rt, status: i32) -> i32 {
+        match rt.flush_ports() {
+            Ok(()) => status,
+            Err(lost) => {
+                tell(&self.format.remark(&lost.to_string()));
+                match status {
+                    0 => crate::session::FAILED,
+                    failed => failed,
+                }
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use bowline_ffi::{CallError, Host, Language, PendingExit, Types};
+use bowline_ffi::{CallError, Host, Language, Pass, PendingExit, Types};
 use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::{Value, WORD};
 use bowline_runtime::object;
@@ -77,6 +77,29 @@ impl Host for Vm {
 
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value) {
         object::store(&mut self.rt.heap, v, i + 1, element);
+    }
+
+    fn pass(&self) -> Option<Pass> {
+        Some(Pass {
+            gate: self.gate,
+            guest: self.lane,
+        })
+    }
+
+    fn exchange(&mut self, pass: Pass) {
+        self.take_lane(pass.guest);
+    }
+
+    fn guest_begins(&mut self, mutator: Box<Mutator>) {
+        self.begin_lane(mutator);
+    }
+
+    fn guest_ends(&mut self) -> Option<Box<Mutator>> {
+        self.end_lane()
+    }
+
+    fn guest_failed(&mut self) {
+        self.fail_as_guest();
     }
 
     fn accepts(&self, procedure: Value, n: usize) -> bool {

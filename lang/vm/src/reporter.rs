@@ -15,6 +15,13 @@ pub trait Reporter {
     /// Tells of an object that a finalizer has raised and not handled, and of the calls that raised
     /// it. The object is good until the heap is used.
     fn finalizer_failed(&self, rt: &mut Rt, object: Value, trace: Vec<TraceFrame>);
+
+    /// Tells the same of the outermost callback on a thread that C has made.
+    fn guest_failed(&self, rt: &mut Rt, object: Value, trace: Vec<TraceFrame>);
+
+    /// Does what is done before a program ends with this status, for one that ends on such a thread. Returns the status
+    /// of the process.
+    fn guest_quits(&self, rt: &mut Rt, status: i32) -> i32;
 }
 
 /// An engine that nobody listens to.
@@ -26,4 +33,10 @@ impl Reporter for Nobody {
     }
 
     fn finalizer_failed(&self, _: &mut Rt, _: Value, _: Vec<TraceFrame>) {}
+
+    fn guest_failed(&self, _: &mut Rt, _: Value, _: Vec<TraceFrame>) {}
+
+    fn guest_quits(&self, _: &mut Rt, status: i32) -> i32 {
+        status
+    }
 }

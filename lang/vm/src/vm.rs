@@ -1,4 +1,4 @@
-//! The engine of one thread: its runtime, its code, its stack.
+//! The engine: its runtime, its code, and the stack of the thread that uses it (inv:vm.lane).
 //!
 //! inv:vm.roots — the first words of the value stack belong to the machine ([`Root`]); everything
 //! else stands above them.
@@ -10,7 +10,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bowline_gc::{FreezeError, Frozen, Mutator};
+use bowline_ffi::{HostGate, Pass};
+use bowline_gc::{FreezeError, Frozen, Interrupter, Mutator};
 use bowline_layout::Value;
 use bowline_middle::ir::Module;
 use bowline_middle::{GlobalId, InlineOp, PrimitiveId};
@@ -18,7 +19,9 @@ use bowline_runtime::object::{CellRoots, Cells};
 use bowline_runtime::{Fault, PrimFn, PrimKind, Rt, kinds};
 
 use crate::compile::{CompileError, PrimitiveFacts};
-use crate::machine::{Activation, Barrier, Outcome, Pending, RESERVE, Regs, Start, Stubs};
+use crate::machine::{
+    Activation, Barrier, Lane, OWNER, Outcome, Pending, RESERVE, Regs, Start, Stubs,
+};
 use crate::raw::{Limit, Pc, Sp, Stack};
 use crate::reporter::{Nobody, Reporter};
 use crate::space::{CodeSpace, TraceFrame};
@@ -51,7 +54,7 @@ pub(crate) enum Root {
     PendingObject,
 }
 
-const ROOTS: usize = 11;
+pub(crate) const ROOTS: usize = 11;
 
 /// Why a run ended without a value.
 #[derive(Debug)]
@@ -129,6 +132,17 @@ pub struct Vm {
     pub(crate) full: u32,
     /// Whether the stack may go beyond its limit, because a full heap is being reported.
     pub(crate) overdraft: bool,
+    /// Which threads may use the engine (inv:vm.lane).
+    pub(crate) gate: &'static HostGate,
+    /// Whose state this is.
+    pub(crate) lane: u64,
+    pub(crate) last_lane: u64,
+    /// The states of the other threads.
+    pub(crate) parked: Vec<Lane>,
+    /// Tells whether the owner is to be interrupted.
+    pub(crate) interrupter: Interrupter,
+    /// Whether a guest has met that request.
+    pub(crate) stopped: bool,
 }
 
 /// What stands in the table for a primitive that the machine carries out itself. The compiler calls
@@ -166,6 +180,7 @@ impl Vm {
             .register_roots(Box::new(CellRoots(Arc::clone(&constants))));
         let dynamic = rt.make_object(kinds::DYN, &[Value::NIL, Value::NIL])?;
         let base = stack.base();
+        let (gate, interrupter) = (Pass::gate_of(&rt.heap), rt.heap.stack().interrupter());
         for _ in 0..ROOTS {
             rt.push(Value::FALSE);
         }
@@ -180,13 +195,7 @@ impl Vm {
             constants,
             primitive_cells: HashMap::new(),
             stubs,
-            regs: Regs {
-                pc: stubs.halt,
-                sp: base,
-                fp: base,
-                acc: Value::UNSPECIFIED,
-                closure: Value::FALSE,
-            },
+            regs: Regs::at_rest(stubs.halt, base),
             floor: base.at(ROOTS as isize),
             barriers: Vec::new(),
             caller_fp: base,
@@ -199,6 +208,12 @@ impl Vm {
             places: HashMap::new(),
             full: 0,
             overdraft: false,
+            gate,
+            lane: OWNER,
+            last_lane: OWNER,
+            parked: Vec::new(),
+            interrupter,
+            stopped: false,
         };
         vm.watch_stack(ROOTS);
         vm.set_root(Root::Dyn, dynamic);
@@ -303,6 +318,13 @@ impl Vm {
     #[inline(always)]
     pub(crate) fn set_root(&mut self, root: Root, v: Value) {
         self.stack.base().put(root as isize, v);
+    }
+}
+
+impl Drop for Vm {
+    /// The program is over: threads of C's that call back from now on are refused.
+    fn drop(&mut self) {
+        self.gate.close();
     }
 }
 

@@ -1,18 +1,29 @@
 //! Who may enter the language from C, and in which thread.
 //!
 //! ```text
-//!   C calls a closure ──► may it?  ──no──► a line for a person; C gets the default
-//!                            │ yes
-//!                            ▼
-//!   Native ──► Managed, the procedure on the root stack ── run ──► Native
+//!   C calls a closure ─── on a thread that is in a foreign call of the host's ──► again
+//!            │                                                                      │ gate, exchange, Managed
+//!            └─── on a thread that C has made ──► arrive: attached                  ▼
+//!                     │ gate, Managed, the host's state set up       the procedure runs ──► back in the same order
+//!                     ▼
+//!               the procedure runs ──► Native, the owner's state back, gate, detached
 //! ```
 //!
-//! Whoever is let in knows nothing of threads: it has a host whose thread is Managed, and the procedure stands
-//! last on the host's root stack.
+//! Whoever is let in knows nothing of threads: it has a host whose thread is Managed, and the procedure stands last
+//! on the host's root stack. Who is not let in gets the callback's default, and a person gets a line.
+//!
+//! `inv:door.order` A thread that comes in takes the gate first and becomes Managed then (`inv:gate.native`), and whatever
+//! must be true of the closure is looked at after that: its lender can retire it only with the gate.
+//!
+//! A guest's outermost callback has no foreign call below it that could report how it was left: the host tells of it.
 
 use super::pool::Trampoline;
 use crate::active::{self, ActiveCall};
+use crate::gate::Closed;
 use crate::host::Host;
+use bowline_gc::{Heap, HeapError, Mutator};
+use bowline_layout::Value;
+use std::fmt;
 
 /// The procedure was left, or there was an error that the host now has.
 pub(super) struct Exit;
@@ -24,77 +35,185 @@ pub(super) fn enter(
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Option<u64> {
     active::with_innermost(|innermost| {
-        if let Some(leaf) = innermost.filter(|call| call.leaf || call.raw.get() > 0) {
-            // inv:call.leaf, inv:inside.raw. Its maker raises an error when C has returned.
-            leaf.called_back.set(Some(trampoline.lender_name()));
-            return None;
-        }
-        let (innermost, procedure) = match find_procedure(trampoline, innermost) {
-            Ok(found) => found,
-            Err(misuse) => {
-                report(trampoline, misuse);
+        let done = match innermost {
+            Some(leaf) if leaf.leaf || leaf.raw.get() > 0 => {
+                // inv:call.leaf, inv:inside.raw. Its maker raises an error when C has returned.
+                leaf.called_back.set(Some(trampoline.lender_name()));
                 return None;
             }
+            Some(innermost) if shares_host(trampoline, innermost) => {
+                again(trampoline, innermost, run)
+            }
+            _ => arrive(trampoline, run),
         };
-        if innermost.pending.get() {
-            return None;
-        }
-        // SAFETY: the call's maker waits for C to return and lent its host for that long
-        // (inv:active.linked); no other callback of the call runs, for `inside` was false.
-        let host = unsafe { &mut *innermost.host };
-        innermost.inside.set(true);
-        let recorded = trampoline
-            .callee()
-            .map(|callee| (callee, host.mutator().callback_begins()));
-        host.mutator().leave_native();
-        host.mutator().crossing();
-        let procedure = host.mutator().get(procedure);
-        host.mutator().push(procedure);
-        let done = run(host);
-        host.mutator().enter_native();
-        if let Some((callee, began)) = recorded {
-            host.mutator().callback_ends(began, callee);
-        }
-        innermost.inside.set(false);
-        if done.is_err() {
-            innermost.pending.set(true);
-        }
-        done.ok()
+        done.unwrap_or_else(|misuse| {
+            report(trampoline, &misuse);
+            None
+        })
     })
 }
 
+/// Whether the closure's host is the one that made this call of the calling thread's.
+fn shares_host(trampoline: &Trampoline, innermost: &ActiveCall) -> bool {
+    let (Some(gate), Some(pass)) = (trampoline.gate(), innermost.pass) else {
+        let lent_to = trampoline.lent_to();
+        return lent_to.is_none_or(|(id, _)| innermost.find(id).is_some());
+    };
+    std::ptr::eq(gate, pass.gate)
+}
+
+/// C calls back on a thread that waits for it in a foreign call.
+fn again(
+    trampoline: &'static Trampoline,
+    innermost: &ActiveCall,
+    run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
+) -> Result<Option<u64>, Misuse> {
+    if trampoline.lent_to().is_none() {
+        return Err(Misuse::Late);
+    }
+    if innermost.inside.get() {
+        return Err(Misuse::NotInC);
+    }
+    if innermost.pending.get() {
+        return Ok(None);
+    }
+    // SAFETY: the call's maker waits for C to return and lent its host for that long
+    // (inv:active.linked); no other callback of the call runs, for `inside` was false.
+    let host = unsafe { &mut *innermost.host };
+    innermost.inside.set(true);
+    innermost.is_back(host);
+    let done = inside(trampoline, host, run);
+    innermost.goes_to_c();
+    innermost.inside.set(false);
+    let done = done?;
+    if done.is_err() {
+        innermost.pending.set(true);
+    }
+    Ok(done.ok())
+}
+
+/// C calls back on a thread of its own.
+#[cold]
+fn arrive(
+    trampoline: &'static Trampoline,
+    run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
+) -> Result<Option<u64>, Misuse> {
+    if trampoline.lent_to().is_none() {
+        return Err(Misuse::Late);
+    }
+    let gate = trampoline.gate().ok_or(Misuse::OtherThread)?;
+    if !active::has_stack_for_a_guest() {
+        return Err(Misuse::SmallStack);
+    }
+    let heap = Heap::get().ok_or(Misuse::OtherThread)?;
+    let mut mutator = heap.try_attach().map_err(Misuse::NotAttached)?;
+    mutator.enter_native();
+    let at = gate.arrive(mutator.stack().puller())?;
+    let host: *const *mut dyn Host = at.cast_const().cast();
+    // SAFETY: the owner is in C and waits for the gate before it goes on, so the place where it said that its host is
+    // is still there (inv:gate.one).
+    let host = unsafe { *host };
+    // SAFETY: as above; the gate makes the host this thread's alone.
+    let host = unsafe { &mut *host };
+    let done = as_guest(trampoline, host, mutator, run);
+    let mutator = host.guest_ends();
+    gate.depart();
+    // It may wait for a collection, and has nothing of the host.
+    drop(mutator);
+    done
+}
+
+/// From the beginning of a guest's part in the host to its end.
+fn as_guest(
+    trampoline: &'static Trampoline,
+    host: &mut dyn Host,
+    mut mutator: Box<Mutator>,
+    run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
+) -> Result<Option<u64>, Misuse> {
+    mutator.leave_native();
+    host.guest_begins(mutator);
+    host.mutator().enter_native();
+    let done = inside(trampoline, host, |host| {
+        run(host).inspect_err(|_| host.guest_failed())
+    })?;
+    Ok(done.ok())
+}
+
+/// Runs the procedure in a thread that has the gate and is Native, before and afterwards.
+fn inside(
+    trampoline: &'static Trampoline,
+    host: &mut dyn Host,
+    run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
+) -> Result<Result<u64, Exit>, Misuse> {
+    let recorded = trampoline
+        .callee()
+        .map(|callee| (callee, host.mutator().callback_begins()));
+    host.mutator().leave_native();
+    let done = procedure(trampoline).map(|procedure| {
+        let Some(procedure) = procedure else {
+            return Ok(trampoline.plan.on_exit);
+        };
+        host.mutator().push(procedure);
+        host.mutator().crossing();
+        run(host)
+    });
+    host.mutator().enter_native();
+    if let Some((callee, began)) = recorded {
+        host.mutator().callback_ends(began, callee);
+    }
+    done
+}
+
+/// What the closure calls; nothing while an exit is pending for the call that lent it. The thread is Managed and has the
+/// gate (`inv:door.order`).
+fn procedure(trampoline: &Trampoline) -> Result<Option<Value>, Misuse> {
+    let (_, position) = trampoline.lent_to().ok_or(Misuse::Late)?;
+    let lender = trampoline.home().ok_or(Misuse::Late)?;
+    Ok((!lender.pending.get()).then(|| lender.argument(position)))
+}
+
 /// How C can call a closure when it may not.
-#[derive(Clone, Copy)]
 enum Misuse {
     Late,
     OtherThread,
     NotInC,
+    SmallStack,
+    NotAttached(HeapError),
+    Closed,
 }
 
-/// The innermost call, and where the trampoline's procedure stands on the root stack.
-fn find_procedure<'a>(
-    trampoline: &Trampoline,
-    innermost: Option<&'a ActiveCall>,
-) -> Result<(&'a ActiveCall, usize), Misuse> {
-    let (id, position) = trampoline.lent_to().ok_or(Misuse::Late)?;
-    let innermost = innermost.ok_or(Misuse::OtherThread)?;
-    let lender = innermost.find(id).ok_or(Misuse::OtherThread)?;
-    if innermost.inside.get() {
-        return Err(Misuse::NotInC);
+impl From<Closed> for Misuse {
+    fn from(_: Closed) -> Self {
+        Misuse::Closed
     }
-    Ok((innermost, lender.args + position))
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misuse::Late => f.write_str("called after the call that lent it returned"),
+            Misuse::OtherThread => {
+                f.write_str("called on another thread than the one that lent it")
+            }
+            Misuse::NotInC => f.write_str("called while its thread was not in a foreign call"),
+            Misuse::SmallStack => write!(
+                f,
+                "called on a thread that has less than {} KiB of stack left",
+                active::STACK_RESERVE >> 10
+            ),
+            Misuse::NotAttached(error) => {
+                write!(f, "called on a thread that cannot be attached: {error}")
+            }
+            Misuse::Closed => f.write_str("called on another thread when the program had ended"),
+        }
+    }
 }
 
 /// Tells a person who can do nothing else about it.
 #[cold]
-fn report(trampoline: &Trampoline, misuse: Misuse) {
-    let what = match misuse {
-        Misuse::Late => "called after the call that lent it returned",
-        Misuse::OtherThread => "called on another thread than the one that lent it",
-        Misuse::NotInC => "called while its thread was not in a foreign call",
-    };
+fn report(trampoline: &Trampoline, misuse: &Misuse) {
     let name = trampoline.lender_name();
-    let line = format!("bowline: callback from ({name}) {what}\n");
+    let line = format!("bowline: callback from ({name}) {misuse}\n");
     // SAFETY: the bytes are there; a failure to write cannot be told to anybody.
     unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
 }

@@ -13,8 +13,10 @@
 //!
 //! Absent on purpose: closures that outlive their call.
 
+use crate::active::ActiveCall;
 use crate::cif::Cif;
 use crate::convert;
+use crate::host::HostGate;
 use crate::types::{CType, CallbackType, Repr};
 use bowline_gc::{Callee, Heap};
 use libffi::low::{self, ffi_cif};
@@ -53,6 +55,10 @@ pub(crate) struct Trampoline {
     call: AtomicU64,
     /// Which argument of that call its procedure is, from 0.
     position: AtomicUsize,
+    /// That call.
+    home: AtomicPtr<ActiveCall>,
+    /// The gate of the host that made the call, if it has one.
+    gate: AtomicPtr<HostGate>,
 }
 
 #[derive(Default)]
@@ -172,6 +178,8 @@ impl Trampoline {
             lender: AtomicPtr::new(std::ptr::null_mut()),
             call: AtomicU64::new(0),
             position: AtomicUsize::new(0),
+            home: AtomicPtr::new(std::ptr::null_mut()),
+            gate: AtomicPtr::new(std::ptr::null_mut()),
         }));
         let data = std::ptr::from_ref(trampoline).cast_mut().cast();
         // SAFETY: closure and code were allocated together; plan and trampoline live for ever.
@@ -198,6 +206,21 @@ impl Trampoline {
             0 => None,
             id => Some((id, self.position.load(Ordering::Relaxed))),
         }
+    }
+
+    /// The call that it is lent to, if it is lent. For who has the gate of that call's host, if it has one, or is on
+    /// the call's thread.
+    pub(crate) fn home(&self) -> Option<&ActiveCall> {
+        self.lent_to()?;
+        // SAFETY: the call lasts until its thread has retired its closures, for which that has the gate
+        // (inv:gate.one).
+        unsafe { self.home.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// The gate of the host whose procedures it calls.
+    pub(crate) fn gate(&self) -> Option<&'static HostGate> {
+        // SAFETY: null, or a gate, which lives for ever.
+        unsafe { self.gate.load(Ordering::Acquire).as_ref() }
     }
 
     /// The function that it is or was lent to.
@@ -248,6 +271,21 @@ impl Lent {
         match self.first {
             None => self.first = Some(trampoline),
             Some(_) => self.others.push(trampoline),
+        }
+    }
+}
+
+impl Lent {
+    /// The closures belong to this call, which lasts until they are dropped.
+    #[inline(always)]
+    pub(crate) fn belong_to(&self, call: &ActiveCall) {
+        for trampoline in self.first.iter().chain(&self.others) {
+            let gate = call
+                .pass
+                .map_or(std::ptr::null(), |pass| std::ptr::from_ref(pass.gate));
+            let home = std::ptr::from_ref(call).cast_mut();
+            trampoline.home.store(home, Ordering::Relaxed);
+            trampoline.gate.store(gate.cast_mut(), Ordering::Release);
         }
     }
 }

@@ -38,7 +38,7 @@ fn fixnum(v: Value) -> i64 {
 }
 
 /// Runs `f` with standard error going to a file, and gives what was written.
-fn standard_error_of(f: impl FnOnce()) -> String {
+pub(crate) fn standard_error_of(f: impl FnOnce()) -> String {
     // SAFETY: the name ends with a NUL.
     let fd = unsafe { libc::memfd_create(c"stderr".as_ptr(), 0) };
     assert!(fd >= 0);

@@ -15,6 +15,7 @@ mod memory;
 mod numbers;
 mod outs;
 mod structs;
+mod threads;
 mod toy;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -43,17 +44,20 @@ fn bodies() -> Vec<Body> {
         memory::TRIALS,
         outs::TRIALS,
         structs::TRIALS,
+        threads::TRIALS,
     ]
     .concat()
 }
 
 fn compile(directory: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary/support.c");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary");
+    let sources = ["support.c", "threads.c"].map(|name| folder.join(name));
     let library = directory.join(format!("libsupport-{}.so", std::process::id()));
     let status = Command::new("cc")
         .args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"])
         .args(["-O1", "-shared", "-fPIC", "-pthread", "-o"])
-        .args([&library, &source])
+        .arg(&library)
+        .args(sources)
         .status()
         .expect("a C compiler is installed");
     assert!(status.success(), "the C functions do not compile");

@@ -1,8 +1,8 @@
 //! A language of one kind of procedure: an object whose code word is the number of a Rust closure.
 
 use bowline_ffi::{
-    CallError, ForeignFunction, Host, Language, Library, PendingExit, Returned, Signature,
-    StructType, TypeExpr, Types, call, make_bytevector, make_string,
+    CallError, ForeignFunction, Host, HostGate, Language, Library, Pass, PendingExit, Returned,
+    Signature, StructType, TypeExpr, Types, call, make_bytevector, make_string,
 };
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OutOfMemory, access};
 use bowline_layout::{Tag, TypeId, Value, flonum, procedure, string, type_id};
@@ -37,6 +37,14 @@ pub(crate) struct Toy {
     pub(crate) pending: Option<Leave>,
     /// The structs that it knows.
     pub(crate) types: Types,
+    /// By which gate threads of C's come in, if they may.
+    pub(crate) gate: Option<&'static HostGate>,
+    /// Whose mutator and pending exit these are; those of the other threads.
+    pub(crate) lane: u64,
+    last_lane: u64,
+    parked: Vec<(u64, Box<Mutator>, Option<Leave>)>,
+    /// How guests' outermost callbacks were left.
+    pub(crate) told: Vec<Leave>,
 }
 
 const PROCEDURE: TypeId = TypeId(20);
@@ -128,7 +136,30 @@ impl Toy {
             procedures: Vec::new(),
             pending: None,
             types: Types::default(),
+            gate: None,
+            lane: 0,
+            last_lane: 0,
+            parked: Vec::new(),
+            told: Vec::new(),
         }
+    }
+
+    /// A language that threads of C's may use.
+    pub(crate) fn open() -> Toy {
+        let mut toy = Toy::start();
+        toy.gate = Some(Pass::gate_of(&toy.mutator));
+        toy
+    }
+
+    fn swap(&mut self, lane: &mut (u64, Box<Mutator>, Option<Leave>)) {
+        std::mem::swap(&mut self.lane, &mut lane.0);
+        std::mem::swap(&mut self.mutator, &mut lane.1);
+        std::mem::swap(&mut self.pending, &mut lane.2);
+    }
+
+    fn take_parked(&mut self, lane: u64) -> (u64, Box<Mutator>, Option<Leave>) {
+        let at = self.parked.iter().position(|parked| parked.0 == lane);
+        self.parked.swap_remove(at.expect("the lane is parked"))
     }
 
     /// A new procedure.
@@ -392,6 +423,40 @@ impl Host for Toy {
         assert_eq!(type_of(v), Some(VECTOR), "{v:?} is no vector");
         // SAFETY: a vector of this language has its elements from word 1 on.
         unsafe { self.mutator.store(v, i + 1, element) };
+    }
+
+    fn pass(&self) -> Option<Pass> {
+        let guest = self.lane;
+        self.gate.map(|gate| Pass { gate, guest })
+    }
+
+    fn exchange(&mut self, pass: Pass) {
+        if pass.guest != self.lane {
+            let mut lane = self.take_parked(pass.guest);
+            self.swap(&mut lane);
+            self.parked.push(lane);
+        }
+    }
+
+    fn guest_begins(&mut self, mutator: Box<Mutator>) {
+        assert!(mutator.is_empty());
+        self.last_lane += 1;
+        let mut lane = (self.last_lane, mutator, None);
+        self.swap(&mut lane);
+        self.parked.push(lane);
+    }
+
+    fn guest_ends(&mut self) -> Option<Box<Mutator>> {
+        assert_ne!(self.lane, 0);
+        assert_eq!(self.pending, None, "nothing is left to do");
+        let mut lane = self.take_parked(0);
+        self.swap(&mut lane);
+        Some(lane.1)
+    }
+
+    fn guest_failed(&mut self) {
+        let left = self.pending.take();
+        self.told.push(left.expect("there is a reason"));
     }
 
     fn accepts(&self, procedure: Value, n: usize) -> bool {

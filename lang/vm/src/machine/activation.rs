@@ -23,7 +23,7 @@ use super::{Regs, execute};
 use crate::raw::{Pc, Sp};
 use crate::vm::{Root, Vm};
 
-/// The number of every activation that has no C below it. They run one after another and nothing is
+/// The number of every activation of the owner's that has no C below it (a guest always has). They run one after another and nothing is
 /// lost when one ends, so a continuation of an earlier one may be entered in a later one: it then
 /// returns to whoever started that, as at a prompt.
 const OUTERMOST: u64 = 0;
@@ -115,7 +115,7 @@ impl Vm {
         }
         let outer = self.floor;
         self.floor = floor;
-        let id = if self.activations.is_empty() {
+        let id = if self.activations.is_empty() && !self.is_guest() {
             OUTERMOST
         } else {
             self.next_activation += 1;

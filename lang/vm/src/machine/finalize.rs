@@ -28,7 +28,8 @@ impl Vm {
     /// Whether there are finalizers to run, and they may run now (inv:vm.finalize).
     #[inline]
     pub(super) fn finalizers_wait(&self) -> bool {
-        self.activations.len() == 1 && !self.overdraft && self.rt.heap().finalizable()
+        let no_c_below = self.activations.len() == 1 && !self.is_guest();
+        no_c_below && !self.overdraft && self.rt.heap().finalizable()
     }
 
     /// Runs the finalizers that wait, if they may run now. The registers are good afterwards as they

@@ -19,19 +19,29 @@ use crate::vm::{Root, Vm};
 const LAST_RESORT: isize = 1536;
 
 impl Vm {
-    /// Serves whoever wants the thread (`inv:stack.limit`): a collection, an interrupt, finalizers.
+    /// Serves whoever wants the thread (`inv:stack.limit`): a collection, another thread, an interrupt, finalizers.
     /// `Err` if the run goes on elsewhere. Nobody wants `acc`.
     pub(super) fn serve(&mut self, mut r: Regs) -> Result<Regs, Regs> {
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         self.rt.heap.poll();
+        bowline_ffi::give_way(self);
         r.closure = r.sp.get(0);
-        if self.rt.heap.stack().interrupt_wanted() {
-            self.rt.heap.stack().take_interrupt();
+        if self.interrupt_met() {
             self.uncaught_trace = self.polling(&r);
             return Err(self.leave_interrupted(r));
         }
         self.finalize(r)
+    }
+
+    /// Whether the run is to end. A guest leaves the request to the owner, for whom it was meant, and meets it once.
+    fn interrupt_met(&mut self) -> bool {
+        if !self.is_guest() {
+            return self.rt.heap.stack().take_interrupt();
+        }
+        let wanted = self.interrupter.is_requested() && !self.stopped;
+        self.stopped |= wanted;
+        wanted
     }
 
     /// Ends the run because somebody wants it, through the program's winders. The instruction before

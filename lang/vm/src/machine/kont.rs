@@ -49,6 +49,8 @@ enum Reach {
     Here,
     /// Into one further out, with C frames between.
     Outer,
+    /// Into one of another thread's.
+    Elsewhere,
     /// Into one that has returned.
     Gone,
 }
@@ -204,6 +206,8 @@ impl Vm {
             Reach::Here
         } else if self.activations.iter().any(|a| live(&a.id)) {
             Reach::Outer
+        } else if self.is_elsewhere(&live) {
+            Reach::Elsewhere
         } else {
             Reach::Gone
         }
@@ -258,8 +262,14 @@ impl Vm {
     /// are in the way and this is not its doing already.
     pub(super) fn go_to(&mut self, mut r: Regs, k: Value, list: Value, wound: bool) -> Regs {
         let reach = self.reach(k);
-        if matches!(reach, Reach::Gone) {
-            let message = "a continuation was entered after its C frame returned";
+        let message = match reach {
+            Reach::Here | Reach::Outer => None,
+            Reach::Elsewhere => {
+                Some("a continuation was entered on another thread than the one it belongs to")
+            }
+            Reach::Gone => Some("a continuation was entered after its C frame returned"),
+        };
+        if let Some(message) = message {
             return self.control_fault(r, message, k);
         }
         // What a finalizer interrupts goes on when it returns (inv:vm.finalize).

@@ -32,6 +32,7 @@ mod data;
 mod fault;
 mod finalize;
 mod foreign;
+mod guest;
 mod heap;
 mod interrupt;
 mod kont;
@@ -48,6 +49,7 @@ use bowline_runtime::object;
 
 pub(crate) use activation::{Activation, Outcome, Pending, Start};
 pub(crate) use fault::RESERVE;
+pub(crate) use guest::{Lane, OWNER};
 pub(crate) use stubs::Stubs;
 pub(crate) use watermark::Barrier;
 
@@ -81,6 +83,17 @@ pub(crate) struct Regs {
 }
 
 impl Regs {
+    /// Those of a machine that has nothing to do, with an empty stack.
+    pub(crate) fn at_rest(halt: Pc, base: Sp) -> Regs {
+        Regs {
+            pc: halt,
+            sp: base,
+            fp: base,
+            acc: Value::UNSPECIFIED,
+            closure: Value::FALSE,
+        }
+    }
+
     /// Pushes a word.
     #[inline(always)]
     pub(crate) fn push(&mut self, v: Value) {

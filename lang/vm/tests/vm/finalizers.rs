@@ -112,6 +112,14 @@ impl Reporter for Recorder {
         let text = rt.describe(object);
         self.told.borrow_mut().push((text, trace.len()));
     }
+
+    fn guest_failed(&self, _: &mut Rt, _: Value, _: Vec<TraceFrame>) {
+        panic!("there is no other thread");
+    }
+
+    fn guest_quits(&self, _: &mut Rt, _: i32) -> i32 {
+        panic!("there is no other thread");
+    }
 }
 
 fn told() {
