@@ -17,7 +17,7 @@
 //! must return first. While it is pending, no procedure runs for that call.
 
 use crate::handle::scope::Open;
-use crate::host::{Host, Pass};
+use crate::host::{Host, Pass, Runner};
 use bowline_gc::RootStack;
 use bowline_layout::Value;
 use std::cell::Cell;
@@ -220,7 +220,8 @@ impl ActiveCall {
     fn is_back_among_others(&self, host: &mut dyn Host, pass: Pass) {
         if pass.guest != 0 {
             // SAFETY: inv:active.linked: the call's thread has its mutator, and that its stack.
-            pass.gate.take_as_guest(unsafe { &*self.stack }.puller());
+            pass.gate
+                .take_as_guest(Runner::here(unsafe { &*self.stack }));
         }
         host.exchange(pass);
     }

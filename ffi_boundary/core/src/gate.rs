@@ -27,6 +27,9 @@
 //!
 //! `inv:gate.native` Nobody waits for the gate while Managed, or the one who has it would wait for them in a collection.
 //!
+//! A fork waits until whoever runs has given way, as the heap's does for a safe point, and no longer than that does: in
+//! the child the host is between two instructions of everybody's. The threads that are not there are forgotten.
+//!
 //! Absent on purpose: what is exchanged between two threads. The host does that, when it learns that another thread
 //! than the last one has come.
 
@@ -42,6 +45,9 @@ const FENCES: u32 = 2;
 pub trait Pull {
     /// Has the thread poll soon. It may do so in vain.
     fn pull(&self);
+
+    /// Whether it is the calling thread.
+    fn is_here(&self) -> bool;
 }
 
 /// Why a guest was not let in: the program is over.
@@ -49,7 +55,7 @@ pub trait Pull {
 pub struct Closed;
 
 /// What the lock guards.
-struct Inner<P> {
+pub(crate) struct Inner<P> {
     /// How many guests have arrived and not departed.
     guests: u32,
     /// How the guest that has the gate is brought to give way.
@@ -150,6 +156,10 @@ impl<P: Pull> Gate<P> {
             self.away.store(std::ptr::null_mut(), Ordering::Release);
         }
         inner.guest_was_last = false;
+        if inner.guests == 0 {
+            // A fork has asked for this once.
+            self.word.fetch_and(!GUESTS, Ordering::SeqCst);
+        }
         true
     }
 
@@ -161,8 +171,9 @@ impl<P: Pull> Gate<P> {
             self.word.fetch_or(GUESTS, Ordering::SeqCst);
             // inv:gate.dekker
             fence(Ordering::SeqCst);
-            if let Some(everywhere) = self.everywhere {
-                everywhere();
+            match self.everywhere {
+                Some(everywhere) if self.word.load(Ordering::Relaxed) & FENCES == 0 => everywhere(),
+                _ => {}
             }
         }
         self.wait_as_guest(inner, pull, true)
@@ -272,6 +283,46 @@ impl<P: Pull> Gate<P> {
     pub fn close(&self) {
         lock(&self.inner).closed = true;
         self.changed.notify_all();
+    }
+
+    /// Before a fork: waits until whoever runs, if it is not the calling thread, has given way, or until `patient` no more.
+    /// Nobody takes the gate by the lock meanwhile.
+    #[cfg(not(loom))]
+    pub(crate) fn hold(&self, patient: impl Fn() -> bool) -> MutexGuard<'_, Inner<P>> {
+        let mut inner = lock(&self.inner);
+        inner.waiting += 1;
+        self.count(&inner);
+        while inner.guests > 0 && !self.is_at_rest(&inner) && patient() {
+            inner = self.wait(inner);
+        }
+        inner.waiting -= 1;
+        self.count(&inner);
+        inner
+    }
+
+    /// Whether nobody but the calling thread has the gate.
+    #[cfg(not(loom))]
+    fn is_at_rest(&self, inner: &Inner<P>) -> bool {
+        match &inner.holder {
+            Some(guest) => guest.is_here(),
+            None => !self.away.load(Ordering::Acquire).is_null() || self.owner.is_here(),
+        }
+    }
+
+    /// In a forked child: the other threads are gone. With `fences` those of this process fence from now on.
+    #[cfg(not(loom))]
+    pub(crate) fn forked(&self, inner: &mut Inner<P>, fences: bool) {
+        let owner = self.owner.is_here();
+        // Nobody could let anybody in.
+        inner.closed |= !self.is_at_rest(inner);
+        inner.holder.take_if(|guest| !guest.is_here());
+        inner.guests = u32::from(!owner);
+        inner.waiting = 0;
+        inner.owner_waits = false;
+        self.count(inner);
+        // The host's state may be that of a thread that is gone: the owner exchanges it.
+        let flags = GUESTS | if fences { FENCES } else { 0 };
+        self.word.fetch_or(flags, Ordering::SeqCst);
     }
 
     /// Asks the guest that has the gate to poll, if there is one. For a signal handler: it waits for nobody.

@@ -6,17 +6,39 @@
 use crate::aggregate::Types;
 use crate::call::CallError;
 use crate::gate::{Gate, Pull};
-use crate::signal;
-use bowline_gc::{Heap, Mutator, OutOfMemory, Puller};
+use crate::language;
+use bowline_gc::{Heap, Mutator, OutOfMemory, Puller, RootStack};
 use bowline_layout::Value;
 use core::ops::Range;
 
 /// The gate of a host.
-pub type HostGate = Gate<Puller>;
+pub type HostGate = Gate<Runner>;
 
-impl Pull for Puller {
+/// A thread that uses a host.
+pub struct Runner {
+    puller: Puller,
+    thread: libc::pthread_t,
+}
+
+impl Runner {
+    /// The calling thread, which has this root stack.
+    pub(crate) fn here(stack: &RootStack) -> Runner {
+        Runner {
+            puller: stack.puller(),
+            // SAFETY: takes nothing.
+            thread: unsafe { libc::pthread_self() },
+        }
+    }
+}
+
+impl Pull for Runner {
     fn pull(&self) {
-        Puller::pull(self);
+        self.puller.pull();
+    }
+
+    fn is_here(&self) -> bool {
+        // SAFETY: takes nothing.
+        self.thread == unsafe { libc::pthread_self() }
     }
 }
 
@@ -33,9 +55,9 @@ impl Pass {
     /// A gate for a host whose owner is the calling thread, which has this mutator. It lives for ever.
     pub fn gate_of(mutator: &Mutator) -> &'static HostGate {
         let heap: &'static Heap = mutator.heap();
-        let gate = Gate::new(heap.fence_of_all(), mutator.stack().puller());
+        let gate = Gate::new(heap.fence_of_all(), Runner::here(mutator.stack()));
         let gate: &'static HostGate = Box::leak(Box::new(gate));
-        signal::interrupt_by(gate);
+        language::watch(gate);
         gate
     }
 }
@@ -53,7 +75,7 @@ pub fn give_way(host: &mut dyn Host) {
 
 #[cold]
 fn give_way_by(pass: Pass, host: &mut dyn Host) {
-    let puller = host.mutator().stack().puller();
+    let runner = Runner::here(host.mutator().stack());
     // inv:gate.native
     host.mutator().enter_native();
     if pass.guest == 0 {
@@ -62,7 +84,7 @@ fn give_way_by(pass: Pass, host: &mut dyn Host) {
         pass.gate.leave(at);
         pass.gate.take(at);
     } else {
-        pass.gate.give_way_as_guest(puller);
+        pass.gate.give_way_as_guest(runner);
     }
     host.exchange(pass);
     host.mutator().leave_native();

@@ -5,7 +5,7 @@
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
 //! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who
-//! calls), `gate` (in which thread), `call` with `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno`
+//! calls), `gate` and `language` (in which thread), `call` with `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno`
 //! (how), `callback` (how C calls back), `inside_error` and `inside` (how C comes back without a procedure), `memory` (C
 //! memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects that move),
 //! `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
@@ -49,6 +49,8 @@ pub mod inside;
 #[cfg(not(loom))]
 mod inside_error;
 #[cfg(not(loom))]
+mod language;
+#[cfg(not(loom))]
 mod library;
 #[cfg(not(loom))]
 pub mod memory;
@@ -89,7 +91,7 @@ pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]
-pub use host::{Host, HostGate, Language, Pass, PendingExit, give_way};
+pub use host::{Host, HostGate, Language, Pass, PendingExit, Runner, give_way};
 #[cfg(not(loom))]
 pub use inside_error::InsideError;
 #[cfg(not(loom))]

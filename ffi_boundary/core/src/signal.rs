@@ -20,7 +20,7 @@
 
 use crate::active;
 use crate::errno::Errno;
-use crate::host::HostGate;
+use crate::language;
 use bowline_gc::Interrupter;
 use std::io;
 use std::ptr;
@@ -30,9 +30,6 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 static INTERRUPTER: AtomicPtr<Interrupter> = AtomicPtr::new(ptr::null_mut());
 /// The thread that runs the language.
 static THREAD: AtomicU64 = AtomicU64::new(0);
-
-/// The gate of the language's host; null before there is one. Gates live for ever.
-static GATE: AtomicPtr<HostGate> = AtomicPtr::new(ptr::null_mut());
 
 /// The status of a process that was ended by Ctrl-C, as shells have it.
 const ENDED: i32 = 130;
@@ -58,11 +55,6 @@ pub fn handle_interrupts(interrupter: Interrupter) -> io::Result<()> {
     }
 }
 
-/// A guest that has this gate is to poll when the signal comes, for what it does is what was begun here.
-pub(crate) fn interrupt_by(gate: &'static HostGate) {
-    GATE.store(ptr::from_ref(gate).cast_mut(), Ordering::SeqCst);
-}
-
 extern "C" fn on_interrupt(signal: libc::c_int) {
     let errno = Errno::of_this_thread();
     let before = errno.get();
@@ -83,8 +75,8 @@ fn handle(signal: libc::c_int) {
         return;
     };
     let requests = interrupter.interrupt();
-    // SAFETY: null, or a gate.
-    if let Some(gate) = unsafe { GATE.load(Ordering::SeqCst).as_ref() } {
+    // inv:language.one
+    if let Some(gate) = language::gate() {
         gate.pull_guest();
     }
     match requests {

@@ -187,6 +187,10 @@ struct Nobody;
 
 impl Pull for Nobody {
     fn pull(&self) {}
+
+    fn is_here(&self) -> bool {
+        false
+    }
 }
 
 /// A gate, and the host behind it: loom complains if two touch it at once, or if one does not see what the other did.

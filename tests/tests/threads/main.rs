@@ -43,7 +43,7 @@ struct Case {
     modes: &'static [&'static [&'static str]],
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case {
         name: "work",
         exit: 0,
@@ -94,6 +94,13 @@ a continuation was entered on another thread than the one it belongs to
         stdout: "inside\nafter\n",
         stderr: "",
         modes: &[&[]],
+    },
+    Case {
+        name: "fork",
+        exit: 0,
+        stdout: "(200 5)\n",
+        stderr: "",
+        modes: &[&[], &["--plan=latency"], &["--zeal=crossing:1"]],
     },
     Case {
         name: "finalizer",

@@ -20,7 +20,7 @@
 use super::pool::Trampoline;
 use crate::active::{self, ActiveCall};
 use crate::gate::Closed;
-use crate::host::Host;
+use crate::host::{Host, Runner};
 use bowline_gc::{Heap, HeapError, Mutator};
 use bowline_layout::Value;
 use std::fmt;
@@ -108,7 +108,7 @@ fn arrive(
     let heap = Heap::get().ok_or(Misuse::OtherThread)?;
     let mut mutator = heap.try_attach().map_err(Misuse::NotAttached)?;
     mutator.enter_native();
-    let at = gate.arrive(mutator.stack().puller())?;
+    let at = gate.arrive(Runner::here(mutator.stack()))?;
     let host: *const *mut dyn Host = at.cast_const().cast();
     // SAFETY: the owner is in C and waits for the gate before it goes on, so the place where it said that its host is
     // is still there (inv:gate.one).

@@ -21,6 +21,8 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("a_pending_exit_concerns_threads", pending),
     ("a_loop_gives_way", turns),
     ("a_guest_gives_way", guests_give_way),
+    ("the_owner_forks_in_a_storm", owner_forks),
+    ("a_guest_forks", guest_forks),
     ("a_small_stack", small_stack),
     ("a_thread_calls_late", late),
     ("a_thread_calls_at_the_end", closed),
@@ -277,6 +279,73 @@ fn guests_give_way() {
         Ok(fix(1))
     });
     assert_eq!(toy.value(&storm, &[waits, fix(3), fix(1)]), fix(4));
+}
+
+/// Forks, runs `f` in the child, and sees that the child ends well.
+fn in_a_child(f: impl FnOnce()) {
+    // SAFETY: the child runs what the parent's thread could, and ends.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        f();
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = -1;
+    // SAFETY: the status is there.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
+}
+
+/// The owner forks from within a callback while other threads wait for it or are in C themselves: the child has the owner
+/// alone, and threads that are made there may call back.
+fn owner_forks() {
+    let mut toy = Toy::open();
+    let storm = function("storm", &format!("({FUNCTION} int int)"), "int64");
+    let identity = Rc::new(function("id_int64", "(int64)", "int64"));
+    let call = Rc::new(on_thread());
+    let double = toy.procedure("double", 1, |toy, args| {
+        toy.churn();
+        Ok(fix(2 * argument(toy, args.start)))
+    });
+    toy.mutator.push(double);
+    let owners = toy.mutator.len();
+    let work = toy.procedure("work", 1, move |toy, args| {
+        let n = argument(toy, args.start);
+        if n == 0 {
+            in_a_child(|| {
+                let same = toy.value(&identity, &[fix(5)]);
+                assert_eq!((same, toy.lane), (fix(5), 0));
+                let double = toy.mutator.get(owners - 1);
+                assert_eq!(toy.value(&call, &[double, fix(21), fix(0)]), fix(42));
+                toy.churn();
+            });
+        }
+        toy.call_inside(&identity, &[fix(n)])
+    });
+    let times = if calm() { 20 } else { 3 };
+    assert_eq!(
+        toy.value(&storm, &[work, fix(3), fix(times)]),
+        fix(times * 6)
+    );
+}
+
+/// In the child of a guest there is no owner, and the guest goes on.
+fn guest_forks() {
+    let mut toy = Toy::open();
+    let call = on_thread();
+    let identity = Rc::new(function("id_int64", "(int64)", "int64"));
+    let forks = toy.procedure("forks", 1, move |toy, args| {
+        in_a_child(|| {
+            let own = toy.bytes(b"the child's");
+            toy.mutator.push(own);
+            toy.churn();
+            assert_eq!(toy.value(&identity, &[fix(5)]), fix(5));
+            assert_eq!(bytes(toy.mutator.pop()), b"the child's");
+        });
+        Ok(toy.mutator.get(args.start))
+    });
+    assert_eq!(toy.value(&call, &[forks, fix(3), fix(0)]), fix(3));
 }
 
 fn small_stack() {
