@@ -10,9 +10,11 @@
 //! A struct is known by its name, in one table for a program, as a tag is in C. `(pointer (struct S))`
 //! may stand before the definition of S, and so a struct can point to itself; a struct's size needs it.
 //!
-//! Absent on purpose: unions, bit fields, packed structs, and passing by value.
+//! Absent on purpose: unions, bit fields, packed structs.
 
+use crate::byvalue::Description;
 use crate::declare_error::DeclareError;
+use crate::enums::EnumType;
 use crate::error::FfiError;
 use crate::parse::TypeExpr;
 use crate::struct_error::StructError;
@@ -30,6 +32,7 @@ pub struct StructType {
     name: Box<str>,
     number: u32,
     layout: OnceLock<Layout>,
+    description: OnceLock<Description>,
 }
 
 /// Where a struct's fields are (`inv:aggregate.layout`).
@@ -76,6 +79,12 @@ impl StructType {
             let name = self.name.to_string();
             StructError::Undefined { name }.into()
         })
+    }
+
+    /// What libffi must know of it where it is handed over by value; `None` until it is defined.
+    pub(crate) fn description(&self) -> Option<&Description> {
+        let layout = self.layout()?;
+        Some(self.description.get_or_init(|| Description::of(layout)))
     }
 }
 
@@ -128,13 +137,16 @@ impl ArrayType {
     }
 }
 
-/// The structs and arrays that a program knows.
+/// The structs, arrays and enumerations that a program knows.
 #[derive(Default)]
 pub struct Types {
     structs: HashMap<Box<str>, Arc<StructType>>,
     arrays: HashMap<(CType, usize), Arc<ArrayType>>,
     /// Each at its number less 1.
     numbered: Vec<CType>,
+    pub(crate) enums: HashMap<Box<str>, Arc<EnumType>>,
+    /// Each at its number.
+    pub(crate) numbered_enums: Vec<Arc<EnumType>>,
 }
 
 impl Types {
@@ -160,6 +172,7 @@ impl Types {
             name: name.into(),
             number: self.next_number(),
             layout: OnceLock::new(),
+            description: OnceLock::new(),
         });
         self.numbered.push(CType::Struct(structure.clone()));
         self.structs.insert(name.into(), structure.clone());

@@ -32,7 +32,7 @@ use crate::inside;
 use crate::inside_error::InsideError;
 use crate::object;
 use crate::outs;
-use crate::types::CType;
+use crate::types::{CType, Repr};
 use bowline_gc::{CallFrame, Mutator, OutOfMemory};
 use bowline_layout::Value;
 use core::ops::Range;
@@ -121,14 +121,33 @@ pub fn call(
         }
         .into());
     }
-    if function.outs == 0 && !function.copies {
-        return call_with(function, host, args.start, &[], &Copies::none());
+    if !function.prepared {
+        return call_with(function, host, args.start, &Made::nothing());
     }
     call_prepared(function, host, args.start)
 }
 
-/// As [`call`], for a function that has out parameters, or gets copies: what must be made for it before it is
-/// called.
+/// What was made for a call before anything is lent.
+struct Made<'a> {
+    /// A word for each out parameter (`inv:outs.cells`).
+    cells: &'a [Cell<u64>],
+    /// What was copied (`inv:blocking.copies`).
+    copies: Copies,
+    /// The address of the memory for a struct that is the result; 0 for another one.
+    result: usize,
+}
+
+impl Made<'_> {
+    const fn nothing() -> Self {
+        Made {
+            cells: &[],
+            copies: Copies::none(),
+            result: 0,
+        }
+    }
+}
+
+/// As [`call`], for a function that wants something made before it is called.
 #[inline(never)]
 fn call_prepared(
     function: &ForeignFunction,
@@ -154,26 +173,47 @@ fn call_with_room(
     start: usize,
     cells: &[Cell<u64>],
 ) -> Result<Returned, CallError> {
-    outs::prepare(function, host, cells)?;
-    let copies = match function.copies {
-        true => Copies::make(function, host.mutator(), start)?,
-        false => Copies::none(),
+    let mut made = Made {
+        cells,
+        ..Made::nothing()
     };
-    let returned = call_with(function, host, start, cells, &copies);
+    let height = host.mutator().len();
+    let result = &function.signature.result;
+    let by_value = result.repr() == Repr::Aggregate;
+    if by_value {
+        let memory = convert::struct_memory(host.mutator(), result)?;
+        made.result = object::pointer_address(memory).unwrap_or(0);
+        host.mutator().push(memory);
+    }
+    outs::prepare(function, host, cells)?;
+    if function.copies {
+        made.copies = Copies::make(function, host.mutator(), start)?;
+    }
+    let returned = call_with(function, host, start, &made);
     // Also when a callback was left: C has written.
-    copies.give_back(host.mutator());
-    returned
+    made.copies.give_back(host.mutator());
+    let mut returned = returned?;
+    if by_value {
+        // The further results are to be the last.
+        let mutator = host.mutator();
+        returned.value = mutator.get(height);
+        for i in height..height + cells.len() {
+            let further = mutator.get(i + 1);
+            mutator.set(i, further);
+        }
+        mutator.truncate(height + cells.len());
+    }
+    Ok(returned)
 }
 
-/// As [`call`], with a cell for each out parameter and what was copied. This and what it is made of is there
-/// twice, so that the calls without any, which most are, do nothing about them.
+/// As [`call`], with what was made for it. This and what it is made of is there twice, so that the calls that want
+/// nothing, which most are, do nothing about it.
 #[inline(always)]
 fn call_with(
     function: &ForeignFunction,
     host: &mut dyn Host,
     start: usize,
-    cells: &[Cell<u64>],
-    copies: &Copies,
+    made: &Made<'_>,
 ) -> Result<Returned, CallError> {
     let n = function.ways.len();
     let (mut words, mut more_words) = ([0u64; INLINE], Vec::new());
@@ -188,22 +228,34 @@ fn call_with(
     let to = Target {
         words,
         pinned,
-        cells,
-        copies,
+        made,
     };
     convert_arguments(function, host, start, id, to, &mut lent)?;
     let first = words.as_mut_ptr();
     for (i, slot) in slots.iter_mut().enumerate() {
         *slot = first.wrapping_add(i).cast();
     }
+    if function.by_value {
+        pass_structs(function, slots, words);
+    }
     let leaf = function.leaf.is_some();
     let active = ActiveCall::new(id, host, &function.name, start, scope::open(), leaf);
     lent.belong_to(&active);
-    let returned = cross(function, host, &active, slots, pinned, cells);
+    let returned = cross(function, host, &active, slots, pinned, made);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);
     }
     returned
+}
+
+/// libffi takes a struct from where it is.
+#[cold]
+fn pass_structs(function: &ForeignFunction, slots: &mut [*mut c_void], words: &[u64]) {
+    for ((slot, word), way) in slots.iter_mut().zip(words).zip(&function.ways) {
+        if matches!(way, Way::ByValue) {
+            *slot = std::ptr::with_exposed_provenance_mut(*word as usize);
+        }
+    }
 }
 
 /// From the frame's push to its pop.
@@ -214,7 +266,7 @@ fn cross(
     active: &ActiveCall,
     slots: &mut [*mut c_void],
     pinned: &[Value],
-    cells: &[Cell<u64>],
+    made: &Made<'_>,
 ) -> Result<Returned, CallError> {
     let mut frame = CallFrame::new(pinned);
     let mutator = host.mutator();
@@ -231,7 +283,7 @@ fn cross(
     if function.leaf.is_none() {
         active.goes_to_c();
     }
-    let (word, errno) = run(function, slots);
+    let (word, errno) = run(function, slots, made.result);
     if function.leaf.is_none() && active.raw.get() == 0 {
         // Before anything of the host is used: its state may be another thread's.
         active.is_back(host);
@@ -257,7 +309,7 @@ fn cross(
         let function = function.name.clone();
         Err(FfiError::from(InsideError::ScopeLeftOpen { function }).into())
     } else {
-        results(function, mutator, word, cells).map_err(CallError::from)
+        results(function, mutator, word, made).map_err(CallError::from)
     };
     let returned = match function.free {
         Some(free) if word != 0 => freed(free, mutator, word, returned),
@@ -268,7 +320,7 @@ fn cross(
     returned.map(|value| Returned {
         value,
         errno,
-        outs: cells.len(),
+        outs: made.cells.len(),
     })
 }
 
@@ -313,27 +365,31 @@ fn results(
     function: &ForeignFunction,
     mutator: &mut Mutator,
     word: u64,
-    cells: &[Cell<u64>],
+    made: &Made<'_>,
 ) -> Result<Value, OutOfMemory> {
-    if !cells.is_empty() {
-        outs::collect(function, mutator, cells)?;
+    if !made.cells.is_empty() {
+        outs::collect(function, mutator, made.cells)?;
+    }
+    if made.result != 0 {
+        return Ok(Value::UNSPECIFIED);
     }
     convert::to_value(mutator, &function.signature.result, word)
 }
 
 /// The C function alone, and its `errno`.
 #[inline(always)]
-fn run(function: &ForeignFunction, slots: &mut [*mut c_void]) -> (u64, i32) {
+fn run(function: &ForeignFunction, slots: &mut [*mut c_void], result: usize) -> (u64, i32) {
     let mut word = 0;
+    let to = match result {
+        0 => &raw mut word,
+        _ => std::ptr::with_exposed_provenance_mut(result),
+    };
     let errno = Errno::of_this_thread();
     errno.set(0);
     // SAFETY: the program says that the address is a function of this signature; there is a slot for
-    // each parameter, which points to a word converted to its type.
-    unsafe {
-        function
-            .cif
-            .call(function.address, slots.as_mut_ptr(), &raw mut word)
-    };
+    // each parameter, which points to a word converted to its type, or to a struct; a struct that
+    // is the result has memory in whole words.
+    unsafe { function.cif.call(function.address, slots.as_mut_ptr(), to) };
     (word, errno.get())
 }
 
@@ -353,10 +409,7 @@ struct Target<'a> {
     words: &'a mut [u64],
     /// What must be pinned for it.
     pinned: &'a mut [Value],
-    /// A word for each out parameter (`inv:outs.cells`).
-    cells: &'a [Cell<u64>],
-    /// What was copied (`inv:blocking.copies`).
-    copies: &'a Copies,
+    made: &'a Made<'a>,
 }
 
 /// Gives each parameter that has an argument that one's bits, and the value of a second one its place among what is
@@ -392,10 +445,10 @@ fn convert_arguments(
     to: Target<'_>,
     lent: &mut Lent,
 ) -> Result<(), FfiError> {
-    let (words, pinned, copies) = (to.words, to.pinned, to.copies);
+    let (words, pinned, copies) = (to.words, to.pinned, &to.made.copies);
     read_arguments(function, host.mutator(), start, words, pinned);
     let host: &dyn Host = host;
-    let mut cells = to.cells.iter();
+    let mut cells = to.made.cells.iter();
     let mut position = 0;
     let params = function.signature.params.iter().zip(&function.ways);
     for (i, (param, way)) in params.enumerate() {
@@ -432,6 +485,7 @@ fn convert_arguments(
                     None => 0,
                 }
             }
+            Way::ByValue => convert::struct_to_pass(host, ctype, v, spot)? as u64,
             Way::Callback(plan) => {
                 if !host.is_procedure(v) {
                     return Err(wrong());

@@ -6,7 +6,7 @@
 
 use crate::declare_error::DeclareError;
 use crate::error::FfiError;
-use crate::types::{CType, Repr, Signature};
+use crate::types::{CType, Passing, Repr, Signature};
 use libffi::low::{self, CodePtr, ffi_abi_FFI_DEFAULT_ABI, ffi_cif, ffi_type, types};
 use std::ffi::c_void;
 
@@ -22,7 +22,18 @@ unsafe impl Send for Cif {}
 // SAFETY: inv:cif.still
 unsafe impl Sync for Cif {}
 
-fn ffi_type_of(repr: Repr) -> *mut ffi_type {
+/// What libffi must know of a type. A struct is handed over by value, an array by its address.
+pub(crate) fn ffi_type_of(ctype: &CType) -> *mut ffi_type {
+    match ctype {
+        CType::Struct(structure) => match structure.description() {
+            Some(description) => description.as_ptr(),
+            None => &raw mut types::pointer,
+        },
+        _ => of_word(ctype.repr()),
+    }
+}
+
+fn of_word(repr: Repr) -> *mut ffi_type {
     match repr {
         Repr::Void => &raw mut types::void,
         Repr::Bool => &raw mut types::uint8,
@@ -36,7 +47,6 @@ fn ffi_type_of(repr: Repr) -> *mut ffi_type {
         Repr::Unsigned(_) => &raw mut types::uint64,
         Repr::Float => &raw mut types::float,
         Repr::Double => &raw mut types::double,
-        // An aggregate is handed over by its address.
         Repr::Pointer | Repr::Aggregate => &raw mut types::pointer,
     }
 }
@@ -56,18 +66,15 @@ impl Cif {
     pub(crate) fn of_signature(signature: &Signature) -> Result<Cif, FfiError> {
         let fixed = signature.fixed.unwrap_or(signature.params.len());
         let params = signature.params.iter().enumerate().map(|(i, param)| {
-            if i < fixed {
-                param.repr()
-            } else {
-                promoted(param.repr())
+            let variadic = i >= fixed;
+            match (param.passing, param.repr()) {
+                (Passing::In, Repr::Aggregate) => ffi_type_of(&param.ctype),
+                (_, repr) if variadic => of_word(promoted(repr)),
+                (_, repr) => of_word(repr),
             }
         });
-        Cif::prepare(
-            params.map(ffi_type_of).collect(),
-            signature.fixed,
-            signature.result.repr(),
-        )
-        .ok_or_else(|| {
+        let result = ffi_type_of(&signature.result);
+        Cif::prepare(params.collect(), signature.fixed, result).ok_or_else(|| {
             let signature = signature.to_string();
             DeclareError::Unsupported { signature }.into()
         })
@@ -75,18 +82,17 @@ impl Cif {
 
     /// Prepares the description of a callback.
     pub(crate) fn of_callback(params: &[CType], result: &CType) -> Option<Cif> {
-        let params = params.iter().map(|p| ffi_type_of(p.repr())).collect();
-        Cif::prepare(params, None, result.repr())
+        let params = params.iter().map(ffi_type_of).collect();
+        Cif::prepare(params, None, ffi_type_of(result))
     }
 
     fn prepare(
         mut params: Box<[*mut ffi_type]>,
         fixed: Option<usize>,
-        result: Repr,
+        result: *mut ffi_type,
     ) -> Option<Cif> {
         let mut raw = Box::<ffi_cif>::default();
         let (count, list) = (params.len(), params.as_mut_ptr());
-        let result = ffi_type_of(result);
         let prepared = match fixed {
             // SAFETY: the list has `count` types and stays with the description (inv:cif.still).
             None => unsafe {
@@ -117,17 +123,17 @@ impl Cif {
         (&raw const *self.raw).cast_mut()
     }
 
-    /// Calls `code`. The result's word is written to `result`, except for `void`.
+    /// Calls `code`. The result's word is written to `result`, or a struct; nothing for `void`.
     ///
     /// # Safety
     /// `code` is a C function of this type; `args` are pointers to as many C values of its parameter
-    /// types.
+    /// types; `result` has room for a word, and for a struct if that is the result, in whole words.
     #[inline]
     pub(crate) unsafe fn call(&self, code: *const (), args: *mut *mut c_void, result: *mut u64) {
         let CodePtr(code) = CodePtr::from_ptr(code.cast());
         // SAFETY: a function pointer is an address; what it points to is the caller's.
         let function = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn()>(code) };
-        // SAFETY: the caller's; a word is at least what libffi writes for any result type here.
+        // SAFETY: the caller's; libffi writes a word for any result that is no struct.
         unsafe { libffi::raw::ffi_call(self.as_ptr(), Some(function), result.cast(), args) };
     }
 }

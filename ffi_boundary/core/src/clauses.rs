@@ -31,6 +31,7 @@ impl ForeignFunction {
                 _ => continue,
             };
             self.copies = true;
+            self.prepared = true;
         }
         self
     }

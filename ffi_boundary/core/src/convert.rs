@@ -8,6 +8,7 @@
 //! pins them, and callbacks are made there.
 
 use crate::aggregate::{Field, StructType};
+use crate::enums::EnumType;
 use crate::error::{FfiError, Place};
 use crate::host::Language;
 use crate::object::{self, Integer};
@@ -33,6 +34,7 @@ pub(crate) enum Spot<'a> {
         position: usize,
     },
     Store,
+    At(&'a Place),
     Field {
         structure: &'a StructType,
         field: &'a Field,
@@ -63,6 +65,7 @@ impl Spot<'_> {
                 position,
             },
             Spot::Store => Place::Store,
+            Spot::At(place) => place.clone(),
             Spot::Field { structure, field } => Place::Field {
                 structure: structure.name().into(),
                 field: field.name.clone(),
@@ -108,6 +111,33 @@ pub(crate) fn to_word<L: Language + ?Sized>(
     }
 }
 
+/// The address of the struct that C gets by value: that of a pointer to one.
+pub(crate) fn struct_to_pass<L: Language + ?Sized>(
+    language: &L,
+    ctype: &CType,
+    v: Value,
+    spot: &Spot<'_>,
+) -> Result<usize, FfiError> {
+    if let CType::Struct(structure) = ctype
+        && may_point_to(language, structure, v)
+        && let Some(address) = object::pointer_address(v)
+        && address != 0
+    {
+        return Ok(address);
+    }
+    Err(wrong_type(language, ctype, v, spot))
+}
+
+/// Fresh memory for a struct that C gives by value, of so many bytes that it can be written in whole words. May
+/// collect.
+pub(crate) fn struct_memory(mutator: &mut Mutator, ctype: &CType) -> Result<Value, OutOfMemory> {
+    let bytes = ctype.size().unwrap_or(0).next_multiple_of(8);
+    let label = mutator.heap().owner_label(&ctype.to_string());
+    let v = mutator.foreign_memory(bytes, true, label)?;
+    object::set_pointer_target(v, ctype.number());
+    Ok(v)
+}
+
 /// The address for a type that is a pointer to C memory, if the value is one.
 fn pointer_word<L: Language + ?Sized>(language: &L, ctype: &CType, v: Value) -> Option<usize> {
     let accepted = match ctype {
@@ -144,7 +174,13 @@ fn integer_word<L: Language + ?Sized>(
     spot: &Spot<'_>,
 ) -> Result<u64, FfiError> {
     let Some(n) = object::integer(v) else {
-        return Err(wrong_type(language, ctype, v, spot));
+        return match ctype.as_enum() {
+            None => Err(wrong_type(language, ctype, v, spot)),
+            Some(enumeration) => match enumeration.number_of(v) {
+                Some(number) => Ok(number as u64),
+                None => Err(enumeration.no_member(language, v, spot.place())),
+            },
+        };
     };
     if let (Integer::Small(n), Some((low, high))) = (n, ctype.repr().range())
         && low <= n
@@ -264,6 +300,9 @@ pub(crate) fn to_value(
     ctype: &CType,
     word: u64,
 ) -> Result<Value, OutOfMemory> {
+    if let CType::Enum(enumeration) = ctype {
+        return enum_value(mutator, enumeration, word);
+    }
     match ctype.repr() {
         Repr::Void => Ok(Value::UNSPECIFIED),
         Repr::Bool => Ok(Value::bool(word as u8 != 0)),
@@ -292,6 +331,22 @@ pub(crate) fn to_value(
             object::set_pointer_target(v, ctype.number());
             Ok(v)
         }
+    }
+}
+
+/// The symbol of a number that has one, or the number.
+fn enum_value(
+    mutator: &mut Mutator,
+    enumeration: &EnumType,
+    word: u64,
+) -> Result<Value, OutOfMemory> {
+    let number = match enumeration.repr() {
+        Repr::Unsigned(_) => i64::from(word as u32),
+        _ => i64::from(word as i32),
+    };
+    match enumeration.symbol_of(number) {
+        Some(symbol) => Ok(symbol),
+        None => object::make_integer(mutator, i128::from(number)),
     }
 }
 

@@ -43,6 +43,25 @@ pub enum DeclareError {
         /// The most that there can be.
         limit: usize,
     },
+    /// An enumeration that has no definition yet.
+    UndefinedEnum {
+        /// The enumeration.
+        name: String,
+    },
+    /// A second definition that differs from the first.
+    RedefinedEnum {
+        /// The enumeration.
+        name: String,
+    },
+    /// A member whose number C has no enumeration for.
+    EnumRange {
+        /// The enumeration.
+        name: String,
+        /// The member.
+        member: String,
+        /// Its number.
+        number: i64,
+    },
     /// An `errno-result` of a function whose result is no integer.
     ErrnoResult {
         /// The result type.
@@ -89,6 +108,22 @@ impl fmt::Display for DeclareError {
                 f,
                 "{} are too many: the limit is {limit}",
                 plural(*count, "parameter")
+            ),
+            DeclareError::UndefinedEnum { name } => write!(
+                f,
+                "(enum {name}) is not defined: (define-foreign-enum {name} ...) must come first"
+            ),
+            DeclareError::RedefinedEnum { name } => write!(
+                f,
+                "(enum {name}) is defined already, with other members; its name means the same in the whole program"
+            ),
+            DeclareError::EnumRange {
+                name,
+                member,
+                number,
+            } => write!(
+                f,
+                "(enum {name}): {number}, the number of {member}, does not fit an int of C beside the others"
             ),
             DeclareError::ErrnoResult { type_name } => write!(
                 f,

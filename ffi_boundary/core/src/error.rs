@@ -117,6 +117,17 @@ pub enum FfiError {
         /// A way out, or nothing.
         hint: &'static str,
     },
+    /// What is neither a member of an enumeration nor a number.
+    NoMember {
+        /// Where the value was.
+        place: Place,
+        /// The enumeration.
+        name: String,
+        /// Its members, the first ones.
+        members: String,
+        /// The value.
+        got: String,
+    },
     /// An integer that does not fit its C type.
     OutOfRange {
         /// Where the value was.
@@ -268,8 +279,17 @@ impl FfiError {
                     write!(f, " ({hint})")
                 }
             }
+            FfiError::NoMember {
+                place,
+                name,
+                members,
+                got,
+            } => write!(
+                f,
+                "{place} has type (enum {name}): expected {members} or an exact integer, got {got}"
+            ),
             FfiError::OutOfRange { place, ctype, got } => {
-                let name = ctype.name();
+                let name = short(ctype);
                 let (low, high) = ctype.repr().range().unwrap_or((0, 0));
                 write!(
                     f,

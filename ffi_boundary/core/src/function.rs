@@ -22,6 +22,8 @@ pub(crate) enum Way {
     Bytevector,
     /// Those from an offset on, which is a further argument.
     BytevectorAt,
+    /// A struct: the bytes that a pointer points to.
+    ByValue,
     /// A copy of a string's bytes.
     StringCopy,
     /// A copy of a bytevector's bytes.
@@ -80,6 +82,10 @@ pub struct ForeignFunction {
     pub(crate) free: Option<*const ()>,
     /// Whether the result is to get a finalizer.
     pub(crate) finalizes: bool,
+    /// Whether a parameter is a struct by value.
+    pub(crate) by_value: bool,
+    /// Whether something must be made for a call before it.
+    pub(crate) prepared: bool,
     /// Whether a call gives C's result alone.
     pub(crate) plain: bool,
     /// Its name if its calls stay Managed (`inv:call.leaf`).
@@ -111,6 +117,8 @@ impl ForeignFunction {
             .collect::<Result<Vec<_>, _>>()?;
         let outs = signature.params.iter().filter(|p| p.is_result()).count();
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
+        let by_value = ways.iter().any(|way| matches!(way, Way::ByValue));
+        let prepared = outs > 0 || signature.result.repr() == Repr::Aggregate;
         Ok(ForeignFunction {
             name: name.to_owned(),
             callee: Heap::get().and_then(|heap| heap.callee(name, false)),
@@ -121,6 +129,8 @@ impl ForeignFunction {
             arguments: signature.arguments(),
             outs,
             label: OnceLock::new(),
+            by_value,
+            prepared,
             copies: false,
             errno_result: false,
             free: None,
@@ -155,6 +165,7 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
         CType::String => Ok(Way::String),
         CType::Bytevector => Ok(Way::Bytevector),
         CType::BytevectorAt => Ok(Way::BytevectorAt),
+        CType::Struct(_) => Ok(Way::ByValue),
         CType::Callback(callback) => pool::plan(callback).map(Way::Callback).ok_or_else(|| {
             let signature = param.to_string();
             DeclareError::Unsupported { signature }.into()

@@ -3,12 +3,13 @@
 //! The crate sits below the language: it knows words, strings, bytevectors, flonums, bignums and
 //! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
-//! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types` and `aggregate` (what is
-//! talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host` (who
-//! calls), `gate` and `language` (in which thread), `call` with `active`, `outs`, `blocking`, `convert`, `object`, `cif` and `errno`
-//! (how), `callback` (how C calls back), `inside_error` and `inside` (how C comes back without a procedure), `memory` (C
-//! memory by type), `data` (typed fields of the language's own data), `handle` (how C holds on to objects that move),
-//! `signal` (Ctrl-C, also while C runs), `stdio` (what C printed), `sync` (atomics for the model checker).
+//! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types`, `aggregate` and `enums` (what
+//! is talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host`
+//! (who calls), `gate` and `language` (in which thread), `call` with `active`, `outs`, `blocking`, `byvalue`,
+//! `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and `inside` (how C
+//! comes back without a procedure), `memory` (C memory by type), `data` (typed fields of the language's own data),
+//! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed),
+//! `sync` (atomics for the model checker).
 //!
 //! Under `--cfg loom` only the lock-free core of the handle table and the gate are there.
 
@@ -18,6 +19,8 @@ mod active;
 mod aggregate;
 #[cfg(not(loom))]
 mod blocking;
+#[cfg(not(loom))]
+mod byvalue;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
@@ -34,6 +37,8 @@ mod convert;
 mod data;
 #[cfg(not(loom))]
 mod declare_error;
+#[cfg(not(loom))]
+mod enums;
 #[cfg(not(loom))]
 mod errno;
 #[cfg(not(loom))]
@@ -82,6 +87,8 @@ pub use callback_error::CallbackError;
 pub use data::{field_type, field_value, field_word};
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
+#[cfg(not(loom))]
+pub use enums::{EnumType, Member, enum_number};
 #[cfg(not(loom))]
 pub use error::{FfiError, Place};
 #[cfg(not(loom))]

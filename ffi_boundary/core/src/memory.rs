@@ -355,7 +355,12 @@ pub fn text(address: usize, most: usize) -> Vec<u8> {
 }
 
 fn check(ctype: &CType, address: usize, operation: &'static str) -> Result<(), CallError> {
-    if ctype.repr() == Repr::Void || matches!(ctype, CType::Bytevector | CType::Callback(_)) {
+    if ctype.repr() == Repr::Void
+        || matches!(
+            ctype,
+            CType::Bytevector | CType::BytevectorAt | CType::Callback(_)
+        )
+    {
         return Err(FfiError::NotInMemory {
             type_name: ctype.to_string(),
         }

@@ -32,12 +32,12 @@ pub enum TypeExpr {
 const POINTER_FORM: &str = "(pointer TYPE)";
 const BYTEVECTOR_AT_FORM: &str = "(bytevector-at)";
 const STRUCT_FORM: &str = "(struct NAME)";
+const ENUM_FORM: &str = "(enum NAME)";
 const ARRAY_FORM: &str = "(array TYPE COUNT)";
 const OUT_FORM: &str = "(out TYPE) or (inout TYPE)";
 
 /// Words that stand for types which are planned, and what does for now.
 const NOT_YET: &[(&str, &str)] = &[
-    ("enum", "`int`"),
     ("union", "`(array uint8 N)`, or the member that you need"),
     ("handle", "`uint64` with `handle->integer`"),
     (
@@ -76,6 +76,8 @@ impl TypeExpr {
             ("bytevector-at", _) => Err(self.malformed(BYTEVECTOR_AT_FORM)),
             ("struct", [TypeExpr::Name(name)]) => Ok(CType::Struct(types.named(name))),
             ("struct", _) => Err(self.malformed(STRUCT_FORM)),
+            ("enum", [TypeExpr::Name(name)]) => Ok(CType::Enum(types.enumeration(name)?)),
+            ("enum", _) => Err(self.malformed(ENUM_FORM)),
             ("array", [element, TypeExpr::Int(count)]) => {
                 let count = usize::try_from(*count).map_err(|_| self.malformed(ARRAY_FORM))?;
                 let element = element.parse(types)?.in_memory("an element of an array")?;

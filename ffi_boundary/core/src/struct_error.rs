@@ -46,12 +46,28 @@ pub enum StructError {
         /// The type.
         type_name: String,
     },
-    /// A struct or an array where C would get it by value.
-    ByValue {
-        /// The type.
-        ctype: CType,
+    /// An array where C would get it by value.
+    ArrayByValue {
+        /// The type of its elements.
+        element: CType,
         /// Where it stands.
         place: &'static str,
+    },
+    /// A struct by value that has an array of no certain length.
+    OpenEnd {
+        /// The struct.
+        name: String,
+        /// Where it stands.
+        place: &'static str,
+    },
+    /// A struct by value that has more in it than can be described.
+    TooManyElements {
+        /// The struct.
+        name: String,
+        /// Where it stands.
+        place: &'static str,
+        /// The most fields and elements of arrays that it may have.
+        limit: usize,
     },
     /// Something other than a pointer to the struct.
     NotPointer {
@@ -151,17 +167,17 @@ impl StructError {
             StructError::TooLarge { type_name } => {
                 write!(f, "{type_name} is larger than any memory")
             }
-            StructError::ByValue {
-                ctype: CType::Array(array),
-                place,
-            } => write!(
+            StructError::ArrayByValue { element, place } => write!(
                 f,
-                "an array cannot be {place} in C; use `(pointer {})`",
-                array.element
+                "an array cannot be {place} in C; use `(pointer {element})`"
             ),
-            StructError::ByValue { ctype, place } => write!(
+            StructError::OpenEnd { name, place } => write!(
                 f,
-                "`{ctype}` cannot be {place}: a struct is not passed by value yet; use `(pointer {ctype})` where C has one"
+                "(struct {name}) cannot be {place}: it has an array whose length only the program knows; use `(pointer (struct {name}))`"
+            ),
+            StructError::TooManyElements { name, place, limit } => write!(
+                f,
+                "(struct {name}) cannot be {place}: it has more than {limit} fields and elements; use `(pointer (struct {name}))`"
             ),
             _ => Ok(()),
         }
@@ -227,5 +243,23 @@ impl fmt::Display for StructError {
             ),
             _ => self.fmt_declaration(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn structs_that_cannot_be_described() {
+        let error = StructError::TooManyElements {
+            name: "pixels".into(),
+            place: "a parameter",
+            limit: 4096,
+        };
+        assert_eq!(
+            error.to_string(),
+            "(struct pixels) cannot be a parameter: it has more than 4096 fields and elements; use `(pointer (struct pixels))`"
+        );
     }
 }

@@ -7,7 +7,9 @@
 //! Absent on purpose: the names that a program writes. `parse` turns those into what is here.
 
 use crate::aggregate::{ArrayType, StructType};
+use crate::byvalue;
 use crate::declare_error::DeclareError;
+use crate::enums::EnumType;
 use crate::error::FfiError;
 use crate::struct_error::StructError;
 use core::ffi::{
@@ -93,6 +95,8 @@ macro_rules! ctypes {
             Struct(Arc<StructType>),
             /// An array, in memory.
             Array(Arc<ArrayType>),
+            /// An enumeration.
+            Enum(Arc<EnumType>),
             /// The bytes of a bytevector from an offset on, pinned for the call. An argument only; the offset is
             /// one of its own.
             BytevectorAt,
@@ -107,9 +111,10 @@ macro_rules! ctypes {
             ];
 
             /// What a value of this type is to the machine.
-            pub const fn repr(&self) -> Repr {
+            pub fn repr(&self) -> Repr {
                 match self {
                     $( CType::$variant => $repr, )*
+                    CType::Enum(enumeration) => enumeration.repr(),
                     CType::Callback(_) | CType::PointerTo(_) | CType::BytevectorAt => Repr::Pointer,
                     CType::Struct(_) | CType::Array(_) => Repr::Aggregate,
                 }
@@ -122,6 +127,7 @@ macro_rules! ctypes {
                     CType::PointerTo(_) => "pointer",
                     CType::Struct(_) => "struct",
                     CType::Array(_) => "array",
+                    CType::Enum(_) => "enum",
                     CType::BytevectorAt => "bytevector-at",
                     CType::Callback(_) => "callback",
                 }
@@ -253,14 +259,17 @@ impl CType {
         Ok(self)
     }
 
-    /// This type, if C can get or give it as a word.
+    /// This type, if C can get or give it.
     pub(crate) fn by_value(self, place: &'static str) -> Result<CType, FfiError> {
-        match self {
-            CType::Struct(_) | CType::Array(_) => {
-                Err(StructError::ByValue { ctype: self, place }.into())
+        match &self {
+            CType::Array(array) => {
+                let element = array.element.clone();
+                return Err(StructError::ArrayByValue { element, place }.into());
             }
-            _ => Ok(self),
+            CType::Struct(structure) => byvalue::check(structure, place)?,
+            _ => {}
         }
+        Ok(self)
     }
 }
 
@@ -278,6 +287,7 @@ impl fmt::Display for CType {
             }
             CType::Struct(structure) => return write!(f, "(struct {})", structure.name()),
             CType::Array(array) => return write!(f, "(array {} {})", array.element, array.count),
+            CType::Enum(enumeration) => return write!(f, "(enum {})", enumeration.name()),
             CType::BytevectorAt => return f.write_str("(bytevector-at)"),
             _ => return f.write_str(self.name()),
         };
@@ -348,7 +358,7 @@ pub struct Parameter {
 
 impl Parameter {
     /// What C is handed.
-    pub const fn repr(&self) -> Repr {
+    pub fn repr(&self) -> Repr {
         match self.passing {
             Passing::In => self.ctype.repr(),
             Passing::Out | Passing::InOut => Repr::Pointer,

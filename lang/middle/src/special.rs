@@ -61,6 +61,7 @@ specials! {
         "(define-foreign NAME (LIBRARY \"symbol\") (TYPE ...) RESULT CLAUSE ...)",
     DefineForeignStruct "define-foreign-struct" "(define-foreign-struct NAME (FIELD TYPE) ...)",
     DefineDatatype "define-datatype" "(define-datatype NAME (CONSTRUCTOR FIELD ...) ...)",
+    DefineForeignEnum "define-foreign-enum" "(define-foreign-enum NAME MEMBER ...), where a MEMBER is NAME or (NAME INTEGER)",
     DefineSyntax "define-syntax" "(define-syntax KEYWORD (syntax-rules ...))",
     LetSyntax "let-syntax" "(let-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
     LetrecSyntax "letrec-syntax" "(letrec-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
@@ -96,6 +97,7 @@ impl Special {
                 | Self::DefineForeign
                 | Self::DefineForeignStruct
                 | Self::DefineDatatype
+                | Self::DefineForeignEnum
                 | Self::DefineSyntax
         )
     }

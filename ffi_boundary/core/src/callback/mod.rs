@@ -17,7 +17,9 @@ use crate::call::CallError;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::host::Host;
-use crate::types::Repr;
+use crate::object;
+use crate::types::{CType, Repr};
+use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::Value;
 use door::Exit;
 use pool::Trampoline;
@@ -33,7 +35,7 @@ unsafe fn enter(trampoline: &'static Trampoline, result: *mut c_void, args: *con
     let plan = trampoline.plan;
     let word = door::enter(trampoline, |host| {
         // SAFETY: the caller's.
-        unsafe { run(trampoline, host, args) }
+        unsafe { run(trampoline, host, result, args) }
     });
     let word = word.unwrap_or(plan.on_exit);
     // SAFETY: the caller's.
@@ -44,10 +46,11 @@ unsafe fn enter(trampoline: &'static Trampoline, result: *mut c_void, args: *con
 /// Calls the procedure that stands last on the root stack and converts its result. The procedure is taken off.
 ///
 /// # Safety
-/// `args` is what libffi passes to a closure of the trampoline's type.
+/// `result` and `args` are what libffi passes to a closure of the trampoline's type.
 unsafe fn run(
     trampoline: &Trampoline,
     host: &mut dyn Host,
+    result: *mut c_void,
     args: *const *const c_void,
 ) -> Result<u64, Exit> {
     let height = host.mutator().len() - 1;
@@ -63,10 +66,39 @@ unsafe fn run(
         function: trampoline.lender_name(),
         position: trampoline.lent_to().map_or(0, |(_, position)| position + 1),
     };
-    convert::to_word(&*host, &plan.result, value, spot).map_err(|error| {
+    let word = match plan.result.repr() {
+        Repr::Aggregate => convert::struct_to_pass(&*host, &plan.result, value, spot)
+            // SAFETY: the caller's for the room; inv:callback.struct for the struct.
+            .map(|from| unsafe { give_struct(&plan.result, from, result) }),
+        _ => convert::to_word(&*host, &plan.result, value, spot),
+    };
+    word.map_err(|error| {
         host.raise_pending(CallError::Ffi(error));
         Exit
     })
+}
+
+/// `inv:callback.struct` A struct that a callback gives is copied to where C wants it while its pointer is live; the
+/// word of the result is 1 then, and 0 for the default, which is zeros.
+///
+/// # Safety
+/// A struct of the type is readable at `from`, and `result` is libffi's room for one.
+unsafe fn give_struct(ctype: &CType, from: usize, result: *mut c_void) -> u64 {
+    let from = std::ptr::with_exposed_provenance::<u8>(from);
+    // SAFETY: the caller's; C's room for the result is no memory that a program has a pointer to.
+    unsafe { std::ptr::copy_nonoverlapping(from, result.cast(), ctype.size().unwrap_or(0)) };
+    1
+}
+
+/// A struct that C has given by value, as a pointer to a copy. May collect.
+fn take_struct(mutator: &mut Mutator, ctype: &CType, from: u64) -> Result<Value, OutOfMemory> {
+    let v = convert::struct_memory(mutator, ctype)?;
+    let to = object::pointer_address(v).unwrap_or(0);
+    let from = std::ptr::with_exposed_provenance::<u8>(from as usize);
+    let to = std::ptr::with_exposed_provenance_mut::<u8>(to);
+    // SAFETY: libffi's argument is such a struct, and the memory is fresh and as large.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, ctype.size().unwrap_or(0)) };
+    Ok(v)
 }
 
 /// The procedure stands at `height`.
@@ -84,7 +116,11 @@ unsafe fn push_and_call(
     for (i, ctype) in plan.params.iter().enumerate() {
         // SAFETY: the caller's.
         let word = unsafe { plan.argument(args, i) };
-        match convert::to_value(mutator, ctype, word) {
+        let value = match ctype.repr() {
+            Repr::Aggregate => take_struct(mutator, ctype, word),
+            _ => convert::to_value(mutator, ctype, word),
+        };
+        match value {
             Ok(value) => mutator.push(value),
             Err(error) => {
                 host.raise_pending(CallError::OutOfMemory(error));

@@ -144,15 +144,26 @@ impl Plan {
     ///
     /// # Safety
     /// `result` is libffi's room for a result of this type, which is a word at least unless the type
-    /// is `void`.
+    /// is `void` or a struct.
     pub(crate) unsafe fn give(&self, result: *mut c_void, word: u64) {
-        if self.result.repr() != Repr::Void {
-            // SAFETY: the caller's.
-            unsafe { result.cast::<u64>().write_unaligned(word) };
+        match self.result.repr() {
+            Repr::Void => {}
+            Repr::Aggregate => {
+                // inv:callback.struct
+                if word == 0 {
+                    let bytes = self.result.size().unwrap_or(0);
+                    // SAFETY: the caller's.
+                    unsafe { result.cast::<u8>().write_bytes(0, bytes) };
+                }
+            }
+            _ => {
+                // SAFETY: the caller's.
+                unsafe { result.cast::<u64>().write_unaligned(word) };
+            }
         }
     }
 
-    /// The word of argument `i` of a callback.
+    /// The word of argument `i` of a callback; for a struct its address.
     ///
     /// # Safety
     /// `args` is libffi's list of pointers to arguments of this type.
@@ -161,6 +172,9 @@ impl Plan {
         let entry = unsafe { args.add(i) };
         // SAFETY: as above.
         let at = unsafe { entry.read() };
+        if self.params[i].repr() == Repr::Aggregate {
+            return at.expose_provenance() as u64;
+        }
         // SAFETY: each entry points to a C value of its parameter's type.
         unsafe { convert::load(at.cast(), self.params[i].repr()) }
     }

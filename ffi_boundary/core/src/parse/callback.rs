@@ -34,6 +34,10 @@ impl TypeExpr {
             [] => None,
             [TypeExpr::List(form)] => match form.as_slice() {
                 [TypeExpr::Name(head), TypeExpr::Int(value)] if head == "on-exit" => Some(*value),
+                [TypeExpr::Name(head), TypeExpr::Name(member)] if head == "on-exit" => {
+                    let number = result.as_enum().and_then(|result| result.named(member));
+                    Some(number.ok_or_else(|| self.malformed(CALLBACK_FORM))?)
+                }
                 _ => return Err(self.malformed(CALLBACK_FORM)),
             },
             _ => return Err(self.malformed(CALLBACK_FORM)),

@@ -4,6 +4,7 @@
 //! again with the trial's name in the environment. Most trials run three times: as a program would,
 //! with everything unpinned moved at every crossing, and the same at every third allocation.
 
+mod byvalue;
 mod callbacks;
 mod denied;
 mod errors;
@@ -45,22 +46,28 @@ fn bodies() -> Vec<Body> {
         outs::TRIALS,
         structs::TRIALS,
         threads::TRIALS,
+        byvalue::TRIALS,
     ]
     .concat()
 }
 
-fn compile(directory: &Path) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary");
-    let sources = ["support.c", "threads.c"].map(|name| folder.join(name));
-    let library = directory.join(format!("libsupport-{}.so", std::process::id()));
+/// Compiles C functions to a library.
+fn compile(sources: &[PathBuf], library: &Path) {
     let status = Command::new("cc")
         .args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"])
         .args(["-O1", "-shared", "-fPIC", "-pthread", "-o"])
-        .arg(&library)
+        .arg(library)
         .args(sources)
         .status()
         .expect("a C compiler is installed");
     assert!(status.success(), "the C functions do not compile");
+}
+
+fn compile_support(directory: &Path) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary");
+    let sources = ["support.c", "threads.c"].map(|name| folder.join(name));
+    let library = directory.join(format!("libsupport-{}.so", std::process::id()));
+    compile(&sources, &library);
     library
 }
 
@@ -88,7 +95,7 @@ fn main() {
         return body();
     }
     let args = Arguments::from_args();
-    let library = compile(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let library = compile_support(Path::new(env!("CARGO_TARGET_TMPDIR")));
     let mut trials = Vec::new();
     for (name, _) in bodies() {
         for zeal in ["off", "crossing:1", "alloc:3"] {

@@ -208,3 +208,12 @@ int64_t call_on_thread(int64_t (*f)(int64_t))
     pthread_join(thread, NULL);
     return result;
 }
+
+struct point point_by_value(struct point p) { return p; }
+
+/* 0 if the callback gives zeros. */
+int point_of_callback(struct point (*f)(int))
+{
+    struct point p = f(1);
+    return p.x + (int)p.y;
+}

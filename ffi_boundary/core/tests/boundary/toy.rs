@@ -85,11 +85,15 @@ pub(crate) fn read_fields(text: &str) -> Vec<(String, TypeExpr)> {
 }
 
 pub(crate) fn signature(params: &str, result: &str) -> Signature {
+    signature_in(&mut Types::default(), params, result)
+}
+
+/// A signature whose structs are among `types`.
+pub(crate) fn signature_in(types: &mut Types, params: &str, result: &str) -> Signature {
     let TypeExpr::List(params) = read(params) else {
         panic!("parameters are a list");
     };
-    Signature::parse(&params, &read(result), &mut Types::default())
-        .expect("a well-formed signature")
+    Signature::parse(&params, &read(result), types).expect("a well-formed signature")
 }
 
 /// A function of libc or libm.
@@ -221,11 +225,7 @@ impl Toy {
 
     /// A function of the test's own C library whose types this program knows.
     pub(crate) fn function(&mut self, name: &str, params: &str, result: &str) -> ForeignFunction {
-        let TypeExpr::List(params) = read(params) else {
-            panic!("parameters are a list");
-        };
-        let signature = Signature::parse(&params, &read(result), &mut self.types);
-        let signature = signature.expect("a well-formed signature");
+        let signature = signature_in(&mut self.types, params, result);
         ForeignFunction::new(name, &support(), name, signature).expect("is there")
     }
 

@@ -16,7 +16,7 @@
 (define-library (bowline ffi)
   (import (bowline primitives) (bowline support))
   (export
-    define-foreign define-foreign-library define-foreign-struct
+    define-foreign define-foreign-library define-foreign-struct define-foreign-enum
     pointer? pointer-ref pointer-set! pointer+ sizeof
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector
     foreign-array-length foreign-array-ref foreign-array-set!

@@ -200,7 +200,10 @@ impl Cx<'_> {
             Special::Define => self.scan_define(scan, &form)?,
             Special::DefineValues => self.scan_define_values(scan, &form)?,
             Special::DefineForeign => self.scan_foreign(scan, &form)?,
-            Special::DefineRecordType | Special::DefineForeignStruct | Special::DefineDatatype => {
+            Special::DefineRecordType
+            | Special::DefineForeignStruct
+            | Special::DefineForeignEnum
+            | Special::DefineDatatype => {
                 self.scan_group(scan, &form)?;
             }
             _ => self.scan_define_syntax(scan, &form)?,
@@ -213,12 +216,14 @@ impl Cx<'_> {
         let what = match form.special {
             Special::DefineRecordType => "record type",
             Special::DefineForeignStruct => "struct",
+            Special::DefineForeignEnum => "enum",
             _ => "datatype",
         };
         self.note_group(Some((form.span(), what)));
         let outcome = match form.special {
             Special::DefineRecordType => self.scan_record(scan, form),
             Special::DefineForeignStruct => self.scan_foreign_struct(scan, form),
+            Special::DefineForeignEnum => self.scan_foreign_enum(scan, form),
             _ => self.scan_datatype(scan, form),
         };
         self.note_group(None);

@@ -151,7 +151,7 @@ impl Cx<'_> {
 }
 
 /// Another name with the identity of this one.
-fn derived(ident: &Ident, name: String) -> Ident {
+pub(super) fn derived(ident: &Ident, name: String) -> Ident {
     Ident {
         name: Symbol::new(&name),
         ..ident.clone()

@@ -22,6 +22,7 @@ mod definitions;
 mod elsewhere;
 mod features;
 mod foreign;
+mod foreign_enum;
 mod foreign_struct;
 mod form;
 mod imports;

@@ -82,10 +82,10 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
     let mut groups: FxHashMap<_, bool> = FxHashMap::default();
     for definition in &notes.definitions {
         if let Some(group) = definition.group {
-            let name = Symbol::new(struct_name(&definition.name));
+            let name = Symbol::new(type_name(&definition.name));
             let elsewhere = match group.1 {
-                // Those who use a library may mention its structs in their types.
-                "struct" => walk.unit.library.is_some() || walk.types.contains(&name),
+                // Those who use a library may mention them in their types.
+                "struct" | "enum" => walk.unit.library.is_some() || walk.types.contains(&name),
                 // A pattern mentions a constructor.
                 "datatype" => {
                     let name = definition.name.clone();
@@ -110,7 +110,7 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
                 (what, is_used(definition))
             }
         };
-        let name = struct_name(name);
+        let name = type_name(name);
         if done || name.starts_with('_') {
             continue;
         }
@@ -119,12 +119,12 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
     }
 }
 
-/// The name of a struct of C, behind which a variable hides whose name no program can spell
+/// The name of a struct or an enumeration of C, behind which a variable hides whose name no program can spell
 /// without bars; of anything else the name itself.
-fn struct_name(name: &Symbol) -> &str {
-    name.as_str()
-        .strip_prefix("struct ")
-        .unwrap_or(name.as_str())
+fn type_name(name: &Symbol) -> &str {
+    let name = name.as_str();
+    let tag = name.strip_prefix("struct ");
+    tag.or_else(|| name.strip_prefix("enum ")).unwrap_or(name)
 }
 
 /// The procedures that these forms define, and what to call them.

@@ -8,6 +8,7 @@ mod conditions;
 mod control;
 mod data;
 mod datatypes;
+mod enums;
 mod ffi;
 mod foreign;
 mod gc;
@@ -50,6 +51,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     weak::TABLE,
     ffi::TABLE,
     foreign::TABLE,
+    enums::TABLE,
     owners::TABLE,
     structs::TABLE,
     datatypes::TABLE,
