@@ -134,6 +134,7 @@ impl Heap {
     fn freeze_held(&self, m: &mut Mutator) -> Result<Frozen, FreezeError> {
         let mut world = self.hold_alone(m)?;
         let frozen = self.freeze_alone(m);
+        self.boot.withdraw();
         self.world.release(&mut world, Hold::Whole);
         frozen
     }

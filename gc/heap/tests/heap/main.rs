@@ -8,6 +8,7 @@ mod checks;
 mod finalizers;
 mod forked;
 mod freeze;
+mod kernel;
 #[cfg(not(feature = "ambiguous"))]
 mod latency;
 #[cfg(not(feature = "ambiguous"))]

@@ -1,6 +1,7 @@
 //! Threads that stop, come, go, are late and end: by `membarrier(2)`, by fences, and where a filter refuses one.
 
 use crate::forked::fork;
+use crate::kernel;
 use crate::support::*;
 use bowline_gc::{CallFrame, Collect, Heap, HeapConfig, Leaf, Mutator, RootSource};
 use bowline_layout::Value;
@@ -15,14 +16,14 @@ pub(crate) const CASES: &[Case] = &[
     case("storms of threads", || storms(false)),
     case("storms of threads that fence", || storms(true)),
     case("a filter refuses membarrier from the start", || {
-        refuse_membarrier();
+        kernel::refuse_membarrier();
         storms(false);
     }),
     dies(
         "a filter refuses membarrier later",
         || {
             let (_heap, mut m) = heap();
-            refuse_membarrier();
+            kernel::refuse_membarrier();
             m.collect(Collect::Minor);
         },
         "membarrier(2) was granted when the heap started and is refused now (errno 1): install the filter before, \
@@ -45,30 +46,6 @@ pub(crate) const CASES: &[Case] = &[
     case("a mutator is dropped in native", dropped_in_native),
     case("a thread ends without detaching", ends_attached),
 ];
-
-/// Has the kernel refuse membarrier(2) to this process from now on, with EPERM.
-fn refuse_membarrier() {
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    let mut filter = [
-        step(load, 0, 0, 0),
-        step(equal, 0, 1, libc::SYS_membarrier as u32),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog {
-        len: 4,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: takes numbers.
-    let status = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(status, 0);
-    // SAFETY: the program is alive for the call, and the kernel copies it. For all threads there are.
-    let status = unsafe { libc::syscall(libc::SYS_seccomp, 1, 1, &raw const program) };
-    assert_eq!(status, 0, "no seccomp here");
-}
 
 fn config(fences: bool) -> HeapConfig {
     HeapConfig {
