@@ -7,7 +7,8 @@
 //!
 //! `inv:watchdog.leaf` A leaf call's name lives for ever, so the collector may read it while the thread goes on.
 //!
-//! Nothing is allocated and no lock is held where a thread is named: it may have them.
+//! Nothing is allocated and no lock is held where a line is written: the thread that it names may have them, and the line
+//! may have to wait for its reader.
 
 use crate::member::Watch;
 use crate::sys;

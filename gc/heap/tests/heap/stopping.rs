@@ -8,6 +8,7 @@ use bowline_layout::Value;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -37,6 +38,10 @@ pub(crate) const CASES: &[Case] = &[
         late(Some(leaf), "(lazy), which is in the leaf call c-sleep\n")
     }),
     case("the watchdog names whom a fork waits for", late_for_a_fork),
+    case(
+        "the watchdog names whom a fork and a collection wait for",
+        late_for_both,
+    ),
     case("the watchdog names nobody in native", native_is_not_late),
     case(
         "a blocking call returns in a collection",
@@ -164,34 +169,32 @@ fn late_for_a_fork() {
     );
 }
 
+/// The fork names whom it waits for also where a collection, which it lets go first, waits for the same thread.
+fn late_for_both() {
+    let enough = |said: &str| said.contains("bowline: a fork has waited ");
+    let said = beside_lazy(None, enough, |m| {
+        m.heap().request_collection();
+        while !m.stack().poll_wanted() {
+            std::hint::spin_loop();
+        }
+        fork(|| m.collect(Collect::Minor));
+    });
+    for line in [
+        "a collection has waited ",
+        "the collection begins after ",
+        "a fork has waited ",
+        "the fork begins after ",
+    ] {
+        let begins = |said: &&str| said.starts_with(&format!("bowline: {line}"));
+        assert_eq!(said.lines().filter(begins).count(), 1, "{said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+    assert_eq!(said.matches("(lazy), which does not poll\n").count(), 2);
+}
+
 /// [`late`], where `wait` waits for the thread, and is called `what`.
 fn late_for(what: &str, wait: impl Fn(&mut Mutator), leaf: Option<&'static Leaf>, named: &str) {
-    let (heap, mut m) = watched();
-    let ear = Ear::new();
-    let ready = Barrier::new(2);
-    std::thread::scope(|s| {
-        let lazy = || {
-            let mut m = heap.attach();
-            if let Some(leaf) = leaf {
-                m.leaf_begins(leaf);
-            }
-            ready.wait();
-            while !ear.heard().ends_with(named) {
-                std::thread::yield_now();
-            }
-            m.leaf_ends();
-        };
-        let thread = std::thread::Builder::new().name("lazy".into());
-        thread.spawn_scoped(s, lazy).expect("a thread");
-        m.enter_native();
-        ready.wait();
-        m.leave_native();
-        wait(&mut m);
-        m.enter_native();
-    });
-    m.leave_native();
-    let said = ear.heard();
-    drop(ear);
+    let said = beside_lazy(leaf, |said| said.ends_with(named), wait);
     let lines: Vec<&str> = said.lines().collect();
     let [first, last] = lines[..] else {
         panic!("not two lines: {said}");
@@ -205,6 +208,45 @@ fn late_for(what: &str, wait: impl Fn(&mut Mutator), leaf: Option<&'static Leaf>
         "{said}"
     );
     assert!(last.ends_with(" ms: all threads have stopped"), "{said}");
+}
+
+/// What is said while `wait` waits for a thread called "lazy", which does not poll until that is `enough`, nor stops in
+/// its leaf call, if it is in one.
+fn beside_lazy(
+    leaf: Option<&'static Leaf>,
+    enough: impl Fn(&str) -> bool + Sync,
+    wait: impl Fn(&mut Mutator),
+) -> String {
+    let (heap, mut m) = watched();
+    let ear = Ear::new();
+    let (ready, over) = (Barrier::new(2), AtomicBool::new(false));
+    let waited = std::thread::scope(|s| {
+        let lazy = || {
+            let mut m = heap.attach();
+            if let Some(leaf) = leaf {
+                m.leaf_begins(leaf);
+            }
+            ready.wait();
+            while !enough(&ear.heard()) && !over.load(Relaxed) {
+                std::thread::yield_now();
+            }
+            m.leaf_ends();
+        };
+        let thread = std::thread::Builder::new().name("lazy".into());
+        thread.spawn_scoped(s, lazy).expect("a thread");
+        m.enter_native();
+        ready.wait();
+        m.leave_native();
+        let waited = catch_unwind(AssertUnwindSafe(|| wait(&mut m)));
+        over.store(true, Relaxed);
+        m.enter_native();
+        waited
+    });
+    m.leave_native();
+    let said = ear.heard();
+    drop(ear);
+    assert!(waited.is_ok(), "{said}");
+    said
 }
 
 /// A call in Native blocks until collections have come and gone, and nobody is named.
