@@ -7,7 +7,8 @@
 //! condition, while the collector still has what it needs.
 //!
 //! `inv:grants.margin` What is granted leaves, at the time, a margin for what nobody can ask about: copies that
-//! a collection makes, side tables of the pages, queues, stacks of threads.
+//! a collection makes, side tables of the pages, queues, stacks of threads. Its fixed part is lent to who reacts to
+//! a full heap (`pressure::reserve`); the rest the collector needs then, too.
 //!
 //! MMTk gives nothing back, so what was granted once is there for ever, but for its space alone:
 //!
@@ -22,8 +23,9 @@
 //! While it is asked, the system counts what it is asked for: an eighth of the heap and about 72 MiB, under
 //! `compact-test` as much as the heap. With strict overcommit another process may be refused for that moment.
 //!
-//! Absent on purpose: certainty. Large objects of up to 8 MiB may each be too large for the holes that there are; memory that others take between the question and the use, more than the margin,
-//! still ends the process, with a line (`binding::collection`).
+//! Absent on purpose: certainty. Large objects of up to 8 MiB may each be too large for the holes that there are; memory
+//! that others take between the question and the use, more than the margin, still ends the process, with a line
+//! (`binding::collection`).
 
 use crate::heap::{Heap, engine, used_bytes};
 use crate::sys;
@@ -61,26 +63,20 @@ impl Grants {
         };
         let wanted = used + bytes;
         let before = granted.load(Relaxed);
-        // Who reacts to a full heap lives on the margin.
-        if heap.pressure.is_lent() {
-            return true;
-        }
         if wanted <= before && (bytes <= STEP || heap.surplus.has_hole(bytes)) {
             return true;
         }
-        let more = bytes.max(wanted.saturating_sub(before));
-        if !sys::would_map(more + STEP + margin(heap, all)) {
+        if !would_give(heap, bytes.max(wanted.saturating_sub(before))) {
             return false;
         }
-        granted.fetch_max(wanted + STEP, Relaxed);
+        let ahead = if heap.pressure.is_lent() { 0 } else { STEP };
+        granted.fetch_max(wanted + ahead, Relaxed);
         true
     }
 
     /// After a full collection: whether a limit that was lowered may be what it was.
     pub(crate) fn look_again(heap: &Heap) {
-        if heap.pressure.is_lowered()
-            && sys::would_map(4 * STEP + margin(heap, used_bytes() as usize))
-        {
+        if heap.pressure.is_lowered() && sys::would_map(4 * STEP + FIXED + need(heap)) {
             heap.pressure.restore_limit();
         }
     }
@@ -97,20 +93,28 @@ fn immovable_bytes() -> usize {
     pages << LOG_PAGE
 }
 
-/// inv:grants.margin, where `used` bytes of the heap are in use.
-fn margin(heap: &Heap, used: usize) -> usize {
+/// Whether the system would give `more` bytes of pages with their side tables, and leave what it must
+/// (`inv:grants.margin`).
+fn would_give(heap: &Heap, more: usize) -> bool {
+    let fixed = if heap.pressure.is_lent() { 0 } else { FIXED };
+    sys::would_map(more + more / PART + STEP + fixed + need(heap))
+}
+
+/// The part of the margin that is never lent: what the collector needs for as much as is in use now.
+fn need(heap: &Heap) -> usize {
+    let used = used_bytes() as usize;
     let copies = match heap.config.moves_everything() {
         true => used,
         false => heap.config.effective_nursery(),
     };
-    FIXED + copies + used / PART
+    copies + used / PART
 }
 
 impl Heap {
     /// Makes the heap's limit what there is, because the system gives no more for small objects. A large
-    /// one may be refused for its size alone.
+    /// one may be refused for its size alone, and where the reserve is lent the limit is known already.
     pub(crate) fn refused_by_the_system(&self, semantics: AllocationSemantics) {
-        if semantics != AllocationSemantics::Los {
+        if semantics != AllocationSemantics::Los && !self.pressure.is_lent() {
             self.pressure
                 .lower_limit(engine().mmtk.get_plan().get_used_pages() << LOG_PAGE);
         }

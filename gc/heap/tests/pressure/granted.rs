@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("refused addresses are a full heap", addresses),
     case("large objects are refused for their size", large),
+    case("who reacts to refused pages is refused, too", lent),
     case(
         "immovable objects have no use of what others had",
         immovable,
@@ -123,6 +124,27 @@ fn large() {
         let n = vectors(&mut m);
         assert!((20..200).contains(&n), "{n} MiB");
         assert!(try_vector(&mut m, 1 << 26).is_err(), "512 MiB");
+        let l = list(&mut m, 100_000);
+        check_list(l, 100_000);
+    }
+}
+
+/// Fills the heap with large objects, has the reserve lent, and takes what there is then, of both kinds.
+fn lent() {
+    let (heap, mut m) = heap_of(Plan::Throughput);
+    allow(libc::RLIMIT_DATA, "VmData:", 200 * MIB);
+    for _ in 0..3 {
+        while let Ok(v) = try_vector(&mut m, 1 << 17) {
+            m.push(v);
+        }
+        heap.lend_reserve();
+        assert!(try_vector(&mut m, 1 << 25).is_err(), "256 MiB");
+        let root = m.len();
+        m.push(Value::NIL);
+        let more = fill_heap(&mut m, root);
+        assert!(more > 500_000, "{more} pairs of what is lent");
+        heap.take_reserve_back();
+        m.truncate(0);
         let l = list(&mut m, 100_000);
         check_list(l, 100_000);
     }
