@@ -111,10 +111,11 @@ fn need(heap: &Heap) -> usize {
 }
 
 impl Heap {
-    /// Makes the heap's limit what there is, because the system gives no more for small objects. A large
-    /// one may be refused for its size alone, and where the reserve is lent the limit is known already.
+    /// Makes the heap's limit what there is, because the system gives no more for small objects that move. A large
+    /// one may be refused for its size alone, an immovable one while others have room, and where the reserve is lent
+    /// the limit is known already.
     pub(crate) fn refused_by_the_system(&self, semantics: AllocationSemantics) {
-        if semantics != AllocationSemantics::Los && !self.pressure.is_lent() {
+        if semantics == AllocationSemantics::Default && !self.pressure.is_lent() {
             self.pressure
                 .lower_limit(engine().mmtk.get_plan().get_used_pages() << LOG_PAGE);
         }

@@ -150,12 +150,12 @@ fn lent() {
     }
 }
 
-/// Fills the heap with small objects that do not move, after it was full of pairs.
+/// Fills the heap with small objects that do not move, after it was full of pairs, and with pairs afterwards.
 fn immovable() {
     let (_, mut m) = heap_of(Plan::Throughput);
     m.push(Value::NIL);
     allow(libc::RLIMIT_DATA, "VmData:", 200 * MIB);
-    fill_twice(&mut m);
+    let (pairs, _) = fill_twice(&mut m);
     m.collect(Collect::Full);
     let header = Header::new(Shape::Values, TypeId(40), 1000);
     for _ in 0..3 {
@@ -172,6 +172,8 @@ fn immovable() {
         let l = list(&mut m, 100_000);
         check_list(l, 100_000);
     }
+    let (again, _) = fill_twice(&mut m);
+    assert!(again > pairs / 4 * 3, "{pairs} pairs, then {again}");
 }
 
 /// Lets every other large object go, and asks for one that lies behind all, and for others that do not.
