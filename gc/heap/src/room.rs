@@ -49,8 +49,10 @@ impl Mutator {
         let began = heap.whole();
         let (mut waited, mut in_vain) = (false, 0);
         for round in 0u32.. {
-            let granted = heap.grants.cover(heap, bytes, semantics);
-            let at = match granted {
+            let covered = || heap.grants.cover(heap, bytes, semantics);
+            // Of small objects the system is asked when MMTk polls (see `grants`).
+            let ahead = semantics == AllocationSemantics::Los || heap.is_asleep();
+            let at = match !ahead || covered() {
                 true => mmtk::memory_manager::alloc_with_options(
                     self.context(),
                     bytes,
@@ -66,6 +68,7 @@ impl Mutator {
             }
             in_vain += u32::from(waited && !heap.pressure.has_grown(bytes));
             // A collection may be due for another reason, too.
+            let granted = covered();
             let is_full = !granted || heap.pressure.is_beyond_limit();
             let at_limit = heap.whole() > began && is_full;
             if at_limit || in_vain == MOST_IN_VAIN {

@@ -17,6 +17,15 @@ pub(crate) const CASES: &[Case] = &[
     case("refused pages are a full heap that moves", || {
         full(Plan::CompactTest)
     }),
+    case("refused pages leave the free lines of used blocks", || {
+        lines(Plan::Throughput)
+    }),
+    case("refused pages leave free lines under latency", || {
+        lines(Plan::Latency)
+    }),
+    case("refused pages leave free lines under immix", || {
+        lines(Plan::Immix)
+    }),
     case("refused addresses are a full heap", addresses),
     case("large objects are refused for their size", large),
     case("who reacts to refused pages is refused, too", lent),
@@ -90,6 +99,49 @@ fn full(plan: Plan) {
     let p = native(&mut m, &[], || malloc(MIB));
     assert!(!p.is_null());
     free(p);
+}
+
+/// Of a full heap lets all but every 500th pair go: hardly a block is free as a whole.
+fn lines(plan: Plan) {
+    let (heap, mut m) = heap_of(plan);
+    m.push(Value::NIL);
+    allow(libc::RLIMIT_DATA, "VmData:", 120 * MIB);
+    let n = fill_heap(&mut m, 0);
+    let mut kept = m.get(0);
+    while let Some(next) =
+        (0..500).try_fold(kept, |v, _| Some(at(v, 1)).filter(|v| *v != Value::NIL))
+    {
+        put(&mut m, kept, 1, next);
+        kept = next;
+    }
+    put(&mut m, kept, 1, Value::NIL);
+    m.push(Value::NIL);
+    // What dies while it is marked beside the program is found by the next.
+    m.collect(Collect::Full);
+    let before = heap.collections();
+    let again = fill_heap(&mut m, 1);
+    assert!(
+        again > n / 2,
+        "{n} pairs, and {again} between those that stay"
+    );
+    assert!(heap.collections() > before);
+    m.set(1, Value::NIL);
+    // A program that goes on in such a heap is not told that it is full.
+    let (all, n) = (n, (n / 4) as i64);
+    for _ in 0..20 {
+        let l = list(&mut m, n);
+        check_list(l, n);
+    }
+    assert_eq!(length(m.get(0)), all.div_ceil(500));
+}
+
+fn length(mut list: Value) -> usize {
+    let mut n = 0;
+    while list != Value::NIL {
+        list = at(list, 1);
+        n += 1;
+    }
+    n
 }
 
 fn addresses() {
