@@ -19,8 +19,8 @@
 //!
 //! * Objects that move and small ones that do not live in spaces of equal blocks. As long as such a space takes no
 //!   more than it had once, nobody asks.
-//! * So do large objects, but one that fits into no hole lies behind all: for very large ones a hole must be known
-//!   (`surplus`), or the system is asked.
+//! * So do large objects, but one that fits into no hole lies behind all. So for all but the least of them the system is
+//!   asked each time, and if it refuses a hole must be known (`surplus`).
 //!
 //! What is tried in this way is all that can refuse: `ulimit -d`, `ulimit -v`, and strict overcommit, whenever they were set.
 //! A control group does not refuse: it kills.
@@ -28,7 +28,7 @@
 //! While it is asked, the system counts what it is asked for: an eighth of the heap and about 72 MiB, under
 //! `compact-test` as much as the heap. With strict overcommit another process may be refused for that moment.
 //!
-//! Absent on purpose: certainty. Large objects of up to 8 MiB may each be too large for the holes that there are; memory
+//! Absent on purpose: certainty. Objects of 16 to 256 KiB may each be too large for the holes that there are; memory
 //! that others take between the question and the use, more than the margin, still ends the process, with a line
 //! (`binding::collection`).
 
@@ -45,6 +45,9 @@ const MOVING: &str = "immix";
 const IMMOVABLE: &str = "nonmoving";
 /// How much is asked for beyond what is wanted, so that it is not asked each time.
 const STEP: usize = 8 * MIB;
+/// Up to this size a large object is not asked for while all together are granted. To ask costs little beside clearing
+/// a larger one.
+const UNASKED: usize = 256 << 10;
 /// The part of the margin that does not depend on the heap: the first chunks of a space's side tables, and threads.
 const FIXED: usize = 48 * MIB;
 /// The part of the heap that its side tables, and the queues of a collection, may take: less than this.
@@ -87,11 +90,9 @@ impl Grants {
 
     fn covers_large(&self, heap: &Heap, bytes: usize) -> bool {
         let wanted = heap.surplus.large_bytes() + bytes;
-        let before = self.large.load(Relaxed);
-        if wanted <= before && (bytes <= STEP || heap.surplus.has_hole(bytes)) {
-            return true;
-        }
-        give(heap, &self.large, wanted, bytes)
+        (bytes <= UNASKED && wanted <= self.large.load(Relaxed))
+            || give(heap, &self.large, wanted, bytes)
+            || heap.surplus.has_hole(bytes)
     }
 
     /// A collection ends.

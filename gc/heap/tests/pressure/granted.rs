@@ -37,6 +37,10 @@ pub(crate) const CASES: &[Case] = &[
         "a large object has no use of holes that are too small",
         holes,
     ),
+    case(
+        "many objects have no use of holes that are too small",
+        growing,
+    ),
 ];
 
 /// How many bytes a line of `/proc/self/status` speaks of.
@@ -246,6 +250,33 @@ fn holes() {
         let v = try_vector(&mut m, 1 << 17).expect("a hole");
         m.set(i, v);
     }
+    let l = list(&mut m, 100_000);
+    check_list(l, 100_000);
+}
+
+/// The same with objects that are each far smaller than what is asked for at once.
+fn growing() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    garbage(&mut m, 200_000);
+    allow(libc::RLIMIT_DATA, "VmData:", 400 * MIB);
+    for _ in 0..200 {
+        let v = try_vector(&mut m, 1 << 16).expect("512 KiB");
+        m.push(v);
+    }
+    allow(libc::RLIMIT_DATA, "VmData:", 60 * MIB);
+    (0..200).step_by(2).for_each(|i| m.set(i, Value::NIL));
+    m.collect(Collect::Full);
+    let grown = (0..200)
+        .step_by(2)
+        .take_while(|i| match try_vector(&mut m, 3 << 16) {
+            Ok(v) => {
+                m.set(*i, v);
+                true
+            }
+            Err(_) => false,
+        });
+    let grown = grown.count();
+    assert!(grown < 10, "{grown} of 1.5 MiB");
     let l = list(&mut m, 100_000);
     check_list(l, 100_000);
 }
