@@ -10,7 +10,8 @@ pub(crate) const CASES: &[Case] = &[
     case("refused pages are a full heap", || full(Plan::Throughput)),
     case("refused pages are a full heap under latency", || {
         full(Plan::Latency)
-    }),
+    })
+    .wanting(has_latency),
     case("refused pages are a full heap under immix", || {
         full(Plan::Immix)
     }),
@@ -22,7 +23,8 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("refused pages leave free lines under latency", || {
         lines(Plan::Latency)
-    }),
+    })
+    .wanting(has_latency),
     case("refused pages leave free lines under immix", || {
         lines(Plan::Immix)
     }),
