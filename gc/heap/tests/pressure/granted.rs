@@ -1,7 +1,7 @@
 //! What becomes of a heap whose memory the system refuses, with limits that are set while it runs.
 
 use crate::foreign::{free, malloc, native};
-use crate::limit::fill_heap;
+use crate::limit::{between, fill_heap};
 use crate::support::*;
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OutOfMemory, Plan};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value};
@@ -107,47 +107,11 @@ fn full(plan: Plan) {
     free(p);
 }
 
-/// Of a full heap lets all but every 500th pair go: hardly a block is free as a whole.
 fn lines(plan: Plan) {
     let (heap, mut m) = heap_of(plan);
     m.push(Value::NIL);
     allow(libc::RLIMIT_DATA, "VmData:", 120 * MIB);
-    let n = fill_heap(&mut m, 0);
-    let mut kept = m.get(0);
-    while let Some(next) =
-        (0..500).try_fold(kept, |v, _| Some(at(v, 1)).filter(|v| *v != Value::NIL))
-    {
-        put(&mut m, kept, 1, next);
-        kept = next;
-    }
-    put(&mut m, kept, 1, Value::NIL);
-    m.push(Value::NIL);
-    // What dies while it is marked beside the program is found by the next.
-    m.collect(Collect::Full);
-    let before = heap.collections();
-    let again = fill_heap(&mut m, 1);
-    assert!(
-        again > n / 2,
-        "{n} pairs, and {again} between those that stay"
-    );
-    assert!(heap.collections() > before);
-    m.set(1, Value::NIL);
-    // A program that goes on in such a heap is not told that it is full.
-    let (all, n) = (n, (n / 4) as i64);
-    for _ in 0..20 {
-        let l = list(&mut m, n);
-        check_list(l, n);
-    }
-    assert_eq!(length(m.get(0)), all.div_ceil(500));
-}
-
-fn length(mut list: Value) -> usize {
-    let mut n = 0;
-    while list != Value::NIL {
-        list = at(list, 1);
-        n += 1;
-    }
-    n
+    between(heap, &mut m);
 }
 
 fn addresses() {
