@@ -53,4 +53,4 @@ pub use owners::Owners;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
 pub use prims::FEATURES;
 pub use rt::{Args, Rt};
-pub use walk::short_length;
+pub use walk::{PIECE, short_length};

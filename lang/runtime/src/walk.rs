@@ -18,7 +18,7 @@ use crate::object::cdr;
 use crate::rt::Rt;
 
 /// Steps between two polls: some microseconds.
-pub(crate) const PIECE: usize = 4096;
+pub const PIECE: usize = 4096;
 
 /// Words in Rust's memory that are roots until their owner takes them back.
 struct Kept(Arc<Mutex<Vec<Value>>>);

@@ -80,6 +80,12 @@ const CASES: &[Case] = &[
     case("equal? tree leaves"),
     case("equal? nested knot"),
     case("%define-foreign-struct name fields small"),
+    (
+        "(def s (%define-foreign-struct name (quote ((x int))) small))",
+        "%make-struct s entries",
+    ),
+    case("%make-condition name text entries none"),
+    case("%make-condition name text improper none"),
     case("* large larger"),
     case("quotient larger large"),
     case("expt 7 9000"),
