@@ -5,8 +5,8 @@
 //! With one of the first three arguments crossings are recorded: for the figures at the end, for a trace of what is
 //! long, or for one of every crossing. With the last the threads fence, as where the kernel has no `membarrier(2)`.
 //!
-//! The thread's own processor time is counted, the least of a few rounds. The host is as small as a host can be, so what is measured is this crate with libffi and the
-//! heap's state changes under it.
+//! The thread's own processor time is counted, the least of a few rounds. The host is as small as a host can be, so
+//! what is measured is this crate with libffi and the heap's state changes under it.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
