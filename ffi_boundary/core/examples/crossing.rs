@@ -12,7 +12,7 @@
 
 use bowline_ffi::{
     CallError, ForeignFunction, HandleKind, Handles, Host, Language, Library, PendingExit,
-    Signature, TypeExpr, Types, call, make_bytevector, make_string,
+    Signature, TypeExpr, Types, call, errno_around, make_bytevector, make_string,
 };
 use bowline_gc::{HeapConfig, Mutator, Recording, Summary, Tracing};
 use bowline_layout::{Tag, TypeId, Value, procedure};
@@ -125,7 +125,7 @@ fn main() {
     // Every call does so, for there is no telling beforehand who will ask.
     measure("errno cleared and captured", N, |n| {
         for _ in 0..n {
-            black_box(errno_around(|| ()));
+            black_box(errno_around(|| black_box(())));
         }
     });
 
@@ -148,17 +148,6 @@ fn main() {
 
     callbacks(&mut host);
     handles(&host);
-}
-
-/// What `errno` is after `f`, and was not before.
-fn errno_around(f: impl FnOnce()) -> i32 {
-    // SAFETY: takes nothing; the result points to this thread's own errno.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
-    unsafe { errno.write_volatile(0) };
-    f();
-    // SAFETY: as above.
-    unsafe { errno.read_volatile() }
 }
 
 fn callbacks(host: &mut Smallest) {

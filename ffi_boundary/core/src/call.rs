@@ -20,7 +20,7 @@
 use crate::active::{self, ActiveCall};
 use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
 use crate::convert::{self, Spot};
-use crate::errno::Errno;
+use crate::errno::errno_around;
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
 use crate::handle::scope;
@@ -257,16 +257,16 @@ fn results(
 #[inline(always)]
 fn run(function: &ForeignFunction, slots: &mut [*mut c_void]) -> (u64, i32) {
     let mut word = 0;
-    let errno = Errno::of_this_thread();
-    errno.set(0);
-    // SAFETY: the program says that the address is a function of this signature; there is a slot for
-    // each parameter, which points to a word converted to its type.
-    unsafe {
-        function
-            .cif
-            .call(function.address, slots.as_mut_ptr(), &raw mut word)
-    };
-    (word, errno.get())
+    let ((), errno) = errno_around(|| {
+        // SAFETY: the program says that the address is a function of this signature; there is a slot for
+        // each parameter, which points to a word converted to its type.
+        unsafe {
+            function
+                .cif
+                .call(function.address, slots.as_mut_ptr(), &raw mut word)
+        }
+    });
+    (word, errno)
 }
 
 #[cold]

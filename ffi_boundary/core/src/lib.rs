@@ -59,6 +59,8 @@ pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 #[cfg(not(loom))]
 pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
+pub use errno::errno_around;
+#[cfg(not(loom))]
 pub use error::{FfiError, Place};
 #[cfg(not(loom))]
 pub use function::ForeignFunction;
