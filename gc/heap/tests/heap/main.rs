@@ -14,6 +14,7 @@ mod objects;
 mod owners;
 mod pins;
 mod pressure;
+mod promoted;
 mod remember;
 mod safe;
 mod safe_forks;
@@ -36,6 +37,7 @@ fn main() {
         objects::CASES,
         boundary::CASES,
         pins::CASES,
+        promoted::CASES,
         weak::CASES,
         chains::CASES,
         finalizers::CASES,
