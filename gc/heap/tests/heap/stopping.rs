@@ -171,7 +171,9 @@ fn late_for_a_fork() {
 
 /// The fork names whom it waits for also where a collection, which it lets go first, waits for the same thread.
 fn late_for_both() {
-    let enough = |said: &str| said.contains("bowline: a fork has waited ");
+    // Which of the two finds the time to say so first is the system's business.
+    let has_said = |said: &str, what| said.contains(&format!("bowline: a {what} has waited "));
+    let enough = |said: &str| has_said(said, "fork") && has_said(said, "collection");
     let said = beside_lazy(None, enough, |m| {
         m.heap().request_collection();
         while !m.stack().poll_wanted() {
