@@ -5,6 +5,7 @@
        (or (string=? (error-object-message e) "out of memory: the heap is full")
            (string=? (error-object-message e) "make-handle: no memory for more handles")
            (string=? (error-object-message e) "pin!: no memory to count the pins of:")
+           (string=? (error-object-message e) "promote!: no memory to keep the bytes in their place of:")
            (string=? (error-object-message e)
              "cannot make a C function for argument 4 of `qsort`: the system gives no executable memory"))))
 (define-syntax step
@@ -30,6 +31,7 @@
 (step (let* ((h (make-handle (list 1 2))) (l (handle-ref h))) (handle-free! h) l))
 (step (let ((b (bytevector 1 2 3))) (pin! b) (unpin! b) b))
 (step (let ((s (make-string 50000 #\a))) (pin! s) (unpin! s) (string-length s)))
+(step (pointer-ref (promote! (bytevector 1 2 3)) uint8 1))
 (define g (make-guardian))
 (step (g (list 'dead)) (collect) (let ((found (g))) (or found '(dead))))
 (step (weak-car (weak-cons 1 2)))

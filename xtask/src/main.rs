@@ -38,6 +38,9 @@ enum Task {
         /// Runs of each program on each peer.
         #[arg(long)]
         rounds: Option<usize>,
+        /// How long a soak is, in minutes; default 60.
+        #[arg(long)]
+        minutes: Option<u64>,
         /// Only the programs whose name contains this, and no file written unless --out names one.
         #[arg(long)]
         only: Option<String>,
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
             what,
             quick,
             rounds,
+            minutes,
             only,
             out,
         } => bench::command(
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
             &BenchOptions {
                 quick,
                 rounds,
+                minutes,
                 only,
                 out,
             },

@@ -5,14 +5,14 @@
 //! With one of the first three arguments crossings are recorded: for the figures at the end, for a trace of what is
 //! long, or for one of every crossing. With the last the threads fence, as where the kernel has no `membarrier(2)`.
 //!
-//! The thread's own processor time is counted, the least of a few rounds. The host is as small as a host can be, so what is measured is this crate with libffi and the
-//! heap's state changes under it.
+//! The thread's own processor time is counted, the least of a few rounds. The host is as small as a host can be, so
+//! what is measured is this crate with libffi and the heap's state changes under it.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use bowline_ffi::{
     CallError, ForeignFunction, HandleKind, Handles, Host, Language, Library, PendingExit,
-    Signature, TypeExpr, Types, call, make_bytevector, make_string,
+    Signature, TypeExpr, Types, call, errno_around, make_bytevector, make_string,
 };
 use bowline_gc::{HeapConfig, Mutator, OutOfMemory, Recording, Summary, Tracing};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value, procedure};
@@ -136,7 +136,7 @@ fn main() {
     // Every call does so, for there is no telling beforehand who will ask.
     measure("errno cleared and captured", N, |n| {
         for _ in 0..n {
-            black_box(errno_around(|| ()));
+            black_box(errno_around(|| black_box(())));
         }
     });
 
@@ -159,17 +159,6 @@ fn main() {
 
     callbacks(&mut host);
     handles(&host);
-}
-
-/// What `errno` is after `f`, and was not before.
-fn errno_around(f: impl FnOnce()) -> i32 {
-    // SAFETY: takes nothing; the result points to this thread's own errno.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
-    unsafe { errno.write_volatile(0) };
-    f();
-    // SAFETY: as above.
-    unsafe { errno.read_volatile() }
 }
 
 fn callbacks(host: &mut Smallest) {

@@ -23,7 +23,7 @@ use crate::blocking::Copies;
 use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
 use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
-use crate::errno::Errno;
+use crate::errno::errno_around;
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
 use crate::handle::scope;
@@ -384,13 +384,13 @@ fn run(function: &ForeignFunction, slots: &mut [*mut c_void], result: usize) -> 
         0 => &raw mut word,
         _ => std::ptr::with_exposed_provenance_mut(result),
     };
-    let errno = Errno::of_this_thread();
-    errno.set(0);
-    // SAFETY: the program says that the address is a function of this signature; there is a slot for
-    // each parameter, which points to a word converted to its type, or to a struct; a struct that
-    // is the result has memory in whole words.
-    unsafe { function.cif.call(function.address, slots.as_mut_ptr(), to) };
-    (word, errno.get())
+    let ((), errno) = errno_around(|| {
+        // SAFETY: the program says that the address is a function of this signature; there is a slot for
+        // each parameter, which points to a word converted to its type, or to a struct; a struct that
+        // is the result has memory in whole words.
+        unsafe { function.cif.call(function.address, slots.as_mut_ptr(), to) };
+    });
+    (word, errno)
 }
 
 #[cold]

@@ -5,6 +5,16 @@
 
 use std::ffi::c_int;
 
+/// What `f` gives, and what `errno` is behind it, which is 0 before it. Hidden: for what measures that.
+#[doc(hidden)]
+#[inline(always)]
+pub fn errno_around<R>(f: impl FnOnce() -> R) -> (R, i32) {
+    let errno = Errno::of_this_thread();
+    errno.set(0);
+    let result = f();
+    (result, errno.get())
+}
+
 /// The place, which stays the same for as long as the thread lives.
 pub(crate) struct Errno(*mut c_int);
 

@@ -90,6 +90,8 @@ pub use declare_error::DeclareError;
 #[cfg(not(loom))]
 pub use enums::{EnumType, Member, enum_number};
 #[cfg(not(loom))]
+pub use errno::errno_around;
+#[cfg(not(loom))]
 pub use error::{FfiError, Place};
 #[cfg(not(loom))]
 pub use function::ForeignFunction;

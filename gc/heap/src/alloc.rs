@@ -171,7 +171,7 @@ impl Mutator {
         match semantics {
             AllocationSemantics::Default => {
                 let promoted = heap().pins.promote(v);
-                debug_assert_eq!(promoted, Ok(true));
+                promoted.map_err(|_| OutOfMemory { requested: bytes })?;
             }
             _ => self.introduce(at, bytes, semantics),
         }

@@ -124,6 +124,17 @@ impl Boot {
         RESERVED - used
     }
 
+    /// Takes back what [`Boot::free_bytes`] has had the system give and nobody has used: what can be written counts
+    /// as the process's memory.
+    pub(crate) fn withdraw(&self) {
+        let mut inner = lock(&self.inner);
+        let kept = inner.used.next_multiple_of(STEP);
+        let surplus = inner.usable.saturating_sub(kept);
+        if surplus > 0 && sys::protect(self.start.byte(kept), surplus, Access::None) {
+            inner.usable = kept;
+        }
+    }
+
     /// Makes the slots of the boot object at `at` permanent roots (`inv:boot.slots`).
     pub(crate) fn add_slots(&self, at: Addr, header: Header) {
         let mut inner = lock(&self.inner);

@@ -1,5 +1,5 @@
 //! A thread of the world that has nothing but its state and a wish to poll, for `litmus` and for the models under
-//! loom (`tests/loom.rs`), which compile this by themselves.
+//! loom (`tests/loom`), which compile this by themselves.
 //!
 //! Absent on purpose: a heap.
 

@@ -272,9 +272,10 @@ impl Mutator {
         if binding::reference(heap.global(anchor)).is_some() {
             return Ok(());
         }
+        let none = HeapError::NoMemory("the collector's own object");
         let pair = self.alloc_pair(Value::NIL, Value::NIL);
-        let pair = pair.map_err(|_| HeapError::NoMemory("the collector's own object"))?;
-        binding::reference(pair).map(mmtk::memory_manager::pin_object);
+        let pair = pair.map_err(|_| none.clone())?;
+        heap.pins.keep_in_place(pair).map_err(|_| none)?;
         heap.set_global(anchor, pair);
         Ok(())
     }

@@ -2,8 +2,8 @@
 //!
 //! A thread that attaches gets a value under a key of the system's, so the system calls [`ended`] when the thread
 //! ends, after the destructors of Rust's thread-local variables. Other keys' destructors may still detach, in C's
-//! code for instance; the value is put back until the last round of calls, and what is attached then is detached. A mutator that a
-//! destructor drops still later finds that the thread has its block no more, and does nothing.
+//! code for instance; the value is put back until the last round of calls, and what is attached then is detached. A
+//! mutator that a destructor drops still later finds that the thread has its block no more, and does nothing.
 //!
 //! Absent on purpose: a complaint. The thread's roots and call frames end with it, as if it had detached; its
 //! mutator's box is lost.

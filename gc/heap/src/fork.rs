@@ -141,7 +141,7 @@ struct Locks {
 impl Locks {
     fn take(heap: &'static Heap) -> Self {
         let deadline = Instant::now() + PATIENCE;
-        let watch = &mut heap.watchdog_of("fork");
+        let watch = &mut heap.watchdog_of_forks();
         let (world, hold) = match managed_here() {
             Some(mine) if mine.is_firm() => heap.world.hold_firmly(mine, deadline, is_idle, watch),
             mine => heap.world.hold(mine, deadline, is_idle, watch),
@@ -229,11 +229,11 @@ pub(crate) fn watch() -> Result<(), HeapError> {
 }
 
 impl Heap {
-    /// Who names the threads that keep a fork, or what holds the world like one, waiting: before it gives them up.
-    pub(crate) fn watchdog_of(&self, of: &'static str) -> Watchdog {
+    /// Who names the threads that keep a fork waiting: in time, before it goes on without them.
+    fn watchdog_of_forks(&self) -> Watchdog {
         let patience = self.config.watchdog;
         Watchdog {
-            of,
+            of: "fork",
             patience: patience.map(|patience| patience.min(PATIENCE / 2)),
         }
     }

@@ -33,6 +33,7 @@ use crate::roots::RootSource;
 use crate::sync::{MutexGuard, lock};
 use crate::thread::{ThreadBlock, quietly};
 use crate::verify::{self, When};
+use crate::watchdog::Watchdog;
 use crate::weak::Weak;
 use crate::world::{self, Hold};
 use bowline_layout::{Addr, Flags, Header, Value, WORD};
@@ -134,6 +135,7 @@ impl Heap {
     fn freeze_held(&self, m: &mut Mutator) -> Result<Frozen, FreezeError> {
         let mut world = self.hold_alone(m)?;
         let frozen = self.freeze_alone(m);
+        self.boot.withdraw();
         self.world.release(&mut world, Hold::Whole);
         frozen
     }
@@ -155,8 +157,7 @@ impl Heap {
             if others > 0 {
                 return Err(FreezeError::OtherThreads(others));
             }
-            let deadline = Instant::now() + PATIENCE;
-            let watch = &mut self.watchdog_of("freeze");
+            let (deadline, watch) = (Instant::now() + PATIENCE, &mut Watchdog::silent());
             let (mut world, hold) = self.world.hold(Some(m.block()), deadline, is_idle, watch);
             if hold == Hold::Whole && world.count() == 1 && !self.is_marking() {
                 return Ok(world);

@@ -466,6 +466,7 @@ impl Heap {
         let minor = is_minor();
         let again = self.with_weak(|weak| weak.round(minor, found, &self.sources, trace));
         if !again {
+            self.pins.settle_promoted(minor);
             let died = lock(&self.owners).settle(View { minor });
             self.pressure.died(died);
             let (waiting, bytes) = self.with_weak(Weak::take_made_ready);

@@ -9,13 +9,17 @@
 //! it: what a virtual machine with its own stack and generated code needs, with contracts that are written and
 //! not checked.
 //!
-//! Reading order: `config`, `machine` and `heap` (how a heap is made, and how large), `world`, `member` and `thread` (who may touch it
-//! when), `watchdog` (who is late), `ends` (who forgets to detach), `stack`, `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's stacks count), `mutator`, `alloc`, `room` and `grants` (a
-//! thread's door to it), `remember` (what a thread has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners` and `foreign` (memory outside
-//! the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told),
-//! `workers` (the collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is checked), `stats` and `recorder` (what is told of it),
-//! `access` (words where they stand), `safe` (all of it once more, without `unsafe`), `sync`, `futex`, `membarrier` and `sys`
-//! (locks, what threads sleep on, fences and the operating system).
+//! Reading order: `config`, `machine` and `heap` (how a heap is made, and how large), `world`, `member` and
+//! `thread` (who may touch it when), `watchdog` (who is late), `ends` (who forgets to detach), `stack`,
+//! `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's
+//! stacks count), `mutator`, `alloc`, `room` and `grants` (a thread's door to it), `remember` (what a thread has
+//! changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners`
+//! and `foreign` (memory outside the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that
+//! is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told), `workers` (the
+//! collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is
+//! checked), `stats` and `recorder` (what is told of it), `access` (words where they stand), `safe` (all of it once
+//! more, without `unsafe`), `sync`, `futex`, `membarrier` and `sys` (locks, what threads sleep on, fences and the
+//! operating system).
 //!
 //! Absent on purpose: everything about Scheme. The heap knows shapes.
 //!

@@ -5,8 +5,10 @@
 //! | the machine | `sysconf` |
 //! | control groups, version 2 | `memory.max` of the process's group and of each one above it |
 //! | control groups, version 1 | `memory.limit_in_bytes` of the same in the `memory` hierarchy |
-//! | data segment (`ulimit -d`) | `RLIMIT_DATA`, less what `/proc/self/status` says is used: all private memory that can be written counts, thread stacks among it |
+//! | data segment (`ulimit -d`) | `RLIMIT_DATA`, less what `/proc/self/status` says is used |
 //! | strict overcommit (`vm.overcommit_memory=2`) | what `/proc/meminfo` has left to promise |
+//!
+//! All private memory that can be written counts as data, thread stacks among it.
 //!
 //! Where a group's files are is said by `/proc/self/cgroup` (the process's path in each hierarchy) and
 //! `/proc/self/mountinfo` (where a hierarchy, or the part of it that a container sees, is mounted): see

@@ -177,12 +177,22 @@ impl<'a, W> Wait<'a, W> {
         }
     }
 
+    /// So much of the time was not theirs.
+    pub(crate) fn without(&mut self, time: Duration) {
+        self.asked += time;
+    }
+
+    /// Whether some were named, so that there is something to say when all have stopped.
+    pub(crate) fn has_named(&self) -> bool {
+        self.named
+    }
+
     /// All have stopped.
-    pub(crate) fn over<M>(self)
+    pub(crate) fn over<M>(&mut self)
     where
         W: Watch<M>,
     {
-        if self.named {
+        if std::mem::take(&mut self.named) {
             self.watch.over(self.asked.elapsed());
         }
     }

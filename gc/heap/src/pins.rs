@@ -1,41 +1,42 @@
 //! Counted pins: objects that stay where they are, and alive, until they are unpinned as often as they
-//! were pinned; and promotion.
+//! were pinned; and promotion (`promoted`), which makes an object stay for as long as it lives.
 //!
 //! A pinned object is a pinning root, in minor collections too, so its address never changes and can
 //! serve as its key. MMTk's own pin bit is not used for it: it is a bit, not a count, and no root.
 //!
 //! ```text
-//! top[address / 4 GiB] ─▶ middle[/ 4 MiB] ─▶ counters[/ 16]        a counter: count << 1 | listed
+//! top[address / 4 GiB] ─▶ middle[/ 4 MiB] ─▶ counters[/ 16]        a counter: count << 2 | promoted | listed
 //! ```
 //!
 //! `inv:pins.counter` No two objects begin in the same 16 bytes, so each has a counter of its own, and a
 //! page of counters, once published, stays. Pinning and unpinning change it by one instruction
 //! that cannot be divided, whatever other threads do.
 //!
-//! `inv:pins.listed` An object whose counter is not 0 is listed, once, with the bit that says so set. Listing
+//! `inv:pins.listed` An object whose count is not 0 is listed, once, with the bit that says so set. Listing
 //! takes a lock; an object stays listed when it is unpinned, and only a collection, when the world is
 //! stopped, strikes those out that nobody has pinned. So whoever pins and unpins the same object again
 //! and again takes the lock once for each collection.
-//!
-//! *Promotion* makes an object stay for as long as it lives, and does not keep it alive. That is what MMTk's
-//! pin bit is for: it is cleared with the memory of its object.
 //!
 //! Objects of the boot heap never move; their pins are counted in a map, so that unpinning them too often
 //! is told, too.
 
 mod counters;
+mod promoted;
 
 use crate::access;
-use crate::binding::{in_heap, reference};
+use crate::binding::in_heap;
 use crate::heap::Heap;
 use crate::sync::lock;
 use bowline_layout::{Addr, Value};
 use counters::Counters;
+use promoted::{Lists, Promoted};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
+
+pub(crate) use promoted::{is_promoted, stays};
 
 /// Hashes addresses: one multiplication is enough, for they are chosen by nobody.
 #[derive(Default)]
@@ -73,7 +74,7 @@ pub enum PinError {
     NotPinned(Value),
     /// The object is pinned as often as can be counted.
     TooOften(Value),
-    /// There is no memory to count the pins of an object there.
+    /// There is no memory to note what holds an object there in its place.
     OutOfMemory(Value),
 }
 
@@ -83,7 +84,7 @@ impl fmt::Display for PinError {
             PinError::NotAnObject(v) => write!(f, "{v:?} is no object and cannot be pinned"),
             PinError::NotPinned(v) => write!(f, "{v:?} is unpinned more often than it was pinned"),
             PinError::TooOften(v) => write!(f, "{v:?} is pinned more often than can be counted"),
-            PinError::OutOfMemory(v) => write!(f, "no memory to count the pins of {v:?}"),
+            PinError::OutOfMemory(v) => write!(f, "no memory to hold {v:?} in its place"),
         }
     }
 }
@@ -92,8 +93,10 @@ impl std::error::Error for PinError {}
 
 /// The bit of a counter that says that its object is listed.
 const LISTED: u32 = 1;
+/// The bit that says that it was promoted.
+const PROMOTED: u32 = 2;
 /// One pin.
-const ONE: u32 = 2;
+const ONE: u32 = 4;
 /// The most pins of one object.
 const MOST: u64 = (u32::MAX / ONE) as u64 - 4096;
 
@@ -107,14 +110,14 @@ pub(crate) struct Pins {
     outside: Mutex<AddrMap<u64>>,
     /// Pins made by threads that have gone.
     made: AtomicU64,
-    /// Objects promoted where they could have moved.
-    promoted: AtomicU64,
+    promoted: Promoted,
 }
 
 /// The locks of the pins, held.
 pub(crate) struct Held<'a> {
     _listed: MutexGuard<'a, Vec<Value>>,
     _outside: MutexGuard<'a, AddrMap<u64>>,
+    _promoted: MutexGuard<'a, Lists>,
 }
 
 impl Pins {
@@ -122,6 +125,7 @@ impl Pins {
         Held {
             _listed: lock(&self.listed),
             _outside: lock(&self.outside),
+            _promoted: self.promoted.hold(),
         }
     }
 
@@ -142,8 +146,11 @@ impl Pins {
         };
         // inv:pins.counter
         let before = cell.fetch_add(ONE, Ordering::AcqRel);
-        if before & LISTED == 0 {
-            self.list(cell, v);
+        if before & LISTED == 0
+            && let Err(e) = self.list(cell, v)
+        {
+            cell.fetch_sub(ONE, Ordering::AcqRel);
+            return Err(e);
         }
         let count = u64::from(before / ONE) + 1;
         if count > MOST {
@@ -182,11 +189,14 @@ impl Pins {
     /// Lists `v`, which has this counter, unless another thread has done it meanwhile (inv:pins.listed).
     #[cold]
     #[inline(never)]
-    fn list(&self, cell: &AtomicU32, v: Value) {
+    fn list(&self, cell: &AtomicU32, v: Value) -> Result<(), PinError> {
         let mut listed = lock(&self.listed);
+        let room = listed.try_reserve(1);
+        room.map_err(|_| PinError::OutOfMemory(v))?;
         if cell.fetch_or(LISTED, Ordering::AcqRel) & LISTED == 0 {
             listed.push(v);
         }
+        Ok(())
     }
 
     /// Takes one pin back and returns how many remain.
@@ -263,7 +273,7 @@ impl Pins {
             };
             let keep = is_counted(cell);
             if !keep {
-                cell.store(0, Ordering::Release);
+                cell.fetch_and(!LISTED, Ordering::AcqRel);
             }
             keep
         });
@@ -275,36 +285,10 @@ impl Pins {
         self.each(&mut |v| total += size_of_pinned(v));
         total
     }
-
-    /// Makes `v` stay where it is as long as it lives. Returns whether it could have moved before.
-    pub(crate) fn promote(&self, v: Value) -> Result<bool, PinError> {
-        if !v.is_pointer() {
-            return Err(PinError::NotAnObject(v));
-        }
-        let object = reference(v).filter(|object| object.is_movable());
-        let first = object.is_some_and(mmtk::memory_manager::pin_object);
-        self.promoted.fetch_add(u64::from(first), Ordering::Relaxed);
-        Ok(first)
-    }
-
-    /// How many objects were promoted that could have moved.
-    pub(crate) fn promoted(&self) -> u64 {
-        self.promoted.load(Ordering::Relaxed)
-    }
 }
 
 fn is_counted(cell: &AtomicU32) -> bool {
     cell.load(Ordering::Acquire) >= ONE
-}
-
-/// Whether `v` was promoted, or stands where nothing moves.
-pub(crate) fn stays(v: Value) -> bool {
-    reference(v).is_none_or(|object| !object.is_movable() || is_promoted(v))
-}
-
-/// Whether `v`, which could move, was promoted.
-pub(crate) fn is_promoted(v: Value) -> bool {
-    reference(v).is_some_and(mmtk::memory_manager::is_pinned)
 }
 
 /// The size of an object that is pinned, by a thread that is Managed.
@@ -358,7 +342,7 @@ mod tests {
             ),
             (
                 PinError::OutOfMemory(v),
-                "no memory to count the pins of Object@0x4000",
+                "no memory to hold Object@0x4000 in its place",
             ),
         ];
         for (error, text) in texts {

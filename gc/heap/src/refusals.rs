@@ -1,8 +1,8 @@
 //! Refusing memory that there is, to try what becomes of a program that is refused some.
 //!
-//! What asks is counted: each allocation in the heap, each owner of C memory, each page of counters for pins, and what others count in with
-//! [`Heap::refuses`]. Counting begins when the heap starts, or when [`Heap::begin_refusals`] says so, and the Nth is
-//! refused: once, or with all that follow.
+//! What asks is counted: each allocation in the heap, each owner of C memory, each page of counters for pins, and
+//! what others count in with [`Heap::refuses`]. Counting begins when the heap starts, or when
+//! [`Heap::begin_refusals`] says so, and the Nth is refused: once, or with all that follow.
 //!
 //! Absent on purpose: choosing by chance. A failure that is found can be had again by its number.
 

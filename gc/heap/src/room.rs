@@ -15,9 +15,9 @@
 //! MMTk has no place although there is memory, and who has waited for [`MOST_IN_VAIN`] full ones is told.
 //!
 //! A heap that is nearly full would be worse: each full collection finds a little, and the program crawls. So
-//! when four collections at the limit, one after the other, have each left less than a fiftieth of it,
-//! whoever waited for the last is told that there is no memory, although there is some: it is what
-//! its handler runs in. Then the count begins anew.
+//! when four collections at the limit, one after the other, have each left less than a fiftieth of it, and no thread
+//! has found as much in the free lines of used blocks, whoever waited for the last is told that there is no memory,
+//! although there is some: it is what its handler runs in. Then the count begins anew.
 //!
 //! Absent on purpose: MMTk's own notion of giving up, which takes three or four full collections.
 
@@ -49,8 +49,10 @@ impl Mutator {
         let began = heap.whole();
         let (mut waited, mut in_vain) = (false, 0);
         for round in 0u32.. {
-            let granted = heap.grants.cover(heap, bytes, semantics);
-            let at = match granted {
+            let covered = || heap.grants.cover(heap, bytes, semantics);
+            // Of small objects the system is asked when MMTk polls (see `grants`).
+            let ahead = semantics == AllocationSemantics::Los || heap.is_asleep();
+            let at = match !ahead || covered() {
                 true => mmtk::memory_manager::alloc_with_options(
                     self.context(),
                     bytes,
@@ -66,6 +68,7 @@ impl Mutator {
             }
             in_vain += u32::from(waited && !heap.pressure.has_grown(bytes));
             // A collection may be due for another reason, too.
+            let granted = covered();
             let is_full = !granted || heap.pressure.is_beyond_limit();
             let at_limit = heap.whole() > began && is_full;
             if at_limit || in_vain == MOST_IN_VAIN {
@@ -75,6 +78,9 @@ impl Mutator {
                 heap.refused_by_the_system(semantics);
             }
             heap.pressure.want(bytes);
+            let made = self.allocated();
+            heap.pressure
+                .has_found_room(made - std::mem::replace(&mut self.then, made));
             let (before, full) = (heap.whole(), round >= ROUNDS_OF_ANY);
             self.wait_for_room(full);
             waited = full || heap.whole() > before;

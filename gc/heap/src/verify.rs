@@ -1,12 +1,11 @@
 //! The verifier: a walk over the whole heap from all roots.
 //!
-//! It runs while the world is stopped, before a collection (which could not survive a bad reference
-//! long enough to name it) and after. Each reference must be plausible: into a space of the heap or the
-//! boot heap, not to memory that zeal has overwritten, a pair where the tag says pair and a header
-//! where it says object, a size that fits its space; and after a collection the object must be live and
-//! not be one that has moved away. Before a minor collection each reference from an old object to a young
-//! one must have been remembered, with its object or its chunk. A violation is said with the place of the reference, and the process
-//! ends.
+//! It runs while the world is stopped, before a collection (which could not survive a bad reference long enough to
+//! name it) and after. Each reference must be plausible: into a space of the heap or the boot heap, not to memory
+//! that zeal has overwritten, a pair where the tag says pair and a header where it says object, a size that fits
+//! its space; and after a collection the object must be live and not be one that has moved away. Before a minor
+//! collection each reference from an old object to a young one must have been remembered, with its object or its
+//! chunk. A violation is said with the place of the reference, and the process ends.
 //!
 //! Absent on purpose: speed. The walk keeps a table of every object.
 

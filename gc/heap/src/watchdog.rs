@@ -1,4 +1,4 @@
-//! Who keeps a collection, a fork or a freeze waiting: named once for each stop, on standard error.
+//! Who keeps a collection or a fork waiting: named once for each stop, on standard error.
 //!
 //! Whoever waits for threads to stop looks for himself, the collector or the thread that forks: no thread of its own
 //! is needed, and nothing is paid while nobody is late. A thread is late because it does not poll, or because it is in
@@ -7,7 +7,8 @@
 //!
 //! `inv:watchdog.leaf` A leaf call's name lives for ever, so the collector may read it while the thread goes on.
 //!
-//! Nothing is allocated and no lock is held where a thread is named: it may have them.
+//! Nothing is allocated and no lock is held where a line is written: the thread that it names may have them, and the line
+//! may have to wait for its reader.
 
 use crate::member::Watch;
 use crate::sys;
@@ -35,6 +36,17 @@ pub(crate) struct Watchdog {
     pub(crate) of: &'static str,
     /// How long they may take.
     pub(crate) patience: Option<Duration>,
+}
+
+impl Watchdog {
+    /// One that names nobody: a freeze does not wait for others, but for one that has just attached and whom it then
+    /// tells of by its error.
+    pub(crate) fn silent() -> Self {
+        Watchdog {
+            of: "freeze",
+            patience: None,
+        }
+    }
 }
 
 impl Watch<ThreadBlock> for Watchdog {

@@ -385,7 +385,7 @@ impl<M: Member> World<M> {
     /// Stops the world for a fork or a freeze and keeps it locked: nobody else is Managed, no collection runs and
     /// none is wanted, which `idle` says. For `mine`, the calling thread's if it is Managed, this is a safepoint.
     /// If all that is not so by `deadline`, part of it must do; a collection that has stopped the world already
-    /// is waited for however long it takes, for it needs nothing of this thread's.
+    /// is waited for however long it takes, for it needs nothing of this thread's, and that time does not count.
     pub(crate) fn hold(
         &self,
         mine: Option<&M>,
@@ -431,7 +431,7 @@ impl<M: Member> World<M> {
         &self,
         members: &[&'static M],
         firm: bool,
-        deadline: Instant,
+        mut deadline: Instant,
         idle: impl Fn() -> bool,
         watch: &mut impl Watch<M>,
     ) -> (MutexGuard<'_, Inner<M>>, Hold) {
@@ -439,23 +439,38 @@ impl<M: Member> World<M> {
         loop {
             let inner = self.lock();
             let changes = self.changes.word().load(Ordering::Acquire);
-            let collects = self.flags() & STOPS != 0 || !idle();
+            let (collects, halted) = (self.flags() & STOPS != 0 || !idle(), inner.halted);
             let late = first_managed(members);
             if !collects && late.is_none() {
+                if !wait.has_named() {
+                    return (inner, Hold::Whole);
+                }
+                // Where nobody reads standard error a line of it may wait: not with the lock held.
+                drop(inner);
                 wait.over();
-                return (inner, Hold::Whole);
+                continue;
             }
-            let left = time_left(deadline, inner.halted);
+            let left = time_left(deadline, halted);
             if collects && firm || left.is_some_and(|left| left.is_zero()) {
                 return (inner, Hold::Part);
             }
             drop(inner);
             match late {
+                _ if halted => {
+                    // Who is Managed now has come back from C, and stops at once.
+                    let begun = Instant::now();
+                    self.changes.wait(changes, left);
+                    let ran = begun.elapsed();
+                    deadline += ran;
+                    wait.without(ran);
+                }
                 Some(member) if !collects => {
                     let next = wait.next(members, left);
                     member.state().wait_while_managed(next);
                 }
-                _ => self.changes.wait(changes, left),
+                // The collection waits for it, too.
+                Some(_) => self.changes.wait(changes, wait.next(members, left)),
+                None => self.changes.wait(changes, left),
             }
         }
     }

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use bowline_gc::AllocSite;
+use bowline_gc::{AllocSite, PinError};
 use bowline_layout::{Header, Tag, Value};
 
 use crate::fault::Result;
@@ -72,7 +72,7 @@ impl Rt {
     }
 
     /// Promotes a bytevector or the body of a string.
-    pub(crate) fn promote(&mut self, holder: Value) {
+    pub(crate) fn promote(&mut self, holder: Value) -> std::result::Result<bool, PinError> {
         let header = object::header(holder);
         let site = class(header.length()).map(|class| {
             let (sites, what) = match header.type_id() {
@@ -85,10 +85,9 @@ impl Rt {
                 heap.alloc_site(&format!("{what} of up to {most} bytes"))
             })
         });
-        // What is no object was told before.
-        let _ = match site {
+        match site {
             Some(site) => self.heap.promote_at(site, holder),
             None => self.heap.promote(holder),
-        };
+        }
     }
 }

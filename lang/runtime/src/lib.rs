@@ -4,11 +4,10 @@
 //! it (inv:primitive.leaf). A primitive takes its arguments from the root stack and re-reads them
 //! after whatever may allocate (inv:rooted.args).
 //!
-//! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only
-//! `unsafe`), `fault` and `primitive` (what a primitive is and returns), `rt` (the runtime of one
-//! thread) with `globals`, `code`, `symbols` and `strings`; then the areas: `num`, `condition`
-//! with `errno`, `datatypes`, `equal`, `table`, `printer`, `datum`, `port`, `ffi`, `owners`; `addresses`, `check` and `walk` (helpers) and
-//! `prims` last.
+//! Reading order: `kinds` (the table of types), `object` (reading and writing the heap; the only `unsafe`), `fault`
+//! and `primitive` (what a primitive is and returns), `rt` (the runtime of one thread) with `globals`, `code`,
+//! `symbols` and `strings`; then the areas: `num`, `condition` with `errno`, `datatypes`, `equal`, `table`, `printer`, `datum`,
+//! `port`, `ffi`, `owners`; `addresses`, `check` and `walk` (helpers) and `prims` last.
 //!
 //! Absent on purpose: evaluation, continuations, and every procedure that calls a procedure.
 
@@ -54,4 +53,4 @@ pub use owners::Owners;
 pub use primitive::{ControlOp, PrimFn, PrimKind, Primitive, primitives};
 pub use prims::FEATURES;
 pub use rt::{Args, Rt};
-pub use walk::short_length;
+pub use walk::{PIECE, short_length};

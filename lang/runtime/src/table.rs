@@ -15,9 +15,12 @@
 //! counted then.
 //!
 //! inv:table.epoch — an address is a hash only as long as nothing moves, so a table that hashed by
-//! address is hashed again, in place and without allocating, when the epoch is another.
+//! address is hashed again, in place and without allocating, when the epoch is another. That is done at once: were it to
+//! poll it might have to begin anew.
 //!
 //! Absent on purpose: hash and equality procedures of the user's, which would be called from Rust.
+
+use std::ops::Range;
 
 use bowline_layout::{Value, ephemeron};
 
@@ -80,11 +83,28 @@ pub fn is_weak(table: Value) -> bool {
 
 /// How many entries a table has.
 pub fn count(table: Value) -> usize {
-    if !is_weak(table) {
-        return number(table, COUNT);
+    match is_weak(table) {
+        true => count_in(table, 0..capacity(table)),
+        false => number(table, COUNT),
     }
+}
+
+/// The same of the table at a root stack position, with polls.
+pub(crate) fn count_at(rt: &mut Rt, table_at: usize) -> usize {
+    if !is_weak(rt.at(table_at)) {
+        return number(rt.at(table_at), COUNT);
+    }
+    let mut count = 0;
+    rt.in_pieces(0..capacity(rt.at(table_at)), |rt, piece| {
+        count += count_in(rt.at(table_at), piece);
+    });
+    count
+}
+
+/// How many entries these slots of a table with weak keys have.
+fn count_in(table: Value, piece: Range<usize>) -> usize {
     let slots = object::field(table, SLOTS);
-    let words = (0..capacity(table)).map(|i| object::field(slots, 1 + 2 * i));
+    let words = piece.map(|i| object::field(slots, 1 + 2 * i));
     words.filter(|word| !is_gone(*word)).count()
 }
 
@@ -124,15 +144,14 @@ pub(crate) fn entry(rt: &Rt, table: Value, i: usize) -> Option<(Value, Value)> {
 /// An entry as it stands in the slots: its key, and its two words.
 type Raw = (Value, Value, Value);
 
-/// Every entry.
-fn entries(rt: &Rt, table: Value) -> Vec<Raw> {
+/// The entries in these slots.
+fn entries(rt: &Rt, table: Value, piece: Range<usize>) -> impl Iterator<Item = Raw> {
     let slots = object::field(table, SLOTS);
-    let raw = |i| {
+    piece.filter_map(move |i| {
         let (key, _) = entry(rt, table, i)?;
         let word = |k| object::field(slots, k + 2 * i);
         Some((key, word(1), word(2)))
-    };
-    (0..capacity(table)).filter_map(raw).collect()
+    })
 }
 
 /// A table without entries.
@@ -266,19 +285,19 @@ fn find(rt: &mut Rt, table: Value, key: Value) -> (Place, bool) {
 
 /// Hashes every entry again, in place (inv:table.epoch).
 fn rehash(rt: &mut Rt, table: Value) {
-    let entries = entries(rt, table);
+    let entries: Vec<Raw> = entries(rt, table, 0..capacity(table)).collect();
     let slots = object::field(table, SLOTS);
     for i in 1..=object::length(slots) {
         object::store(&mut rt.heap, slots, i, EMPTY);
     }
-    fill(rt, table, &entries);
+    let any_address = fill(rt, equivalence(table), slots, &entries);
+    let epoch = rt.epoch();
+    filled(rt, table, entries.len(), any_address, epoch);
 }
 
-/// Puts entries into a table whose slots are empty.
-fn fill(rt: &mut Rt, table: Value, entries: &[Raw]) {
-    let how = equivalence(table);
-    let slots = object::field(table, SLOTS);
-    let mask = capacity(table) - 1;
+/// Puts entries into slots that have room for them. Whether one was hashed by its address.
+fn fill(rt: &mut Rt, how: Equivalence, slots: Value, entries: &[Raw]) -> bool {
+    let mask = object::length(slots) / 2 - 1;
     let mut any_address = false;
     for &(key, first, second) in entries {
         let (h, by_address) = hash(rt, how, key);
@@ -290,9 +309,14 @@ fn fill(rt: &mut Rt, table: Value, entries: &[Raw]) {
         object::store(&mut rt.heap, slots, 1 + 2 * i, first);
         object::store(&mut rt.heap, slots, 2 + 2 * i, second);
     }
-    set_number(rt, table, USED, entries.len());
-    set_number(rt, table, COUNT, entries.len());
-    note_epoch(rt, table);
+    any_address
+}
+
+/// Notes what a table's slots were filled with, in this epoch and later ones.
+fn filled(rt: &mut Rt, table: Value, count: usize, any_address: bool, epoch: u64) {
+    set_number(rt, table, USED, count);
+    set_number(rt, table, COUNT, count);
+    set_number(rt, table, EPOCH, epoch as usize);
     object::store(&mut rt.heap, table, BY_ADDRESS, Value::bool(any_address));
 }
 
@@ -354,12 +378,22 @@ pub fn set(rt: &mut Rt, table_at: usize, key_at: usize, value_at: usize) -> Resu
 }
 
 fn grow(rt: &mut Rt, table_at: usize) -> Result<()> {
-    let wanted = (count(rt.at(table_at)) + 1) * 2;
+    let wanted = (count_at(rt, table_at) + 1) * 2;
     let slots = rt.make_vector(2 * wanted.next_power_of_two().max(8), EMPTY)?;
-    let table = rt.at(table_at);
-    let entries = entries(rt, table);
+    let slots_at = rt.height();
+    rt.push(slots);
+    // inv:table.epoch. If addresses change meanwhile the table is hashed once more when it is next looked at.
+    let epoch = rt.epoch();
+    let (mut used, mut any_address) = (0, false);
+    rt.in_pieces(0..capacity(rt.at(table_at)), |rt, piece| {
+        let (table, slots) = (rt.at(table_at), rt.at(slots_at));
+        let entries: Vec<Raw> = entries(rt, table, piece).collect();
+        any_address |= fill(rt, equivalence(table), slots, &entries);
+        used += entries.len();
+    });
+    let (slots, table) = (rt.pop(), rt.at(table_at));
     object::store(&mut rt.heap, table, SLOTS, slots);
-    fill(rt, table, &entries);
+    filled(rt, table, used, any_address, epoch);
     Ok(())
 }
 
@@ -375,13 +409,16 @@ pub fn delete(rt: &mut Rt, table: Value, key: Value) -> bool {
     true
 }
 
-/// Forgets every key.
-pub fn clear(rt: &mut Rt, table: Value) {
-    let slots = object::field(table, SLOTS);
-    for i in 1..=object::length(slots) {
-        object::store(&mut rt.heap, slots, i, EMPTY);
-    }
-    fill(rt, table, &[]);
+/// Forgets every key of the table at a root stack position.
+pub(crate) fn clear(rt: &mut Rt, table_at: usize) {
+    rt.in_pieces(0..capacity(rt.at(table_at)), |rt, piece| {
+        let slots = object::field(rt.at(table_at), SLOTS);
+        for i in 1 + 2 * piece.start..1 + 2 * piece.end {
+            object::store(&mut rt.heap, slots, i, EMPTY);
+        }
+    });
+    let (table, epoch) = (rt.at(table_at), rt.epoch());
+    filled(rt, table, 0, false, epoch);
 }
 
 /// The hash of a value by content, for the language's own use.

@@ -4,9 +4,11 @@
 //! keeps no collection waiting for longer than that. Afterwards every value may be elsewhere: arguments are read again
 //! (inv:rooted.args), and what else is needed is kept by [`Rt::poll_keeping`] or [`Rt::poll_keeping_all`].
 //!
-//! Absent on purpose: polls where bytes are copied, filled, compared or searched, which goes at the speed of memory, and
-//! in the arithmetic of large numbers, which is done beside the collector ([`Rt::beside`]). Output of data, hash tables
-//! that grow and searches in strings do not poll either.
+//! Absent on purpose: polls where bytes, or words that lie beside each other, are copied, filled, compared or searched,
+//! which goes at the speed of memory; and in the arithmetic of large numbers and the reader, which are done beside the
+//! collector ([`Rt::beside`]). What knows objects by their addresses while it works does not poll either, since they
+//! would change: the printer, tables that hash by address when they are hashed anew after a collection, and the labels
+//! of data that were read.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +20,7 @@ use crate::object::cdr;
 use crate::rt::Rt;
 
 /// Steps between two polls: some microseconds.
-pub(crate) const PIECE: usize = 4096;
+pub const PIECE: usize = 4096;
 
 /// Words in Rust's memory that are roots until their owner takes them back.
 struct Kept(Arc<Mutex<Vec<Value>>>);

@@ -4,10 +4,10 @@
 //! links what they refer to. Continuations move frames to the heap and back one at a time. Another
 //! engine is tested against this one.
 //!
-//! Reading order: `opcode` (the instruction set), `assembler` and `linker` (two passes), `compile`
-//! (from the intermediate language), `space` and `load` (where code is), `raw` (the only `unsafe`),
-//! `reporter` (whom it tells), `vm` (the engine), `machine` (registers, loop, calls, continuations, faults), `host` (calls from
-//! C), `disasm` (the printer).
+//! Reading order: `opcode` (the instruction set), `assembler` and `linker` (two passes), `compile` (from the
+//! intermediate language), `space` and `load` (where code is), `raw` (the only `unsafe`), `reporter` (whom it
+//! tells), `vm` (the engine), `machine` (registers, loop, calls, continuations, faults), `host` (calls from C),
+//! `disasm` (the printer).
 
 #![deny(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! What a mutator does at the border to C: calls that pin, leaf calls, time in C, blocks of C's, handles.
+//! What a mutator does at the border to C: calls that pin, leaf calls, time in C, blocks of C's, handles;
+//! and collections that are only asked for.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
@@ -25,7 +26,7 @@ const LOCALS: usize = 200;
 /// How long C waits for a collection that it has asked for.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// The same in a script: a collection comes, unless the heap is broken.
+/// The same in a script, and for marking to begin: a collection comes, unless the heap is broken.
 const SURE: Duration = Duration::from_secs(10);
 
 /// What C allocates for itself.
@@ -98,6 +99,25 @@ impl Worker {
             self.m.leave_native();
         } else {
             self.world.heap.request_collection();
+        }
+    }
+
+    /// Where collections are marked beside the program, comes back when one is. So many operations of this thread
+    /// begin without a poll then, and as long as they pass no safepoint themselves the marking does not end.
+    pub(super) fn marking(&mut self, n: u32) {
+        let (heap, setup) = (self.world.heap, &self.world.setup);
+        if setup.plan != "latency" || setup.zeal != "off" {
+            return;
+        }
+        let begun = Instant::now();
+        // It may be over before this thread goes on.
+        while !heap.is_marking() && begun.elapsed() < SURE {
+            heap.request_collection();
+            self.m.poll();
+            std::thread::yield_now();
+        }
+        if heap.is_marking() {
+            self.unpolled = n.max(1);
         }
     }
 

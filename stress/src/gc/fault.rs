@@ -273,6 +273,8 @@ pub(super) enum Plant {
     WeakEarly,
     /// A weak pair keeps its object.
     WeakLate,
+    /// What is read from a weak word is not told to the heap.
+    WeakRead,
     /// What is guarded is guarded twice.
     GuardTwice,
     /// What is guarded is not guarded.
@@ -305,13 +307,14 @@ pub(super) enum Plant {
 
 impl Plant {
     /// Every fault that can be planted, with its name, in order.
-    pub(super) const ALL: [(Plant, &'static str); 20] = [
+    pub(super) const ALL: [(Plant, &'static str); 21] = [
         (Plant::Barrier, "barrier"),
         (Plant::Root, "root"),
         (Plant::Call, "call"),
         (Plant::Unpin, "unpin"),
         (Plant::WeakEarly, "weak-early"),
         (Plant::WeakLate, "weak-late"),
+        (Plant::WeakRead, "weak-read"),
         (Plant::GuardTwice, "guard-twice"),
         (Plant::GuardLost, "guard-lost"),
         (Plant::FinalizeTwice, "finalize-twice"),

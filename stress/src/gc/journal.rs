@@ -1,5 +1,6 @@
 //! The journal of a run: in which order its operations began, and where collections happened that none of
-//! them asked for itself. Of it a script is made that collects at the same places.
+//! them asked for itself. Of it a script is made that collects at the same places, and marks beside the
+//! program at the same.
 //!
 //! ```text
 //!   child: drawn operations ── a word for each event, in a mapped file ──▶ parent: transcript, a script
@@ -8,13 +9,13 @@
 //! A collection that was only asked for, or that C's memory is the reason for, begins whenever the
 //! collector gets to it. In a script it stands as a line of its own before the operation in which it was
 //! seen, and nothing else asks for it. What would begin by itself does not then, since the memory is free
-//! already.
+//! already. Marking stands before the first operation that began during it, and lasts for those that did.
 //!
 //! Absent on purpose: collections in forked children and in threads that come and go, whose operations
 //! are not in a script either; and those of a zeal, which counts, so that they are the same in each run.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use bowline_gc::{GcStats, Heap, Plan};
 
@@ -37,13 +38,21 @@ enum Event {
     Full,
     /// The thread's last operation has asked for a collection, and there was none in time.
     Vain,
+    /// The heap was being marked beside the program when the thread's last operation began.
+    Marks,
 }
 
-const EVENTS: [Event; 4] = [Event::Begins, Event::Minor, Event::Full, Event::Vain];
+const EVENTS: [Event; 5] = [
+    Event::Begins,
+    Event::Minor,
+    Event::Full,
+    Event::Vain,
+    Event::Marks,
+];
 
 /// How many words the journal of so many operations may need.
 pub(super) fn room(operations: u64) -> u64 {
-    2 * operations + 1024
+    3 * operations + 1024
 }
 
 /// The child's end.
@@ -57,6 +66,8 @@ pub(super) struct Journal {
     figures: Mutex<GcStats>,
     /// Threads that are in an operation which collects.
     asking: AtomicU32,
+    /// The marking under way is accounted for.
+    marks: AtomicBool,
 }
 
 impl Journal {
@@ -68,6 +79,7 @@ impl Journal {
             seen: AtomicU64::new(0),
             figures: Mutex::default(),
             asking: AtomicU32::new(0),
+            marks: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +125,15 @@ impl Journal {
         (0..all).rev().for_each(|i| self.note(of(i), thread, 0));
         self.seen.store(now.collections, Ordering::Relaxed);
         *figures = now;
+        self.marks.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes marking that nobody has accounted for, when an operation has begun. The calling thread is Managed.
+    pub(super) fn watch_marking(&self, heap: &Heap, thread: u32) {
+        let noted = self.plan.is_some() && self.asking.load(Ordering::Relaxed) == 0;
+        if noted && heap.is_marking() && !self.marks.swap(true, Ordering::Relaxed) {
+            self.note(Event::Marks, thread, 0);
+        }
     }
 
     /// Runs an operation whose collections are its own. `hopes` says that it waits for one that it has
@@ -134,6 +155,7 @@ impl Journal {
         let mut figures = lock(&self.figures);
         *figures = heap.stats();
         self.seen.store(figures.collections, Ordering::Relaxed);
+        self.marks.store(heap.is_marking(), Ordering::Relaxed);
         done
     }
 }
@@ -143,6 +165,7 @@ pub(super) fn collects(op: Op) -> Option<bool> {
     match op.kind {
         Kind::Minor
         | Kind::Full
+        | Kind::Marking
         | Kind::FinalizerThread
         | Kind::Check
         | Kind::Thread
@@ -162,6 +185,8 @@ pub(super) fn transcript(
     let mut lines: Vec<Line> = Vec::new();
     // Nobody has seen the answer to a request: it may be what the process died of.
     let mut open = false;
+    // Where marking has begun that is not known to be over, and by whom it was seen.
+    let mut marking: Option<(usize, u32)> = None;
     for word in words {
         let event = EVENTS[(word >> EVENT) as usize % EVENTS.len()];
         let thread = (word >> THREAD) as u32 & ((1 << (EVENT - THREAD)) - 1);
@@ -172,6 +197,9 @@ pub(super) fn transcript(
                 let asks = op.kind == Kind::Request && !zealous;
                 // One that collects itself has answered.
                 open = (open || asks) && collects(op).is_none();
+                if let Some((at, _)) = marking.filter(|(_, seen)| *seen == thread) {
+                    lines[at].1.n += 1;
+                }
                 lines.push((thread, if asks { Op::of(Kind::Poll) } else { op }));
                 continue;
             }
@@ -179,10 +207,19 @@ pub(super) fn transcript(
                 last.into_iter().for_each(|last| lines[last].1.n &= !1);
                 continue;
             }
+            Event::Marks => {
+                let at = last.unwrap_or(0);
+                let mut begins = Op::of(Kind::Marking);
+                begins.n = 1;
+                lines.insert(at, (thread, begins));
+                marking = Some((at, thread));
+                continue;
+            }
             Event::Minor => Kind::Minor,
             Event::Full => Kind::Full,
         };
         open = false;
+        marking = None;
         lines.insert(last.unwrap_or(0), (thread, Op::of(collection)));
     }
     if let Some((thread, _)) = lines.last().filter(|_| open) {
@@ -229,6 +266,32 @@ mod tests {
             "1: collect full",
             "1: drop r2",
             "0: native 0",
+        ];
+        assert_eq!(told(&words, false), wanted);
+    }
+
+    #[test]
+    fn marking_stands_before_what_began_during_it() {
+        use Event::{Begins, Marks, Minor};
+        let words = [
+            word(Begins, 0, 0),
+            word(Begins, 0, 3),
+            word(Marks, 0, 0),
+            word(Begins, 0, 0),
+            word(Begins, 1, 0),
+            word(Begins, 0, 3),
+            word(Minor, 0, 0),
+            word(Begins, 0, 0),
+        ];
+        let wanted = [
+            "0: drop r1",
+            "0: begin marking, 3 steps",
+            "0: drop r2",
+            "0: drop r1",
+            "1: drop r1",
+            "0: collect minor",
+            "0: drop r2",
+            "0: drop r1",
         ];
         assert_eq!(told(&words, false), wanted);
     }

@@ -161,6 +161,11 @@ fn alike(one: &Outcome, other: &Outcome) -> bool {
     one.verdict == other.verdict && kind(one) == kind(other)
 }
 
+/// How often in a row a script must fail: what fails by luck alone would lead astray. A hang takes long to see.
+fn times(first: &Outcome) -> u32 {
+    if first.verdict == Verdict::Hung { 1 } else { 2 }
+}
+
 struct Suite<'a, W> {
     session: &'a Session<'a>,
     options: &'a Options,
@@ -358,17 +363,22 @@ impl<W: Write> Suite<'_, W> {
             _ => self.options.patience,
         };
         let mut last = outcome.clone();
-        // The script may fail at another place than the run did, since it looks at more; then that counts.
+        let mut again = self.repeats(&program, &whole, patience);
+        if again.is_none() && !program.setup.verify {
+            // What is dead and kept shows by itself only when its memory is used again.
+            let mut verified = program.clone();
+            verified.setup.verify = true;
+            again = self.repeats(&verified, &whole, patience);
+            if again.is_some() {
+                program = verified;
+            }
+        }
         let run = |lines: &[Line]| self.execute(&program.with(lines), patience).ok();
-        let again =
-            (0..AGAIN).find_map(|_| run(&whole).filter(|(o, _)| o.verdict != Verdict::Held));
         let short = match again {
-            Some((first, _)) => {
+            Some(first) => {
                 last = first.clone();
-                // What fails by luck alone would lead astray. A hang takes long to see.
-                let times = if first.verdict == Verdict::Hung { 1 } else { 2 };
                 let fails = |lines: &[Line]| {
-                    (0..times).all(|_| {
+                    (0..times(&first)).all(|_| {
                         let failed = run(lines).filter(|(o, _)| alike(o, &first));
                         failed.map(|(o, _)| last = o).is_some()
                     })
@@ -384,6 +394,17 @@ impl<W: Write> Suite<'_, W> {
         let reproduced = format!("{failed} of {AGAIN}");
         self.write(&program.with(&short), &last, reproduced)?;
         self.show(&whole, &short, failed)
+    }
+
+    /// How a script fails, if it does so again and again. That may be at another place than in the run, since the
+    /// script looks at more; then that counts.
+    fn repeats(&self, program: &Program, lines: &[Line], patience: Duration) -> Option<Outcome> {
+        let program = program.with(lines);
+        let run = || Some(self.execute(&program, patience).ok()?.0);
+        let mut failed = (0..AGAIN).filter_map(|_| run());
+        let first = failed.find(|o| o.verdict != Verdict::Held)?;
+        let same = |_| run().is_some_and(|o| alike(&o, &first));
+        (1..times(&first)).all(same).then_some(first)
     }
 
     fn write(&mut self, program: &Program, last: &Outcome, reproduced: String) -> io::Result<()> {

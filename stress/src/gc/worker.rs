@@ -41,6 +41,8 @@ pub(super) struct Worker {
     number: u32,
     /// Somebody waits for this thread with the gate held.
     covered: bool,
+    /// How many operations begin without a poll, so that marking which has begun does not end before.
+    pub(super) unpolled: u32,
     pub(super) calls: Vec<Lent>,
     pub(super) scopes: Vec<HandleScope>,
     pub(super) blocks: Vec<Option<CBlock>>,
@@ -70,6 +72,7 @@ impl Worker {
             seat,
             number,
             covered: seat.is_none(),
+            unpolled: 0,
             calls: Vec::new(),
             scopes: Vec::new(),
             blocks: (0..BLOCKS).map(|_| None).collect(),
@@ -79,7 +82,10 @@ impl Worker {
 
     /// Does an operation, when it is this thread's turn.
     pub(super) fn step(&mut self, op: Op) -> Result<(), Fault> {
-        self.m.poll();
+        match self.unpolled.checked_sub(1) {
+            Some(left) => self.unpolled = left,
+            None => self.m.poll(),
+        }
         count(&self.world.counts.operations);
         let world = self.world;
         if self.covered {
@@ -102,10 +108,15 @@ impl Worker {
         }
     }
 
-    /// Waits, in Native, until it is the turn of this place in the script.
+    /// Waits, in Native, until it is the turn of this place in the script. Whose turn it is already passes no
+    /// safepoint.
     pub(super) fn wait_for(&mut self, place: u64) {
+        let early = || self.world.turn.load(Ordering::Acquire) < place;
+        if !early() {
+            return;
+        }
         self.m.enter_native();
-        while self.world.turn.load(Ordering::Acquire) < place && !self.world.stopped() {
+        while early() && !self.world.stopped() {
             std::thread::yield_now();
         }
         self.m.leave_native();
@@ -164,6 +175,7 @@ impl Worker {
         let (world, number) = (self.world, self.number);
         let (journal, heap) = (&world.journal, world.heap);
         journal.watch(heap, number);
+        journal.watch_marking(heap, number);
         world.look_at_queue();
         let done = match collects(op) {
             Some(hopes) => journal.asks(heap, number, hopes, || self.apply(op)),
@@ -224,6 +236,7 @@ impl Worker {
             Kind::Minor => return self.collect(Collect::Minor),
             Kind::Full => return self.collect(Collect::Full),
             Kind::Request => self.request(),
+            Kind::Marking => self.marking(n),
             Kind::Call => return self.call(n, [a, b, c]),
             Kind::EndCall => return self.end_call(),
             Kind::Native => return self.native(n),
@@ -246,7 +259,7 @@ impl Worker {
             Kind::Fork => return self.fork(n),
             Kind::Thread => return self.thread(n),
             Kind::Freeze => return self.freeze(),
-            // A poll is what every operation begins with.
+            // A poll is what operations begin with.
             _ => {}
         }
         Ok(())
@@ -387,8 +400,8 @@ impl Worker {
             let weak = node.form.is_weak(i);
             let word = node.form.word(i);
             let found = match weak {
-                true => object::read_weak(&self.m, v, word),
-                false => object::value(v, word),
+                true if !world.plants(Plant::WeakRead) => object::read_weak(&self.m, v, word),
+                _ => object::value(v, word),
             };
             if weak && found == Value::BROKEN {
                 return broken(id, node, v, i).map(|dead| Some((i, Err(dead))));

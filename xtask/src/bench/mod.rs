@@ -10,8 +10,8 @@
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `peers` (who takes part), `scheme`, `heap`
 //! and `stores` (races), `start` (processes too short for the others' clock), `figures` (programs that tell
-//! figures of their own) with `trigger`, `pauses` and `overhead`, `printed` (programs that print tables), `machine` (where
-//! it ran).
+//! figures of their own) with `trigger`, `pauses` and `overhead`, `printed` (programs that print tables), `soak` (no
+//! figures, but torture for an hour), `machine` (where it ran).
 
 mod figures;
 mod heap;
@@ -24,6 +24,7 @@ mod race;
 mod report;
 mod run;
 mod scheme;
+mod soak;
 mod start;
 mod stores;
 mod trigger;
@@ -56,6 +57,8 @@ pub enum What {
     Lists,
     /// Random stores into old vectors, against the Boehm collector.
     Stores,
+    /// Nothing: the heap is tortured for an hour, by all plans.
+    Soak,
 }
 
 impl What {
@@ -71,10 +74,11 @@ impl What {
             What::Stops => "stops",
             What::Lists => "lists",
             What::Stores => "stores",
+            What::Soak => "soak",
         }
     }
 
-    /// How many rounds are wanted.
+    /// How many rounds are wanted; of a soak, parts by each plan.
     fn rounds(self, quick: bool) -> usize {
         match (self, quick) {
             (What::Scheme | What::Heap | What::Stores, true) => 3,
@@ -95,6 +99,8 @@ pub struct BenchOptions {
     pub quick: bool,
     /// Rounds, when the default is not wanted.
     pub rounds: Option<usize>,
+    /// How long a soak is, in minutes, when an hour is not wanted.
+    pub minutes: Option<u64>,
     /// Only the programs whose name contains this; then, too, no file unless `out` names one.
     pub only: Option<String>,
     /// Where to write the page.
@@ -151,6 +157,10 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
     let only = options.only.as_deref().unwrap_or_default();
     let rounds = options.rounds.unwrap_or(what.rounds(options.quick)).max(1);
     let mut command = format!("cargo xtask bench {} --rounds {rounds}", what.name());
+    let minutes = minutes(what, options)?;
+    if what == What::Soak {
+        command += &format!(" --minutes {minutes}");
+    }
     if !only.is_empty() {
         command += &format!(" --only {only}");
     }
@@ -180,6 +190,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Boundary => print(&printed::BOUNDARY)?,
         What::Stops => print(&printed::STOPS)?,
         What::Lists => print(&printed::LISTS)?,
+        What::Soak => soak::measure(task, minutes)?,
     };
     let said = std::io::stdout().write_all(page.as_bytes());
     said.map_err(|e| e.to_string())?;
@@ -195,6 +206,16 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         std::fs::write(&out, page).map_err(|e| format!("{}: {e}", out.display()))?;
     }
     Ok(sound)
+}
+
+/// How long a soak is.
+fn minutes(what: What, options: &BenchOptions) -> Result<u64, String> {
+    match options.minutes {
+        Some(_) if what != What::Soak => Err("--minutes is for `bench soak` alone".to_string()),
+        Some(0) => Err("a soak takes a minute at least".to_string()),
+        Some(minutes) => Ok(minutes),
+        None => Ok(if options.quick { 1 } else { 60 }),
+    }
 }
 
 /// What the page says of a peer that could not take part: the first line of the reason.

@@ -1,5 +1,5 @@
-//! What collecting costs, as a lower bound: after Cai, Blackburn, Bond, Maas, "Distilling the real cost of production garbage
-//! collectors" (ISPASS 2022).
+//! What collecting costs, as a lower bound: after Cai, Blackburn, Bond, Maas, "Distilling the real cost of
+//! production garbage collectors" (ISPASS 2022).
 //!
 //! Nobody can run a program without a collector, but the part that is certainly the collector's can be taken off:
 //! the time of its threads. The least that remains over all settings is the best estimate of the program alone,

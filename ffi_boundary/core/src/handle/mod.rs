@@ -14,8 +14,8 @@
 //! `inv:handle.tag` The tag is the same for all handles of a process and never 0, so no handle is 0
 //! and most garbage and most handles of another process are told apart.
 //!
-//! Reading order: `memory` (of the slots), `slots` (the lock-free table, which knows no heap), `table` (its values as roots),
-//! `scope` (local handles), `pin` (objects held in place by handle).
+//! Reading order: `memory` (of the slots), `slots` (the lock-free table, which knows no heap), `table` (its values
+//! as roots), `scope` (local handles), `pin` (objects held in place by handle).
 
 mod memory;
 #[cfg(not(loom))]

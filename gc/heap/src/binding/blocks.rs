@@ -5,7 +5,7 @@
 //! another table, the last would end somewhere else.
 //!
 //! `inv:blocks.zero` MMTk fills a block with zeros before it hands it out, and the side tables of free blocks need
-//! to say nothing: zeros there mean that no object is marked, logged, pinned or forwarded. So the pages of free
+//! to say nothing: zeros there mean that no object is marked, logged or forwarded. So the pages of free
 //! blocks, and those of the tables of chunks without any other, may become zero at any time.
 //!
 //! Absent on purpose: the space of objects that were made not to move, which is small.
@@ -105,7 +105,7 @@ fn bits(table: &SideMetadataSpec, at: Addr) -> u8 {
 /// Whether the collection under way has reached the object of the moving space at `at`: it is marked, or moved, or
 /// somebody is at it. MMTk knows, too, but looks up the object's space first.
 #[inline(always)]
-pub(super) fn is_seen(at: Addr) -> bool {
+pub(crate) fn is_seen(at: Addr) -> bool {
     let word = at.raw() >> WORDS;
     let marks = ObjectWords::LOCAL_MARK_BIT_SPEC;
     let forwarded = ObjectWords::LOCAL_FORWARDING_BITS_SPEC;
@@ -144,7 +144,6 @@ pub(crate) fn each_table(chunk: Addr, f: &mut dyn FnMut(Addr, usize)) {
         ObjectWords::GLOBAL_LOG_BIT_SPEC.extract_side_spec(),
         ObjectWords::LOCAL_MARK_BIT_SPEC.extract_side_spec(),
         ObjectWords::LOCAL_FORWARDING_BITS_SPEC.extract_side_spec(),
-        ObjectWords::LOCAL_PINNING_BIT_SPEC.extract_side_spec(),
     ];
     for table in tables {
         let part = part(table, chunk, CHUNK);

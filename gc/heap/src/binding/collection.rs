@@ -99,9 +99,10 @@ const REFUSED: &str = "Failed to mmap";
 const CONFLICT: &str = "already mapped";
 
 /// Whether a panic, in this file and with this text, is MMTk's for want of memory. Others may fail to map
-/// something, too, and handle that.
+/// something, too, and handle that. MMTk's folder is the registry's (`mmtk-0.1.2`), a vendored one (`mmtk`) or a
+/// repository's (`mmtk-core`).
 fn is_refusal(file: &str, text: &str) -> bool {
-    file.contains("/mmtk-") && text.starts_with(REFUSED) && !text.contains(CONFLICT)
+    file.contains("/mmtk") && text.starts_with(REFUSED) && !text.contains(CONFLICT)
 }
 
 /// Makes a panic on a collector thread end the process (`inv:collector.panic`), and one on any thread for
@@ -137,6 +138,10 @@ mod tests {
         let mmtk = "/home/me/.cargo/registry/src/index/mmtk-0.33.0/src/util/raw_memory_freelist.rs";
         assert!(is_refusal(
             mmtk,
+            "Failed to mmap memory for RawMemoryFreeList"
+        ));
+        assert!(is_refusal(
+            "vendor/mmtk/src/util/raw_memory_freelist.rs",
             "Failed to mmap memory for RawMemoryFreeList"
         ));
         assert!(!is_refusal(

@@ -16,7 +16,7 @@ mod scanning;
 mod side;
 mod slot;
 
-pub(crate) use blocks::{BLOCK, CHUNK, chunk, each_table, free_blocks};
+pub(crate) use blocks::{BLOCK, CHUNK, chunk, each_table, free_blocks, is_seen};
 pub(crate) use collection::{end_on_panic, wait_for_pause};
 pub(crate) use object_model::{ObjectWords, is_old, is_reached, is_unlogged, large_lives, now_at};
 pub(crate) use policy::is_marked;

@@ -3,16 +3,26 @@
 //! `inv:object.forward` The forwarding pointer overwrites word 0, which is all that a headerless pair
 //! has to be known by; so the forwarding bits and every other bit are on the side, and kind and size
 //! of an object that may be forwarded are never read from its old place.
+//!
+//! `inv:object.pin` MMTk asks for an object's pin bit by [`ObjectModel::load_metadata`] alone, before it moves the
+//! object, and is told whether that was promoted (`pins::promoted`). For this the bit is said to be in the
+//! header, where there is none: of a bit on the side MMTk would clear the table.
 
 use super::{Bowline, object_at, side};
 use crate::access;
 use crate::alloc::MAX_SMALL;
+use crate::heap::heap;
 use crate::thread::WorkerBlock;
 use bowline_layout::{Addr, WORD};
 use mmtk::util::copy::{CopySemantics, GCWorkerCopyContext};
+use mmtk::util::metadata::MetadataValue;
+use mmtk::util::metadata::header_metadata::HeaderMetadataSpec;
 use mmtk::util::{Address, ObjectReference};
 use mmtk::vm::*;
 use std::sync::atomic::Ordering;
+
+/// Where the pin bit is said to be, and no other bit is (`inv:object.pin`).
+const PIN: isize = -1;
 
 /// The object model.
 pub(crate) struct ObjectWords;
@@ -37,15 +47,27 @@ impl ObjectModel<Bowline> for ObjectWords {
         VMLocalForwardingBitsSpec::side_after(&side::FRONT);
     const LOCAL_MARK_BIT_SPEC: VMLocalMarkBitSpec =
         VMLocalMarkBitSpec::side_after(&side::behind(Self::LOCAL_FORWARDING_BITS_SPEC.as_spec()));
-    const LOCAL_PINNING_BIT_SPEC: VMLocalPinningBitSpec =
-        VMLocalPinningBitSpec::side_after(&side::behind(Self::LOCAL_MARK_BIT_SPEC.as_spec()));
     const LOCAL_LOS_MARK_NURSERY_SPEC: VMLocalLOSMarkNurserySpec =
-        VMLocalLOSMarkNurserySpec::side_after(&side::behind(
-            Self::LOCAL_PINNING_BIT_SPEC.as_spec(),
-        ));
+        VMLocalLOSMarkNurserySpec::side_after(&side::behind(Self::LOCAL_MARK_BIT_SPEC.as_spec()));
+    // inv:object.pin
+    const LOCAL_PINNING_BIT_SPEC: VMLocalPinningBitSpec = VMLocalPinningBitSpec::in_header(PIN);
     const UNIFIED_OBJECT_REFERENCE_ADDRESS: bool = true;
     const OBJECT_REF_OFFSET_LOWER_BOUND: isize = 0;
     const VM_WORST_CASE_COPY_EXPANSION: f64 = 1.0;
+
+    #[inline(always)]
+    unsafe fn load_metadata<T: MetadataValue>(
+        spec: &HeaderMetadataSpec,
+        object: ObjectReference,
+        mask: Option<T>,
+    ) -> T {
+        if spec.bit_offset == PIN {
+            let promoted = heap().pins.is_promoted_at(addr(object));
+            return if promoted { T::one() } else { T::zero() };
+        }
+        // SAFETY: as the caller's: what MMTk does where this is not said.
+        unsafe { spec.load(object.to_raw_address(), mask) }
+    }
 
     #[inline(always)]
     fn copy(

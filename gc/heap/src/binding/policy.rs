@@ -9,6 +9,9 @@
 //! * while a full collection ends it is the hard limit, so that MMTk's own question "must the next one
 //!   be full too?" is judged by what is really left.
 //!
+//! Where the system would refuse what a thread wants for small objects (see `grants`), a full collection is due,
+//! whatever the size.
+//!
 //! Where collections are marked beside the program, one begins at the size, which is chosen so that its
 //! marking ends before memory is short; while it runs the size is higher, and reaching that keeps the
 //! thread which allocates waiting for its end. Only when the limit is reached with nothing under way is
@@ -20,9 +23,9 @@
 use super::Bowline;
 use crate::config::{HeapConfig, Zeal};
 use crate::cycle::Pause;
-use crate::grants::Grants;
 use crate::heap::heap;
 use crate::pressure::Pressure;
+use crate::recorder::Reason;
 use mmtk::util::heap::{GCTriggerPolicy, SpaceStats};
 use mmtk::{MMTK, Plan};
 use std::sync::atomic::Ordering::Relaxed;
@@ -82,6 +85,14 @@ pub(crate) fn is_marked(plan: &dyn Plan<VM = Bowline>) -> bool {
     plan.collection_required(false, None)
 }
 
+/// Why a collection is due that is found due now.
+fn reason(space_full: bool) -> Reason {
+    match space_full {
+        true => Reason::Limit,
+        false => pressure().reason(0),
+    }
+}
+
 /// [`GCTriggerPolicy::is_gc_required`] where collections are marked beside the program.
 fn is_pause_required(space_full: bool, plan: &dyn Plan<VM = Bowline>) -> bool {
     let heap = heap();
@@ -98,7 +109,7 @@ fn is_pause_required(space_full: bool, plan: &dyn Plan<VM = Bowline>) -> bool {
     if !(over || wanted || pressure().is_young_full()) {
         return false;
     }
-    let reason = pressure().reason(0);
+    let reason = reason(space_full);
     heap.recorder.because(reason);
     pressure().choose(reason);
     if falls_back {
@@ -119,10 +130,13 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         space: Option<SpaceStats<Bowline>>,
         plan: &dyn Plan<VM = Bowline>,
     ) -> bool {
+        // For a space MMTk asks before it takes pages for a thread (see `grants`).
+        let refused = space.is_some() && !heap().grants.cover_pages(heap(), plan);
+        let full = space_full || refused;
         // The plan asks `is_heap_full`.
         let required = match self.beside {
-            true => is_pause_required(space_full, plan),
-            false => plan.collection_required(space_full, space) || pressure().is_young_full(),
+            true => is_pause_required(full, plan),
+            false => plan.collection_required(full, space) || pressure().is_young_full(),
         };
         if !required {
             return false;
@@ -137,9 +151,9 @@ impl GCTriggerPolicy<Bowline> for Trigger {
         if self.beside {
             return true;
         }
-        let reason = pressure().reason(0);
+        let reason = reason(full);
         heap().recorder.because(reason);
-        if (pressure().choose(reason) || self.always_full)
+        if (pressure().choose(reason) || self.always_full || refused)
             && let Some(generational) = plan.generational()
         {
             generational.force_full_heap_collection();
@@ -163,9 +177,7 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     fn on_gc_end(&self, mmtk: &'static MMTK<Bowline>) {
         let (used, full) = (heap_bytes(mmtk.get_plan()), is_full(mmtk));
         pressure().ended(used, full);
-        if full {
-            Grants::look_again(heap());
-        }
+        heap().grants.settle(heap(), full);
         heap().surplus.settle(full);
         if self.gives_back {
             let quota = pressure().surplus(full, mmtk.is_user_triggered_collection());

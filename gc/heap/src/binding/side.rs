@@ -6,7 +6,7 @@
 //!
 //! `inv:side.lent` Our local tables lie in the place of the last two of MMTk's own, which only its plan
 //! Compressor has. They lie one behind the other's used part: no data is beyond the heap's range
-//! (`inv:slot.range`), so of each table a quarter is used, and four fit.
+//! (`inv:slot.range`), so of each table a quarter is used, and all fit.
 //!
 //! Absent on purpose: the table of unlog bits, which is global. MMTk puts it where tables of malloc'd
 //! spaces would be.
@@ -64,7 +64,6 @@ mod tests {
         let tables = [
             *ObjectWords::LOCAL_FORWARDING_BITS_SPEC.as_spec(),
             *ObjectWords::LOCAL_MARK_BIT_SPEC.as_spec(),
-            *ObjectWords::LOCAL_PINNING_BIT_SPEC.as_spec(),
             *ObjectWords::LOCAL_LOS_MARK_NURSERY_SPEC.as_spec(),
         ];
         let mut free = END - LENT;

@@ -42,6 +42,14 @@ impl super::Pressure {
         told
     }
 
+    /// A thread is about to wait for room that has allocated `bytes` since it last did. Pages that are in use may have
+    /// many free lines: then the last collection has not left little.
+    pub(crate) fn has_found_room(&self, bytes: u64) {
+        if bytes > (self.limit() / LEAST_ROOM) as u64 {
+            self.cramped.count.store(0, Relaxed);
+        }
+    }
+
     /// Somebody is told that there is no room: the count begins anew.
     pub(crate) fn told_of_no_room(&self) {
         self.cramped.count.store(0, Relaxed);
@@ -73,5 +81,12 @@ mod tests {
         assert!(!collect(0) && !collect(0) && !collect(0));
         p.ended(100 * MIB, true);
         assert!(!collect(0), "room, whoever asked for it");
+        assert!(!collect(0) && !collect(0));
+        p.has_found_room(3 << 20);
+        assert!(!p.is_cramped());
+        assert!(collect(0), "little");
+        assert!(!collect(0) && !collect(0) && !collect(0));
+        p.has_found_room(4 << 20);
+        assert!(!collect(0), "enough to go on, without a page");
     }
 }

@@ -155,3 +155,17 @@ fn who_is_refused_has_taken_nothing() {
     p.declare(MIB);
     assert!(p.has_grown(MIB), "C's memory, too");
 }
+
+#[test]
+fn a_collection_is_in_vain_until_there_is_more_or_less() {
+    let p = pressure();
+    p.declare(170 * MIB);
+    p.ended(MIB, true);
+    assert!(p.is_over(0) && p.is_in_vain());
+    p.declare(2 * MIB);
+    assert!(!p.is_in_vain(), "more");
+    p.undeclare(2 * MIB);
+    assert!(p.is_in_vain(), "as before");
+    p.undeclare(2 * MIB);
+    assert!(p.is_over(0) && !p.is_in_vain(), "less");
+}

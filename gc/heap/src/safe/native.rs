@@ -158,8 +158,9 @@ impl Drop for Lending<'_, '_> {
 }
 
 impl Scope<'_> {
-    /// Runs `f`, which does not touch the heap and which no collection waits for: a call that blocks, or long
-    /// work on plain data. To wait for a lock is to block, too: see [`Scope::lock`]. Code in it that needs the heap after all, such as a callback, uses [`reenter`].
+    /// Runs `f`, which does not touch the heap and which no collection waits for: a call that blocks, or long work
+    /// on plain data. To wait for a lock is to block, too: see [`Scope::lock`]. Code in it that needs the heap
+    /// after all, such as a callback, uses [`reenter`].
     #[inline(always)]
     pub fn native<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.mutator().crossing();

@@ -2,8 +2,9 @@
 //!
 //! `inv:safe.token` A [`Scope`] is a thread's mutator by another name. Every safepoint is in a method that takes
 //! `&mut Scope`; with `&Scope` objects are looked at and changed in place, and none moves or dies. A fork is no
-//! safepoint for the thread (`inv:fork.firm`). The thread is Managed whenever code has a scope at hand: a native section has the scope borrowed, and whoever
-//! comes back from C gets one from [`reenter`](super::reenter), which first makes the thread Managed.
+//! safepoint for the thread (`inv:fork.firm`). The thread is Managed whenever code has a scope at hand: a native
+//! section has the scope borrowed, and whoever comes back from C gets one from [`reenter`](super::reenter), which
+//! first makes the thread Managed.
 //!
 //! `inv:safe.nested` Scopes of a thread nest, like the calls that make them, and each takes off the root stack
 //! what was put there since it began, also when it is left by a panic. Its lifetime `'s` is new for each

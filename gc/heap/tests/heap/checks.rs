@@ -1,5 +1,6 @@
-//! Zeal and the verifier.
+//! Zeal and the verifier, and ends of the process that have a message.
 
+use crate::kernel;
 use crate::support::*;
 use bowline_gc::{
     CallFrame, Collect, HeapConfig, HeapError, Mutator, RootSource, Zeal, access, start,
@@ -41,6 +42,11 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("a panic of the program's own is its own", program_panics),
     case("too little address space is said", address_space),
+    dies(
+        "the system refuses what it has just granted",
+        refused_after_all,
+        "bowline: the system refused memory for the heap; see ulimit -d and -v, and vm.overcommit_memory\n",
+    ),
     dies(
         "the root stack has an end",
         stack_overflows,
@@ -198,6 +204,19 @@ fn address_space() {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
     let e = start(HeapConfig::default()).err().unwrap();
     assert_eq!(e, HeapError::AddressSpace { limit: 1 << 30 });
+}
+
+/// The system is asked by a mapping anywhere, which it gives, and the collector's own is refused.
+fn refused_after_all() {
+    let (_, mut m) = heap_with(HeapConfig {
+        limit: Some(512 << 20),
+        ..HeapConfig::default()
+    });
+    kernel::refuse_fixed_mappings();
+    for _ in 0..512 {
+        m.alloc(Header::new(Shape::Bytes, TypeId(20), 1 << 20), Tag::Object)
+            .expect("the process has ended");
+    }
 }
 
 fn stack_overflows() {

@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     case("what was promoted stays in a freeze", promoted_stay),
     case("what never moves stays in a freeze", immovable_stay),
     case("threads attach while the heap is frozen", threads_attach),
+    case("a freeze takes memory for what lives alone", takes_little),
     case("freeze refuses", freeze_refuses),
 ];
 
@@ -110,6 +111,36 @@ fn wanted() {
         check_list(slots[0], 10_000);
         check_list(slots[2], 1000);
     }
+}
+
+/// How much memory the system counts as this process's to write.
+fn writable() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmData:"));
+    let kib = line.and_then(|l| l.trim().strip_suffix(" kB")).unwrap();
+    kib.parse::<usize>().unwrap() << 10
+}
+
+/// Most of what is in use when a freeze begins is garbage, which only the freeze finds out.
+fn takes_little() {
+    const GARBAGE: usize = 256 << 20;
+    let (heap, mut m) = heap_with(HeapConfig {
+        nursery: GARBAGE,
+        min_heap: 2 * GARBAGE,
+        limit: Some(4 * GARBAGE),
+        ..HeapConfig::default()
+    });
+    build(&mut m);
+    while heap.stats().heap_bytes < GARBAGE as u64 / 2 {
+        garbage(&mut m, 10_000);
+    }
+    let before = writable();
+    heap.freeze(&mut m, &mut nothing).unwrap();
+    let after = writable();
+    assert!(after < before + GARBAGE / 8, "{before} became {after}");
+    check(heap, m.get(0));
+    let more = heap.freeze(&mut m, &mut nothing).unwrap();
+    assert_eq!(more.objects, 0);
 }
 
 fn frozen_objects_may_change() {

@@ -1,6 +1,5 @@
 //! The heap from outside, in a process whose `malloc` is the system's.
 
-#[cfg(feature = "ambiguous")]
 mod ambiguous;
 mod boundary;
 mod chains;
@@ -8,14 +7,14 @@ mod checks;
 mod finalizers;
 mod forked;
 mod freeze;
-#[cfg(not(feature = "ambiguous"))]
+mod kernel;
 mod latency;
-#[cfg(not(feature = "ambiguous"))]
 mod marking;
 mod objects;
 mod owners;
 mod pins;
 mod pressure;
+mod promoted;
 mod remember;
 mod safe;
 mod safe_forks;
@@ -27,13 +26,18 @@ mod surplus;
 mod threads;
 mod weak;
 
-use support::{Case, trials};
+use support::{Case, has_ambiguous, has_latency, trials};
 
 fn main() {
+    let latent = [latency::CASES, marking::CASES].concat();
+    let latent: Vec<Case> = latent.iter().map(|c| c.wanting(has_latency)).collect();
+    let ambiguous = ambiguous::CASES.iter();
+    let ambiguous: Vec<Case> = ambiguous.map(|c| c.wanting(has_ambiguous)).collect();
     let cases: Vec<Case> = [
         objects::CASES,
         boundary::CASES,
         pins::CASES,
+        promoted::CASES,
         weak::CASES,
         chains::CASES,
         finalizers::CASES,
@@ -45,16 +49,12 @@ fn main() {
         stopping::CASES,
         checks::CASES,
         freeze::CASES,
-        #[cfg(not(feature = "ambiguous"))]
-        latency::CASES,
-        #[cfg(not(feature = "ambiguous"))]
-        marking::CASES,
+        &latent,
         safe::CASES,
         safe_forks::CASES,
         safe_lists::CASES,
         safe_threads::CASES,
-        #[cfg(feature = "ambiguous")]
-        ambiguous::CASES,
+        &ambiguous,
         surplus::CASES,
     ]
     .concat();

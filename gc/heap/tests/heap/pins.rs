@@ -1,8 +1,8 @@
-//! Counted pins and promotion: what stays, what comes free, and a heap that is full of it.
+//! Counted pins, and sites of objects that are promoted: what stays, what comes free, and a heap that is full of it.
 
 use crate::support::*;
 use bowline_gc::{Collect, HeapConfig, Mutator, PinError, Plan, access};
-use bowline_layout::{Tag, Value, bytevector, weak_pair};
+use bowline_layout::{Tag, Value, bytevector};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,15 +18,13 @@ pub(crate) const CASES: &[Case] = &[
         pins_made_never_sinks,
     ),
     everywhere("pins of the boot heap are counted", boot_pins),
-    everywhere("promoted objects stay", promoted_stay),
-    everywhere("promoted objects die", promoted_die),
     everywhere(
         "sites of the promoted allocate where nothing moves",
         sites_learn,
     ),
 ];
 
-fn moving() -> HeapConfig {
+pub(crate) fn moving() -> HeapConfig {
     HeapConfig {
         plan: Plan::CompactTest,
         verify: true,
@@ -214,64 +212,6 @@ fn boot_pins() {
     m.collect(Collect::Full);
     assert_eq!((m.unpin(v), m.unpin(v)), (Ok(1), Ok(0)));
     assert_eq!(m.unpin(v), Err(PinError::NotPinned(v)));
-}
-
-fn promoted_stay() {
-    let (heap, mut m) = heap_with(moving());
-    for kind in [Collect::Minor, Collect::Full] {
-        m.truncate(0);
-        let v = pair(&mut m, fix(1), fix(2));
-        m.push(v);
-        let w = pair(&mut m, fix(3), fix(4));
-        m.push(w);
-        let v = m.get(0);
-        assert!(!m.is_pinned(v));
-        assert_eq!((m.promote(v), m.promote(v)), (Ok(true), Ok(false)));
-        assert!(m.is_pinned(v));
-        for _ in 0..3 {
-            m.collect(kind);
-            assert_eq!(m.get(0), v);
-        }
-        assert_moved(heap, w, m.get(1), "the other");
-        // A count on top of it changes nothing.
-        assert_eq!((m.pin(v), m.unpin(v)), (Ok(1), Ok(0)));
-        m.collect(Collect::Full);
-        assert_eq!(m.get(0), v);
-    }
-    assert_eq!(heap.promoted(), 2);
-    let large = vector(&mut m, 10_000);
-    assert_eq!(m.promote(large), Ok(false), "it never moves");
-    assert_eq!(m.promote(fix(1)), Err(PinError::NotAnObject(fix(1))));
-    assert_eq!(heap.promoted(), 2);
-}
-
-/// Promotion keeps nothing alive, and what comes to its place later moves again.
-fn promoted_die() {
-    let (_, mut m) = limited(16 * MIB);
-    let mut places = std::collections::HashSet::new();
-    for i in 0..20_000 {
-        m.poll();
-        let v = pair(&mut m, fix(i), Value::NIL);
-        m.promote(v).expect("an object");
-        places.insert(v.addr().raw());
-        if i == 0 {
-            let weak = m.weak_pair(v, Value::NIL).expect("room");
-            m.push(weak);
-        }
-    }
-    m.collect(Collect::Full);
-    assert_eq!(at(m.get(0), weak_pair::CAR), Value::BROKEN);
-    let mut again = 0;
-    // More than the heap holds, so that every place is used.
-    for i in 0..4_000_000 {
-        m.poll();
-        let v = pair(&mut m, fix(i), Value::NIL);
-        if places.contains(&v.addr().raw()) {
-            assert!(!m.is_pinned(v));
-            again += 1;
-        }
-    }
-    assert!(again > 0, "no place was used again");
 }
 
 fn sites_learn() {

@@ -29,18 +29,18 @@ pub(crate) const CASES: &[Case] = &[
         "safe: no memory for a thread that runs finalizers",
         no_memory_for_finalizers,
     ),
-    #[cfg(not(feature = "ambiguous"))]
     case(
         "safe: no memory for the collector when a thread runs finalizers",
         no_anchor_for_finalizers,
-    ),
+    )
+    .wanting(has_latency),
     case("safe: what was promoted stays", promoted_stays),
     case("safe: no memory to attach", no_memory),
-    #[cfg(not(feature = "ambiguous"))]
     case(
         "safe: no memory for the collector",
         no_memory_for_the_anchor,
-    ),
+    )
+    .wanting(has_latency),
 ];
 
 /// What the thread with the pin and a collection know of each other.
@@ -332,7 +332,6 @@ fn no_memory() {
     assert!(below.try_attach().is_ok());
 }
 
-#[cfg(not(feature = "ambiguous"))]
 fn no_memory_for_the_anchor() {
     refused(refusing(2, Plan::Latency));
 }
@@ -355,7 +354,6 @@ fn no_memory_for_finalizers() {
 }
 
 /// Of a heap that nobody has attached to yet.
-#[cfg(not(feature = "ambiguous"))]
 fn no_anchor_for_finalizers() {
     let heap = refusing(2, Plan::Latency);
     let error = heap.finalizer_thread(|_, _, _| {}).unwrap_err();

@@ -1,12 +1,14 @@
 //! Threads that stop, come, go, are late and end: by `membarrier(2)`, by fences, and where a filter refuses one.
 
 use crate::forked::fork;
+use crate::kernel;
 use crate::support::*;
 use bowline_gc::{CallFrame, Collect, Heap, HeapConfig, Leaf, Mutator, RootSource};
 use bowline_layout::Value;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -15,14 +17,14 @@ pub(crate) const CASES: &[Case] = &[
     case("storms of threads", || storms(false)),
     case("storms of threads that fence", || storms(true)),
     case("a filter refuses membarrier from the start", || {
-        refuse_membarrier();
+        kernel::refuse_membarrier();
         storms(false);
     }),
     dies(
         "a filter refuses membarrier later",
         || {
             let (_heap, mut m) = heap();
-            refuse_membarrier();
+            kernel::refuse_membarrier();
             m.collect(Collect::Minor);
         },
         "membarrier(2) was granted when the heap started and is refused now (errno 1): install the filter before, \
@@ -36,6 +38,10 @@ pub(crate) const CASES: &[Case] = &[
         late(Some(leaf), "(lazy), which is in the leaf call c-sleep\n")
     }),
     case("the watchdog names whom a fork waits for", late_for_a_fork),
+    case(
+        "the watchdog names whom a fork and a collection wait for",
+        late_for_both,
+    ),
     case("the watchdog names nobody in native", native_is_not_late),
     case(
         "a blocking call returns in a collection",
@@ -45,30 +51,6 @@ pub(crate) const CASES: &[Case] = &[
     case("a mutator is dropped in native", dropped_in_native),
     case("a thread ends without detaching", ends_attached),
 ];
-
-/// Has the kernel refuse membarrier(2) to this process from now on, with EPERM.
-fn refuse_membarrier() {
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    let mut filter = [
-        step(load, 0, 0, 0),
-        step(equal, 0, 1, libc::SYS_membarrier as u32),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog {
-        len: 4,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: takes numbers.
-    let status = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(status, 0);
-    // SAFETY: the program is alive for the call, and the kernel copies it. For all threads there are.
-    let status = unsafe { libc::syscall(libc::SYS_seccomp, 1, 1, &raw const program) };
-    assert_eq!(status, 0, "no seccomp here");
-}
 
 fn config(fences: bool) -> HeapConfig {
     HeapConfig {
@@ -187,34 +169,33 @@ fn late_for_a_fork() {
     );
 }
 
+/// The fork names whom it waits for also where a collection, which it lets go first, waits for the same thread.
+fn late_for_both() {
+    // Which of the two finds the time to say so first is the system's business.
+    let enough = |said: &str| said.matches("(lazy), which does not poll\n").count() == 2;
+    let said = beside_lazy(None, enough, |m| {
+        m.heap().request_collection();
+        while !m.stack().poll_wanted() {
+            std::hint::spin_loop();
+        }
+        fork(|| m.collect(Collect::Minor));
+    });
+    for line in [
+        "a collection has waited ",
+        "the collection begins after ",
+        "a fork has waited ",
+        "the fork begins after ",
+    ] {
+        let begins = |said: &&str| said.starts_with(&format!("bowline: {line}"));
+        assert_eq!(said.lines().filter(begins).count(), 1, "{said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+    assert_eq!(said.matches("(lazy), which does not poll\n").count(), 2);
+}
+
 /// [`late`], where `wait` waits for the thread, and is called `what`.
 fn late_for(what: &str, wait: impl Fn(&mut Mutator), leaf: Option<&'static Leaf>, named: &str) {
-    let (heap, mut m) = watched();
-    let ear = Ear::new();
-    let ready = Barrier::new(2);
-    std::thread::scope(|s| {
-        let lazy = || {
-            let mut m = heap.attach();
-            if let Some(leaf) = leaf {
-                m.leaf_begins(leaf);
-            }
-            ready.wait();
-            while !ear.heard().ends_with(named) {
-                std::thread::yield_now();
-            }
-            m.leaf_ends();
-        };
-        let thread = std::thread::Builder::new().name("lazy".into());
-        thread.spawn_scoped(s, lazy).expect("a thread");
-        m.enter_native();
-        ready.wait();
-        m.leave_native();
-        wait(&mut m);
-        m.enter_native();
-    });
-    m.leave_native();
-    let said = ear.heard();
-    drop(ear);
+    let said = beside_lazy(leaf, |said| said.ends_with(named), wait);
     let lines: Vec<&str> = said.lines().collect();
     let [first, last] = lines[..] else {
         panic!("not two lines: {said}");
@@ -228,6 +209,48 @@ fn late_for(what: &str, wait: impl Fn(&mut Mutator), leaf: Option<&'static Leaf>
         "{said}"
     );
     assert!(last.ends_with(" ms: all threads have stopped"), "{said}");
+}
+
+/// What is said while `wait` waits for a thread called "lazy", which does not poll until that is `enough`, nor stops in
+/// its leaf call, if it is in one. On a busy machine the thread that waits may be late, too, before it does; that is
+/// left out.
+fn beside_lazy(
+    leaf: Option<&'static Leaf>,
+    enough: impl Fn(&str) -> bool + Sync,
+    wait: impl Fn(&mut Mutator),
+) -> String {
+    let (heap, mut m) = watched();
+    let ear = Ear::new();
+    let (ready, over) = (Barrier::new(2), AtomicBool::new(false));
+    let waited = std::thread::scope(|s| {
+        let lazy = || {
+            let mut m = heap.attach();
+            if let Some(leaf) = leaf {
+                m.leaf_begins(leaf);
+            }
+            ready.wait();
+            while !enough(&ear.heard()) && !over.load(Relaxed) {
+                std::thread::yield_now();
+            }
+            m.leaf_ends();
+        };
+        let thread = std::thread::Builder::new().name("lazy".into());
+        thread.spawn_scoped(s, lazy).expect("a thread");
+        m.enter_native();
+        ready.wait();
+        m.leave_native();
+        let waited = catch_unwind(AssertUnwindSafe(|| wait(&mut m)));
+        over.store(true, Relaxed);
+        m.enter_native();
+        waited
+    });
+    m.leave_native();
+    let said = ear.heard();
+    drop(ear);
+    assert!(waited.is_ok(), "{said}");
+    let of_lazy = |line: &&str| !line.contains(" has waited ") || line.contains("(lazy)");
+    let lines = said.lines().filter(of_lazy);
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// A call in Native blocks until collections have come and gone, and nobody is named.

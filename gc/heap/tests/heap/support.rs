@@ -19,25 +19,55 @@ pub(crate) struct Case {
     pub(crate) dies_with: Option<&'static str>,
     /// The trial takes minutes without optimisation, where it is ignored.
     pub(crate) slow: bool,
-    /// It runs once under each of these, or as it says.
+    /// It runs once under each of these that this build has, or as it says.
     pub(crate) plans: &'static [Plan],
+    /// Whether this build has what it needs.
+    pub(crate) wants: fn() -> bool,
 }
 
 /// The plans with a nursery.
 pub(crate) const GENERATIONAL: &[Plan] = &[Plan::Throughput, Plan::CompactTest];
-/// The plans of this build.
 const EVERY: &[Plan] = &[
     Plan::Throughput,
-    #[cfg(not(feature = "ambiguous"))]
     Plan::Latency,
     Plan::Immix,
     Plan::CompactTest,
 ];
 
+/// Whether this build has such a heap.
+fn is_built(config: HeapConfig) -> bool {
+    config.check().is_ok()
+}
+
+fn has_plan(plan: Plan) -> bool {
+    is_built(HeapConfig {
+        plan,
+        ..HeapConfig::default()
+    })
+}
+
+/// Whether this build has the plan `latency`.
+pub(crate) fn has_latency() -> bool {
+    has_plan(Plan::Latency)
+}
+
+/// Whether this build looks at what C's stacks seem to hold.
+pub(crate) fn has_ambiguous() -> bool {
+    is_built(HeapConfig {
+        ambiguous: true,
+        ..HeapConfig::default()
+    })
+}
+
 impl Case {
     /// The same under each of these plans.
     pub(crate) const fn under(self, plans: &'static [Plan]) -> Case {
         Case { plans, ..self }
+    }
+
+    /// The same for builds of which `wants` is true.
+    pub(crate) const fn wanting(self, wants: fn() -> bool) -> Case {
+        Case { wants, ..self }
     }
 }
 
@@ -54,6 +84,7 @@ pub(crate) const fn case(name: &'static str, body: fn()) -> Case {
         dies_with: None,
         slow: false,
         plans: &[],
+        wants: || true,
     }
 }
 
@@ -65,6 +96,7 @@ pub(crate) const fn slow(name: &'static str, body: fn()) -> Case {
         dies_with: None,
         slow: true,
         plans: &[],
+        wants: || true,
     }
 }
 
@@ -76,6 +108,7 @@ pub(crate) const fn dies(name: &'static str, body: fn(), message: &'static str) 
         dies_with: Some(message),
         slow: false,
         plans: &[],
+        wants: || true,
     }
 }
 
@@ -115,9 +148,13 @@ pub(crate) fn trials(cases: &[Case]) {
     };
     let trials = |case: &Case| match case.plans {
         [] => vec![trial(*case, None)],
-        plans => plans.iter().map(|p| trial(*case, Some(*p))).collect(),
+        plans => {
+            let built = plans.iter().filter(|p| has_plan(**p));
+            built.map(|p| trial(*case, Some(*p))).collect()
+        }
     };
-    let trials = cases.iter().flat_map(trials).collect();
+    let built = cases.iter().filter(|case| (case.wants)());
+    let trials = built.flat_map(trials).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 

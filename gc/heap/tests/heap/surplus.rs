@@ -11,10 +11,10 @@ pub(crate) const CASES: &[Case] = &[
     case("a dropped list is given back by immix", || {
         small_objects(Plan::Immix, 120)
     }),
-    #[cfg(not(feature = "ambiguous"))]
     case("a dropped list is given back by latency", || {
         small_objects(Plan::Latency, 120)
-    }),
+    })
+    .wanting(has_latency),
     slow("half a gigabyte is given back", || {
         small_objects(Plan::Throughput, 500)
     }),

@@ -162,6 +162,8 @@ fn panics_beside() {
     while !m.stack().poll_wanted() {
         std::hint::spin_loop();
     }
+    // Time enough for a collection that took this thread to be beside the heap still.
+    std::thread::sleep(Duration::from_millis(50));
     check_list(l, 1000);
     assert_eq!((heap.collections(), m.get(0)), (1, l));
     m.poll();

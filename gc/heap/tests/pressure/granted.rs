@@ -1,7 +1,7 @@
 //! What becomes of a heap whose memory the system refuses, with limits that are set while it runs.
 
 use crate::foreign::{free, malloc, native};
-use crate::limit::fill_heap;
+use crate::limit::{between, fill_heap};
 use crate::support::*;
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OutOfMemory, Plan};
 use bowline_layout::{Header, Shape, Tag, TypeId, Value};
@@ -10,15 +10,27 @@ pub(crate) const CASES: &[Case] = &[
     case("refused pages are a full heap", || full(Plan::Throughput)),
     case("refused pages are a full heap under latency", || {
         full(Plan::Latency)
-    }),
+    })
+    .wanting(has_latency),
     case("refused pages are a full heap under immix", || {
         full(Plan::Immix)
     }),
     case("refused pages are a full heap that moves", || {
         full(Plan::CompactTest)
     }),
+    case("refused pages leave the free lines of used blocks", || {
+        lines(Plan::Throughput)
+    }),
+    case("refused pages leave free lines under latency", || {
+        lines(Plan::Latency)
+    })
+    .wanting(has_latency),
+    case("refused pages leave free lines under immix", || {
+        lines(Plan::Immix)
+    }),
     case("refused addresses are a full heap", addresses),
     case("large objects are refused for their size", large),
+    case("who reacts to refused pages is refused, too", lent),
     case(
         "immovable objects have no use of what others had",
         immovable,
@@ -26,6 +38,10 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "a large object has no use of holes that are too small",
         holes,
+    ),
+    case(
+        "many objects have no use of holes that are too small",
+        growing,
     ),
 ];
 
@@ -91,6 +107,13 @@ fn full(plan: Plan) {
     free(p);
 }
 
+fn lines(plan: Plan) {
+    let (heap, mut m) = heap_of(plan);
+    m.push(Value::NIL);
+    allow(libc::RLIMIT_DATA, "VmData:", 120 * MIB);
+    between(heap, &mut m);
+}
+
 fn addresses() {
     let (_, mut m) = heap_of(Plan::Throughput);
     m.push(Value::NIL);
@@ -128,12 +151,33 @@ fn large() {
     }
 }
 
-/// Fills the heap with small objects that do not move, after it was full of pairs.
+/// Fills the heap with large objects, has the reserve lent, and takes what there is then, of both kinds.
+fn lent() {
+    let (heap, mut m) = heap_of(Plan::Throughput);
+    allow(libc::RLIMIT_DATA, "VmData:", 200 * MIB);
+    for _ in 0..3 {
+        while let Ok(v) = try_vector(&mut m, 1 << 17) {
+            m.push(v);
+        }
+        heap.lend_reserve();
+        assert!(try_vector(&mut m, 1 << 25).is_err(), "256 MiB");
+        let root = m.len();
+        m.push(Value::NIL);
+        let more = fill_heap(&mut m, root);
+        assert!(more > 500_000, "{more} pairs of what is lent");
+        heap.take_reserve_back();
+        m.truncate(0);
+        let l = list(&mut m, 100_000);
+        check_list(l, 100_000);
+    }
+}
+
+/// Fills the heap with small objects that do not move, after it was full of pairs, and with pairs afterwards.
 fn immovable() {
     let (_, mut m) = heap_of(Plan::Throughput);
     m.push(Value::NIL);
     allow(libc::RLIMIT_DATA, "VmData:", 200 * MIB);
-    fill_twice(&mut m);
+    let (pairs, _) = fill_twice(&mut m);
     m.collect(Collect::Full);
     let header = Header::new(Shape::Values, TypeId(40), 1000);
     for _ in 0..3 {
@@ -150,6 +194,8 @@ fn immovable() {
         let l = list(&mut m, 100_000);
         check_list(l, 100_000);
     }
+    let (again, _) = fill_twice(&mut m);
+    assert!(again > pairs / 4 * 3, "{pairs} pairs, then {again}");
 }
 
 /// Lets every other large object go, and asks for one that lies behind all, and for others that do not.
@@ -170,6 +216,33 @@ fn holes() {
         let v = try_vector(&mut m, 1 << 17).expect("a hole");
         m.set(i, v);
     }
+    let l = list(&mut m, 100_000);
+    check_list(l, 100_000);
+}
+
+/// The same with objects that are each far smaller than what is asked for at once.
+fn growing() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    garbage(&mut m, 200_000);
+    allow(libc::RLIMIT_DATA, "VmData:", 400 * MIB);
+    for _ in 0..200 {
+        let v = try_vector(&mut m, 1 << 16).expect("512 KiB");
+        m.push(v);
+    }
+    allow(libc::RLIMIT_DATA, "VmData:", 60 * MIB);
+    (0..200).step_by(2).for_each(|i| m.set(i, Value::NIL));
+    m.collect(Collect::Full);
+    let grown = (0..200)
+        .step_by(2)
+        .take_while(|i| match try_vector(&mut m, 3 << 16) {
+            Ok(v) => {
+                m.set(*i, v);
+                true
+            }
+            Err(_) => false,
+        });
+    let grown = grown.count();
+    assert!(grown < 10, "{grown} of 1.5 MiB");
     let l = list(&mut m, 100_000);
     check_list(l, 100_000);
 }

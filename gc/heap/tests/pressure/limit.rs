@@ -2,7 +2,7 @@
 
 use crate::foreign::{free, malloc, native};
 use crate::support::*;
-use bowline_gc::{Collect, Mutator, OwnerLabel};
+use bowline_gc::{Collect, Heap, Mutator, OwnerLabel};
 use bowline_layout::Value;
 use std::hint::black_box;
 
@@ -14,6 +14,11 @@ pub(crate) const CASES: &[Case] = &[
     case("what can never fit starts no collection", never_fits),
     case("a refused realloc keeps its block", refused_realloc),
     case("a full heap and full C memory recover", recover),
+    everywhere("a full heap has room between what stays", || {
+        let (heap, mut m) = limited(32 * MIB);
+        m.push(Value::NIL);
+        between(heap, &mut m);
+    }),
     case(
         "a full heap is not collected at each poll",
         polls_of_a_full_heap,
@@ -142,6 +147,37 @@ pub(crate) fn fill_heap(m: &mut Mutator, root: usize) -> usize {
         }
     }
     unreachable!("the heap has a limit")
+}
+
+/// Fills the heap, lets all but every 500th pair go, so that hardly a block is free as a whole, and goes on.
+pub(crate) fn between(heap: &Heap, m: &mut Mutator) {
+    let all = fill_heap(m, 0);
+    let mut kept = m.get(0);
+    let follow = |v, _| Some(at(v, 1)).filter(|v| *v != Value::NIL);
+    while let Some(next) = (0..500).try_fold(kept, follow) {
+        put(m, kept, 1, next);
+        kept = next;
+    }
+    put(m, kept, 1, Value::NIL);
+    m.push(Value::NIL);
+    // What dies while it is marked beside the program is found by the next.
+    m.collect(Collect::Full);
+    let before = heap.collections();
+    let again = fill_heap(m, 1);
+    assert!(
+        again > all / 2,
+        "{all} pairs, and {again} between those that stay"
+    );
+    assert!(heap.collections() > before);
+    m.set(1, Value::NIL);
+    // A program that goes on in such a heap is not told that it is full.
+    let n = (all / 4) as i64;
+    for _ in 0..20 {
+        let l = list(m, n);
+        check_list(l, n);
+    }
+    let stays = std::iter::successors(Some(m.get(0)), |v| follow(*v, 0)).count();
+    assert_eq!(stays, all.div_ceil(500));
 }
 
 fn recover() {

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) const CASES: &[Case] = &[
-    case("malloc beyond the size while marking", beyond_the_size),
-    case("malloc at the limit while marking", at_the_limit),
-    case("a fork while marking allocates in C", forked),
-    case("threads of C allocate while marking", threads),
+    case("malloc beyond the size while marking", beyond_the_size).wanting(has_latency),
+    case("malloc at the limit while marking", at_the_limit).wanting(has_latency),
+    case("a fork while marking allocates in C", forked).wanting(has_latency),
+    case("threads of C allocate while marking", threads).wanting(has_latency),
     everywhere("finalizers run before C is at the limit", in_time),
 ];
 

@@ -325,6 +325,33 @@ impl Rt {
         }
     }
 
+    /// The next datum of a textual input port. What the reader works on is Rust's, so it delays no collection
+    /// (inv:walk.piece).
+    pub(crate) fn read_datum(
+        &mut self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+    ) -> Result<Found> {
+        let kind = flags::INPUT | flags::TEXTUAL;
+        let i = self.check_port(
+            who,
+            position,
+            v,
+            kind,
+            name_of(flags::INPUT, flags::TEXTUAL),
+        )?;
+        self.input(who, position, v, flags::TEXTUAL)?;
+        let Rt { heap, ports, .. } = self;
+        match &mut ports.entries[i] {
+            Port::Input(input) => io(who, heap.beside(|| input.datum())),
+            _ => Err(Box::new(Fault::Io {
+                who,
+                errno: libc::EBADF,
+            })),
+        }
+    }
+
     /// The state of an open input port with these flags, to be looked at.
     pub(crate) fn input_state(
         &mut self,

@@ -298,8 +298,13 @@ fn unpin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
 
 /// Makes a bytevector's or a string's bytes stay where they are, and gives a pointer to them.
 fn promote(rt: &mut Rt, a: Args) -> Result {
-    let holder = holder(rt, a, "promote!")?;
-    rt.promote(holder);
+    let who = "promote!";
+    let holder = holder(rt, a, who)?;
+    if rt.promote(holder).is_err() {
+        // It is an object.
+        let message = "no memory to keep the bytes in their place of:";
+        return Fault::bad(who, message, vec![rt.arg(a, 0)]);
+    }
     Ok(bowline_ffi::make_pointer_to_bytes(&mut rt.heap, holder)?)
 }
 

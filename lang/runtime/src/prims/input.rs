@@ -204,7 +204,8 @@ fn string_or_eof(rt: &mut Rt, text: Option<String>) -> Result {
 }
 
 fn read(rt: &mut Rt, a: Args) -> Result {
-    match io("read", text_port(rt, a, 0, "read")?.datum())? {
+    let port = rt.arg(a, 0);
+    match rt.read_datum("read", 1, port)? {
         port::Found::Datum(datum) => rt.datum_to_value(&datum, false),
         port::Found::End => Ok(Value::EOF),
         port::Found::Error(message) => Err(Box::new(Fault::Read {

@@ -9,6 +9,7 @@ use crate::primitive::{Primitive, row};
 use crate::rt::{Args, Rt};
 use crate::strings;
 use crate::table::{self, Equivalence};
+use crate::walk::PIECE;
 
 pub(super) const TABLE: &[Primitive] = &[
     row("%make-hash-table", 1, 2, |rt, a| {
@@ -50,12 +51,12 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(table::get(rt, t, key).is_some()))
     }),
     row("hash-table-count", 1, 1, |rt, a| {
-        let t = table_arg(rt, a, "hash-table-count")?;
-        Ok(Value::fixnum(table::count(t) as i64))
+        table_arg(rt, a, "hash-table-count")?;
+        Ok(Value::fixnum(table::count_at(rt, a.base) as i64))
     }),
     row("hash-table-clear!", 1, 1, |rt, a| {
-        let t = table_arg(rt, a, "hash-table-clear!")?;
-        table::clear(rt, t);
+        table_arg(rt, a, "hash-table-clear!")?;
+        table::clear(rt, a.base);
         Ok(Value::UNSPECIFIED)
     }),
     row("hash-table-keys", 1, 1, |rt, a| {
@@ -102,6 +103,13 @@ fn entry(rt: &Rt, a: Args, who: &'static str) -> Result<(Value, Value)> {
     Ok((t, key))
 }
 
+/// Polls at the beginning of a piece (inv:walk.piece).
+fn poll_at(rt: &mut Rt, i: usize) {
+    if i.is_multiple_of(PIECE) {
+        rt.heap.poll();
+    }
+}
+
 type Part = fn(&mut Rt, Value, Value) -> Result;
 
 /// The list of what `part` makes of each entry. A collection meanwhile moves entries, not slots.
@@ -110,6 +118,7 @@ fn list(rt: &mut Rt, a: Args, who: &'static str, part: Part) -> Result {
     let height = rt.height();
     rt.push(Value::NIL);
     for i in 0..table::capacity(rt.arg(a, 0)) {
+        poll_at(rt, i);
         if let Some((key, value)) = table::entry(rt, rt.arg(a, 0), i) {
             let item = part(rt, key, value)?;
             let l = rt.cons(item, rt.at(height))?;
@@ -125,6 +134,7 @@ fn copy(rt: &mut Rt, a: Args) -> Result {
     let height = rt.height();
     rt.push(new);
     for i in 0..table::capacity(rt.arg(a, 0)) {
+        poll_at(rt, i);
         if let Some((key, value)) = table::entry(rt, rt.arg(a, 0), i) {
             rt.push(key);
             rt.push(value);

@@ -8,9 +8,9 @@ use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use bowline_gc::{Heap, HeapConfig, Plan};
+use bowline_gc::{Heap, HeapConfig, Plan, Zeal};
 use bowline_layout::Value;
-use bowline_runtime::{Args, printer};
+use bowline_runtime::{Args, kinds, object, printer};
 
 use crate::evaluate::Session;
 use crate::runtime;
@@ -80,11 +80,32 @@ const CASES: &[Case] = &[
     case("equal? tree leaves"),
     case("equal? nested knot"),
     case("%define-foreign-struct name fields small"),
+    (
+        "(def s (%define-foreign-struct name (quote ((x int))) small))",
+        "%make-struct s entries",
+    ),
+    case("%make-condition name text entries none"),
+    case("%make-condition name text improper none"),
     case("* large larger"),
     case("quotient larger large"),
     case("expt 7 9000"),
     case("number->string larger"),
     case("string->number digits"),
+    ("(def p (open-input-string source))", "%read p"),
+    (
+        "(def t (hash-table-copy full))",
+        "hash-table-set! t text small",
+    ),
+    (
+        "(def t (hash-table-copy places))",
+        "hash-table-set! t small small",
+    ),
+    ("(def t (hash-table-copy full))", "hash-table-clear! t"),
+    case("hash-table-copy full"),
+    case("hash-table-copy places"),
+    case("hash-table-keys full"),
+    case("hash-table->alist full"),
+    case("hash-table-count weak"),
 ];
 
 /// A list of entries with these numbers, and what stands behind the last one.
@@ -93,14 +114,39 @@ fn entries(end: &str) -> String {
     format!("(quote ({entries}{end}))")
 }
 
+/// Entries of a table that another one makes larger: more slots than are looked at between two polls.
+const FULL: usize = 6144;
+
+/// Tables: `full`, whose keys are hashed by what they hold, `places`, whose keys are hashed by their addresses, and
+/// `weak`, whose keys live.
+fn tables(s: &mut Session) {
+    let tables = [
+        ("full", "(%make-hash-table (quote equal?))"),
+        ("places", "(%make-hash-table (quote eq?))"),
+        ("weak", "(%make-hash-table (quote eq?) #t)"),
+    ];
+    for (name, made) in tables {
+        assert_eq!(s.run(&format!("(def {name} {made})")), "#<unspecified>");
+    }
+    for i in 0..FULL {
+        s.run(&format!("(def key (quote ({i} . entry)))"));
+        for (name, _) in tables {
+            s.run(&format!("(hash-table-set! {name} key {i})"));
+        }
+    }
+}
+
 /// Defines what the calls name.
 fn define(s: &mut Session) {
+    tables(s);
     let mut def = |name: &str, source: &str| {
         let told = s.run(&format!("(def {name} {source})"));
         assert_eq!(told, "#<unspecified>", "{name}");
     };
     let text: String = ('a'..='z').chain('α'..='ω').cycle().take(LONG).collect();
     let digits = "1234567890".repeat(500);
+    let source = entries(" . end").replace("(quote ", "");
+    def("source", &format!("{source:?}"));
     def("small", "(list 1 2)");
     def("entries", &entries(""));
     def("twin", &entries(""));
@@ -137,6 +183,7 @@ fn define(s: &mut Session) {
             def(name, &format!("(vector {name} {name} 1)"));
         }
     }
+
     for (name, of) in [("nested", "flat"), ("knot", "level")] {
         def(name, &format!("(vector-copy {of})"));
         def("tied", &format!("(vector-set! {name} 5 {name})"));
@@ -174,8 +221,11 @@ fn call(
     let collections = heap.collections() - before;
     rest();
     let text = match result {
-        Ok(_) if name.ends_with('!') => printer::print(&s.rt, s.rt.at(base), printer::Mode::Write),
-        Ok(v) => printer::print(&s.rt, v, printer::Mode::Write),
+        Ok(_) if name.ends_with('!') => written(s, base),
+        Ok(v) => {
+            s.rt.set_at(base, v);
+            written(s, base)
+        }
         Err(fault) => {
             let condition = s.rt.condition_of(fault);
             format!("! {}", s.rt.describe(condition))
@@ -183,6 +233,25 @@ fn call(
     };
     s.rt.truncate(base);
     (text, collections)
+}
+
+/// What is at this position of the root stack, as it is written; of a table its entries in the order of their keys.
+fn written(s: &mut Session, at: usize) -> String {
+    if !object::is(s.rt.at(at), kinds::HASH_TABLE) {
+        return printer::print(&s.rt, s.rt.at(at), printer::Mode::Write);
+    }
+    let list = s.primitive("hash-table->alist").function();
+    let args = Args { base: at, len: 1 };
+    let list = list.expect("a primitive of Rust");
+    let mut list = list(&mut s.rt, args).expect("room");
+    let mut entries = Vec::new();
+    while list.is_pair() {
+        let entry = object::car(list);
+        entries.push(printer::print(&s.rt, entry, printer::Mode::Write));
+        list = object::cdr(list);
+    }
+    entries.sort();
+    entries.join(" ")
 }
 
 /// Asks for collections without rest from a time of each call on to its end.
@@ -225,6 +294,8 @@ pub(crate) fn run() {
     let mut session = Session::new(runtime(HeapConfig {
         plan: Plan::CompactTest,
         verify: true,
+        // Under zeal every collection is a full one; none is made for its sake alone.
+        zeal: Zeal::Allocation(1 << 60),
         ..HeapConfig::default()
     }));
     let s = &mut session;

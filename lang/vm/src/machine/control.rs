@@ -5,10 +5,13 @@
 //! and leaves a stub as return address.
 
 use bowline_layout::Value;
-use bowline_runtime::{ControlOp, Fault, Result, kinds, object, short_length};
+use bowline_runtime::{ControlOp, Fault, PIECE, Result, kinds, object, short_length};
 
 use super::Regs;
 use crate::vm::{Root, Vm};
+
+/// Elements of a list that are copied between two polls (inv:walk.piece): a step here reads and writes.
+const COPIED: usize = PIECE / 2;
 
 impl Vm {
     /// Carries out `op`; the number of arguments is right.
@@ -85,15 +88,31 @@ impl Vm {
             return self.control_fault(r, message, Value::fixnum(len as i64));
         }
         let mut list = if argc == 1 { Value::NIL } else { r.pop() };
-        let f = r.fp.get(0);
+        let mut f = r.fp.get(0);
         let direct = r.argc() - 1;
         r.fp.take(r.fp.at(1), direct);
         r.sp = r.fp.at(direct as isize);
-        while list.is_pair() {
-            r.push(object::car(list));
-            list = object::cdr(list);
+        while push_piece(&mut r, &mut list) {
+            self.poll_keeping(&mut r, [&mut f, &mut list]);
         }
         self.enter_checked(r, f, "apply", 1)
+    }
+
+    /// Polls. `values` are kept meanwhile, and are where they are afterwards (inv:vm.publish).
+    fn poll_keeping<const N: usize>(&mut self, r: &mut Regs, values: [&mut Value; N]) {
+        if !self.rt.heap.stack().poll_wanted() {
+            return;
+        }
+        r.sp.put(0, r.closure);
+        for (i, v) in (1..).zip(&values) {
+            r.sp.put(i, **v);
+        }
+        self.stack.publish(r.sp.at(1 + N as isize));
+        self.rt.heap.poll();
+        r.closure = r.sp.get(0);
+        for (i, v) in (1..).zip(values) {
+            *v = r.sp.get(i);
+        }
     }
 
     /// The length of a list, with polls.
@@ -281,10 +300,17 @@ impl Vm {
         self.stack.publish(r.sp.at(1));
         let made = self.rt.alloc_values(kinds::MULTIPLE_VALUES, n);
         r.closure = r.sp.get(0);
-        let values = made?;
+        let mut values = made?;
         let mut list = r.fp.get(1);
         for i in 0..n {
-            object::init(values, 1 + i, object::car(list));
+            if i < COPIED {
+                object::init(values, 1 + i, object::car(list));
+            } else {
+                if i % COPIED == 0 {
+                    self.poll_keeping(r, [&mut values, &mut list]);
+                }
+                object::store(&mut self.rt.heap, values, 1 + i, object::car(list));
+            }
             list = object::cdr(list);
         }
         Ok(values)
@@ -349,4 +375,17 @@ impl Vm {
         };
         self.fault(r, Box::new(fault))
     }
+}
+
+/// Pushes the first [`COPIED`] elements of a list, or all. Returns whether there are more.
+#[inline(always)]
+fn push_piece(r: &mut Regs, list: &mut Value) -> bool {
+    for _ in 0..COPIED {
+        if !list.is_pair() {
+            return false;
+        }
+        r.push(object::car(*list));
+        *list = object::cdr(*list);
+    }
+    list.is_pair()
 }

@@ -9,6 +9,7 @@ mod finalizers;
 mod foreign;
 mod interrupts;
 mod mini;
+mod polls;
 mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -25,6 +26,7 @@ fn cases() -> Vec<Case> {
         finalizers::CASES,
         foreign::CASES,
         interrupts::CASES,
+        polls::CASES,
     ]
     .concat()
 }

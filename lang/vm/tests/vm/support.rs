@@ -8,6 +8,7 @@ use bowline_syntax::{SourceId, SourceMap};
 use bowline_vm::{Entry, Exit, Vm};
 
 use crate::mini::{Mini, table};
+use crate::polls::PRIMITIVES;
 
 /// One trial.
 #[derive(Clone, Copy)]
@@ -103,7 +104,8 @@ impl World {
         };
         adjust(&mut config);
         let heap = bowline_gc::start(config).expect("a heap");
-        let rt = Rt::new(heap.attach(), Vec::new()).expect("a runtime");
+        let mut rt = Rt::new(heap.attach(), Vec::new()).expect("a runtime");
+        rt.primitives.extend(PRIMITIVES);
         let mini = Mini::new(table(&rt.primitives));
         World {
             vm: Vm::new(rt).expect("an engine"),
