@@ -19,20 +19,21 @@
 //! result is converted before that, for C may return a pointer into what it was lent.
 
 use crate::active::{self, ActiveCall};
+use crate::arguments::{Made, Target, convert_arguments, pass_handles, pass_structs};
 use crate::blocking::Copies;
-use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
+use crate::callback::pool::Lent;
 use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::error::FfiError;
-use crate::function::{ForeignFunction, Way};
+use crate::function::ForeignFunction;
 use crate::handle::scope;
 use crate::host::Host;
 use crate::inside;
 use crate::inside_error::InsideError;
 use crate::object;
 use crate::outs;
-use crate::types::{CType, Repr};
+use crate::types::Repr;
 use bowline_gc::{CallFrame, Mutator, OutOfMemory};
 use bowline_layout::Value;
 use core::ops::Range;
@@ -127,26 +128,6 @@ pub fn call(
     call_prepared(function, host, args.start)
 }
 
-/// What was made for a call before anything is lent.
-struct Made<'a> {
-    /// A word for each out parameter (`inv:outs.cells`).
-    cells: &'a [Cell<u64>],
-    /// What was copied (`inv:blocking.copies`).
-    copies: Copies,
-    /// The address of the memory for a struct that is the result; 0 for another one.
-    result: usize,
-}
-
-impl Made<'_> {
-    const fn nothing() -> Self {
-        Made {
-            cells: &[],
-            copies: Copies::none(),
-            result: 0,
-        }
-    }
-}
-
 /// As [`call`], for a function that wants something made before it is called.
 #[inline(never)]
 fn call_prepared(
@@ -230,7 +211,11 @@ fn call_with(
         pinned,
         made,
     };
+    let open = scope::open();
     convert_arguments(function, host, start, id, to, &mut lent)?;
+    if function.handles {
+        pass_handles(function, host, words)?;
+    }
     let first = words.as_mut_ptr();
     for (i, slot) in slots.iter_mut().enumerate() {
         *slot = first.wrapping_add(i).cast();
@@ -239,23 +224,13 @@ fn call_with(
         pass_structs(function, slots, words);
     }
     let leaf = function.leaf.is_some();
-    let active = ActiveCall::new(id, host, &function.name, start, scope::open(), leaf);
+    let active = ActiveCall::new(id, host, &function.name, start, open, leaf);
     lent.belong_to(&active);
     let returned = cross(function, host, &active, slots, pinned, made);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);
     }
     returned
-}
-
-/// libffi takes a struct from where it is.
-#[cold]
-fn pass_structs(function: &ForeignFunction, slots: &mut [*mut c_void], words: &[u64]) {
-    for ((slot, word), way) in slots.iter_mut().zip(words).zip(&function.ways) {
-        if matches!(way, Way::ByValue) {
-            *slot = std::ptr::with_exposed_provenance_mut(*word as usize);
-        }
-    }
 }
 
 /// From the frame's push to its pop.
@@ -309,7 +284,7 @@ fn cross(
         let function = function.name.clone();
         Err(FfiError::from(InsideError::ScopeLeftOpen { function }).into())
     } else {
-        results(function, mutator, word, made).map_err(CallError::from)
+        results(function, mutator, word, made)
     };
     let returned = match function.free {
         Some(free) if word != 0 => freed(free, mutator, word, returned),
@@ -366,14 +341,17 @@ fn results(
     mutator: &mut Mutator,
     word: u64,
     made: &Made<'_>,
-) -> Result<Value, OutOfMemory> {
+) -> Result<Value, CallError> {
     if !made.cells.is_empty() {
         outs::collect(function, mutator, made.cells)?;
     }
     if made.result != 0 {
         return Ok(Value::UNSPECIFIED);
     }
-    convert::to_value(mutator, &function.signature.result, word)
+    let spot = &Spot::Result {
+        function: &function.name,
+    };
+    convert::to_value(mutator, &function.signature.result, word, spot)
 }
 
 /// The C function alone, and its `errno`.
@@ -401,185 +379,4 @@ fn arity(function: &ForeignFunction, got: usize) -> FfiError {
         got,
         declared: function.signature.to_string(),
     }
-}
-
-/// What arguments are turned into.
-struct Target<'a> {
-    /// A word for each parameter.
-    words: &'a mut [u64],
-    /// What must be pinned for it.
-    pinned: &'a mut [Value],
-    made: &'a Made<'a>,
-}
-
-/// Gives each parameter that has an argument that one's bits, and the value of a second one its place among what is
-/// pinned.
-#[inline(always)]
-fn read_arguments(
-    function: &ForeignFunction,
-    mutator: &Mutator,
-    start: usize,
-    words: &mut [u64],
-    pinned: &mut [Value],
-) {
-    let mut next = start;
-    for (i, way) in function.ways.iter().enumerate() {
-        let arguments = way.arguments();
-        if arguments > 0 {
-            words[i] = mutator.get(next).bits();
-        }
-        if arguments > 1 {
-            pinned[i] = mutator.get(next + 1);
-        }
-        next += arguments;
-    }
-}
-
-/// Turns the arguments into words, notes what must be pinned and lends closures (`inv:call.lent`).
-#[inline(always)]
-fn convert_arguments(
-    function: &ForeignFunction,
-    host: &mut dyn Host,
-    start: usize,
-    id: u64,
-    to: Target<'_>,
-    lent: &mut Lent,
-) -> Result<(), FfiError> {
-    let (words, pinned, copies) = (to.words, to.pinned, &to.made.copies);
-    read_arguments(function, host.mutator(), start, words, pinned);
-    let host: &dyn Host = host;
-    let mut cells = to.made.cells.iter();
-    let mut position = 0;
-    let params = function.signature.params.iter().zip(&function.ways);
-    for (i, (param, way)) in params.enumerate() {
-        let ctype = &param.ctype;
-        let v = Value::from_bits(words[i]);
-        let argument = position;
-        position += way.arguments();
-        let spot = &Spot::Argument {
-            function: &function.name,
-            position: argument + 1,
-        };
-        let wrong = || convert::wrong_type(host, ctype, v, spot);
-        words[i] = match way {
-            Way::Word => convert::to_word(host, ctype, v, spot)?,
-            Way::Widened => {
-                let narrow = convert::to_word(host, ctype, v, spot)? as u32;
-                f64::from(f32::from_bits(narrow)).to_bits()
-            }
-            Way::String | Way::Bytevector | Way::BytevectorAt => {
-                match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
-                    Some((body, offset)) => {
-                        pinned[i] = body;
-                        object::bytes_address(body).expose_provenance() as u64 + offset
-                    }
-                    None => 0,
-                }
-            }
-            Way::StringCopy | Way::BytevectorCopy | Way::BytevectorAtCopy => {
-                match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
-                    Some((_, offset)) => {
-                        pinned[i] = Value::FALSE;
-                        copies.next() + offset
-                    }
-                    None => 0,
-                }
-            }
-            Way::ByValue => convert::struct_to_pass(host, ctype, v, spot)? as u64,
-            Way::Callback(plan) => {
-                if !host.is_procedure(v) {
-                    return Err(wrong());
-                }
-                let lend = |lender| plan.lend(lender, id, argument);
-                let trampoline = lend_closure(function, host, plan, v, spot, lend)?;
-                lent.add(trampoline);
-                trampoline.code() as u64
-            }
-            Way::Cell { argument } | Way::Memory { argument } => {
-                let Some(cell) = cells.next() else { continue };
-                if *argument {
-                    outs::begin_with(host, ctype, cell, v, spot)?;
-                }
-                outs::address(way, cell)
-            }
-        };
-    }
-    Ok(())
-}
-
-/// The object with the bytes of the string or bytevector `v`, and how many of them C does not get; `None` for NULL.
-/// An offset is `next`, the argument behind `v`.
-#[inline(always)]
-fn bytes_of(
-    host: &dyn Host,
-    way: &Way,
-    v: Value,
-    next: Value,
-    (ctype, spot): (&CType, &Spot<'_>),
-) -> Result<Option<(Value, u64)>, FfiError> {
-    let wrong = || convert::wrong_type(host, ctype, v, spot);
-    match way {
-        Way::String | Way::StringCopy if v == Value::FALSE => Ok(None),
-        Way::String | Way::StringCopy => Ok(Some((string_body(v, spot, wrong)?, 0))),
-        Way::BytevectorAt | Way::BytevectorAtCopy => {
-            let body = object::bytevector(v).ok_or_else(wrong)?;
-            Ok(Some((body, offset_into(host, body, next, spot)?)))
-        }
-        _ => Ok(Some((object::bytevector(v).ok_or_else(wrong)?, 0))),
-    }
-}
-
-/// The offset into the bytevector `body`, which is the argument at `spot`, that `v` is, the one behind it.
-fn offset_into(host: &dyn Host, body: Value, v: Value, spot: &Spot<'_>) -> Result<u64, FfiError> {
-    let length = object::bytevector_length(body).unwrap_or(0);
-    match v.as_fixnum().and_then(|n| usize::try_from(n).ok()) {
-        Some(offset) if offset <= length => Ok(offset as u64),
-        _ => Err(FfiError::Offset {
-            place: spot.behind().place(),
-            length,
-            got: host.describe(v),
-        }),
-    }
-}
-
-/// The object with a string's bytes, which C can read to their end.
-#[inline(always)]
-fn string_body(
-    v: Value,
-    spot: &Spot<'_>,
-    wrong: impl FnOnce() -> FfiError,
-) -> Result<Value, FfiError> {
-    let (body, length) = object::string_body(v).ok_or_else(wrong)?;
-    match object::find_nul(body, length) {
-        None => Ok(body),
-        Some(offset) => {
-            let place = spot.place();
-            Err(FfiError::EmbeddedNul { place, offset })
-        }
-    }
-}
-
-/// The closure that C calls for the procedure `v`.
-#[inline(always)]
-fn lend_closure(
-    function: &ForeignFunction,
-    host: &dyn Host,
-    plan: &Plan,
-    v: Value,
-    spot: &Spot<'_>,
-    lend: impl FnOnce(&'static Lender) -> Option<&'static Trampoline>,
-) -> Result<&'static Trampoline, FfiError> {
-    let count = plan.params.len();
-    if !host.accepts(v, count) {
-        let error = CallbackError::Arity {
-            place: spot.place(),
-            procedure: host.procedure_name(v),
-            count,
-        };
-        return Err(error.into());
-    }
-    function.lender.and_then(lend).ok_or_else(|| {
-        let place = spot.place();
-        CallbackError::NoClosure { place }.into()
-    })
 }

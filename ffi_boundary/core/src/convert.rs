@@ -8,8 +8,10 @@
 //! pins them, and callbacks are made there.
 
 use crate::aggregate::{Field, StructType};
+use crate::call::CallError;
 use crate::enums::EnumType;
 use crate::error::{FfiError, Place};
+use crate::handle::{Handle, Handles};
 use crate::host::Language;
 use crate::object::{self, Integer};
 use crate::types::{CType, Repr};
@@ -28,6 +30,14 @@ pub(crate) enum Spot<'a> {
     Argument {
         function: &'a str,
         position: usize,
+    },
+    Result {
+        function: &'a str,
+    },
+    CallbackArgument {
+        function: &'a str,
+        position: usize,
+        argument: usize,
     },
     CallbackResult {
         function: &'a str,
@@ -59,6 +69,18 @@ impl Spot<'_> {
             Spot::Argument { function, position } => Place::Argument {
                 function: function.to_owned(),
                 position,
+            },
+            Spot::Result { function } => Place::Result {
+                function: function.to_owned(),
+            },
+            Spot::CallbackArgument {
+                function,
+                position,
+                argument,
+            } => Place::CallbackArgument {
+                function: function.to_owned(),
+                position,
+                argument,
             },
             Spot::CallbackResult { function, position } => Place::CallbackResult {
                 function: function.to_owned(),
@@ -290,12 +312,45 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
     }
 }
 
+/// The value that C's handle stands for. An `(out handle)` that C has not written is `#f`.
+#[cold]
+fn handle_value(mutator: &Mutator, word: u64, spot: &Spot<'_>) -> Result<Value, FfiError> {
+    let place = || spot.place();
+    match Handle::from_bits(word) {
+        Some(handle) => Handles::of(mutator)
+            .get(handle)
+            .map_err(|error| FfiError::Handle {
+                place: place(),
+                error: Some(error),
+            }),
+        None if matches!(spot, Spot::Argument { .. }) => Ok(Value::FALSE),
+        None => Err(FfiError::Handle {
+            place: place(),
+            error: None,
+        }),
+    }
+}
+
 /// The value of a word that C gave us. May collect.
 ///
 /// A `string` word is the address of a C string, which is copied: what is not UTF-8 in it becomes
 /// U+FFFD. NULL is `#f`. The word of a struct or an array is its address.
 #[inline]
 pub(crate) fn to_value(
+    mutator: &mut Mutator,
+    ctype: &CType,
+    word: u64,
+    spot: &Spot<'_>,
+) -> Result<Value, CallError> {
+    if let CType::Handle = ctype {
+        return Ok(handle_value(mutator, word, spot)?);
+    }
+    Ok(word_value(mutator, ctype, word)?)
+}
+
+/// As [`to_value`], for what is no handle.
+#[inline]
+pub(crate) fn word_value(
     mutator: &mut Mutator,
     ctype: &CType,
     word: u64,

@@ -42,5 +42,5 @@ pub fn field_word<L: Language + ?Sized>(
 
 /// The value of the word of a field. May collect.
 pub fn field_value(mutator: &mut Mutator, ctype: &CType, word: u64) -> Result<Value, OutOfMemory> {
-    convert::to_value(mutator, ctype, word)
+    convert::word_value(mutator, ctype, word)
 }

@@ -22,6 +22,8 @@ pub(crate) enum Way {
     Bytevector,
     /// Those from an offset on, which is a further argument.
     BytevectorAt,
+    /// A handle of the value, local to the call; it is made when every argument is converted.
+    Handle,
     /// A struct: the bytes that a pointer points to.
     ByValue,
     /// A copy of a string's bytes.
@@ -84,6 +86,8 @@ pub struct ForeignFunction {
     pub(crate) finalizes: bool,
     /// Whether a parameter is a struct by value.
     pub(crate) by_value: bool,
+    /// Whether a parameter is a handle.
+    pub(crate) handles: bool,
     /// Whether something must be made for a call before it.
     pub(crate) prepared: bool,
     /// Whether a call gives C's result alone.
@@ -118,6 +122,7 @@ impl ForeignFunction {
         let outs = signature.params.iter().filter(|p| p.is_result()).count();
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         let by_value = ways.iter().any(|way| matches!(way, Way::ByValue));
+        let handles = ways.iter().any(|way| matches!(way, Way::Handle));
         let prepared = outs > 0 || signature.result.repr() == Repr::Aggregate;
         Ok(ForeignFunction {
             name: name.to_owned(),
@@ -130,6 +135,7 @@ impl ForeignFunction {
             outs,
             label: OnceLock::new(),
             by_value,
+            handles,
             prepared,
             copies: false,
             errno_result: false,
@@ -145,6 +151,13 @@ impl ForeignFunction {
     /// The parameters that give results besides the function's own, in order.
     pub(crate) fn results(&self) -> impl Iterator<Item = &Parameter> {
         self.signature.params.iter().filter(|p| p.is_result())
+    }
+
+    /// Which of its parameters this one is, counted from 1.
+    pub(crate) fn position(&self, param: &Parameter) -> usize {
+        let params = self.signature.params.iter();
+        let before = params.take_while(|known| !std::ptr::eq(*known, param));
+        before.count() + 1
     }
 
     /// What its results that own C memory are called.
@@ -165,6 +178,7 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
         CType::String => Ok(Way::String),
         CType::Bytevector => Ok(Way::Bytevector),
         CType::BytevectorAt => Ok(Way::BytevectorAt),
+        CType::Handle => Ok(Way::Handle),
         CType::Struct(_) => Ok(Way::ByValue),
         CType::Callback(callback) => pool::plan(callback).map(Way::Callback).ok_or_else(|| {
             let signature = param.to_string();

@@ -105,6 +105,11 @@ pub trait Language {
     /// The structs and arrays that the program knows.
     fn types(&self) -> &Types;
 
+    /// The bits of the handle that a value of the language is; `None` for any other value.
+    fn handle_bits(&self, _v: Value) -> Option<u64> {
+        None
+    }
+
     /// How many elements a vector has; `None` for what is no vector.
     fn vector_length(&self, _v: Value) -> Option<usize> {
         None

@@ -197,6 +197,8 @@ ctypes! {
     String "string" Repr::Pointer;
     /// The bytes of a bytevector, pinned for the call. An argument only.
     Bytevector "bytevector" Repr::Pointer;
+    /// `bl_handle`: any value, by a number that C holds. It ends with the call, but for one of `make-handle`.
+    Handle "handle" Repr::Pointer;
 }
 
 impl CType {
@@ -243,6 +245,14 @@ impl CType {
     /// This type, if a value of it can stand in C memory; `place` says where it is to stand.
     pub(crate) fn in_memory(self, place: &'static str) -> Result<CType, FfiError> {
         match &self {
+            CType::Handle => {
+                let error = DeclareError::MisplacedType {
+                    type_name: self.to_string(),
+                    place,
+                    hint: "`uint64` with `handle->integer`, for nobody would free it",
+                };
+                return Err(error.into());
+            }
             CType::Void | CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
                 let error = DeclareError::MisplacedType {
                     type_name: self.to_string(),

@@ -163,6 +163,10 @@ impl Language for Rt {
         &self.foreign.types
     }
 
+    fn handle_bits(&self, v: Value) -> Option<u64> {
+        object::is(v, kinds::HANDLE).then(|| object::raw(v, 1))
+    }
+
     fn vector_length(&self, v: Value) -> Option<usize> {
         object::is(v, kinds::VECTOR).then(|| object::length(v))
     }

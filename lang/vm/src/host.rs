@@ -24,6 +24,10 @@ impl Language for Vm {
         self.rt.types()
     }
 
+    fn handle_bits(&self, v: Value) -> Option<u64> {
+        self.rt.handle_bits(v)
+    }
+
     fn vector_length(&self, v: Value) -> Option<usize> {
         self.rt.vector_length(v)
     }

@@ -22,7 +22,7 @@
     foreign-array-length foreign-array-ref foreign-array-set!
     make-foreign-memory string->pointer attach-finalizer!
     pin! promote! unpin! with-pinned
-    make-handle handle-ref handle-free! handle?
+    make-handle make-weak-handle handle-ref handle-set! handle-free! handle? handle->integer integer->handle
     system-error? system-error-number system-error-name system-error-message
     system-error-procedure)
   (begin
