@@ -5,6 +5,7 @@
 
 use crate::aggregate::Types;
 use crate::call::CallError;
+use crate::data::Exported;
 use crate::gate::{Gate, Pull};
 use crate::language;
 use bowline_gc::{Heap, Mutator, OutOfMemory, Puller, RootStack};
@@ -118,6 +119,11 @@ pub trait Language {
     /// Element `i` of a vector.
     fn vector_element(&self, _v: Value, _i: usize) -> Value {
         Value::FALSE
+    }
+
+    /// What the program has exported to C under this name.
+    fn exported(&self, _name: &str) -> Option<Exported> {
+        None
     }
 
     /// The value as the language writes it, shortened where it is long.

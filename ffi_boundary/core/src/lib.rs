@@ -36,7 +36,7 @@ mod clauses;
 #[cfg(not(loom))]
 mod convert;
 #[cfg(not(loom))]
-mod data;
+pub mod data;
 #[cfg(not(loom))]
 mod declare_error;
 #[cfg(not(loom))]
@@ -85,8 +85,6 @@ pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
 pub use callback_error::CallbackError;
-#[cfg(not(loom))]
-pub use data::{field_type, field_value, field_word};
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
 #[cfg(not(loom))]

@@ -8,6 +8,7 @@
 mod check;
 mod dump;
 mod explain;
+mod header;
 mod interact;
 mod libraries;
 mod loader;

@@ -46,6 +46,8 @@ pub struct Unit {
     pub fixed: Vec<GlobalId>,
     /// What a form at the prompt defines under names that it is asked for by, in order.
     pub definitions: Vec<Defined>,
+    /// What C may use of it.
+    pub exports: Vec<crate::Export>,
     /// The top-level forms, in order.
     pub body: Vec<Expr>,
 }

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use bowline_ffi::data::Exported;
 use bowline_ffi::{
     CType, CallError, DeclareError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
 };
@@ -173,6 +174,10 @@ impl Language for Rt {
 
     fn vector_element(&self, v: Value, i: usize) -> Value {
         object::field(v, i + 1)
+    }
+
+    fn exported(&self, name: &str) -> Option<Exported> {
+        self.datatypes.exported(name)
     }
 
     fn describe(&self, v: Value) -> String {

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use bowline_ffi::data::Exported;
 use bowline_ffi::{CallError, Host, Language, Pass, PendingExit, Types};
 use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::{Value, WORD};
@@ -34,6 +35,10 @@ impl Language for Vm {
 
     fn vector_element(&self, v: Value, i: usize) -> Value {
         self.rt.vector_element(v, i)
+    }
+
+    fn exported(&self, name: &str) -> Option<Exported> {
+        self.rt.exported(name)
     }
 
     fn describe(&self, v: Value) -> String {

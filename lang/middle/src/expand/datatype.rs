@@ -65,6 +65,14 @@ pub(crate) struct Constructor {
     pub(crate) index: usize,
 }
 
+impl Datatype {
+    /// The first of its constructors.
+    pub(super) fn first(datatype: &Rc<Datatype>) -> Constructor {
+        let (datatype, index) = (Rc::clone(datatype), 0);
+        Constructor { datatype, index }
+    }
+}
+
 impl Constructor {
     pub(crate) fn shape(&self) -> &Shape {
         &self.datatype.constructors[self.index]
@@ -200,7 +208,7 @@ impl Cx<'_> {
         &mut self,
         scan: &mut Scan,
         ident: &Ident,
-        datatype: &Datatype,
+        datatype: &Rc<Datatype>,
         form: &Form<'_>,
     ) -> Result<()> {
         let span = form.span();
@@ -220,6 +228,9 @@ impl Cx<'_> {
         ];
         let make = self.call_primitive("%define-datatype", make, span)?;
         let place = self.define_variable(scan, ident)?;
+        if let Place::Global(id) = place {
+            self.ex.datatypes.insert(id, Rc::clone(datatype));
+        }
         push(scan, place, ident, make, form.whole);
         let object = self.fresh_var(Symbol::new("object"));
         let args = vec![

@@ -98,6 +98,7 @@ impl Expander {
             last_frame: 0,
             constructors: FxHashMap::default(),
             constructor_count: 0,
+            datatypes: FxHashMap::default(),
             replaced: Vec::new(),
         }
     }
