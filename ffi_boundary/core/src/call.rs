@@ -18,9 +18,10 @@
 //! nothing allocates from the heap, and from then until it is popped its objects are pinned. The
 //! result is converted before that, for C may return a pointer into what it was lent.
 
-use crate::active::{self, ActiveCall};
+use crate::active::{self, ActiveCall, Jumped};
 use crate::arguments::{Made, Target, convert_arguments, pass_handles, pass_structs};
 use crate::blocking::Copies;
+pub use crate::call_error::CallError;
 use crate::callback::pool::Lent;
 use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
@@ -34,12 +35,11 @@ use crate::inside_error::InsideError;
 use crate::object;
 use crate::outs;
 use crate::types::Repr;
-use bowline_gc::{CallFrame, Mutator, OutOfMemory};
+use bowline_gc::{CallFrame, Mutator};
 use bowline_layout::Value;
 use core::ops::Range;
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::fmt;
 
 /// What a foreign call gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,41 +52,6 @@ pub struct Returned {
     /// on the root stack, in order, and the caller takes them off.
     pub outs: usize,
 }
-
-/// Why a foreign call gave no value.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CallError {
-    /// The call could not be made, or a callback's result could not be converted.
-    Ffi(FfiError),
-    /// A callback's procedure was left otherwise than by return; the host knows how to go on.
-    PendingExit,
-    /// There was no room for the result.
-    OutOfMemory(OutOfMemory),
-}
-
-impl From<FfiError> for CallError {
-    fn from(error: FfiError) -> Self {
-        CallError::Ffi(error)
-    }
-}
-
-impl From<OutOfMemory> for CallError {
-    fn from(error: OutOfMemory) -> Self {
-        CallError::OutOfMemory(error)
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::Ffi(error) => error.fmt(f),
-            CallError::PendingExit => f.write_str("an exit is pending"),
-            CallError::OutOfMemory(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
 
 /// Arguments that fit here are converted without an allocation.
 const INLINE: usize = 8;
@@ -252,6 +217,7 @@ fn cross(
         None => mutator.enter_native(),
         Some(leaf) => mutator.leaf_begins(leaf),
     }
+    active.frame.set((&raw const frame).cast());
     // SAFETY: unlinked below; a panic in between would not get past C.
     unsafe { active.link() };
     let began = function.callee.map(|_| mutator.call_begins());
@@ -259,24 +225,11 @@ fn cross(
         active.goes_to_c();
     }
     let (word, errno) = run(function, slots, made.result);
-    if function.leaf.is_none() && active.raw.get() == 0 {
-        // Before anything of the host is used: its state may be another thread's.
-        active.is_back(host);
-    }
+    let left_open = come_back(function, host, active, began);
     let mutator = host.mutator();
-    if let (Some(callee), Some(began)) = (function.callee, began) {
-        mutator.call_ends(began, callee);
-    }
-    let left_open = active.raw.get() > 0;
-    if left_open {
-        inside::end_left_open(mutator, active);
-    }
-    active.unlink();
-    match function.leaf {
-        None => mutator.leave_native(),
-        Some(_) => mutator.leaf_ends(),
-    }
-    let returned = if active.pending.get() {
+    let returned = if active.jumped.get() != Jumped::No {
+        Err(jumped_over(function))
+    } else if active.pending.get() {
         Err(CallError::PendingExit)
     } else if let Some(lender) = active.called_back.get() {
         Err(called_back(function, lender))
@@ -297,6 +250,46 @@ fn cross(
         errno,
         outs: made.cells.len(),
     })
+}
+
+/// From C's return to the thread's being Managed again. Returns whether C has left no-GC scopes open.
+#[inline(always)]
+fn come_back(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    active: &ActiveCall,
+    began: Option<u64>,
+) -> bool {
+    active.has_returned();
+    if active.jumped.get() != Jumped::No && bowline_gc::is_managed_here() {
+        inside::end_managed(host.mutator(), active);
+    } else if function.leaf.is_none() && active.raw.get() == 0 {
+        // Before anything of the host is used: its state may be another thread's.
+        active.is_back(host);
+    }
+    let mutator = host.mutator();
+    if let (Some(callee), Some(began)) = (function.callee, began) {
+        mutator.call_ends(began, callee);
+    }
+    let left_open = active.raw.get() > 0;
+    if left_open {
+        inside::end_left_open(mutator, active);
+    }
+    active.unlink();
+    match function.leaf {
+        None => mutator.leave_native(),
+        Some(_) => mutator.leaf_ends(),
+    }
+    if active.jumped.get() != Jumped::No {
+        active.forget_jumped(host);
+    }
+    left_open
+}
+
+#[cold]
+fn jumped_over(function: &ForeignFunction) -> CallError {
+    let function = function.name.clone();
+    CallError::Ffi(CallbackError::Jumped { function }.into())
 }
 
 #[cold]

@@ -46,6 +46,11 @@ pub enum CallbackError {
         /// The function that the callback was lent to.
         lender: String,
     },
+    /// C has jumped from an inner call back into this one's function.
+    Jumped {
+        /// The function.
+        function: String,
+    },
 }
 
 impl fmt::Display for CallbackError {
@@ -82,6 +87,11 @@ impl fmt::Display for CallbackError {
                 "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
                  that ran nothing and returned its default"
             ),
+            CallbackError::Jumped { function } => write!(
+                f,
+                "C jumped (longjmp) back into `{function}`, past a callback of it: what the callback was doing is lost, and \
+                 its `after` thunks did not run"
+            ),
         }
     }
 }
@@ -100,6 +110,13 @@ mod tests {
     #[test]
     fn texts() {
         let texts = [
+            (
+                CallbackError::Jumped {
+                    function: "parse".into(),
+                },
+                "C jumped (longjmp) back into `parse`, past a callback of it: what the callback was doing is lost, and \
+                 its `after` thunks did not run",
+            ),
             (
                 CallbackError::Arity {
                     place: argument(),

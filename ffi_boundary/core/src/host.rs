@@ -161,6 +161,10 @@ pub trait Host: Language {
     /// Gives a vector that [`Host::make_vector`] made an element. Allocates nothing.
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value);
 
+    /// C has jumped back into the function of the call whose arguments stand at `args`, past callbacks of that call and all
+    /// that they did: what the host keeps for those is forgotten, and a pending exit with it. The thread is Managed.
+    fn abandon(&mut self, _args: usize) {}
+
     // Threads that nobody attached (module `gate`). A host without a gate refuses them.
 
     /// By which gate the thread that uses the host now does so.

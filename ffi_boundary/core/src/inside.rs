@@ -77,7 +77,7 @@ pub struct Inside<'a> {
 pub fn inside<R>(f: impl FnOnce(&mut Inside<'_>) -> R) -> Result<R, Outside> {
     let errno = Errno::of_this_thread();
     let saved = errno.get();
-    let done = active::with_innermost(|call| {
+    let done = active::from_c(|call| {
         let call = call.ok_or(Outside::NoCall)?;
         if call.leaf {
             return Err(Outside::InLeaf);
@@ -118,6 +118,15 @@ pub fn errno() -> i32 {
 /// C has returned with no-GC scopes open, and so Managed: ends them, and makes the thread Native as it would be.
 #[cold]
 pub(crate) fn end_left_open(mutator: &mut Mutator, call: &ActiveCall) {
+    call.raw.set(0);
+    mutator.leaf_ends();
+    mutator.enter_native();
+}
+
+/// C has jumped out of an inner call that kept the thread Managed, a leaf call or one with a no-GC scope, and returned from
+/// `call`: makes the thread Native as it would be. The gate was kept.
+#[cold]
+pub(crate) fn end_managed(mutator: &mut Mutator, call: &ActiveCall) {
     call.raw.set(0);
     mutator.leaf_ends();
     mutator.enter_native();

@@ -5,7 +5,7 @@
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types`, `aggregate` and `enums` (what
 //! is talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host`
-//! (who calls), `gate` and `language` (in which thread), `call` with `arguments`, `active`, `outs`, `blocking`, `byvalue`,
+//! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`, `blocking`, `byvalue`,
 //! `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and `inside` (how C
 //! comes back without a procedure), `memory` (C memory by type), `data` (typed fields of the language's own data),
 //! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed),
@@ -25,6 +25,8 @@ mod blocking;
 mod byvalue;
 #[cfg(not(loom))]
 mod call;
+#[cfg(not(loom))]
+mod call_error;
 #[cfg(not(loom))]
 mod callback;
 #[cfg(not(loom))]

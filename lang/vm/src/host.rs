@@ -88,6 +88,10 @@ impl Host for Vm {
         object::store(&mut self.rt.heap, v, i + 1, element);
     }
 
+    fn abandon(&mut self, args: usize) {
+        self.abandon_above(args);
+    }
+
     fn pass(&self) -> Option<Pass> {
         Some(Pass {
             gate: self.gate,

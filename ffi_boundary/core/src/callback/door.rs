@@ -18,9 +18,10 @@
 //! A guest's outermost callback has no foreign call below it that could report how it was left: the host tells of it.
 
 use super::pool::Trampoline;
-use crate::active::{self, ActiveCall};
+use crate::active::{self, ActiveCall, Jumped};
 use crate::gate::Closed;
 use crate::host::{Host, Runner};
+use crate::signal;
 use bowline_gc::{Heap, HeapError, Mutator};
 use bowline_layout::Value;
 use std::fmt;
@@ -34,7 +35,7 @@ pub(super) fn enter(
     trampoline: &'static Trampoline,
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Option<u64> {
-    active::with_innermost(|innermost| {
+    active::from_c(|innermost| {
         let done = match innermost {
             Some(leaf) if leaf.leaf || leaf.raw.get() > 0 => {
                 // inv:call.leaf, inv:inside.raw. Its maker raises an error when C has returned.
@@ -82,7 +83,8 @@ fn again(
     let host = unsafe { &mut *innermost.host };
     innermost.inside.set(true);
     innermost.is_back(host);
-    let done = inside(trampoline, host, run);
+    let jumped = (innermost.jumped.get() == Jumped::Unlinked).then_some(innermost);
+    let done = inside(trampoline, host, jumped, run);
     innermost.goes_to_c();
     innermost.inside.set(false);
     let done = done?;
@@ -133,22 +135,27 @@ fn as_guest(
     mutator.leave_native();
     host.guest_begins(mutator);
     host.mutator().enter_native();
-    let done = inside(trampoline, host, |host| {
+    let done = inside(trampoline, host, None, |host| {
         run(host).inspect_err(|_| host.guest_failed())
     })?;
     Ok(done.ok())
 }
 
-/// Runs the procedure in a thread that has the gate and is Native, before and afterwards.
+/// Runs the procedure in a thread that has the gate and is Native, before and afterwards. C may have jumped back into the
+/// call that it comes from.
 fn inside(
     trampoline: &'static Trampoline,
     host: &mut dyn Host,
+    jumped: Option<&ActiveCall>,
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Result<Result<u64, Exit>, Misuse> {
     let recorded = trampoline
         .callee()
         .map(|callee| (callee, host.mutator().callback_begins()));
     host.mutator().leave_native();
+    if let Some(call) = jumped {
+        call.forget_jumped(host);
+    }
     let done = procedure(trampoline).map(|procedure| {
         let Some(procedure) = procedure else {
             return Ok(trampoline.plan.on_exit);
@@ -213,7 +220,5 @@ impl fmt::Display for Misuse {
 #[cold]
 fn report(trampoline: &Trampoline, misuse: &Misuse) {
     let name = trampoline.lender_name();
-    let line = format!("bowline: callback from ({name}) {misuse}\n");
-    // SAFETY: the bytes are there; a failure to write cannot be told to anybody.
-    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+    signal::say(&format!("bowline: callback from ({name}) {misuse}\n"));
 }

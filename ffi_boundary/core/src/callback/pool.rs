@@ -20,6 +20,7 @@ use crate::host::HostGate;
 use crate::types::{CType, CallbackType, Repr};
 use bowline_gc::{Callee, Heap};
 use libffi::low::{self, ffi_cif};
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -293,20 +294,39 @@ impl Lent {
     /// The closures belong to this call, which lasts until they are dropped.
     #[inline(always)]
     pub(crate) fn belong_to(&self, call: &ActiveCall) {
-        for trampoline in self.first.iter().chain(&self.others) {
+        // The first one last: it is the first to be retired.
+        for &trampoline in self.others.iter().rev().chain(&self.first) {
             let gate = call
                 .pass
                 .map_or(std::ptr::null(), |pass| std::ptr::from_ref(pass.gate));
             let home = std::ptr::from_ref(call).cast_mut();
             trampoline.home.store(home, Ordering::Relaxed);
             trampoline.gate.store(gate.cast_mut(), Ordering::Release);
+            LENT_HERE.with_borrow_mut(|lent| lent.push((call.id, trampoline)));
         }
     }
 }
 
+thread_local! {
+    /// The closures that are lent to calls of this thread, with the ids of the calls, which count up.
+    static LENT_HERE: RefCell<Vec<(u64, &'static Trampoline)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Retires what is lent to calls of this thread that were made after the one with this id: C has jumped over them.
+pub(crate) fn retire_after(id: u64) {
+    LENT_HERE.with_borrow_mut(|lent| {
+        while let Some((_, trampoline)) = lent.pop_if(|(call, _)| *call > id) {
+            trampoline.retire();
+        }
+    });
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
-        for trampoline in self.first.iter().chain(&self.others) {
+        for &trampoline in self.first.iter().chain(&self.others) {
+            LENT_HERE.with_borrow_mut(|lent| {
+                lent.pop_if(|(_, last)| std::ptr::eq(*last, trampoline));
+            });
             trampoline.retire();
         }
     }

@@ -10,6 +10,7 @@ mod denied;
 mod errors;
 mod handles;
 mod holding;
+mod jumps;
 mod lending;
 mod libc_calls;
 mod memory;
@@ -47,6 +48,7 @@ fn bodies() -> Vec<Body> {
         structs::TRIALS,
         threads::TRIALS,
         byvalue::TRIALS,
+        jumps::TRIALS,
     ]
     .concat()
 }
@@ -65,7 +67,7 @@ fn compile(sources: &[PathBuf], library: &Path) {
 
 fn compile_support(directory: &Path) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary");
-    let sources = ["support.c", "threads.c"].map(|name| folder.join(name));
+    let sources = ["support.c", "threads.c", "jumps.c"].map(|name| folder.join(name));
     let library = directory.join(format!("libsupport-{}.so", std::process::id()));
     compile(&sources, &library);
     library
