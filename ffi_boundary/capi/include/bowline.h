@@ -29,7 +29,8 @@
  *
  * THREADS. Where it says
  *     [call]    the function must be called on a thread that is in a foreign call: by the function that the program
- *               has called, or by what that calls. Elsewhere it does nothing and says BL_E_THREAD.
+ *               has called, or by what that calls. A thread of C's own may call back and is in a foreign call when the
+ *               callback's procedure makes one. Elsewhere the function does nothing and says BL_E_THREAD.
  *     [any]     on any thread, at any time.
  * None may be called by a signal handler. A call declared (leaf) may not come back here: BL_E_LEAF.
  *
