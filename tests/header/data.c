@@ -82,6 +82,7 @@ EXPORT uint64_t points(uint64_t point, uint64_t place)
 EXPORT int colors(uint64_t color)
 {
     int which = COLOR_of(handle(color));
+    CHECK(WEEK_monday == 1 && WEEK_tuesday == 2 && WEEK_sunday == -7);
     CHECK((which == -1) == (bl_last_status() == BL_E_TYPE));
     switch (which) {
     case COLOR_red: return 'r';

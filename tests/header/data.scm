@@ -15,6 +15,8 @@
 (foreign-export-du-deconstruction "C" (point pt 8) "point_get")
 (foreign-export-du-test "C" (point pt 8) "point_is")
 (foreign-export-enum "C" color "COLOR_")
+(define-foreign-enum weekday (monday 1) tuesday (sunday -7))
+(foreign-export-enum "C" weekday "WEEK_")
 (foreign-export-du-construction "C" (list null 0) "list_empty")
 (foreign-export-du-test "C" (list null 0) "list_is_empty")
 (foreign-export-du-construction "C" (list cons 2) "list_cons")

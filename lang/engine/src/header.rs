@@ -8,7 +8,7 @@
 //! | construction | `bl_handle NAME(FIELD …)` | none: it allocates |
 //! | deconstruction | `bool NAME(bl_handle, FIELD * …)` | `NAME_raw` |
 //! | test | `bool NAME(bl_handle)` | `NAME_raw` |
-//! | enumeration | constants, `int PREFIXof(bl_handle)` | none |
+//! | enumeration | constants; of a datatype also `int PREFIXof(bl_handle)` | none |
 //!
 //! inv:header.names — a name of the program's ends up as a parameter without an underscore at its end, and what the
 //! functions need beside has one.
@@ -327,12 +327,16 @@ impl Writer<'_> {
         self.line("    return true;\n}");
     }
 
+    fn constants<'n>(&mut self, constants: impl Iterator<Item = (&'n Symbol, i64)>) {
+        let prefix = &self.export.name;
+        let lines = constants.map(|(name, n)| format!("    {prefix}{name} = {n}"));
+        let lines = lines.collect::<Vec<_>>().join(",\n");
+        self.line(&format!("enum {{\n{lines}\n}};"));
+    }
+
     fn enumeration(&mut self, names: &[Symbol]) {
         let prefix = self.export.name.clone();
-        let constants = names.iter().enumerate();
-        let constants = constants.map(|(i, name)| format!("    {prefix}{name} = {i}"));
-        let constants = constants.collect::<Vec<_>>().join(",\n");
-        self.line(&format!("enum {{\n{constants}\n}};"));
+        self.constants(names.iter().zip(0..));
         let count = names.len();
         self.line(
             "/* Which of them a value is; -1, with another status than BL_OK, if it is none. */",
@@ -363,6 +367,7 @@ fn comment(export: &Export) -> String {
             format!("({name}{}) of {datatype}", fields.collect::<String>())
         }
         ExportOf::Enumeration { datatype, .. } => format!("the constructors of {datatype}"),
+        ExportOf::Constants { name, .. } => format!("the members of {name}"),
         ExportOf::Null => "the empty list".to_owned(),
         ExportOf::Pair => "a pair of a list".to_owned(),
     };
@@ -401,7 +406,7 @@ fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
             let first = constructors.first().map_or("", |name| name.as_str());
             (Vec::new(), layout(datatype.as_str(), first, []))
         }
-        ExportOf::Null => (Vec::new(), Exported::OF_LISTS),
+        ExportOf::Null | ExportOf::Constants { .. } => (Vec::new(), Exported::OF_LISTS),
         ExportOf::Pair => (fields(&pair, types)?, Exported::OF_LISTS),
     };
     let mut writer = Writer {
@@ -418,6 +423,9 @@ fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
         (ExportKind::Test, _) => writer.test(),
         (ExportKind::Enumeration, ExportOf::Enumeration { constructors, .. }) => {
             writer.enumeration(constructors);
+        }
+        (ExportKind::Enumeration, ExportOf::Constants { members, .. }) => {
+            writer.constants(members.iter().map(|(name, n)| (name, *n)));
         }
         (ExportKind::Enumeration, _) => {}
     }

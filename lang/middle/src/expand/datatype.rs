@@ -18,6 +18,7 @@ use std::rc::Rc;
 use bowline_syntax::{Datum, DatumKind, Number, Span, Symbol};
 
 use super::definitions::{Place, Scan};
+use super::foreign_struct::derived;
 use super::form::Form;
 use super::record::{ident_span, push};
 use super::syntax_forms::symbol_datum;
@@ -297,13 +298,5 @@ impl Cx<'_> {
             self.record_procedure(scan, &accessor, vec![object], body, form)?;
         }
         Ok(())
-    }
-}
-
-/// Another name with the identity of this one.
-fn derived(ident: &Ident, name: String) -> Ident {
-    Ident {
-        name: Symbol::new(&name),
-        ..ident.clone()
     }
 }

@@ -9,15 +9,16 @@
 
 use std::rc::Rc;
 
-use bowline_syntax::{Datum, DatumKind, Diagnostic, Span, Symbol};
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol};
 
 use super::datatype::{Constructor, Datatype};
+use super::foreign_struct::derived;
 use super::form::Form;
 use super::suggest::nearest;
 use super::syntax_forms::symbol_datum;
 use super::{Cx, Result, error};
 use crate::core::Expr;
-use crate::env::Binding;
+use crate::env::{Binding, Resolution};
 use crate::special::Special;
 use crate::stx::{Ident, Stx};
 
@@ -52,6 +53,13 @@ pub enum ExportOf {
         datatype: Symbol,
         /// Its constructors.
         constructors: Vec<Symbol>,
+    },
+    /// A C enumeration of `define-foreign-enum`: its name, and its members with their numbers.
+    Constants {
+        /// The enumeration.
+        name: Symbol,
+        /// Its members.
+        members: Vec<(Symbol, i64)>,
     },
     /// The empty list.
     Null,
@@ -158,8 +166,24 @@ fn is_name(text: &str) -> bool {
     text.chars().all(word) && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
-/// The primitive's argument for what is exported, what it is called in messages, and the note.
-type Target = (Expr, ExportOf);
+/// The primitive's argument for what is exported, and the note. What is nothing but constants needs no primitive.
+type Target = (Option<Expr>, ExportOf);
+
+/// The names of constants, which must be parts of names in C.
+fn check_constants<'n>(
+    of: &Symbol,
+    names: impl IntoIterator<Item = &'n Symbol>,
+    at: Span,
+) -> Result<()> {
+    let wrong = names.into_iter().find(|name| !is_name(&format!("_{name}")));
+    match wrong {
+        None => Ok(()),
+        Some(name) => Err(error(
+            format!("`{name}` of `{of}` is no part of a name in C"),
+            at,
+        )),
+    }
+}
 
 impl Cx<'_> {
     /// The error that such a form stands in a body or where an expression is wanted.
@@ -230,7 +254,10 @@ impl Cx<'_> {
             of,
             span,
         });
-        self.call_primitive("%export-constructor", vec![c_name, target], span)
+        match target {
+            Some(target) => self.call_primitive("%export-constructor", vec![c_name, target], span),
+            None => Ok(Expr::unspecified(span)),
+        }
     }
 
     /// What `(TYPE CONSTRUCTOR FIELDS)` names.
@@ -245,7 +272,7 @@ impl Cx<'_> {
         };
         let place = count.span();
         let count = match count.as_raw().map(|datum| &datum.kind) {
-            Some(DatumKind::Number(bowline_syntax::Number::Fixnum(n))) => *n,
+            Some(DatumKind::Number(Number::Fixnum(n))) => *n,
             _ => return form.bad_at("the number of fields must be an integer", count),
         };
         let binding = self.resolve(&datatype)?;
@@ -265,7 +292,7 @@ impl Cx<'_> {
             name: shape.name.clone(),
             fields: fields.collect(),
         };
-        Ok((constructor.number(form.span()), of))
+        Ok((Some(constructor.number(form.span())), of))
     }
 
     /// A constructor of lists: `null` or `cons`.
@@ -290,13 +317,18 @@ impl Cx<'_> {
         };
         check_fields(name, fields, count, place)?;
         let word = symbol_datum(&Symbol::new(word), span);
-        Ok((Expr::Const(word), of))
+        Ok((Some(Expr::Const(word)), of))
     }
 
     fn exported_enumeration(&mut self, stx: &Stx, form: &Form<'_>) -> Result<Target> {
         let Some(ident) = stx.as_identifier() else {
             return form.bad_at("the type must be an identifier", stx);
         };
+        if let Some(members) = self.foreign_enum(&ident)?.cloned() {
+            let name = ident.name;
+            check_constants(&name, members.iter().map(|(name, _)| name), stx.span())?;
+            return Ok((None, ExportOf::Constants { name, members }));
+        }
         let binding = self.resolve(&ident)?;
         let datatype = self.visible_datatype(binding, &ident)?;
         if let Some(shape) = datatype.constructors.iter().find(|c| !c.fields.is_empty()) {
@@ -308,10 +340,7 @@ impl Cx<'_> {
         }
         let names = datatype.constructors.iter().map(|shape| shape.name.clone());
         let names: Vec<Symbol> = names.collect();
-        if let Some(name) = names.iter().find(|name| !is_name(&format!("_{name}"))) {
-            let message = format!("`{name}` of `{}` is no part of a name in C", datatype.name);
-            return Err(error(message, stx.span()));
-        }
+        check_constants(&datatype.name, &names, stx.span())?;
         if names.iter().any(|name| name.as_str() == "of") {
             let message = format!(
                 "`of` of `{}` would have the name of a function",
@@ -324,7 +353,43 @@ impl Cx<'_> {
             datatype: datatype.name.clone(),
             constructors: names,
         };
-        Ok((index.number(form.span()), of))
+        Ok((Some(index.number(form.span())), of))
+    }
+
+    /// Remembers the members of a C enumeration by its predicate, since its own name is no variable.
+    pub(super) fn note_foreign_enum(&mut self, ident: &Ident, members: &[Datum]) {
+        let mut next = 0i64;
+        let mut numbers = Vec::with_capacity(members.len());
+        for member in members {
+            let name = match member.as_list() {
+                Some([name, number]) => {
+                    next = match number.kind {
+                        DatumKind::Number(Number::Fixnum(n)) => n,
+                        // Its definition will be refused.
+                        _ => return,
+                    };
+                    name.as_symbol()
+                }
+                _ => member.as_symbol(),
+            };
+            numbers.extend(name.map(|name| (name.clone(), next)));
+            next = next.saturating_add(1);
+        }
+        let predicate = derived(ident, format!("{}?", ident.name));
+        let (name, scopes) = (&predicate.name, predicate.scopes);
+        let bound = self.ex.env.peek(name, scopes, &self.ex.scopes);
+        if let Resolution::Bound(Binding::Global(id)) = bound {
+            self.ex.foreign_enums.insert(id, numbers);
+        }
+    }
+
+    /// The members of the C enumeration of this name, if one is visible here.
+    fn foreign_enum(&mut self, ident: &Ident) -> Result<Option<&Vec<(Symbol, i64)>>> {
+        let predicate = derived(ident, format!("{}?", ident.name));
+        Ok(match self.resolve(&predicate)? {
+            Some(Binding::Global(id)) => self.ex.foreign_enums.get(&id),
+            _ => None,
+        })
     }
 
     fn is_primitive(&self, binding: Option<Binding>, name: &str) -> bool {

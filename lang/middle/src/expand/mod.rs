@@ -96,6 +96,8 @@ pub struct Expander {
     constructor_count: usize,
     /// What the datatypes are bound to.
     datatypes: FxHashMap<GlobalId, Rc<Datatype>>,
+    /// The members of C's enumerations, by what their predicates are bound to.
+    foreign_enums: FxHashMap<GlobalId, Vec<(Symbol, i64)>>,
     /// Variables of prompts whose names an import has taken, with what they mean now.
     replaced: Vec<(GlobalId, Binding)>,
 }

@@ -119,6 +119,7 @@ impl Cx<'_> {
         // Under a constructor's name there may be something else now.
         self.ex.constructors.remove(&id);
         self.ex.datatypes.remove(&id);
+        self.ex.foreign_enums.remove(&id);
         Ok(id)
     }
 

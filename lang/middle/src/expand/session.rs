@@ -99,6 +99,7 @@ impl Expander {
             constructors: FxHashMap::default(),
             constructor_count: 0,
             datatypes: FxHashMap::default(),
+            foreign_enums: FxHashMap::default(),
             replaced: Vec::new(),
         }
     }
