@@ -25,6 +25,7 @@
 use crate::callback::pool;
 use crate::handle::scope::Open;
 use crate::host::{Host, Pass, Runner};
+use crate::inside;
 use crate::signal;
 use bowline_gc::{CallFrame, RootStack};
 use bowline_layout::Value;
@@ -264,6 +265,13 @@ impl ActiveCall {
         self.inside.set(false);
         self.jumped.set(Jumped::Unlinked);
         pool::retire_after(self.id);
+        if bowline_gc::is_managed_here() {
+            // The jump was out of a leaf call or a no-GC scope, which keep the gate.
+            // SAFETY: inv:active.linked: the call's maker waits for C, and nobody else uses the host.
+            let host = unsafe { &mut *self.host };
+            inside::end_left_open(host.mutator(), self);
+            self.goes_to_c();
+        }
     }
 
     /// After a jump into this call: has the host and the heap forget what was jumped over. The thread is Managed and has the

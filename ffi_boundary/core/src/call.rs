@@ -261,9 +261,7 @@ fn come_back(
     began: Option<u64>,
 ) -> bool {
     active.has_returned();
-    if active.jumped.get() != Jumped::No && bowline_gc::is_managed_here() {
-        inside::end_managed(host.mutator(), active);
-    } else if function.leaf.is_none() && active.raw.get() == 0 {
+    if function.leaf.is_none() && active.raw.get() == 0 {
         // Before anything of the host is used: its state may be another thread's.
         active.is_back(host);
     }

@@ -1,4 +1,4 @@
-//! Callbacks on threads that C has made, and C that jumps past callbacks, in the command `bowline`, each trial in a process of its own.
+//! Callbacks on threads that C has made, C that jumps past callbacks, and C that closes a library in use, in the command `bowline`, each trial in a process of its own.
 //!
 //! Absent on purpose: what the boundary does without a language. Its own trials show that.
 
@@ -43,7 +43,7 @@ struct Case {
     modes: &'static [&'static [&'static str]],
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     Case {
         name: "work",
         exit: 0,
@@ -116,6 +116,13 @@ a continuation was entered after its C frame returned
 ",
         stderr: "",
         modes: &MODES,
+    },
+    Case {
+        name: "close",
+        exit: 0,
+        stdout: "(84 42 4)\n",
+        stderr: "",
+        modes: &[&[], &["--zeal=crossing:1"]],
     },
     Case {
         name: "finalizer",
