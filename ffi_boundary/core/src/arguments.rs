@@ -256,9 +256,33 @@ pub(crate) fn pass_handles(
     Ok(())
 }
 
+/// What a C function is handed.
+pub(crate) struct Passed<'a> {
+    /// A word for each parameter.
+    pub(crate) words: &'a [u64],
+    /// For libffi a pointer to each of them, or to a struct.
+    pub(crate) slots: &'a mut [*mut c_void],
+}
+
+/// Points libffi to the words.
+pub(crate) fn point_to<'a>(
+    function: &ForeignFunction,
+    words: &mut [u64],
+    slots: &'a mut [*mut c_void],
+) -> &'a mut [*mut c_void] {
+    let first = words.as_mut_ptr();
+    for (i, slot) in slots.iter_mut().enumerate() {
+        *slot = first.wrapping_add(i).cast();
+    }
+    if function.by_value {
+        pass_structs(function, slots, words);
+    }
+    slots
+}
+
 /// libffi takes a struct from where it is.
 #[cold]
-pub(crate) fn pass_structs(function: &ForeignFunction, slots: &mut [*mut c_void], words: &[u64]) {
+fn pass_structs(function: &ForeignFunction, slots: &mut [*mut c_void], words: &[u64]) {
     for ((slot, word), way) in slots.iter_mut().zip(words).zip(&function.ways) {
         if matches!(way, Way::ByValue) {
             *slot = std::ptr::with_exposed_provenance_mut(*word as usize);

@@ -19,7 +19,7 @@
 //! result is converted before that, for C may return a pointer into what it was lent.
 
 use crate::active::{self, ActiveCall, Jumped};
-use crate::arguments::{Made, Target, convert_arguments, pass_handles, pass_structs};
+use crate::arguments::{Made, Passed, Target, convert_arguments, pass_handles, point_to};
 use crate::blocking::Copies;
 pub use crate::call_error::CallError;
 use crate::callback::pool::Lent;
@@ -167,7 +167,6 @@ fn call_with(
     let (mut slots, mut more_slots) = ([std::ptr::null_mut(); INLINE], Vec::new());
     let words = room(&mut words, &mut more_words, n, 0);
     let pinned = room(&mut pinned, &mut more_pinned, n, Value::FALSE);
-    let slots = room(&mut slots, &mut more_slots, n, std::ptr::null_mut());
     let id = active::next_id();
     // The values stay on the root stack throughout (inv:host.rooted).
     let mut lent = Lent::default();
@@ -181,17 +180,19 @@ fn call_with(
     if function.handles {
         pass_handles(function, host, words)?;
     }
-    let first = words.as_mut_ptr();
-    for (i, slot) in slots.iter_mut().enumerate() {
-        *slot = first.wrapping_add(i).cast();
-    }
-    if function.by_value {
-        pass_structs(function, slots, words);
-    }
+    let slots = match function.direct {
+        Some(_) => &mut [],
+        None => point_to(
+            function,
+            words,
+            room(&mut slots, &mut more_slots, n, std::ptr::null_mut()),
+        ),
+    };
+    let passed = Passed { words, slots };
     let leaf = function.leaf.is_some();
     let active = ActiveCall::new(id, host, &function.name, start, open, leaf);
     lent.belong_to(&active);
-    let returned = cross(function, host, &active, slots, pinned, made);
+    let returned = cross(function, host, &active, passed, pinned, made);
     if scope::open() != active.open {
         scope::end_call(host.mutator(), active.open);
     }
@@ -204,7 +205,7 @@ fn cross(
     function: &ForeignFunction,
     host: &mut dyn Host,
     active: &ActiveCall,
-    slots: &mut [*mut c_void],
+    passed: Passed<'_>,
     pinned: &[Value],
     made: &Made<'_>,
 ) -> Result<Returned, CallError> {
@@ -224,7 +225,7 @@ fn cross(
     if function.leaf.is_none() {
         active.goes_to_c();
     }
-    let (word, errno) = run(function, slots, made.result);
+    let (word, errno) = run(function, passed, made.result);
     let left_open = come_back(function, host, active, began);
     let mutator = host.mutator();
     let returned = if active.jumped.get() != Jumped::No {
@@ -347,18 +348,28 @@ fn results(
 
 /// The C function alone, and its `errno`.
 #[inline(always)]
-fn run(function: &ForeignFunction, slots: &mut [*mut c_void], result: usize) -> (u64, i32) {
+fn run(function: &ForeignFunction, passed: Passed<'_>, result: usize) -> (u64, i32) {
+    let errno = Errno::of_this_thread();
+    errno.set(0);
+    if let Some(direct) = function.direct {
+        // SAFETY: the program says that the address is a function of this signature; there is a word for each
+        // parameter, converted to its type.
+        let word = unsafe { direct.call(function.address, passed.words) };
+        return (word, errno.get());
+    }
     let mut word = 0;
     let to = match result {
         0 => &raw mut word,
         _ => std::ptr::with_exposed_provenance_mut(result),
     };
-    let errno = Errno::of_this_thread();
-    errno.set(0);
     // SAFETY: the program says that the address is a function of this signature; there is a slot for
     // each parameter, which points to a word converted to its type, or to a struct; a struct that
     // is the result has memory in whole words.
-    unsafe { function.cif.call(function.address, slots.as_mut_ptr(), to) };
+    unsafe {
+        function
+            .cif
+            .call(function.address, passed.slots.as_mut_ptr(), to)
+    };
     (word, errno.get())
 }
 

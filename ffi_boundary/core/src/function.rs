@@ -3,6 +3,7 @@
 use crate::callback::pool::{self, Lender, Plan};
 use crate::cif::Cif;
 use crate::declare_error::DeclareError;
+use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::library::Library;
 use crate::types::{CType, Parameter, Passing, Repr, Signature};
@@ -47,6 +48,17 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Makes it one that copies, if it lends strings or bytevectors; whether it did.
+    pub(crate) fn copy(&mut self) -> bool {
+        *self = match self {
+            Way::String => Way::StringCopy,
+            Way::Bytevector => Way::BytevectorCopy,
+            Way::BytevectorAt => Way::BytevectorAtCopy,
+            _ => return false,
+        };
+        true
+    }
+
     /// How many arguments a call has for it.
     #[inline]
     pub(crate) fn arguments(&self) -> usize {
@@ -69,6 +81,8 @@ pub struct ForeignFunction {
     /// Its type.
     pub signature: Signature,
     pub(crate) cif: Cif,
+    /// How it is called without libffi, if it can be.
+    pub(crate) direct: Option<Direct>,
     pub(crate) ways: Vec<Way>,
     /// Where its calls are counted, if they are.
     pub(crate) callee: Option<&'static Callee>,
@@ -112,13 +126,7 @@ impl ForeignFunction {
         signature: Signature,
     ) -> Result<ForeignFunction, FfiError> {
         let address = library.symbol(symbol)?;
-        let fixed = signature.fixed.unwrap_or(signature.params.len());
-        let ways = signature
-            .params
-            .iter()
-            .enumerate()
-            .map(|(i, param)| way(param, i >= fixed))
-            .collect::<Result<Vec<_>, _>>()?;
+        let ways = ways(&signature)?;
         let outs = signature.params.iter().filter(|p| p.is_result()).count();
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         let by_value = ways.iter().any(|way| matches!(way, Way::ByValue));
@@ -130,6 +138,7 @@ impl ForeignFunction {
             library: library.clone(),
             address,
             cif: Cif::of_signature(&signature)?,
+            direct: Direct::of(&signature),
             ways,
             arguments: signature.arguments(),
             outs,
@@ -164,6 +173,13 @@ impl ForeignFunction {
     pub(crate) fn label(&self, heap: &Heap) -> OwnerLabel {
         *self.label.get_or_init(|| heap.owner_label(&self.name))
     }
+}
+
+/// How the arguments of a function of this type get to C.
+pub(crate) fn ways(signature: &Signature) -> Result<Vec<Way>, FfiError> {
+    let fixed = signature.fixed.unwrap_or(signature.params.len());
+    let params = signature.params.iter().enumerate();
+    params.map(|(i, param)| way(param, i >= fixed)).collect()
 }
 
 fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {

@@ -5,8 +5,9 @@
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types`, `aggregate` and `enums` (what
 //! is talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host`
-//! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`, `blocking`, `byvalue`,
-//! `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and `inside` (how C
+//! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`,
+//! `blocking`, `byvalue`, `convert`, `object`, `direct`, `cif` and `errno` (how, which `describe` says in words),
+//! `callback` (how C calls back), `inside_error` and `inside` (how C
 //! comes back without a procedure), `memory` (C memory by type), `data` (typed fields of the language's own data),
 //! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed),
 //! `sync` (atomics for the model checker).
@@ -41,6 +42,10 @@ mod convert;
 pub mod data;
 #[cfg(not(loom))]
 mod declare_error;
+#[cfg(not(loom))]
+mod describe;
+#[cfg(not(loom))]
+mod direct;
 #[cfg(not(loom))]
 mod enums;
 #[cfg(not(loom))]
@@ -89,6 +94,8 @@ pub use call::{CallError, Returned, call};
 pub use callback_error::CallbackError;
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
+#[cfg(not(loom))]
+pub use describe::{Crossing, describe};
 #[cfg(not(loom))]
 pub use enums::{EnumType, Member, enum_number};
 #[cfg(not(loom))]

@@ -108,7 +108,7 @@ impl RunOptions {
 /// Options of `dump`.
 #[derive(Args, Debug)]
 pub(crate) struct DumpOptions {
-    /// The stage: core, ir, bytecode.
+    /// The stage: core, ir, bytecode, ffi.
     #[arg(long)]
     pub(crate) stage: Stage,
     /// Tell what goes wrong as JSON on standard error, an object on each line.

@@ -7,6 +7,7 @@
 
 mod check;
 mod dump;
+mod dump_ffi;
 mod explain;
 mod header;
 mod interact;

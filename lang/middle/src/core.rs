@@ -228,7 +228,7 @@ impl Expr {
     }
 
     /// Calls `each` on the expressions directly inside, in order of evaluation.
-    pub(crate) fn children_mut(&mut self, mut each: impl FnMut(&mut Expr)) {
+    pub fn children_mut(&mut self, mut each: impl FnMut(&mut Expr)) {
         match self {
             Self::Const(_)
             | Self::Local(..)
