@@ -9,6 +9,7 @@
 
 use crate::aggregate::{Field, StructType};
 use crate::call::CallError;
+use crate::callback::made;
 use crate::enums::EnumType;
 use crate::error::{FfiError, Place};
 use crate::handle::{Handle, Handles};
@@ -170,6 +171,7 @@ fn pointer_word<L: Language + ?Sized>(language: &L, ctype: &CType, v: Value) -> 
     match object::pointer_address(v) {
         Some(address) if accepted => Some(address),
         None if v == Value::FALSE => Some(0),
+        None if *ctype == CType::Pointer => made::address(v),
         _ => None,
     }
 }
@@ -292,6 +294,8 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         }
         CType::Pointer if is(type_id::STRING) => "declare it as `string`",
         CType::Pointer if v.is_procedure() => "declare it as a `callback`",
+        CType::Pointer if is(type_id::CALLBACK) => "that callback has ended",
+        CType::Callback(_) if is(type_id::CALLBACK) => "declare it as `pointer`",
         CType::Pointer if object::integer(v).is_some() => "use `integer->pointer`",
         CType::Callback(_) if v == Value::FALSE => "declare it as `pointer` to pass NULL",
         CType::Callback(_) if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",

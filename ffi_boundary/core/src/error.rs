@@ -26,7 +26,7 @@ pub enum Place {
     CallbackArgument {
         /// The function that the callback was an argument of.
         function: String,
-        /// Which argument it was.
+        /// Which argument it was; 0 for one that this made.
         position: usize,
         /// Which argument of the callback.
         argument: usize,
@@ -42,7 +42,7 @@ pub enum Place {
     CallbackResult {
         /// The function that the callback was an argument of.
         function: String,
-        /// Which argument it was.
+        /// Which argument it was; 0 for one that this made.
         position: usize,
     },
     /// The value of a store into C memory.
@@ -72,12 +72,21 @@ impl fmt::Display for Place {
             Place::Result { function } => write!(f, "the result of `{function}`"),
             Place::CallbackArgument {
                 function,
+                position: 0,
+                argument,
+            } => write!(f, "argument {argument} of the callback of `{function}`"),
+            Place::CallbackArgument {
+                function,
                 position,
                 argument,
             } => write!(
                 f,
                 "argument {argument} of the callback that is argument {position} of `{function}`"
             ),
+            Place::CallbackResult {
+                function,
+                position: 0,
+            } => write!(f, "the result of the callback of `{function}`"),
             Place::CallbackResult { function, position } => write!(
                 f,
                 "the result of the callback that is argument {position} of `{function}`"

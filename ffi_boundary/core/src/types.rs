@@ -304,6 +304,9 @@ impl fmt::Display for CType {
         f.write_str("(callback (")?;
         write_list(f, &callback.params)?;
         write!(f, ") {}", callback.result)?;
+        if callback.lifetime != Lifetime::Call {
+            write!(f, " {}", callback.lifetime.name())?;
+        }
         if let Some(value) = callback.on_exit {
             write!(f, " (on-exit {value})")?;
         }
@@ -326,11 +329,30 @@ fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, types: &[T]) -> fmt::
 pub enum Lifetime {
     /// Until the foreign call that it was an argument of returns.
     Call,
+    /// As long as the program has it.
+    Gc,
+    /// Until C has called it.
+    Once,
+    /// As long as the process lives.
+    Forever,
 }
 
 impl Lifetime {
     /// The lifetimes that a program can ask for, as it writes them.
-    pub const NAMES: &'static [(&'static str, Lifetime)] = &[("call", Lifetime::Call)];
+    pub const NAMES: &'static [(&'static str, Lifetime)] = &[
+        ("call", Lifetime::Call),
+        ("gc", Lifetime::Gc),
+        ("once", Lifetime::Once),
+        ("forever", Lifetime::Forever),
+    ];
+
+    /// As a program writes it.
+    pub fn name(self) -> &'static str {
+        let mut known = Lifetime::NAMES.iter();
+        known
+            .find(|(_, lifetime)| *lifetime == self)
+            .map_or("", |(name, _)| name)
+    }
 }
 
 /// The C side of a callback.

@@ -13,6 +13,7 @@ mod holding;
 mod jumps;
 mod lending;
 mod libc_calls;
+mod lifetimes;
 mod memory;
 mod numbers;
 mod outs;
@@ -39,6 +40,7 @@ fn bodies() -> Vec<Body> {
         numbers::TRIALS,
         lending::TRIALS,
         callbacks::TRIALS,
+        lifetimes::TRIALS,
         errors::TRIALS,
         denied::TRIALS,
         handles::TRIALS,

@@ -187,6 +187,8 @@ static int64_t (*saved)(int64_t);
 void save(int64_t (*f)(int64_t)) { saved = f; }
 int64_t call_saved(int64_t n) { return saved(n); }
 
+int64_t call_twice(int64_t (*f)(int64_t), int64_t n) { return f(n) * 1000 + f(n); }
+
 void save_and_call(int64_t (*f)(int64_t), void (*g)(void))
 {
     saved = f;
