@@ -93,3 +93,20 @@ int64_t close_and_call(const char *path, procedure f, int64_t n)
         return -1;
     return sum + f(n);
 }
+
+/* A thread that calls f(1), f(2) … until it gives 0, whatever the program does meanwhile. */
+static procedure kept;
+static pthread_t keeper;
+static void *keep(void *unused)
+{
+    (void)unused;
+    for (int64_t i = 1; kept(i) != 0; i++)
+        ;
+    return NULL;
+}
+int keeper_begins(void *f)
+{
+    kept = (procedure)f;
+    return pthread_create(&keeper, NULL, keep, NULL);
+}
+int keeper_ends(void) { return pthread_join(keeper, NULL); }

@@ -43,7 +43,7 @@ struct Case {
     modes: &'static [&'static [&'static str]],
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case {
         name: "work",
         exit: 0,
@@ -121,6 +121,13 @@ a continuation was entered after its C frame returned
         name: "close",
         exit: 0,
         stdout: "(84 42 4)\n",
+        stderr: "",
+        modes: &[&[], &["--zeal=crossing:1"]],
+    },
+    Case {
+        name: "kept",
+        exit: 0,
+        stdout: "(0 50)\n",
         stderr: "",
         modes: &[&[], &["--zeal=crossing:1"]],
     },
