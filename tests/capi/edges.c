@@ -144,6 +144,24 @@ EXPORT int checked(void)
     return failures;
 }
 
+typedef int procedure(void);
+
+static void *call(void *f)
+{
+    failures += (*(procedure **)f)();
+    /* Between callbacks the thread is in no foreign call. */
+    CHECK(bl_from_int(1).bits == 0 && bl_last_status() == BL_E_THREAD);
+    return NULL;
+}
+
+/* Calls back on a thread of its own. */
+EXPORT int on_thread(procedure *f)
+{
+    pthread_t other;
+    CHECK(pthread_create(&other, NULL, call, &f) == 0 && pthread_join(other, NULL) == 0);
+    return failures;
+}
+
 /* `tuple` is #(5 "text" 2.5 #u8(1 2 3) (1 . 2) #\x). */
 EXPORT int words(uint64_t tuple)
 {

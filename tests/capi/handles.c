@@ -162,3 +162,59 @@ EXPORT int limit(void)
     free(made);
     return failures;
 }
+
+/* The type of declarations: what the program passes and gets. */
+EXPORT bl_handle same(bl_handle h)
+{
+    return h;
+}
+
+EXPORT bl_handle nothing(void)
+{
+    return NONE;
+}
+
+static bl_handle kept;
+
+/* What it was given the time before, which was local to that call or is global. */
+EXPORT bl_handle before(bl_handle h)
+{
+    bl_handle was = kept;
+    kept = h;
+    return was;
+}
+
+EXPORT int is_number(bl_handle h)
+{
+    double x;
+    return bl_to_double(h, &x) == BL_OK;
+}
+
+typedef bl_handle procedure(bl_handle);
+
+EXPORT bl_handle through(procedure *f, bl_handle h)
+{
+    bl_handle got = f(h);
+    if (!bl_is_pending()) churn();
+    return got;
+}
+
+EXPORT bl_handle through_nothing(procedure *f)
+{
+    return f(NONE);
+}
+
+EXPORT bl_handle fill_scope(bl_handle h)
+{
+    while (bl_local(h).bits != 0) continue;
+    return bl_raise_error(bl_last_error());
+}
+
+/* Each of many calls deep has handles of its own. */
+EXPORT int64_t count_locals(int64_t n, bl_handle (*f)(int64_t))
+{
+    for (int i = 0; i < 20; i++) CHECK(bl_from_int(i).bits != 0);
+    int64_t deeper = 0;
+    if (n > 0) CHECK(bl_to_int(f(n - 1), &deeper) == BL_OK);
+    return deeper + 20 + failures;
+}

@@ -1,6 +1,5 @@
 ;; What C does with bowline.h. Arguments: the library, the trial.
-(import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc)
-        (only (bowline primitives) handle->integer integer->handle))
+(import (scheme base) (scheme char) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
 
 (define-foreign-library trials (cadr (command-line)))
 (define trial (string->symbol (list-ref (command-line) 2)))
@@ -17,6 +16,13 @@
             ((error-object? e) (cons (error-object-message e) (error-object-irritants e)))
             (#t (list 'raised e)))
     (thunk)))
+;; The text of a message in which the numbers of slots differ from run to run.
+(define (without-digits message)
+  (list->string
+    (let loop ((text (string->list (car message))))
+      (cond ((null? text) '())
+            ((char-numeric? (car text)) (loop (cdr text)))
+            (else (cons (car text) (loop (cdr text))))))))
 (define (collect-all) (collect 'minor) (collect) 0)
 
 ;; What C was lent is free to move once it has returned.
@@ -63,6 +69,34 @@
    (show (scopes))
    (show (scopes-and-calls close-outer))
    (show (pinned)))
+  (typed
+   (define-foreign same (trials "same") (handle) handle)
+   (define-foreign nothing (trials "nothing") () handle)
+   (define-foreign before (trials "before") (handle) handle)
+   (define-foreign number? (trials "is_number") (handle) bool)
+   (define-foreign through (trials "through") ((callback (handle) handle) handle) handle)
+   (define-foreign through-nothing (trials "through_nothing") ((callback (handle) handle)) handle)
+   (define-foreign fill-scope (trials "fill_scope") (handle) handle)
+   (define-foreign count-locals (trials "count_locals")
+     (int64 (callback (int64) handle)) int64)
+   (define object (list 1 "two"))
+   (show (map same (list 5 1.5 "text" 'symbol #\c #t '() car)))
+   (show (eq? object (same object)))
+   (show (list (number? 1/2) (number? "1/2")))
+   ;; A handle of the program's is passed as itself, and C may keep it.
+   (define held (make-handle object))
+   (show (eq? object (same held)))
+   (show (message (lambda () (before held))))
+   (show (eq? object (before 5)))
+   (show (without-digits (message (lambda () (before 6)))))
+   (handle-free! held)
+   (show (without-digits (message (lambda () (same held)))))
+   (show (message nothing))
+   (show (through (lambda (x) (collect) (cons x "new")) 'x))
+   (show (message (lambda () (through (lambda (x) (raise x)) 'raised))))
+   (show (message (lambda () (through-nothing (lambda (x) x)))))
+   (show (message (lambda () (fill-scope 5))))
+   (show (let deep ((n 20)) (count-locals n deep))))
   (loops
    (define-foreign loops (trials "loops") (int64) int)
    (show (loops (string->number (list-ref (command-line) 3)))))
@@ -108,6 +142,20 @@
    (collect)
    (show (lend words (vector 5 "text" 2.5 (bytevector 1 2 3) (cons 1 2) #\x)))
    (show (checked)))
+  (guests
+   (define-foreign on-thread (trials "on_thread") ((callback () int)) int)
+   (define-foreign words (trials "words") (uint64) int)
+   (define-foreign left-open (trials "left_open") () int)
+   (define-foreign raises (trials "raises") (uint64) uint64)
+   (show (on-thread
+           (lambda ()
+             (lend words (vector 5 "text" 2.5 (bytevector 1 2 3) (cons 1 2) #\x)))))
+   ;; What C raises there is the callback's to catch.
+   (show (on-thread
+           (lambda ()
+             (show (message left-open))
+             (show (message (lambda () (lend raises 42))))
+             0))))
   (lingers
    (define-foreign lingers (trials "lingers") (int) int)
    (define (collections) (cdr (assq 'collections (gc-stats))))

@@ -7,7 +7,9 @@
            (string=? (error-object-message e) "pin!: no memory to count the pins of:")
            (string=? (error-object-message e) "promote!: no memory to keep the bytes in their place of:")
            (string=? (error-object-message e)
-             "cannot make a C function for argument 4 of `qsort`: the system gives no executable memory"))))
+             "cannot make a C function for argument 4 of `qsort`: the system gives no executable memory")
+           (string=? (error-object-message e)
+             "cannot make a C function for argument 1 of `make-callback`: the system gives no executable memory"))))
 (define-syntax step
   (syntax-rules ()
     ((_ e ...) (begin (display (guard (x ((full? x) 'refused)) e ...)) (newline)))))
@@ -22,6 +24,11 @@
 (step (getenv "NO_SUCH_VARIABLE_AT_ALL"))
 (step (let ((b (bytevector 3 1 2)))
         (qsort b 3 1 (lambda (x y) (- (pointer-ref x uint8) (pointer-ref y uint8))))
+        b))
+(define-foreign sort-by (libc "qsort") (bytevector size_t size_t pointer) void)
+(step (let ((b (bytevector 3 1 2)))
+        (sort-by b 3 1
+          (make-callback (lambda (x y) (- (pointer-ref x uint8) (pointer-ref y uint8))) (pointer pointer) int))
         b))
 (step (guard (x ((system-error? x) (system-error-name x))) (c-open "/no/such/file" 0)))
 (step (call-with-values (lambda () (frexp 8.0)) list))

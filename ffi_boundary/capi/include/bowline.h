@@ -29,7 +29,8 @@
  *
  * THREADS. Where it says
  *     [call]    the function must be called on a thread that is in a foreign call: by the function that the program
- *               has called, or by what that calls. Elsewhere it does nothing and says BL_E_THREAD.
+ *               has called, or by what that calls. A thread of C's own may call back and is in a foreign call when the
+ *               callback's procedure makes one. Elsewhere the function does nothing and says BL_E_THREAD.
  *     [any]     on any thread, at any time.
  * None may be called by a signal handler. A call declared (leaf) may not come back here: BL_E_LEAF.
  *
@@ -76,7 +77,9 @@ typedef enum bl_status {
     BL_E_LEAF = 10,         /* the thread is in a leaf call */
     BL_E_PENDING = 11,      /* something was raised already: C should return */
     BL_E_NOGC = 12,         /* not within a no-GC scope */
-    BL_E_SCOPE_ORDER = 13   /* the scope is not the innermost one of this foreign call, or was closed */
+    BL_E_SCOPE_ORDER = 13,  /* the scope is not the innermost one of this foreign call, or was closed */
+    BL_E_EXPORT = 14,       /* the program has exported nothing under this name */
+    BL_E_LAYOUT = 15        /* a constructor has other fields than the header that C was compiled with says */
 } bl_status;
 
 /* The status of the last call on this thread of any function of this file but these three. [any] [plain] */
@@ -153,6 +156,31 @@ bl_status bl_to_tuple(bl_handle handle, bl_handle *items, size_t count);
 /* One of them, counted from 0, as a local handle. [call] [waits] */
 bl_handle bl_tuple_ref(bl_handle handle, size_t index);
 
+/* ---- Data of the program ---------------------------------------------------------------------------------------- */
+
+/* Values of constructors that the program defines by define-datatype and exports; lists are among them. `bowline header` writes
+ * functions around what follows, with names and C types: they are to be used. */
+
+/* A constructor as it was when a header was written for it. `header` is 0 until it was found. */
+typedef struct bl_constructor {
+    const char *name;       /* what it was exported as */
+    uint64_t layout;        /* stands for the names and types of its fields */
+    uint64_t header;
+} bl_constructor;
+
+/* Looks for what was exported under the name, if that was not done before. BL_E_EXPORT if nothing was so far, BL_E_LAYOUT if it
+ * has other fields now. All functions of this section do so, too. [call] [waits] */
+bl_status bl_constructor_find(bl_constructor *constructor);
+/* A value, with a word for each field of a C type, and a handle for each other one. [call] [allocates] */
+bl_handle bl_data_make(bl_constructor *constructor, const uint64_t *words, const bl_handle *handles);
+/* Whether the constructor made the value; its fields are stored if it has, those without a C type as local handles. False,
+ * with another status than BL_OK, also where it fails. [call] [waits] */
+bool bl_data_get(bl_constructor *constructor, bl_handle value, uint64_t *words, bl_handle *handles);
+/* Whether the constructor made the value. [call] [waits] */
+bool bl_data_is(bl_constructor *constructor, bl_handle value);
+/* Which of `count` constructors without fields, of which this is the first, made the value. [call] [waits] */
+bl_status bl_data_index(bl_constructor *first, uint32_t count, bl_handle value, uint32_t *index);
+
 /* ---- Raising ---------------------------------------------------------------------------------------------------- */
 
 /* Each raises its object in the program when C has returned, and returns {0}, so that a function can end by
@@ -205,6 +233,7 @@ bl_handle bl_from_raw(const bl_nogc *scope, bl_value value);
 #define BL_CHAR_BYTE 71
 #define BL_CHAR_SHIFT 8
 
+#define BL_HEADER_FLAGS 61440
 #define BL_HEADER_TYPE_SHIFT 16
 #define BL_HEADER_TYPE_MASK 65535
 #define BL_HEADER_LENGTH_SHIFT 32
@@ -250,6 +279,13 @@ static inline bool bl_is_object(bl_value v, unsigned type)
 static inline size_t bl_object_length(bl_value v)
 {
     return (size_t)(*bl_word_address(v, 0) >> BL_HEADER_LENGTH_SHIFT);
+}
+
+/* Whether a constructor that was found made it. */
+static inline bool bl_is_made(const bl_constructor *constructor, bl_value v)
+{
+    return (v & BL_TAG_MASK) == BL_TAG_OBJECT
+        && (*bl_word_address(v, 0) & ~(uint64_t)BL_HEADER_FLAGS) == constructor->header;
 }
 
 static inline bool bl_is_vector(bl_value v) { return bl_is_object(v, BL_TYPE_VECTOR); }

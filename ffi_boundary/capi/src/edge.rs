@@ -4,6 +4,7 @@ use crate::failure::{Failure, Result};
 use crate::status::{self, Status};
 use bowline_ffi::inside::{Inside, inside};
 use bowline_ffi::{Handle, HandleError, HandleKind, Handles};
+use bowline_gc::Mutator;
 use bowline_layout::Value;
 
 /// C's `bl_handle`; 0 stands for none.
@@ -80,8 +81,13 @@ pub(crate) fn handle(done: std::result::Result<BlHandle, Status>) -> BlHandle {
 
 /// What a handle from C stands for.
 pub(crate) fn object(inside: &mut Inside<'_>, handle: BlHandle) -> Result<Value> {
+    object_of(inside.mutator(), handle)
+}
+
+/// The same with the mutator alone.
+pub(crate) fn object_of(mutator: &mut Mutator, handle: BlHandle) -> Result<Value> {
     let handle = handle.named()?;
-    Ok(Handles::of(inside.mutator()).object(handle)?)
+    Ok(Handles::of(mutator).object(handle)?)
 }
 
 /// A new local handle.

@@ -42,6 +42,14 @@ pub(crate) enum Failure {
     /// This is not an open no-GC scope.
     NoSuchScope,
     ScopeOrder,
+    /// The program has exported nothing under this name.
+    NotExported {
+        name: String,
+    },
+    /// A constructor has other fields than C was told.
+    Layout {
+        name: String,
+    },
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
@@ -103,6 +111,8 @@ impl Failure {
             Failure::Pending => Status::Pending,
             Failure::NoGc => Status::NoGc,
             Failure::NoSuchScope | Failure::ScopeOrder => Status::ScopeOrder,
+            Failure::NotExported { .. } => Status::Export,
+            Failure::Layout { .. } => Status::Layout,
         }
     }
 }
@@ -146,6 +156,13 @@ impl fmt::Display for Failure {
             }
             Failure::NoSuchScope => f.write_str("the no-GC scope is not open"),
             Failure::ScopeOrder => f.write_str("the no-GC scope is not the innermost one"),
+            Failure::NotExported { name } => {
+                write!(f, "the program has exported nothing as `{name}` so far")
+            }
+            Failure::Layout { name } => write!(
+                f,
+                "`{name}` has other fields than its header says: write the header anew by `bowline header`"
+            ),
         }
     }
 }
@@ -262,6 +279,16 @@ mod tests {
                 Failure::ScopeOrder,
                 Status::ScopeOrder,
                 "the no-GC scope is not the innermost one",
+            ),
+            (
+                Failure::NotExported { name: "x".into() },
+                Status::Export,
+                "the program has exported nothing as `x` so far",
+            ),
+            (
+                Failure::Layout { name: "x".into() },
+                Status::Layout,
+                "`x` has other fields than its header says: write the header anew by `bowline header`",
             ),
         ];
         check(&failures);

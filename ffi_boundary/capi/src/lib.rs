@@ -10,10 +10,11 @@
 //! `inv:capi.pointers` A pointer from C is null, which is told, or good for what the header says of it.
 //!
 //! Reading order: `status` (numbers, and the last error), `failure` (why, in words), `edge` (from C into the
-//! runtime), then what C asks for: `handles`, `from`, `to`, `raise`, `raw`.
+//! runtime), then what C asks for: `handles`, `from`, `to`, `data`, `raise`, `raw`.
 //!
 //! Absent on purpose: what compiler writers and embedders need (heaps, shapes, barriers, shadow stacks).
 
+mod data;
 mod edge;
 mod failure;
 mod from;
@@ -23,6 +24,9 @@ mod raw;
 mod status;
 mod to;
 
+pub use data::{
+    BlConstructor, bl_constructor_find, bl_data_get, bl_data_index, bl_data_is, bl_data_make,
+};
 pub use edge::{BlHandle, bl_version};
 pub use from::{
     bl_from_boolean, bl_from_bytes, bl_from_double, bl_from_int, bl_from_pointer, bl_from_string,

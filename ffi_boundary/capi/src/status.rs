@@ -50,6 +50,10 @@ statuses! {
     NoGc = 12 c"BL_E_NOGC"
     /// The scope is not the innermost one.
     ScopeOrder = 13 c"BL_E_SCOPE_ORDER"
+    /// The program has exported nothing under the name.
+    Export = 14 c"BL_E_EXPORT"
+    /// A constructor has other fields than C was told.
+    Layout = 15 c"BL_E_LAYOUT"
 }
 
 /// The bytes kept of a text, the NUL that ends it included.
@@ -161,6 +165,6 @@ mod tests {
         };
         assert_eq!(name(Status::Ok as u32), c"BL_OK");
         assert_eq!(name(Status::ScopeOrder as u32), c"BL_E_SCOPE_ORDER");
-        assert_eq!(name(14), c"BL_E_?");
+        assert_eq!(name(Status::Layout as u32 + 1), c"BL_E_?");
     }
 }

@@ -1,7 +1,7 @@
 //! `include/bowline.h` against what this crate has: every prototype, every number, and that each function says what
 //! it may do; and against compilers of C and C++.
 
-use bowline_layout::{Header, Shape, Tag, TypeId, Value};
+use bowline_layout::{Flags, Header, Shape, Tag, TypeId, Value};
 use bowline_layout::{flonum, foreign_pointer, string, type_id};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,8 @@ use std::process::Command;
 
 const HEADER: &str = include_str!("../include/bowline.h");
 const EXPORTS: &str = include_str!("../exports.txt");
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
+    include_str!("../src/data.rs"),
     include_str!("../src/edge.rs"),
     include_str!("../src/from.rs"),
     include_str!("../src/handles.rs"),
@@ -41,7 +42,11 @@ const TYPES: [(&str, &[&str]); 19] = [
     ("*mut i64", &["int64_t *"]),
     ("*mut usize", &["size_t *"]),
 ];
-const MORE_TYPES: [(&str, &[&str]); 2] = [
+const MORE_TYPES: [(&str, &[&str]); 6] = [
+    ("*const u64", &["const uint64_t *"]),
+    ("*mut u32", &["uint32_t *"]),
+    ("*mut u64", &["uint64_t *"]),
+    ("*mut BlConstructor", &["bl_constructor *"]),
     ("*mut c_void", &["void *"]),
     ("*mut *mut c_void", &["void **"]),
 ];
@@ -209,6 +214,10 @@ fn every_number_is_the_layouts() {
         (
             "CHAR_SHIFT",
             u64::from((of(Value::char('\u{1}')) ^ of(Value::char('\0'))).trailing_zeros()),
+        ),
+        (
+            "HEADER_FLAGS",
+            header.with_flags(Flags(0xf)).bits() ^ header.bits(),
         ),
         ("HEADER_TYPE_SHIFT", type_shift),
         ("HEADER_TYPE_MASK", u64::from(u16::MAX)),

@@ -13,19 +13,35 @@
 //! of the function that makes it, so every linked call is alive and its arguments stand on the root
 //! stack.
 //!
+//! `inv:active.jump` C may jump (`longjmp`) from an inner call's function back into an outer one's, past a callback. What
+//! was in between is gone without having been ended, and the memory that it was in is C's. It is noticed when the outer
+//! function calls back or returns: by calls that lie below the stack pointer, or that were not unlinked. Nothing is read of
+//! them; what must be ended for them is found without them: closures by the ids of calls, local handles and pins by what was
+//! open before, frames by the outer call's, and what the host has by its place on the root stack.
+//!
 //! `inv:active.pending` A pending exit belongs to the innermost call: its C code is what runs now and
 //! must return first. While it is pending, no procedure runs for that call.
 
+use crate::callback::pool;
 use crate::handle::scope::Open;
 use crate::host::{Host, Pass, Runner};
-use bowline_gc::RootStack;
+use crate::inside;
+use crate::signal;
+use bowline_gc::{CallFrame, RootStack};
 use bowline_layout::Value;
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One active foreign call.
 pub(crate) struct ActiveCall {
     prev: Cell<*const ActiveCall>,
+    /// The call that was made inside this one and has not returned.
+    next: Cell<*const ActiveCall>,
+    /// What is pinned for it.
+    pub(crate) frame: Cell<*const CallFrame<'static>>,
+    /// Whether C has jumped back into it past inner calls, of which the host has not been told or the program not yet.
+    pub(crate) jumped: Cell<Jumped>,
     /// Different for every call of the process.
     pub(crate) id: u64,
     /// Who made the call. Used only while C runs and its maker waits for it.
@@ -52,8 +68,23 @@ pub(crate) struct ActiveCall {
     pub(crate) raw: Cell<u32>,
 }
 
+/// What is known of a jump past inner calls (`inv:active.jump`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Jumped {
+    No,
+    /// They are unlinked. What the host has of them is still there.
+    Unlinked,
+    /// Nothing of them is left.
+    Forgotten,
+}
+
 struct Thread {
     innermost: Cell<*const ActiveCall>,
+    outermost: Cell<*const ActiveCall>,
+    /// Where other threads find the host while this one, its owner, is in C.
+    host: Cell<MaybeUninit<*mut dyn Host>>,
+    /// Where the C stack is, from its lowest address on; both 0 before it was asked for, or when nobody tells.
+    stack: Cell<(usize, usize)>,
     /// The last call id; 0 before the first call.
     last_id: Cell<u64>,
     /// The lowest address to which the C stack may grow; 0 before it was asked for.
@@ -64,6 +95,9 @@ thread_local! {
     static THREAD: Thread = const {
         Thread {
             innermost: Cell::new(std::ptr::null()),
+            outermost: Cell::new(std::ptr::null()),
+            host: Cell::new(MaybeUninit::uninit()),
+            stack: Cell::new((0, 0)),
             last_id: Cell::new(0),
             floor: Cell::new(0),
         }
@@ -144,7 +178,11 @@ fn stack_bounds() -> Option<(usize, usize)> {
         unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size) };
     // SAFETY: the attributes were filled in and are not used again.
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
-    (told == 0).then_some((low.addr(), size))
+    let bounds = (told == 0).then_some((low.addr(), size));
+    if let Some((low, size)) = bounds {
+        THREAD.with(|thread| thread.stack.set((low, low + size)));
+    }
+    bounds
 }
 
 impl ActiveCall {
@@ -165,6 +203,9 @@ impl ActiveCall {
         let host = unsafe { std::mem::transmute::<*mut (dyn Host + '_), *mut dyn Host>(host) };
         ActiveCall {
             prev: Cell::new(std::ptr::null()),
+            next: Cell::new(std::ptr::null()),
+            frame: Cell::new(std::ptr::null()),
+            jumped: Cell::new(Jumped::No),
             id,
             host,
             pass,
@@ -186,13 +227,62 @@ impl ActiveCall {
     /// The call stays where it is until [`ActiveCall::unlink`], which comes before the caller returns.
     #[inline]
     pub(crate) unsafe fn link(&self) {
-        THREAD.with(|thread| self.prev.set(thread.innermost.replace(self)));
+        THREAD.with(|thread| {
+            let prev = thread.innermost.replace(self);
+            self.prev.set(prev);
+            // SAFETY: inv:active.linked
+            match unsafe { prev.as_ref() } {
+                None => thread.outermost.set(self),
+                Some(prev) => prev.next.set(self),
+            }
+        });
     }
 
     /// Undoes [`ActiveCall::link`].
     #[inline]
     pub(crate) fn unlink(&self) {
-        THREAD.with(|thread| thread.innermost.set(self.prev.get()));
+        let prev = self.prev.get();
+        THREAD.with(|thread| thread.innermost.set(prev));
+        // SAFETY: inv:active.linked
+        if let Some(prev) = unsafe { prev.as_ref() } {
+            prev.next.set(std::ptr::null());
+        }
+    }
+
+    /// C has returned from this call: notes whether inner calls were jumped over (`inv:active.jump`).
+    #[inline(always)]
+    pub(crate) fn has_returned(&self) {
+        if THREAD.with(|thread| !std::ptr::eq(thread.innermost.get(), self)) {
+            self.jumped_into();
+        }
+    }
+
+    /// C has jumped back into this call's function, past inner calls, which lie in memory that is C's again.
+    #[cold]
+    fn jumped_into(&self) {
+        THREAD.with(|thread| thread.innermost.set(self));
+        self.next.set(std::ptr::null());
+        self.inside.set(false);
+        self.jumped.set(Jumped::Unlinked);
+        pool::retire_after(self.id);
+        if bowline_gc::is_managed_here() {
+            // The jump was out of a leaf call or a no-GC scope, which keep the gate.
+            // SAFETY: inv:active.linked: the call's maker waits for C, and nobody else uses the host.
+            let host = unsafe { &mut *self.host };
+            inside::end_left_open(host.mutator(), self);
+            self.goes_to_c();
+        }
+    }
+
+    /// After a jump into this call: has the host and the heap forget what was jumped over. The thread is Managed and has the
+    /// gate.
+    #[cold]
+    pub(crate) fn forget_jumped(&self, host: &mut dyn Host) {
+        if self.jumped.replace(Jumped::Forgotten) == Jumped::Unlinked {
+            // SAFETY: inv:active.linked: the frame is the one that was pushed for this call.
+            unsafe { host.mutator().abandon_calls(self.frame.get()) };
+            host.abandon(self.args);
+        }
     }
 
     /// The thread, Native, goes on in C: others may use the host (`inv:gate.one`).
@@ -226,9 +316,13 @@ impl ActiveCall {
         host.exchange(pass);
     }
 
-    /// Where guests find the host while the owner is in C.
+    /// Where guests find the host while the owner is in C: not in the call itself, which C may jump over.
+    #[inline(always)]
     fn host_place(&self) -> *mut () {
-        (&raw const self.host).cast_mut().cast()
+        THREAD.with(|thread| {
+            thread.host.set(MaybeUninit::new(self.host));
+            thread.host.as_ptr().cast()
+        })
     }
 
     /// Argument `position`, as it stands on the root stack of the call's own thread. For who has the gate, if the host
@@ -256,4 +350,51 @@ pub(crate) fn with_innermost<R>(f: impl FnOnce(Option<&ActiveCall>) -> R) -> R {
     // SAFETY: inv:active.linked: a linked call is alive, and it cannot be unlinked while `f` runs
     // inside the C code that it waits for.
     f(unsafe { innermost.as_ref() })
+}
+
+/// As [`with_innermost`], for who comes from C: calls that C has jumped over are unlinked first (`inv:active.jump`).
+#[inline]
+pub(crate) fn from_c<R>(f: impl FnOnce(Option<&ActiveCall>) -> R) -> R {
+    let here = 0u8;
+    let here = (&raw const here).addr();
+    THREAD.with(|thread| {
+        let innermost = thread.innermost.get();
+        if innermost.addr() < here && !innermost.is_null() {
+            unlink_dead(thread, here);
+        }
+    });
+    with_innermost(f)
+}
+
+/// Unlinks the calls below `here`, if that is on the thread's own stack. Elsewhere nothing is known of their order.
+#[cold]
+fn unlink_dead(thread: &Thread, here: usize) {
+    let (low, high) = thread.stack.get();
+    let is_dead = |call: *const ActiveCall| (low..here).contains(&call.addr());
+    if !(low..high).contains(&here) || !is_dead(thread.innermost.get()) {
+        return;
+    }
+    if is_dead(thread.outermost.get()) {
+        // There was a callback below it, on a thread of C's.
+        thread.innermost.set(std::ptr::null());
+        signal::say(
+            "bowline: C jumped (longjmp) out of a callback on a thread of its own: what it held is lost\n",
+        );
+        return;
+    }
+    let mut at = thread.outermost.get();
+    loop {
+        // SAFETY: the outermost call is alive, and so is each that it leads to and that is not below `here`.
+        let Some(call) = (unsafe { at.as_ref() }) else {
+            return;
+        };
+        let next = call.next.get();
+        if next.is_null() {
+            return;
+        }
+        if is_dead(next) {
+            return call.jumped_into();
+        }
+        at = next;
+    }
 }

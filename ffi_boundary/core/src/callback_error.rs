@@ -1,6 +1,7 @@
 //! What can be wrong with a callback: with its type, with its procedure, or with how C calls it.
 
 use crate::error::{Place, plural};
+use crate::types::Lifetime;
 use std::fmt;
 
 /// An error about a callback.
@@ -10,6 +11,25 @@ pub enum CallbackError {
     UnknownLifetime {
         /// The lifetime as it was written.
         text: String,
+    },
+    /// An argument of a lifetime that only a callback which was made can have.
+    Argument {
+        /// The lifetime.
+        lifetime: Lifetime,
+    },
+    /// A callback that is made, of the lifetime of an argument.
+    Lasting,
+    /// There are as many callbacks, with handles, as there can be.
+    TooMany {
+        /// How many.
+        limit: u32,
+    },
+    /// A callback object that stands for nothing any more.
+    NotLive {
+        /// Who made it.
+        name: String,
+        /// What has ended it.
+        ended: Ended,
     },
     /// An `(on-exit V)` that the callback's result type cannot hold.
     OnExitRange {
@@ -46,13 +66,61 @@ pub enum CallbackError {
         /// The function that the callback was lent to.
         lender: String,
     },
+    /// C has jumped from an inner call back into this one's function.
+    Jumped {
+        /// The function.
+        function: String,
+    },
+}
+
+/// Why a C function calls no procedure any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was lent for a call, which has returned.
+    Returned,
+    /// Nobody in the program had it any more.
+    Dead,
+    /// The program has freed it.
+    Freed,
+    /// C has called it, for the one time that it could.
+    Called,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ended::Returned => "the call that lent it has returned",
+            Ended::Dead => "nobody in the program had it any more",
+            Ended::Freed => "callback-free! has freed it",
+            Ended::Called => "C has called it, and its lifetime is `once`",
+        })
+    }
 }
 
 impl fmt::Display for CallbackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallbackError::UnknownLifetime { text } => {
-                write!(f, "unknown callback lifetime `{text}`: expected `call`")
+                write!(
+                    f,
+                    "unknown callback lifetime `{text}`: expected `call`, `gc`, `once` or `forever`"
+                )
+            }
+            CallbackError::Argument { lifetime } => write!(
+                f,
+                "a procedure is lent for the call only: for the lifetime `{}` declare a `pointer`, whose argument is \
+                 made by `make-callback`",
+                lifetime.name()
+            ),
+            CallbackError::Lasting => f.write_str(
+                "the lifetime `call` is that of a procedure which is an argument: a callback that is made outlives the \
+                 call, as `gc`, `once` or `forever`",
+            ),
+            CallbackError::TooMany { limit } => {
+                write!(f, "too many callbacks: there can be {limit} handles and callbacks")
+            }
+            CallbackError::NotLive { name, ended } => {
+                write!(f, "the callback of `{name}` has ended: {ended}")
             }
             CallbackError::OnExitRange { value, type_name } => {
                 write!(
@@ -82,6 +150,11 @@ impl fmt::Display for CallbackError {
                 "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
                  that ran nothing and returned its default"
             ),
+            CallbackError::Jumped { function } => write!(
+                f,
+                "C jumped (longjmp) back into `{function}`, past a callback of it: what the callback was doing is lost, and \
+                 its `after` thunks did not run"
+            ),
         }
     }
 }
@@ -100,6 +173,13 @@ mod tests {
     #[test]
     fn texts() {
         let texts = [
+            (
+                CallbackError::Jumped {
+                    function: "parse".into(),
+                },
+                "C jumped (longjmp) back into `parse`, past a callback of it: what the callback was doing is lost, and \
+                 its `after` thunks did not run",
+            ),
             (
                 CallbackError::Arity {
                     place: argument(),
@@ -126,6 +206,46 @@ mod tests {
                 },
                 "`abs` is a leaf call, which may not call back, and called the callback lent to `qsort`: that ran \
                  nothing and returned its default",
+            ),
+        ];
+        for (error, text) in texts {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn texts_of_what_lasts() {
+        let name = || "make-callback at main.scm:3".to_owned();
+        let texts = [
+            (
+                CallbackError::Argument {
+                    lifetime: Lifetime::Forever,
+                },
+                "a procedure is lent for the call only: for the lifetime `forever` declare a `pointer`, whose argument \
+                 is made by `make-callback`",
+            ),
+            (
+                CallbackError::Lasting,
+                "the lifetime `call` is that of a procedure which is an argument: a callback that is made outlives the \
+                 call, as `gc`, `once` or `forever`",
+            ),
+            (
+                CallbackError::TooMany { limit: 9 },
+                "too many callbacks: there can be 9 handles and callbacks",
+            ),
+            (
+                CallbackError::NotLive {
+                    name: name(),
+                    ended: Ended::Freed,
+                },
+                "the callback of `make-callback at main.scm:3` has ended: callback-free! has freed it",
+            ),
+            (
+                CallbackError::NotLive {
+                    name: name(),
+                    ended: Ended::Called,
+                },
+                "the callback of `make-callback at main.scm:3` has ended: C has called it, and its lifetime is `once`",
             ),
         ];
         for (error, text) in texts {

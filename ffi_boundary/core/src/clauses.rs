@@ -24,14 +24,10 @@ impl ForeignFunction {
     /// pinned meanwhile, and what it writes into those of bytevectors is copied back.
     pub fn into_blocking(mut self) -> ForeignFunction {
         for way in &mut self.ways {
-            *way = match way {
-                Way::String => Way::StringCopy,
-                Way::Bytevector => Way::BytevectorCopy,
-                Way::BytevectorAt => Way::BytevectorAtCopy,
-                _ => continue,
-            };
-            self.copies = true;
-            self.prepared = true;
+            if way.copy() {
+                self.copies = true;
+                self.prepared = true;
+            }
         }
         self
     }

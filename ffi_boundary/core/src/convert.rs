@@ -8,8 +8,11 @@
 //! pins them, and callbacks are made there.
 
 use crate::aggregate::{Field, StructType};
+use crate::call::CallError;
+use crate::callback::made;
 use crate::enums::EnumType;
 use crate::error::{FfiError, Place};
+use crate::handle::{Handle, Handles};
 use crate::host::Language;
 use crate::object::{self, Integer};
 use crate::types::{CType, Repr};
@@ -28,6 +31,14 @@ pub(crate) enum Spot<'a> {
     Argument {
         function: &'a str,
         position: usize,
+    },
+    Result {
+        function: &'a str,
+    },
+    CallbackArgument {
+        function: &'a str,
+        position: usize,
+        argument: usize,
     },
     CallbackResult {
         function: &'a str,
@@ -59,6 +70,18 @@ impl Spot<'_> {
             Spot::Argument { function, position } => Place::Argument {
                 function: function.to_owned(),
                 position,
+            },
+            Spot::Result { function } => Place::Result {
+                function: function.to_owned(),
+            },
+            Spot::CallbackArgument {
+                function,
+                position,
+                argument,
+            } => Place::CallbackArgument {
+                function: function.to_owned(),
+                position,
+                argument,
             },
             Spot::CallbackResult { function, position } => Place::CallbackResult {
                 function: function.to_owned(),
@@ -148,6 +171,7 @@ fn pointer_word<L: Language + ?Sized>(language: &L, ctype: &CType, v: Value) -> 
     match object::pointer_address(v) {
         Some(address) if accepted => Some(address),
         None if v == Value::FALSE => Some(0),
+        None if *ctype == CType::Pointer => made::address(v),
         _ => None,
     }
 }
@@ -270,6 +294,8 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         }
         CType::Pointer if is(type_id::STRING) => "declare it as `string`",
         CType::Pointer if v.is_procedure() => "declare it as a `callback`",
+        CType::Pointer if is(type_id::CALLBACK) => "that callback has ended",
+        CType::Callback(_) if is(type_id::CALLBACK) => "declare it as `pointer`",
         CType::Pointer if object::integer(v).is_some() => "use `integer->pointer`",
         CType::Callback(_) if v == Value::FALSE => "declare it as `pointer` to pass NULL",
         CType::Callback(_) if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",
@@ -290,12 +316,45 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
     }
 }
 
+/// The value that C's handle stands for. An `(out handle)` that C has not written is `#f`.
+#[cold]
+fn handle_value(mutator: &Mutator, word: u64, spot: &Spot<'_>) -> Result<Value, FfiError> {
+    let place = || spot.place();
+    match Handle::from_bits(word) {
+        Some(handle) => Handles::of(mutator)
+            .get(handle)
+            .map_err(|error| FfiError::Handle {
+                place: place(),
+                error: Some(error),
+            }),
+        None if matches!(spot, Spot::Argument { .. }) => Ok(Value::FALSE),
+        None => Err(FfiError::Handle {
+            place: place(),
+            error: None,
+        }),
+    }
+}
+
 /// The value of a word that C gave us. May collect.
 ///
 /// A `string` word is the address of a C string, which is copied: what is not UTF-8 in it becomes
 /// U+FFFD. NULL is `#f`. The word of a struct or an array is its address.
 #[inline]
 pub(crate) fn to_value(
+    mutator: &mut Mutator,
+    ctype: &CType,
+    word: u64,
+    spot: &Spot<'_>,
+) -> Result<Value, CallError> {
+    if let CType::Handle = ctype {
+        return Ok(handle_value(mutator, word, spot)?);
+    }
+    Ok(word_value(mutator, ctype, word)?)
+}
+
+/// As [`to_value`], for what is no handle.
+#[inline]
+pub(crate) fn word_value(
     mutator: &mut Mutator,
     ctype: &CType,
     word: u64,

@@ -8,6 +8,7 @@
 
 use crate::callback_error::CallbackError;
 use crate::declare_error::DeclareError;
+use crate::handle::HandleError;
 use crate::inside_error::InsideError;
 use crate::struct_error::StructError;
 use crate::types::CType;
@@ -16,6 +17,20 @@ use std::fmt;
 /// Where a value was on its way to C.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
+    /// What a foreign function returned.
+    Result {
+        /// The function.
+        function: String,
+    },
+    /// What C passed to a callback; positions count from 1.
+    CallbackArgument {
+        /// The function that the callback was an argument of.
+        function: String,
+        /// Which argument it was; 0 for one that this made.
+        position: usize,
+        /// Which argument of the callback.
+        argument: usize,
+    },
     /// An argument of a foreign function; positions count from 1.
     Argument {
         /// The function.
@@ -27,7 +42,7 @@ pub enum Place {
     CallbackResult {
         /// The function that the callback was an argument of.
         function: String,
-        /// Which argument it was.
+        /// Which argument it was; 0 for one that this made.
         position: usize,
     },
     /// The value of a store into C memory.
@@ -54,6 +69,24 @@ impl fmt::Display for Place {
             Place::Argument { function, position } => {
                 write!(f, "argument {position} of `{function}`")
             }
+            Place::Result { function } => write!(f, "the result of `{function}`"),
+            Place::CallbackArgument {
+                function,
+                position: 0,
+                argument,
+            } => write!(f, "argument {argument} of the callback of `{function}`"),
+            Place::CallbackArgument {
+                function,
+                position,
+                argument,
+            } => write!(
+                f,
+                "argument {argument} of the callback that is argument {position} of `{function}`"
+            ),
+            Place::CallbackResult {
+                function,
+                position: 0,
+            } => write!(f, "the result of the callback of `{function}`"),
             Place::CallbackResult { function, position } => write!(
                 f,
                 "the result of the callback that is argument {position} of `{function}`"
@@ -143,6 +176,13 @@ pub enum FfiError {
         place: Place,
         /// The byte offset of the NUL.
         offset: usize,
+    },
+    /// A handle that cannot be made, or that stands for nothing.
+    Handle {
+        /// Where it was.
+        place: Place,
+        /// What is wrong with it; nothing for 0.
+        error: Option<HandleError>,
     },
     /// An offset that is none into the bytevector before it.
     Offset {
@@ -296,6 +336,13 @@ impl FfiError {
                     "{place} has type {name}: {got} is not between {low} and {high}"
                 )
             }
+            FfiError::Handle { place, error: None } => {
+                write!(f, "{place} is 0, which is no handle")
+            }
+            FfiError::Handle {
+                place,
+                error: Some(error),
+            } => write!(f, "{place}: {error}"),
             FfiError::Offset { place, length, got } => write!(
                 f,
                 "{place} is an offset into the bytevector before it: expected an exact integer from 0 to {length}, got {got}"

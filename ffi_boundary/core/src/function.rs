@@ -3,6 +3,7 @@
 use crate::callback::pool::{self, Lender, Plan};
 use crate::cif::Cif;
 use crate::declare_error::DeclareError;
+use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::library::Library;
 use crate::types::{CType, Parameter, Passing, Repr, Signature};
@@ -22,6 +23,8 @@ pub(crate) enum Way {
     Bytevector,
     /// Those from an offset on, which is a further argument.
     BytevectorAt,
+    /// A handle of the value, local to the call; it is made when every argument is converted.
+    Handle,
     /// A struct: the bytes that a pointer points to.
     ByValue,
     /// A copy of a string's bytes.
@@ -45,6 +48,17 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Makes it one that copies, if it lends strings or bytevectors; whether it did.
+    pub(crate) fn copy(&mut self) -> bool {
+        *self = match self {
+            Way::String => Way::StringCopy,
+            Way::Bytevector => Way::BytevectorCopy,
+            Way::BytevectorAt => Way::BytevectorAtCopy,
+            _ => return false,
+        };
+        true
+    }
+
     /// How many arguments a call has for it.
     #[inline]
     pub(crate) fn arguments(&self) -> usize {
@@ -67,6 +81,8 @@ pub struct ForeignFunction {
     /// Its type.
     pub signature: Signature,
     pub(crate) cif: Cif,
+    /// How it is called without libffi, if it can be.
+    pub(crate) direct: Option<Direct>,
     pub(crate) ways: Vec<Way>,
     /// Where its calls are counted, if they are.
     pub(crate) callee: Option<&'static Callee>,
@@ -84,6 +100,8 @@ pub struct ForeignFunction {
     pub(crate) finalizes: bool,
     /// Whether a parameter is a struct by value.
     pub(crate) by_value: bool,
+    /// Whether a parameter is a handle.
+    pub(crate) handles: bool,
     /// Whether something must be made for a call before it.
     pub(crate) prepared: bool,
     /// Whether a call gives C's result alone.
@@ -108,16 +126,11 @@ impl ForeignFunction {
         signature: Signature,
     ) -> Result<ForeignFunction, FfiError> {
         let address = library.symbol(symbol)?;
-        let fixed = signature.fixed.unwrap_or(signature.params.len());
-        let ways = signature
-            .params
-            .iter()
-            .enumerate()
-            .map(|(i, param)| way(param, i >= fixed))
-            .collect::<Result<Vec<_>, _>>()?;
+        let ways = ways(&signature)?;
         let outs = signature.params.iter().filter(|p| p.is_result()).count();
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         let by_value = ways.iter().any(|way| matches!(way, Way::ByValue));
+        let handles = ways.iter().any(|way| matches!(way, Way::Handle));
         let prepared = outs > 0 || signature.result.repr() == Repr::Aggregate;
         Ok(ForeignFunction {
             name: name.to_owned(),
@@ -125,11 +138,13 @@ impl ForeignFunction {
             library: library.clone(),
             address,
             cif: Cif::of_signature(&signature)?,
+            direct: Direct::of(&signature),
             ways,
             arguments: signature.arguments(),
             outs,
             label: OnceLock::new(),
             by_value,
+            handles,
             prepared,
             copies: false,
             errno_result: false,
@@ -147,10 +162,24 @@ impl ForeignFunction {
         self.signature.params.iter().filter(|p| p.is_result())
     }
 
+    /// Which of its parameters this one is, counted from 1.
+    pub(crate) fn position(&self, param: &Parameter) -> usize {
+        let params = self.signature.params.iter();
+        let before = params.take_while(|known| !std::ptr::eq(*known, param));
+        before.count() + 1
+    }
+
     /// What its results that own C memory are called.
     pub(crate) fn label(&self, heap: &Heap) -> OwnerLabel {
         *self.label.get_or_init(|| heap.owner_label(&self.name))
     }
+}
+
+/// How the arguments of a function of this type get to C.
+pub(crate) fn ways(signature: &Signature) -> Result<Vec<Way>, FfiError> {
+    let fixed = signature.fixed.unwrap_or(signature.params.len());
+    let params = signature.params.iter().enumerate();
+    params.map(|(i, param)| way(param, i >= fixed)).collect()
 }
 
 fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
@@ -165,6 +194,7 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
         CType::String => Ok(Way::String),
         CType::Bytevector => Ok(Way::Bytevector),
         CType::BytevectorAt => Ok(Way::BytevectorAt),
+        CType::Handle => Ok(Way::Handle),
         CType::Struct(_) => Ok(Way::ByValue),
         CType::Callback(callback) => pool::plan(callback).map(Way::Callback).ok_or_else(|| {
             let signature = param.to_string();

@@ -5,6 +5,7 @@
 
 use crate::aggregate::Types;
 use crate::call::CallError;
+use crate::data::Exported;
 use crate::gate::{Gate, Pull};
 use crate::language;
 use bowline_gc::{Heap, Mutator, OutOfMemory, Puller, RootStack};
@@ -105,6 +106,11 @@ pub trait Language {
     /// The structs and arrays that the program knows.
     fn types(&self) -> &Types;
 
+    /// The bits of the handle that a value of the language is; `None` for any other value.
+    fn handle_bits(&self, _v: Value) -> Option<u64> {
+        None
+    }
+
     /// How many elements a vector has; `None` for what is no vector.
     fn vector_length(&self, _v: Value) -> Option<usize> {
         None
@@ -113,6 +119,11 @@ pub trait Language {
     /// Element `i` of a vector.
     fn vector_element(&self, _v: Value, _i: usize) -> Value {
         Value::FALSE
+    }
+
+    /// What the program has exported to C under this name.
+    fn exported(&self, _name: &str) -> Option<Exported> {
+        None
     }
 
     /// The value as the language writes it, shortened where it is long.
@@ -149,6 +160,10 @@ pub trait Host: Language {
 
     /// Gives a vector that [`Host::make_vector`] made an element. Allocates nothing.
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value);
+
+    /// C has jumped back into the function of the call whose arguments stand at `args`, past callbacks of that call and all
+    /// that they did: what the host keeps for those is forgotten, and a pending exit with it. The thread is Managed.
+    fn abandon(&mut self, _args: usize) {}
 
     // Threads that nobody attached (module `gate`). A host without a gate refuses them.
 

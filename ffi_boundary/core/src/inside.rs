@@ -18,7 +18,7 @@
 //!
 //! Absent on purpose: C's types and names, which `bowline-capi` has.
 
-use crate::active::{self, ActiveCall};
+use crate::active::{self, ActiveCall, Jumped};
 use crate::call::CallError;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
@@ -77,7 +77,7 @@ pub struct Inside<'a> {
 pub fn inside<R>(f: impl FnOnce(&mut Inside<'_>) -> R) -> Result<R, Outside> {
     let errno = Errno::of_this_thread();
     let saved = errno.get();
-    let done = active::with_innermost(|call| {
+    let done = active::from_c(|call| {
         let call = call.ok_or(Outside::NoCall)?;
         if call.leaf {
             return Err(Outside::InLeaf);
@@ -92,6 +92,9 @@ pub fn inside<R>(f: impl FnOnce(&mut Inside<'_>) -> R) -> Result<R, Outside> {
         if call.raw.get() == 0 {
             call.is_back(host);
             host.mutator().leave_native();
+            if call.jumped.get() == Jumped::Unlinked {
+                call.forget_jumped(host);
+            }
         }
         let done = f(&mut Inside { call, host });
         if call.raw.get() == 0 {
@@ -115,7 +118,8 @@ pub fn errno() -> i32 {
     Errno::of_this_thread().get()
 }
 
-/// C has returned with no-GC scopes open, and so Managed: ends them, and makes the thread Native as it would be.
+/// C has returned with no-GC scopes open, and so Managed, or jumped out of a call that was: ends them, and makes the
+/// thread Native as it would be.
 #[cold]
 pub(crate) fn end_left_open(mutator: &mut Mutator, call: &ActiveCall) {
     call.raw.set(0);

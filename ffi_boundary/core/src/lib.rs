@@ -5,8 +5,9 @@
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types`, `aggregate` and `enums` (what
 //! is talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host`
-//! (who calls), `gate` and `language` (in which thread), `call` with `active`, `outs`, `blocking`, `byvalue`,
-//! `convert`, `object`, `cif` and `errno` (how), `callback` (how C calls back), `inside_error` and `inside` (how C
+//! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`,
+//! `blocking`, `byvalue`, `convert`, `object`, `direct`, `cif` and `errno` (how, which `describe` says in words),
+//! `callback` (how C calls back), `inside_error` and `inside` (how C
 //! comes back without a procedure), `memory` (C memory by type), `data` (typed fields of the language's own data),
 //! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed),
 //! `sync` (atomics for the model checker).
@@ -18,11 +19,15 @@ mod active;
 #[cfg(not(loom))]
 mod aggregate;
 #[cfg(not(loom))]
+mod arguments;
+#[cfg(not(loom))]
 mod blocking;
 #[cfg(not(loom))]
 mod byvalue;
 #[cfg(not(loom))]
 mod call;
+#[cfg(not(loom))]
+mod call_error;
 #[cfg(not(loom))]
 mod callback;
 #[cfg(not(loom))]
@@ -34,9 +39,13 @@ mod clauses;
 #[cfg(not(loom))]
 mod convert;
 #[cfg(not(loom))]
-mod data;
+pub mod data;
 #[cfg(not(loom))]
 mod declare_error;
+#[cfg(not(loom))]
+mod describe;
+#[cfg(not(loom))]
+mod direct;
 #[cfg(not(loom))]
 mod enums;
 #[cfg(not(loom))]
@@ -82,11 +91,13 @@ pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 #[cfg(not(loom))]
 pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
-pub use callback_error::CallbackError;
+pub use callback::made::{free_callback, is_callback, make_callback};
 #[cfg(not(loom))]
-pub use data::{field_type, field_value, field_word};
+pub use callback_error::{CallbackError, Ended};
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
+#[cfg(not(loom))]
+pub use describe::{Crossing, describe};
 #[cfg(not(loom))]
 pub use enums::{EnumType, Member, enum_number};
 #[cfg(not(loom))]

@@ -61,7 +61,7 @@ fn read_at(
     let at = std::ptr::with_exposed_provenance::<u8>(address);
     // SAFETY: the program says that a C object of this type stands there.
     let word = unsafe { convert::load(at, ctype.repr()) };
-    convert::to_value(mutator, ctype, word)
+    convert::word_value(mutator, ctype, word)
 }
 
 /// Makes the C object of this type at `address + offset` the one that `v` converts to.
@@ -358,7 +358,7 @@ fn check(ctype: &CType, address: usize, operation: &'static str) -> Result<(), C
     if ctype.repr() == Repr::Void
         || matches!(
             ctype,
-            CType::Bytevector | CType::BytevectorAt | CType::Callback(_)
+            CType::Bytevector | CType::BytevectorAt | CType::Handle | CType::Callback(_)
         )
     {
         return Err(FfiError::NotInMemory {

@@ -9,8 +9,8 @@
 
 use bowline_gc::{Mutator, OutOfMemory, access};
 use bowline_layout::{
-    FIXNUM_MAX, FIXNUM_MIN, Header, Shape, Tag, TypeId, Value, bignum, bytevector, flonum,
-    foreign_pointer, string, type_id,
+    FIXNUM_MAX, FIXNUM_MIN, Header, Shape, Tag, TypeId, Value, bignum, bytevector, callback,
+    flonum, foreign_pointer, string, type_id,
 };
 use std::ffi::CStr;
 
@@ -113,6 +113,33 @@ pub fn pointer_target(v: Value) -> u32 {
 pub fn set_pointer_target(v: Value, number: u32) {
     debug_assert!(pointer_address(v).is_some());
     set_word(v, foreign_pointer::TARGET, number.into());
+}
+
+/// Makes a fresh object the callback object of `procedure`, with no C function yet.
+pub(crate) fn init_callback(v: Value, procedure: Value) {
+    set_callback(v, 0, 0);
+    // SAFETY: `v` is fresh: there was no safepoint since it was allocated.
+    unsafe { access::init(v, callback::PROCEDURE, procedure) };
+}
+
+/// Gives a callback object its C function, and what the boundary knows of that.
+pub(crate) fn set_callback(v: Value, code: usize, trampoline: usize) {
+    set_word(v, callback::CODE, code as u64);
+    set_word(v, callback::TRAMPOLINE, trampoline as u64);
+}
+
+/// What the boundary knows of a callback object's C function; 0 if it has none.
+pub(crate) fn callback_trampoline(v: Value) -> Option<usize> {
+    (type_of(v)? == type_id::CALLBACK).then(|| word(v, callback::TRAMPOLINE) as usize)
+}
+
+/// The procedure of a callback object.
+pub(crate) fn callback_procedure(v: Value) -> Option<Value> {
+    if type_of(v)? != type_id::CALLBACK {
+        return None;
+    }
+    // SAFETY: inv:object.live, inv:object.typed
+    Some(unsafe { access::value(v, callback::PROCEDURE) })
 }
 
 /// The object that holds a string's bytes, and how many there are without the NUL.

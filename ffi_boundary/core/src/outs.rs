@@ -14,7 +14,7 @@ use crate::host::{Host, Language};
 use crate::memory;
 use crate::object;
 use crate::types::{CType, Repr};
-use bowline_gc::{Mutator, OutOfMemory};
+use bowline_gc::Mutator;
 use bowline_layout::Value;
 use std::cell::Cell;
 
@@ -71,11 +71,15 @@ pub(crate) fn collect(
     function: &ForeignFunction,
     mutator: &mut Mutator,
     cells: &[Cell<u64>],
-) -> Result<(), OutOfMemory> {
+) -> Result<(), CallError> {
     let first = mutator.len() - cells.len();
     for (i, (cell, param)) in cells.iter().zip(function.results()).enumerate() {
         if param.ctype.repr() != Repr::Aggregate {
-            let value = convert::to_value(mutator, &param.ctype, cell.get())?;
+            let spot = &Spot::Argument {
+                function: &function.name,
+                position: function.position(param),
+            };
+            let value = convert::to_value(mutator, &param.ctype, cell.get(), spot)?;
             mutator.set(first + i, value);
         }
     }

@@ -39,7 +39,6 @@ const OUT_FORM: &str = "(out TYPE) or (inout TYPE)";
 /// Words that stand for types which are planned, and what does for now.
 const NOT_YET: &[(&str, &str)] = &[
     ("union", "`(array uint8 N)`, or the member that you need"),
-    ("handle", "`uint64` with `handle->integer`"),
     (
         "callback/env",
         "`(callback (pointer ...) ...)`, whose closure needs no environment",
@@ -124,7 +123,11 @@ impl TypeExpr {
             return Ok(Parameter { ctype, passing });
         };
         let place = "what an `out` or `inout` parameter refers to";
-        let ctype = target.parse(types)?.in_memory(place)?;
+        let ctype = match target.parse(types)? {
+            // It is the call's, as one that it returns is.
+            CType::Handle if passing == Passing::Out => CType::Handle,
+            ctype => ctype.in_memory(place)?,
+        };
         if passing == Passing::InOut && ctype == CType::String {
             let place = "what an `inout` parameter refers to";
             return Err(misplaced(&ctype, place, "`(inout pointer)`"));

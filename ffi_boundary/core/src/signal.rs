@@ -102,7 +102,8 @@ fn tell_what_runs() {
     say("; Ctrl-C once more ends the process\n");
 }
 
-fn say(text: &str) {
+/// Writes to standard error.
+pub(crate) fn say(text: &str) {
     // SAFETY: a buffer with its length. Nobody is left to be told of a failure.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

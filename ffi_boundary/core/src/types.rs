@@ -197,6 +197,8 @@ ctypes! {
     String "string" Repr::Pointer;
     /// The bytes of a bytevector, pinned for the call. An argument only.
     Bytevector "bytevector" Repr::Pointer;
+    /// `bl_handle`: any value, by a number that C holds. It ends with the call, but for one of `make-handle`.
+    Handle "handle" Repr::Pointer;
 }
 
 impl CType {
@@ -243,6 +245,14 @@ impl CType {
     /// This type, if a value of it can stand in C memory; `place` says where it is to stand.
     pub(crate) fn in_memory(self, place: &'static str) -> Result<CType, FfiError> {
         match &self {
+            CType::Handle => {
+                let error = DeclareError::MisplacedType {
+                    type_name: self.to_string(),
+                    place,
+                    hint: "`uint64` with `handle->integer`, for nobody would free it",
+                };
+                return Err(error.into());
+            }
             CType::Void | CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
                 let error = DeclareError::MisplacedType {
                     type_name: self.to_string(),
@@ -294,6 +304,9 @@ impl fmt::Display for CType {
         f.write_str("(callback (")?;
         write_list(f, &callback.params)?;
         write!(f, ") {}", callback.result)?;
+        if callback.lifetime != Lifetime::Call {
+            write!(f, " {}", callback.lifetime.name())?;
+        }
         if let Some(value) = callback.on_exit {
             write!(f, " (on-exit {value})")?;
         }
@@ -316,11 +329,30 @@ fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, types: &[T]) -> fmt::
 pub enum Lifetime {
     /// Until the foreign call that it was an argument of returns.
     Call,
+    /// As long as the program has it.
+    Gc,
+    /// Until C has called it.
+    Once,
+    /// As long as the process lives.
+    Forever,
 }
 
 impl Lifetime {
     /// The lifetimes that a program can ask for, as it writes them.
-    pub const NAMES: &'static [(&'static str, Lifetime)] = &[("call", Lifetime::Call)];
+    pub const NAMES: &'static [(&'static str, Lifetime)] = &[
+        ("call", Lifetime::Call),
+        ("gc", Lifetime::Gc),
+        ("once", Lifetime::Once),
+        ("forever", Lifetime::Forever),
+    ];
+
+    /// As a program writes it.
+    pub fn name(self) -> &'static str {
+        let mut known = Lifetime::NAMES.iter();
+        known
+            .find(|(_, lifetime)| *lifetime == self)
+            .map_or("", |(name, _)| name)
+    }
 }
 
 /// The C side of a callback.

@@ -17,7 +17,7 @@ use crate::access;
 use crate::alloc::OutOfMemory;
 use crate::heap::Heap;
 use crate::mutator::{Collect, Mutator};
-use crate::owners::{Owner, OwnerLabel};
+use crate::owners::{Owner, OwnerLabel, Release};
 use crate::sync::lock;
 use crate::thread::quietly;
 use crate::weak::Charge;
@@ -69,7 +69,25 @@ impl Mutator {
         let heap = self.heap();
         let (pressure, charged) = (&heap.pressure, bytes.max(1));
         pressure.owner_made(charged, pressure.memory.counts(address));
-        lock(&heap.owners).add(owner, memory, charged, label);
+        lock(&heap.owners).add(owner, Release::Memory(memory), charged, label);
+    }
+
+    /// Makes the fresh object `owner` own what `release` gives back when it is called with `word`: `bytes`, which count
+    /// as declared until then. It is called once when the collector has found the owner dead, on any thread, which may
+    /// be the collector's or in C's `malloc`: it may neither use the heap nor wait for a thread that does.
+    pub fn own_by(
+        &mut self,
+        owner: Value,
+        release: fn(usize),
+        word: usize,
+        bytes: usize,
+        label: OwnerLabel,
+    ) {
+        let heap = self.heap();
+        let bytes = bytes.clamp(1, MOST_BYTES);
+        heap.pressure.owner_made(bytes, false);
+        quietly(|| lock(&heap.owners).add(owner, Release::Call(release, word), bytes, label));
+        self.want_poll_if_over();
     }
 
     /// Attaches `finalizer` to the foreign pointer `pointer`; `bytes` is what it stands for: how much
@@ -136,6 +154,11 @@ impl Heap {
         quietly(|| lock(&self.owners).label(name))
     }
 
+    /// The name of a label; `None` for the default.
+    pub fn owner_name(&self, label: OwnerLabel) -> Option<String> {
+        quietly(|| lock(&self.owners).name(label).map(str::to_owned))
+    }
+
     /// The labels that hold the most C memory, at most `top` of them, by owners and by finalizers: what
     /// lives, or has died unnoticed.
     pub fn owners(&self, top: usize) -> Vec<Owner> {
@@ -154,8 +177,10 @@ impl Heap {
     fn give_back_now(&self) {
         let dead = lock(&self.owners).take_dead();
         let bytes = dead.iter().map(|d| d.bytes).sum();
+        let declared = dead.iter().filter(|d| d.is_declared());
+        let declared = declared.map(|d| d.bytes).sum();
         dead.into_iter()
             .for_each(|d| d.give_back(&self.pressure.memory));
-        self.pressure.gave_back(bytes);
+        self.pressure.gave_back(bytes, declared);
     }
 }

@@ -96,6 +96,6 @@ pub use sites::{AllocSite, SiteFigures};
 pub use stack::RootStack;
 pub use stats::GcStats;
 pub use sys::at_exit;
-pub use thread::CallFrame;
+pub use thread::{CallFrame, is_managed_here};
 pub use watchdog::Leaf;
 pub use weak::WeakWork;

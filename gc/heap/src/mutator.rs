@@ -397,6 +397,14 @@ impl Mutator {
         self.block.pop_call(frame);
     }
 
+    /// Forgets the frames that were pushed after `innermost`: C has jumped over whoever would have popped them.
+    ///
+    /// # Safety
+    /// `innermost` was pushed and not popped, and what was pushed after it is not popped any more.
+    pub unsafe fn abandon_calls(&mut self, innermost: *const CallFrame<'static>) {
+        self.block.abandon_calls(innermost);
+    }
+
     /// Pins `v` once more: it neither moves nor dies. Returns how often it is pinned now. Any thread may
     /// take the pin back.
     #[inline]

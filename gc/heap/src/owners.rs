@@ -1,8 +1,9 @@
 //! C memory that dies with an object of the heap.
 //!
-//! An *owner* is a foreign pointer whose C memory is given back when the collector finds it dead. No
-//! finalizer runs: a dead owner costs its `free` and nothing else, and in a minor collection old owners
-//! cost nothing at all.
+//! An *owner* is an object with something outside the heap that is given back when the collector finds the object
+//! dead: mostly C memory, and otherwise what a function of the runtime's knows to give back. No finalizer runs: a
+//! dead owner costs its `free` or that function and nothing else, and in a minor collection old owners cost nothing
+//! at all.
 //!
 //! ```text
 //!   add ──▶ young ──(survives any collection)──▶ old
@@ -21,6 +22,7 @@
 //! Absent on purpose: an order among the dead. Memory without a finalizer needs none.
 
 use crate::c_memory::CMemory;
+use crate::thread::quietly;
 use crate::weak::View;
 use bowline_layout::Value;
 use std::collections::HashMap;
@@ -43,26 +45,44 @@ pub struct Owner {
     pub count: usize,
 }
 
-/// C memory that a dead owner left.
+/// What an owner has outside the heap.
+#[derive(Clone, Copy)]
+pub(crate) enum Release {
+    /// Memory of [`CMemory::alloc`], for this owner alone.
+    Memory(NonNull<c_void>),
+    /// What the function gives back when it is called with this word.
+    Call(fn(usize), usize),
+}
+
+/// What a dead owner left.
+#[derive(Clone, Copy)]
 pub(crate) struct Dead {
-    memory: NonNull<c_void>,
+    release: Release,
     pub(crate) bytes: usize,
 }
 
-// SAFETY: C memory belongs to no thread.
+// SAFETY: C memory belongs to no thread, and a release may run on any.
 unsafe impl Send for Dead {}
 
 impl Dead {
-    /// Gives the memory back.
+    /// Gives it back. The thread holds no lock of the heap's.
     pub(crate) fn give_back(self, memory: &CMemory) {
-        // SAFETY: inv:owners.dead.
-        unsafe { memory.free(self.memory) };
+        match self.release {
+            // SAFETY: inv:owners.dead.
+            Release::Memory(at) => unsafe { memory.free(at) },
+            Release::Call(release, word) => quietly(|| release(word)),
+        }
+    }
+
+    /// Whether its bytes count as declared, because the region does not count them.
+    pub(crate) fn is_declared(&self) -> bool {
+        matches!(self.release, Release::Call(..))
     }
 }
 
 struct Owned {
     owner: Value,
-    memory: Dead,
+    left: Dead,
     label: OwnerLabel,
 }
 
@@ -98,23 +118,23 @@ impl Owners {
         label
     }
 
-    /// Adds an owner of `bytes` at `memory`, which [`CMemory::alloc`] gave for it alone.
-    pub(crate) fn add(
-        &mut self,
-        owner: Value,
-        memory: NonNull<c_void>,
-        bytes: usize,
-        label: OwnerLabel,
-    ) {
+    /// The name of a label.
+    pub(crate) fn name(&self, label: OwnerLabel) -> Option<&str> {
+        let index = (label.0 as usize).checked_sub(1)?;
+        self.lines.get(index).map(|line| line.name.as_str())
+    }
+
+    /// Adds an owner of what `release` gives back, which are `bytes`.
+    pub(crate) fn add(&mut self, owner: Value, release: Release, bytes: usize, label: OwnerLabel) {
         self.charge(label, bytes);
         self.young.push(Owned {
             owner,
-            memory: Dead { memory, bytes },
+            left: Dead { release, bytes },
             label,
         });
     }
 
-    /// How many objects own memory.
+    /// How many objects own something.
     pub(crate) fn count(&self) -> usize {
         self.young.len() + self.old.len()
     }
@@ -161,10 +181,9 @@ impl Owners {
             if owned.owner != Value::BROKEN {
                 return true;
             }
-            died += owned.memory.bytes;
-            this.discharge(owned.label, owned.memory.bytes);
-            let Dead { memory, bytes } = owned.memory;
-            this.dead.push(Dead { memory, bytes });
+            died += owned.left.bytes;
+            this.discharge(owned.label, owned.left.bytes);
+            this.dead.push(owned.left);
             false
         };
         if old_too {

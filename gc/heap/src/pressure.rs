@@ -451,11 +451,14 @@ impl Pressure {
         self.dead.load(Relaxed) > 0
     }
 
-    /// Memory of dead owners was given back.
-    pub(crate) fn gave_back(&self, bytes: usize) {
-        if self.memory.is_degraded() {
-            self.declared.fetch_sub(bytes, Relaxed);
-        }
+    /// What dead owners had was given back: so many bytes, of which `declared` were no memory of the region's.
+    pub(crate) fn gave_back(&self, bytes: usize, declared: usize) {
+        let declared = if self.memory.is_degraded() {
+            bytes
+        } else {
+            declared
+        };
+        self.declared.fetch_sub(declared, Relaxed);
         self.dead.fetch_sub(bytes, Relaxed);
         self.set_mark();
     }

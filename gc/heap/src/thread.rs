@@ -212,6 +212,11 @@ impl ThreadBlock {
         self.calls.set(frame.prev.get());
     }
 
+    /// Unlinks the frames that are further in than this one.
+    pub(crate) fn abandon_calls(&self, innermost: *const CallFrame<'static>) {
+        self.calls.set(innermost);
+    }
+
     /// Where the oldest active call has its frame, if there is one.
     #[cfg(feature = "ambiguous")]
     pub(crate) fn oldest_call(&self) -> Option<usize> {
@@ -317,6 +322,11 @@ pub(crate) fn whereabouts() -> Whereabouts {
     blocks_here()
         .next()
         .map_or(Whereabouts::Unknown, Whereabouts::Native)
+}
+
+/// Whether the calling thread may touch the heap.
+pub fn is_managed_here() -> bool {
+    managed_here().is_some()
 }
 
 /// The calling thread's block that is Managed, if one is.

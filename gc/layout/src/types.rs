@@ -26,6 +26,8 @@ pub mod type_id {
     pub const WEAK_VECTOR: TypeId = TypeId(8);
     /// An ephemeron.
     pub const EPHEMERON: TypeId = TypeId(9);
+    /// A C function that calls a procedure.
+    pub const CALLBACK: TypeId = TypeId(10);
 }
 
 /// A string: a small fixed object that points to its bytes.
@@ -123,6 +125,20 @@ pub mod foreign_pointer {
     pub const TARGET: usize = 4;
 }
 
+/// A callback object: what the language has of a C function that calls a procedure. Shape `Mixed`.
+pub mod callback {
+    use crate::{Header, type_id};
+
+    /// The header of every callback object.
+    pub const HEADER: Header = Header::mixed(type_id::CALLBACK, 2, 1);
+    /// The address of the C function; 0 until there is one.
+    pub const CODE: usize = 1;
+    /// What the C boundary knows of it.
+    pub const TRAMPOLINE: usize = 2;
+    /// The procedure.
+    pub const PROCEDURE: usize = 3;
+}
+
 /// A procedure: tag `Procedure`, shape `Mixed` with one raw word.
 pub mod procedure {
     use crate::{Header, TypeId};
@@ -178,6 +194,7 @@ const _: () = {
     assert!(object_bytes(string::HEADER) == (string::BODY + 1) * WORD);
     assert!(object_bytes(flonum::HEADER) == 2 * WORD);
     assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::TARGET + 1) * WORD);
+    assert!(object_bytes(callback::HEADER) == (callback::PROCEDURE + 1) * WORD);
     assert!(object_bytes(weak_pair::HEADER) == (weak_pair::CDR + 1) * WORD);
     assert!(object_bytes(ephemeron::HEADER) == (ephemeron::VALUE + 1) * WORD);
 };

@@ -26,7 +26,7 @@ use bowline_engine::{Format, Options, Session};
 use bowline_gc::HeapConfig;
 
 use color::Color;
-use options::{Cli, Command, DumpOptions, RunOptions};
+use options::{Cli, Command, DumpOptions, HeaderOptions, RunOptions};
 
 /// The stack of the thread that runs everything: deep programs are expanded, and callbacks nest,
 /// on it. Only what is used is ever committed, but `ulimit -d` and strict overcommit count all of it.
@@ -80,7 +80,17 @@ fn run(options: &RunOptions, format: Format) -> Result<i32, String> {
 
 fn dump(options: &DumpOptions, format: Format) -> Result<i32, String> {
     let mut session = start(HeapConfig::default(), format, &options.file, &[])?;
-    let text = match session.dump_file(&options.file, options.stage) {
+    print(session.dump_file(&options.file, options.stage))
+}
+
+fn header(options: &HeaderOptions, format: Format) -> Result<i32, String> {
+    let mut session = start(HeapConfig::default(), format, &options.file, &[])?;
+    print(session.header_file(&options.file))
+}
+
+/// Prints what a program became, unless it was refused.
+fn print(text: Result<String, i32>) -> Result<i32, String> {
+    let text = match text {
         Ok(text) => text,
         Err(status) => return Ok(status),
     };
@@ -96,6 +106,7 @@ fn work() -> i32 {
     let done = match &command {
         Command::Run(options) => run(options, format),
         Command::Dump(options) => dump(options, format),
+        Command::Header(options) => header(options, format),
         Command::Repl(options) => repl::run(options, format, color),
         Command::Check(options) => check::check(options, color),
         Command::TraceView(options) => trace_view::run(options),

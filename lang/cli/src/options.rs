@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Show what a program becomes.
     Dump(DumpOptions),
+    /// Write a C header of what a program exports to C.
+    Header(HeaderOptions),
     /// Tell what is wrong with programs, and what looks wrong, without running them.
     Check(CheckOptions),
     /// Evaluate what is typed.
@@ -68,6 +70,7 @@ impl Command {
         match self {
             Command::Run(options) => options.json,
             Command::Dump(options) => options.json,
+            Command::Header(options) => options.json,
             Command::Check(options) => options.json,
             Command::Repl(_) | Command::TraceView(_) => false,
         }
@@ -105,9 +108,19 @@ impl RunOptions {
 /// Options of `dump`.
 #[derive(Args, Debug)]
 pub(crate) struct DumpOptions {
-    /// The stage: core, ir, bytecode.
+    /// The stage: core, ir, bytecode, ffi.
     #[arg(long)]
     pub(crate) stage: Stage,
+    /// Tell what goes wrong as JSON on standard error, an object on each line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The program.
+    pub(crate) file: PathBuf,
+}
+
+/// Options of `header`.
+#[derive(Args, Debug)]
+pub(crate) struct HeaderOptions {
     /// Tell what goes wrong as JSON on standard error, an object on each line.
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use bowline_ffi::Types;
 use bowline_middle::{core, ir};
 
+use crate::dump_ffi::Declarations;
 use crate::session::{Session, Stop};
 
 /// A stage of the pipeline that can be shown.
@@ -16,14 +18,17 @@ pub enum Stage {
     Ir,
     /// Linked code of the stack machine.
     Bytecode,
+    /// How foreign calls cross.
+    Ffi,
 }
 
 impl Stage {
     /// Every stage with its name.
-    pub const ALL: [(&'static str, Stage); 3] = [
+    pub const ALL: [(&'static str, Stage); 4] = [
         ("core", Stage::Core),
         ("ir", Stage::Ir),
         ("bytecode", Stage::Bytecode),
+        ("ffi", Stage::Ffi),
     ];
 }
 
@@ -50,6 +55,9 @@ impl Session {
     }
 
     fn try_dump(&mut self, file: &Path, stage: Stage) -> Result<String, Stop> {
+        if stage == Stage::Ffi {
+            return self.dump_foreign(file);
+        }
         let mut out = String::new();
         for unit in self.expand_file(file)? {
             let show = !self.is_standard(&unit);
@@ -71,5 +79,21 @@ impl Session {
             }
         }
         Ok(out)
+    }
+
+    fn dump_foreign(&mut self, file: &Path) -> Result<String, Stop> {
+        let mut units = self.expand_file(file)?;
+        units.retain(|unit| !self.is_standard(unit));
+        let mut declarations = Declarations {
+            prims: self.expander.primitives(),
+            globals: self.expander.globals(),
+            sources: &self.loader.sources.borrow(),
+            types: &mut Types::default(),
+            out: String::new(),
+        };
+        for unit in &mut units {
+            declarations.unit(unit);
+        }
+        Ok(declarations.out)
     }
 }

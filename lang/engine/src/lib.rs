@@ -7,7 +7,9 @@
 
 mod check;
 mod dump;
+mod dump_ffi;
 mod explain;
+mod header;
 mod interact;
 mod libraries;
 mod loader;

@@ -46,6 +46,8 @@ pub struct Unit {
     pub fixed: Vec<GlobalId>,
     /// What a form at the prompt defines under names that it is asked for by, in order.
     pub definitions: Vec<Defined>,
+    /// What C may use of it.
+    pub exports: Vec<crate::Export>,
     /// The top-level forms, in order.
     pub body: Vec<Expr>,
 }
@@ -226,7 +228,7 @@ impl Expr {
     }
 
     /// Calls `each` on the expressions directly inside, in order of evaluation.
-    pub(crate) fn children_mut(&mut self, mut each: impl FnMut(&mut Expr)) {
+    pub fn children_mut(&mut self, mut each: impl FnMut(&mut Expr)) {
         match self {
             Self::Const(_)
             | Self::Local(..)

@@ -22,6 +22,9 @@ mod scope;
 mod special;
 mod stx;
 
-pub use expand::{Bound, BoundTo, Expander, Findings, ReplEnv, SourceLoader, nearest};
+pub use expand::{
+    Bound, BoundTo, C_WORDS, Expander, Export, ExportKind, ExportOf, Findings, ReplEnv,
+    SourceLoader, nearest,
+};
 pub use limits::STACK_BYTES;
 pub use prims::{GlobalId, Globals, InlineOp, PrimitiveId, PrimitiveInfo, Primitives};

@@ -62,6 +62,13 @@ specials! {
     DefineForeignStruct "define-foreign-struct" "(define-foreign-struct NAME (FIELD TYPE) ...)",
     DefineDatatype "define-datatype" "(define-datatype NAME (CONSTRUCTOR FIELD ...) ...)",
     DefineForeignEnum "define-foreign-enum" "(define-foreign-enum NAME MEMBER ...), where a MEMBER is NAME or (NAME INTEGER)",
+    ExportConstruction "foreign-export-du-construction"
+        "(foreign-export-du-construction \"C\" (TYPE CONSTRUCTOR FIELDS) \"NAME\")",
+    ExportDeconstruction "foreign-export-du-deconstruction"
+        "(foreign-export-du-deconstruction \"C\" (TYPE CONSTRUCTOR FIELDS) \"NAME\")",
+    ExportTest "foreign-export-du-test"
+        "(foreign-export-du-test \"C\" (TYPE CONSTRUCTOR FIELDS) \"NAME\")",
+    ExportEnum "foreign-export-enum" "(foreign-export-enum \"C\" TYPE \"PREFIX\")",
     DefineSyntax "define-syntax" "(define-syntax KEYWORD (syntax-rules ...))",
     LetSyntax "let-syntax" "(let-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
     LetrecSyntax "letrec-syntax" "(letrec-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
@@ -99,6 +106,17 @@ impl Special {
                 | Self::DefineDatatype
                 | Self::DefineForeignEnum
                 | Self::DefineSyntax
+        )
+    }
+
+    /// Whether it gives something to C, which only a top level can.
+    pub(crate) fn is_export(self) -> bool {
+        matches!(
+            self,
+            Self::ExportConstruction
+                | Self::ExportDeconstruction
+                | Self::ExportTest
+                | Self::ExportEnum
         )
     }
 

@@ -13,8 +13,10 @@
 //!
 //! Absent on purpose: the procedures of a datatype, which expansion makes.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
+use bowline_ffi::data::{self, Exported};
 use bowline_ffi::{CType, Repr};
 use bowline_layout::{Header, Shape, TypeId, Value};
 use bowline_syntax::Number;
@@ -85,11 +87,23 @@ impl Constructor {
             },
         }
     }
+
+    /// What C is told of it.
+    pub(crate) fn exported(&self) -> Exported {
+        let fields = self.fields.iter();
+        let fields = fields.map(|field| (&*field.name, field.ctype.as_ref()));
+        Exported::Made {
+            header: self.header,
+            layout: data::layout(&self.datatype, &self.name, fields),
+        }
+    }
 }
 
-/// The constructors of a program.
+/// The constructors of a program, and what C may use of them.
 #[derive(Default)]
 pub struct Datatypes {
+    /// By name in C.
+    exports: HashMap<Box<str>, Exported>,
     /// By number: the type id without [`FIRST`].
     constructors: Vec<Option<Rc<Constructor>>>,
 }
@@ -118,6 +132,16 @@ impl Datatypes {
             self.constructors[number] = Some(Rc::new(constructor));
         }
         true
+    }
+
+    /// Exports something to C. False if the name stands for something else.
+    pub(crate) fn export(&mut self, name: &str, what: Exported) -> bool {
+        *self.exports.entry(name.into()).or_insert(what) == what
+    }
+
+    /// What was exported under this name.
+    pub fn exported(&self, name: &str) -> Option<Exported> {
+        self.exports.get(name).copied()
     }
 
     /// The constructor of this number.

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use bowline_ffi::data::Exported;
 use bowline_ffi::{
     CType, CallError, DeclareError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
 };
@@ -163,12 +164,20 @@ impl Language for Rt {
         &self.foreign.types
     }
 
+    fn handle_bits(&self, v: Value) -> Option<u64> {
+        object::is(v, kinds::HANDLE).then(|| object::raw(v, 1))
+    }
+
     fn vector_length(&self, v: Value) -> Option<usize> {
         object::is(v, kinds::VECTOR).then(|| object::length(v))
     }
 
     fn vector_element(&self, v: Value, i: usize) -> Value {
         object::field(v, i + 1)
+    }
+
+    fn exported(&self, name: &str) -> Option<Exported> {
+        self.datatypes.exported(name)
     }
 
     fn describe(&self, v: Value) -> String {

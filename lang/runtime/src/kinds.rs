@@ -14,7 +14,6 @@
 //! | 25 | `PORT` | Values 2 | slab index (fixnum), flags (fixnum) |
 //! | 26 | `HASH_TABLE` | Values 7 | see `table` |
 //! | 27 | `ENVIRONMENT` | Values 1 | the engine's number for it |
-//! | 28 | `CALLBACK` | Values 2 | the boundary's number for it, procedure |
 //! | 29 | `LIBRARY` | Values 2 | index of the foreign library (fixnum), name or `#f` |
 //! | 30 | `GUARDIAN` | Values 1 | nothing: the object stands for the guardian |
 //! | 31 | `HANDLE` | Bytes 8 | the handle's 64 bits |
@@ -39,8 +38,8 @@
 use bowline_layout::TypeId;
 
 pub use bowline_layout::type_id::{
-    BIGNUM, BYTEVECTOR, EPHEMERON, FLONUM, FOREIGN_POINTER, STRING, STRING_BODY, WEAK_PAIR,
-    WEAK_VECTOR,
+    BIGNUM, BYTEVECTOR, CALLBACK, EPHEMERON, FLONUM, FOREIGN_POINTER, STRING, STRING_BODY,
+    WEAK_PAIR, WEAK_VECTOR,
 };
 
 /// A symbol.
@@ -67,8 +66,6 @@ pub const PORT: TypeId = TypeId(25);
 pub const HASH_TABLE: TypeId = TypeId(26);
 /// An environment of `eval`.
 pub const ENVIRONMENT: TypeId = TypeId(27);
-/// A callback object.
-pub const CALLBACK: TypeId = TypeId(28);
 /// A foreign library.
 pub const LIBRARY: TypeId = TypeId(29);
 /// What stands for a guardian.

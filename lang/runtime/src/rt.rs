@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use bowline_ffi::HostGate;
 use bowline_gc::{FreezeError, Frozen, Heap, MoreRoots, Mutator};
 use bowline_layout::{Shape, Tag, TypeId, Value};
 
@@ -56,6 +57,8 @@ pub struct Rt {
     pub stubs: StubCodes,
     /// Foreign libraries and procedures.
     pub foreign: Foreign,
+    /// By which gate threads of C's come in, if they may; set by the engine.
+    pub gate: Option<&'static HostGate>,
     /// The constructors of algebraic data types.
     pub datatypes: Datatypes,
     /// Who makes what owns C memory.
@@ -103,6 +106,7 @@ impl Rt {
             code: CodeTable::default(),
             stubs: StubCodes::default(),
             foreign: Foreign::default(),
+            gate: None,
             datatypes: Datatypes::default(),
             owners: Owners::default(),
             lent: Lent::default(),

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use bowline_ffi::data::Exported;
 use bowline_ffi::{CallError, Host, Language, Pass, PendingExit, Types};
 use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::{Value, WORD};
@@ -24,12 +25,20 @@ impl Language for Vm {
         self.rt.types()
     }
 
+    fn handle_bits(&self, v: Value) -> Option<u64> {
+        self.rt.handle_bits(v)
+    }
+
     fn vector_length(&self, v: Value) -> Option<usize> {
         self.rt.vector_length(v)
     }
 
     fn vector_element(&self, v: Value, i: usize) -> Value {
         self.rt.vector_element(v, i)
+    }
+
+    fn exported(&self, name: &str) -> Option<Exported> {
+        self.rt.exported(name)
     }
 
     fn describe(&self, v: Value) -> String {
@@ -77,6 +86,10 @@ impl Host for Vm {
 
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value) {
         object::store(&mut self.rt.heap, v, i + 1, element);
+    }
+
+    fn abandon(&mut self, args: usize) {
+        self.abandon_above(args);
     }
 
     fn pass(&self) -> Option<Pass> {

@@ -181,6 +181,7 @@ impl Vm {
         let dynamic = rt.make_object(kinds::DYN, &[Value::NIL, Value::NIL])?;
         let base = stack.base();
         let (gate, interrupter) = (Pass::gate_of(&rt.heap), rt.heap.stack().interrupter());
+        rt.gate = Some(gate);
         for _ in 0..ROOTS {
             rt.push(Value::FALSE);
         }

@@ -27,7 +27,7 @@ use context::{Context, LIMIT, complaint};
 use libtest_mimic::{Failed, Trial};
 
 /// What a trial prints that finds nothing wrong, by library and name.
-const TRIALS: [(&str, &str, &str); 12] = [
+const TRIALS: [(&str, &str, &str); 14] = [
     ("values.c", "numbers", "0\n"),
     ("values.c", "texts", "0\n0\n"),
     ("values.c", "bytes", "0\n#u8(1 2 3 40)\n0\n"),
@@ -36,11 +36,36 @@ const TRIALS: [(&str, &str, &str); 12] = [
     ("handles.c", "kinds", "0\n"),
     ("handles.c", "wrong", "0\n"),
     ("handles.c", "scopes", "0\n0\n0\n"),
+    ("handles.c", "typed", TYPED),
     ("edges.c", "threads", "0\n"),
     ("edges.c", "leaf", "0\n"),
     ("edges.c", "raises", RAISES),
     ("edges.c", "words", WORDS),
+    ("edges.c", "guests", GUESTS),
 ];
+
+const GUESTS: &str = "0
+(\"`left-open` has returned within a no-GC scope: `bl_nogc_end` must end it before\")
+(raised 42)
+0
+";
+
+const TYPED: &str = "\
+(5 1.5 \"text\" symbol #\\c #t () #<procedure car>)
+#t
+(#t #f)
+#t
+(\"the result of `before` is 0, which is no handle\")
+#t
+\"the result of `before`: handle . is stale: it was freed and its slot is now .\"
+\"the result of `same`: handle . was freed\"
+(\"the result of `nothing` is 0, which is no handle\")
+(x . \"new\")
+(raised raised)
+(\"argument 1 of the callback that is argument 1 of `through-nothing` is 0, which is no handle\")
+(\"fill-scope: bl_local: too many local handles: 65536 in one scope is the limit; open a scope in the loop\")
+420
+";
 
 const RAISES: &str = "(raised 42)
 #t

@@ -5,7 +5,7 @@
 //! | `exports::…` | whose malloc the process has |
 //! | `lent::…` | a lent string stays while C's malloc collects |
 //! | `leaf::…` | a leaf call that keeps C's collection waiting is named |
-//! | `dropped::…` | C memory that nobody holds is given back, twenty gibibytes of it |
+//! | `dropped::…` | C memory that nobody holds is given back, twenty gibibytes of it, and a million callbacks |
 //! | `runtime::…` | what the runtime itself uses is counted apart and never refused |
 //! | `degraded::…` | what is different in a process whose malloc is another |
 //!

@@ -1,4 +1,4 @@
-//! Callbacks on threads that C has made, in the command `bowline`, each trial in a process of its own.
+//! Callbacks on threads that C has made, C that jumps past callbacks, and C that closes a library in use, in the command `bowline`, each trial in a process of its own.
 //!
 //! Absent on purpose: what the boundary does without a language. Its own trials show that.
 
@@ -43,7 +43,7 @@ struct Case {
     modes: &'static [&'static [&'static str]],
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 10] = [
     Case {
         name: "work",
         exit: 0,
@@ -101,6 +101,35 @@ a continuation was entered on another thread than the one it belongs to
         stdout: "(200 5)\n",
         stderr: "",
         modes: &[&[], &["--plan=latency"], &["--zeal=crossing:1"]],
+    },
+    Case {
+        name: "jump",
+        exit: 0,
+        stdout: "\
+C jumped (longjmp) back into `place`, past a callback of it: what the callback was doing is lost, and its `after` thunks did not run
+(program 0)
+40
+(program 0)
+(program 0 0)
+100000
+a continuation was entered after its C frame returned
+",
+        stderr: "",
+        modes: &MODES,
+    },
+    Case {
+        name: "close",
+        exit: 0,
+        stdout: "(84 42 4)\n",
+        stderr: "",
+        modes: &[&[], &["--zeal=crossing:1"]],
+    },
+    Case {
+        name: "kept",
+        exit: 0,
+        stdout: "(0 50)\n",
+        stderr: "",
+        modes: &[&[], &["--zeal=crossing:1"]],
     },
     Case {
         name: "finalizer",

@@ -17,10 +17,14 @@
 //!
 //! A guest's outermost callback has no foreign call below it that could report how it was left: the host tells of it.
 
+use super::made;
 use super::pool::Trampoline;
-use crate::active::{self, ActiveCall};
+use crate::active::{self, ActiveCall, Jumped};
+use crate::callback_error::Ended;
 use crate::gate::Closed;
 use crate::host::{Host, Runner};
+use crate::signal;
+use crate::types::Lifetime;
 use bowline_gc::{Heap, HeapError, Mutator};
 use bowline_layout::Value;
 use std::fmt;
@@ -34,7 +38,7 @@ pub(super) fn enter(
     trampoline: &'static Trampoline,
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Option<u64> {
-    active::with_innermost(|innermost| {
+    active::from_c(|innermost| {
         let done = match innermost {
             Some(leaf) if leaf.leaf || leaf.raw.get() > 0 => {
                 // inv:call.leaf, inv:inside.raw. Its maker raises an error when C has returned.
@@ -68,8 +72,8 @@ fn again(
     innermost: &ActiveCall,
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Result<Option<u64>, Misuse> {
-    if trampoline.lent_to().is_none() {
-        return Err(Misuse::Late);
+    if let Some(ended) = trampoline.ended() {
+        return Err(Misuse::Late(ended));
     }
     if innermost.inside.get() {
         return Err(Misuse::NotInC);
@@ -82,7 +86,8 @@ fn again(
     let host = unsafe { &mut *innermost.host };
     innermost.inside.set(true);
     innermost.is_back(host);
-    let done = inside(trampoline, host, run);
+    let jumped = (innermost.jumped.get() == Jumped::Unlinked).then_some(innermost);
+    let done = inside(trampoline, host, jumped, run);
     innermost.goes_to_c();
     innermost.inside.set(false);
     let done = done?;
@@ -98,8 +103,8 @@ fn arrive(
     trampoline: &'static Trampoline,
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Result<Option<u64>, Misuse> {
-    if trampoline.lent_to().is_none() {
-        return Err(Misuse::Late);
+    if let Some(ended) = trampoline.ended() {
+        return Err(Misuse::Late(ended));
     }
     let gate = trampoline.gate().ok_or(Misuse::OtherThread)?;
     if !active::has_stack_for_a_guest() {
@@ -133,23 +138,28 @@ fn as_guest(
     mutator.leave_native();
     host.guest_begins(mutator);
     host.mutator().enter_native();
-    let done = inside(trampoline, host, |host| {
+    let done = inside(trampoline, host, None, |host| {
         run(host).inspect_err(|_| host.guest_failed())
     })?;
     Ok(done.ok())
 }
 
-/// Runs the procedure in a thread that has the gate and is Native, before and afterwards.
+/// Runs the procedure in a thread that has the gate and is Native, before and afterwards. C may have jumped back into the
+/// call that it comes from.
 fn inside(
     trampoline: &'static Trampoline,
     host: &mut dyn Host,
+    jumped: Option<&ActiveCall>,
     run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
 ) -> Result<Result<u64, Exit>, Misuse> {
     let recorded = trampoline
         .callee()
         .map(|callee| (callee, host.mutator().callback_begins()));
     host.mutator().leave_native();
-    let done = procedure(trampoline).map(|procedure| {
+    if let Some(call) = jumped {
+        call.forget_jumped(host);
+    }
+    let done = procedure(trampoline, host.mutator()).map(|procedure| {
         let Some(procedure) = procedure else {
             return Ok(trampoline.plan.on_exit);
         };
@@ -166,15 +176,23 @@ fn inside(
 
 /// What the closure calls; nothing while an exit is pending for the call that lent it. The thread is Managed and has the
 /// gate (`inv:door.order`).
-fn procedure(trampoline: &Trampoline) -> Result<Option<Value>, Misuse> {
-    let (_, position) = trampoline.lent_to().ok_or(Misuse::Late)?;
-    let lender = trampoline.home().ok_or(Misuse::Late)?;
+fn procedure(trampoline: &Trampoline, mutator: &Mutator) -> Result<Option<Value>, Misuse> {
+    if trampoline.plan.lifetime != Lifetime::Call {
+        return made::procedure(trampoline, mutator)
+            .map(Some)
+            .map_err(Misuse::Late);
+    }
+    let late = Misuse::Late(Ended::Returned);
+    let Some((_, position)) = trampoline.lent_to() else {
+        return Err(late);
+    };
+    let lender = trampoline.home().ok_or(late)?;
     Ok((!lender.pending.get()).then(|| lender.argument(position)))
 }
 
 /// How C can call a closure when it may not.
 enum Misuse {
-    Late,
+    Late(Ended),
     OtherThread,
     NotInC,
     SmallStack,
@@ -191,7 +209,10 @@ impl From<Closed> for Misuse {
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Misuse::Late => f.write_str("called after the call that lent it returned"),
+            Misuse::Late(Ended::Returned) => {
+                f.write_str("called after the call that lent it returned")
+            }
+            Misuse::Late(ended) => write!(f, "called when it had ended: {ended}"),
             Misuse::OtherThread => {
                 f.write_str("called on another thread than the one that lent it")
             }
@@ -213,7 +234,5 @@ impl fmt::Display for Misuse {
 #[cold]
 fn report(trampoline: &Trampoline, misuse: &Misuse) {
     let name = trampoline.lender_name();
-    let line = format!("bowline: callback from ({name}) {misuse}\n");
-    // SAFETY: the bytes are there; a failure to write cannot be told to anybody.
-    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+    signal::say(&format!("bowline: callback from ({name}) {misuse}\n"));
 }

@@ -7,15 +7,18 @@
 //!
 //! C keeps its `errno` through a callback, whatever the procedure called.
 //!
-//! Reading order: `pool` (where the C functions come from), `door` (who may enter, and in which thread),
+//! Reading order: `pool` (where the C functions come from), `made` (those that outlive a call), `door` (who may enter, and in which thread),
 //! then here (what one does: decode, call, encode).
 
 mod door;
+pub(crate) mod made;
 pub(crate) mod pool;
 
 use crate::call::CallError;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
+use crate::error::FfiError;
+use crate::handle::{Handle, HandleKind, Handles};
 use crate::host::Host;
 use crate::object;
 use crate::types::{CType, Repr};
@@ -64,8 +67,11 @@ unsafe fn run(
     }
     let spot = &Spot::CallbackResult {
         function: trampoline.lender_name(),
-        position: trampoline.lent_to().map_or(0, |(_, position)| position + 1),
+        position: position(trampoline),
     };
+    if plan.result == CType::Handle {
+        return give_handle(host, value, spot);
+    }
     let word = match plan.result.repr() {
         Repr::Aggregate => convert::struct_to_pass(&*host, &plan.result, value, spot)
             // SAFETY: the caller's for the room; inv:callback.struct for the struct.
@@ -74,6 +80,26 @@ unsafe fn run(
     };
     word.map_err(|error| {
         host.raise_pending(CallError::Ffi(error));
+        Exit
+    })
+}
+
+/// Which argument of its lender's call the callback is, from 1.
+fn position(trampoline: &Trampoline) -> usize {
+    trampoline.lent_to().map_or(0, |(_, position)| position + 1)
+}
+
+/// A handle of what a callback gives, local to the call that it was called in.
+#[cold]
+fn give_handle(host: &mut dyn Host, v: Value, spot: &Spot<'_>) -> Result<u64, Exit> {
+    if let Some(bits) = host.handle_bits(v) {
+        return Ok(bits);
+    }
+    let made = Handles::of(host.mutator()).create(v, HandleKind::Local);
+    made.map(Handle::bits).map_err(|error| {
+        let place = spot.place();
+        let error = Some(error);
+        host.raise_pending(CallError::Ffi(FfiError::Handle { place, error }));
         Exit
     })
 }
@@ -111,19 +137,28 @@ unsafe fn push_and_call(
     height: usize,
     args: *const *const c_void,
 ) -> Result<Value, Exit> {
+    let spot = (trampoline.lender_name(), position(trampoline));
     let mutator = host.mutator();
     let plan = trampoline.plan;
     for (i, ctype) in plan.params.iter().enumerate() {
         // SAFETY: the caller's.
         let word = unsafe { plan.argument(args, i) };
         let value = match ctype.repr() {
-            Repr::Aggregate => take_struct(mutator, ctype, word),
-            _ => convert::to_value(mutator, ctype, word),
+            Repr::Aggregate => take_struct(mutator, ctype, word).map_err(CallError::from),
+            _ => {
+                let (function, position) = (spot.0, spot.1);
+                let spot = &Spot::CallbackArgument {
+                    function,
+                    position,
+                    argument: i + 1,
+                };
+                convert::to_value(mutator, ctype, word, spot)
+            }
         };
         match value {
             Ok(value) => mutator.push(value),
             Err(error) => {
-                host.raise_pending(CallError::OutOfMemory(error));
+                host.raise_pending(error);
                 return Err(Exit);
             }
         }

@@ -5,24 +5,27 @@
 //!             call = id   call = 0
 //! ```
 //!
-//! `inv:closure.stays` A closure is never freed, so C code that kept its address finds a function
+//! `inv:closure.stays` A closure that was lent is never freed, so C code that kept its address finds a function
 //! there for ever: one that says what is wrong and returns the default.
 //!
 //! `inv:closure.rest` A closure whose call has returned is not lent again before [`REST`] others of
 //! its type were, so that a late call is told from a call of the next borrower.
 //!
-//! Absent on purpose: closures that outlive their call.
+//! Those of a lifetime beyond a call *hold* a procedure instead: see `made`, which also says when they are given back.
 
 use crate::active::ActiveCall;
+use crate::callback_error::Ended;
 use crate::cif::Cif;
 use crate::convert;
+use crate::handle::Handle;
 use crate::host::HostGate;
-use crate::types::{CType, CallbackType, Repr};
-use bowline_gc::{Callee, Heap};
-use libffi::low::{self, ffi_cif};
+use crate::types::{CType, CallbackType, Lifetime, Repr};
+use bowline_gc::{Callee, Heap, OwnerLabel};
+use libffi::low::{self, ffi_cif, ffi_closure};
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// How many tombstones of a type there are before the oldest is used again.
@@ -43,12 +46,16 @@ pub(crate) struct Plan {
     pub(crate) result: CType,
     /// What C gets when the procedure was left otherwise than by return.
     pub(crate) on_exit: u64,
+    pub(crate) lifetime: Lifetime,
     resting: Mutex<VecDeque<&'static Trampoline>>,
+    /// Trampolines that have no closure now.
+    spare: Mutex<Vec<&'static Trampoline>>,
 }
 
 /// One closure: what its C function finds when it is called.
 pub(crate) struct Trampoline {
     pub(crate) plan: &'static Plan,
+    closure: AtomicPtr<ffi_closure>,
     code: AtomicUsize,
     lender: AtomicPtr<Lender>,
     /// The id of the call that it is lent to; 0 for a tombstone.
@@ -59,19 +66,26 @@ pub(crate) struct Trampoline {
     home: AtomicPtr<ActiveCall>,
     /// The gate of the host that made the call, if it has one.
     gate: AtomicPtr<HostGate>,
+    /// The handle of the callback object that holds its procedure; 0 if it has none.
+    held: AtomicU64,
+    /// What has ended it last, when it holds one no more.
+    ended: AtomicU8,
+    /// How many threads of C's are in it, for one that holds a procedure.
+    running: AtomicU32,
 }
 
 #[derive(Default)]
 struct Registry {
     plans: HashMap<CallbackType, &'static Plan>,
     lenders: HashMap<String, &'static Lender>,
+    makers: HashMap<OwnerLabel, &'static Lender>,
 }
 
 /// Plans and lenders live for ever, because closures do (`inv:closure.stays`), so there is one of each
 /// kind.
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded is whole between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -87,6 +101,17 @@ pub(crate) fn lender(name: &str) -> &'static Lender {
         callee: Heap::get().and_then(|heap| heap.callee(name, true)),
     }));
     registry.lenders.insert(name.to_owned(), lender);
+    lender
+}
+
+/// The lender that is called like owners of this label.
+pub(super) fn lender_of(heap: &Heap, label: OwnerLabel) -> &'static Lender {
+    if let Some(known) = lock(&REGISTRY).makers.get(&label) {
+        return known;
+    }
+    let name = heap.owner_name(label);
+    let lender = lender(name.as_deref().unwrap_or("make-callback"));
+    lock(&REGISTRY).makers.insert(label, lender);
     lender
 }
 
@@ -106,7 +131,9 @@ pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
             Repr::Double => (on_exit as f64).to_bits(),
             _ => on_exit as u64,
         },
+        lifetime: callback.lifetime,
         resting: Mutex::default(),
+        spare: Mutex::default(),
     }));
     registry.plans.insert(callback.clone(), plan);
     Some(plan)
@@ -131,13 +158,37 @@ impl Plan {
         drop(resting);
         let trampoline = match rested {
             Some(rested) => rested,
-            None => Trampoline::make(self)?,
+            None => self.take()?,
         };
         let name = std::ptr::from_ref(lender).cast_mut();
         trampoline.lender.store(name, Ordering::Relaxed);
         trampoline.position.store(position, Ordering::Relaxed);
         trampoline.call.store(id, Ordering::Release);
         Some(trampoline)
+    }
+
+    /// A trampoline with a closure of its own, which nobody has. `None` when the system gives no executable memory.
+    pub(super) fn take(&'static self) -> Option<&'static Trampoline> {
+        if Heap::get().is_some_and(Heap::refuses) {
+            return None;
+        }
+        let spare = lock(&self.spare).pop();
+        let trampoline = spare.unwrap_or_else(|| Trampoline::without_closure(self));
+        let armed = trampoline.arm();
+        if !armed {
+            lock(&self.spare).push(trampoline);
+        }
+        armed.then_some(trampoline)
+    }
+
+    /// Gives a trampoline's closure back to libffi. Nobody calls it.
+    pub(super) fn give_back(&'static self, trampoline: &'static Trampoline) {
+        let closure = trampoline
+            .closure
+            .swap(std::ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: `arm` got it from libffi, and it is given back once.
+        unsafe { low::closure_free(closure) };
+        lock(&self.spare).push(trampoline);
     }
 
     /// Writes a callback's result where libffi wants it.
@@ -181,32 +232,90 @@ impl Plan {
 }
 
 impl Trampoline {
-    fn make(plan: &'static Plan) -> Option<&'static Trampoline> {
-        if Heap::get().is_some_and(Heap::refuses) {
-            return None;
-        }
-        let (closure, code) = low::try_closure_alloc()?;
-        let trampoline: &'static Trampoline = Box::leak(Box::new(Trampoline {
+    fn without_closure(plan: &'static Plan) -> &'static Trampoline {
+        Box::leak(Box::new(Trampoline {
             plan,
-            code: AtomicUsize::new(code.as_ptr().expose_provenance()),
+            closure: AtomicPtr::new(std::ptr::null_mut()),
+            code: AtomicUsize::new(0),
             lender: AtomicPtr::new(std::ptr::null_mut()),
             call: AtomicU64::new(0),
             position: AtomicUsize::new(0),
             home: AtomicPtr::new(std::ptr::null_mut()),
             gate: AtomicPtr::new(std::ptr::null_mut()),
-        }));
-        let data = std::ptr::from_ref(trampoline).cast_mut().cast();
+            held: AtomicU64::new(0),
+            ended: AtomicU8::new(0),
+            running: AtomicU32::new(0),
+        }))
+    }
+
+    /// Gives it a closure, unless libffi has none.
+    fn arm(&'static self) -> bool {
+        let Some((closure, code)) = low::try_closure_alloc() else {
+            return false;
+        };
+        let data = std::ptr::from_ref(self).cast_mut().cast();
         // SAFETY: closure and code were allocated together; plan and trampoline live for ever.
         let status = unsafe {
             libffi::raw::ffi_prep_closure_loc(
                 closure,
-                plan.cif.as_ptr(),
+                self.plan.cif.as_ptr(),
                 Some(entry),
                 data,
                 code.as_mut_ptr(),
             )
         };
-        (status == libffi::raw::ffi_status_FFI_OK).then_some(trampoline)
+        if status != libffi::raw::ffi_status_FFI_OK {
+            // SAFETY: it was allocated above, and nobody has it.
+            unsafe { low::closure_free(closure) };
+            return false;
+        }
+        self.closure.store(closure, Ordering::Relaxed);
+        let code = code.as_ptr().expose_provenance();
+        self.code.store(code, Ordering::Relaxed);
+        true
+    }
+
+    /// It is to call the procedure of the callback object with this handle.
+    pub(super) fn hold(&self, by: &'static Lender, gate: Option<&HostGate>, handle: Handle) {
+        let by = std::ptr::from_ref(by).cast_mut();
+        self.lender.store(by, Ordering::Relaxed);
+        let gate = gate.map_or(std::ptr::null(), std::ptr::from_ref).cast_mut();
+        self.gate.store(gate, Ordering::Release);
+        self.held.store(handle.bits(), Ordering::Release);
+    }
+
+    /// The handle of the callback object that holds its procedure.
+    pub(super) fn held(&self) -> Option<Handle> {
+        Handle::from_bits(self.held.load(Ordering::Acquire))
+    }
+
+    /// It holds no procedure from now on. The handle, unless it had ended before.
+    pub(super) fn end(&self, ended: Ended) -> Option<Handle> {
+        let handle = Handle::from_bits(self.held.swap(0, Ordering::AcqRel))?;
+        self.ended.store(ended as u8, Ordering::Release);
+        Some(handle)
+    }
+
+    /// Why it calls nothing, if so.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        if self.plan.lifetime == Lifetime::Call {
+            return self.lent_to().is_none().then_some(Ended::Returned);
+        }
+        if self.held().is_some() {
+            return None;
+        }
+        let all = [Ended::Dead, Ended::Freed, Ended::Called];
+        let ended = self.ended.load(Ordering::Acquire);
+        Some(
+            *all.iter()
+                .find(|e| **e as u8 == ended)
+                .unwrap_or(&Ended::Dead),
+        )
+    }
+
+    /// Whether C is in it.
+    pub(super) fn runs(&self) -> bool {
+        self.running.load(Ordering::Acquire) > 0
     }
 
     /// The address of the C function.
@@ -268,8 +377,15 @@ unsafe extern "C" fn entry(
 ) {
     // SAFETY: `make` gave libffi a trampoline, which lives for ever.
     let trampoline: &'static Trampoline = unsafe { &*data.cast::<Trampoline>() };
+    let counted = trampoline.plan.lifetime != Lifetime::Call;
+    if counted {
+        trampoline.running.fetch_add(1, Ordering::AcqRel);
+    }
     // SAFETY: libffi passes the arguments and the room for a result of the closure's type.
     unsafe { super::enter(trampoline, result, args.cast_const().cast()) };
+    if counted {
+        trampoline.running.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// The closures lent to one call; they become tombstones when this is dropped.
@@ -293,20 +409,39 @@ impl Lent {
     /// The closures belong to this call, which lasts until they are dropped.
     #[inline(always)]
     pub(crate) fn belong_to(&self, call: &ActiveCall) {
-        for trampoline in self.first.iter().chain(&self.others) {
+        // The first one last: it is the first to be retired.
+        for &trampoline in self.others.iter().rev().chain(&self.first) {
             let gate = call
                 .pass
                 .map_or(std::ptr::null(), |pass| std::ptr::from_ref(pass.gate));
             let home = std::ptr::from_ref(call).cast_mut();
             trampoline.home.store(home, Ordering::Relaxed);
             trampoline.gate.store(gate.cast_mut(), Ordering::Release);
+            LENT_HERE.with_borrow_mut(|lent| lent.push((call.id, trampoline)));
         }
     }
 }
 
+thread_local! {
+    /// The closures that are lent to calls of this thread, with the ids of the calls, which count up.
+    static LENT_HERE: RefCell<Vec<(u64, &'static Trampoline)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Retires what is lent to calls of this thread that were made after the one with this id: C has jumped over them.
+pub(crate) fn retire_after(id: u64) {
+    LENT_HERE.with_borrow_mut(|lent| {
+        while let Some((_, trampoline)) = lent.pop_if(|(call, _)| *call > id) {
+            trampoline.retire();
+        }
+    });
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
-        for trampoline in self.first.iter().chain(&self.others) {
+        for &trampoline in self.first.iter().chain(&self.others) {
+            LENT_HERE.with_borrow_mut(|lent| {
+                lent.pop_if(|(_, last)| std::ptr::eq(*last, trampoline));
+            });
             trampoline.retire();
         }
     }

@@ -194,6 +194,16 @@ pub(super) fn create(handles: &Handles<'_>, v: Value) -> Result<Handle, HandleEr
     })
 }
 
+/// Makes a local handle for the foreign call that is about to begin, which began with what was open before.
+pub(crate) fn create_for_call(handles: &Handles<'_>, v: Value) -> Result<Handle, HandleError> {
+    let handle = handles.create_unscoped(v, HandleKind::Local)?;
+    LOCALS.with_borrow_mut(|locals| {
+        locals.all.push(Local::Handle(handle));
+        locals.count();
+    });
+    Ok(handle)
+}
+
 /// Pins an object until the innermost scope ends.
 pub(super) fn pin(handles: &Handles<'_>, v: Value) -> Result<(), HandlePinError> {
     LOCALS.with_borrow_mut(|locals| {

@@ -11,12 +11,40 @@ pub(super) const CALLBACK_FORM: &str =
     "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER)])";
 
 impl TypeExpr {
-    /// A callback, from what stands behind the word.
+    /// A callback that is an argument, from what stands behind the word.
     pub(super) fn parse_callback(
         &self,
         rest: &[TypeExpr],
         types: &mut Types,
     ) -> Result<CType, FfiError> {
+        let callback = self.parse_callback_type(rest, types, Lifetime::Call)?;
+        match callback.lifetime {
+            Lifetime::Call => Ok(CType::Callback(Arc::new(callback))),
+            lifetime => Err(CallbackError::Argument { lifetime }.into()),
+        }
+    }
+
+    /// The type of a callback that outlives the call which it is handed to C in, as `(callback (TYPE ...) RESULT ...)`.
+    /// Without a lifetime it has [`Lifetime::Gc`].
+    pub fn parse_lasting_callback(&self, types: &mut Types) -> Result<CallbackType, FfiError> {
+        let rest = match self {
+            TypeExpr::List(items) => items.get(1..).unwrap_or_default(),
+            _ => &[],
+        };
+        let callback = self.parse_callback_type(rest, types, Lifetime::Gc)?;
+        match callback.lifetime {
+            Lifetime::Call => Err(CallbackError::Lasting.into()),
+            _ => Ok(callback),
+        }
+    }
+
+    /// `default` is the lifetime where none is written.
+    fn parse_callback_type(
+        &self,
+        rest: &[TypeExpr],
+        types: &mut Types,
+        default: Lifetime,
+    ) -> Result<CallbackType, FfiError> {
         let [TypeExpr::List(params), result, options @ ..] = rest else {
             return Err(self.malformed(CALLBACK_FORM));
         };
@@ -28,7 +56,7 @@ impl TypeExpr {
         let result = callback_result(result.parse(types)?)?;
         let (lifetime, options) = match options {
             [TypeExpr::Name(name), rest @ ..] => (parse_lifetime(name)?, rest),
-            _ => (Lifetime::Call, options),
+            _ => (default, options),
         };
         let on_exit = match options {
             [] => None,
@@ -45,12 +73,12 @@ impl TypeExpr {
         if let Some(value) = on_exit {
             check_on_exit(value, &result)?;
         }
-        Ok(CType::Callback(Arc::new(CallbackType {
+        Ok(CallbackType {
             params,
             result,
             lifetime,
             on_exit,
-        })))
+        })
     }
 }
 

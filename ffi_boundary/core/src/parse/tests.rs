@@ -131,7 +131,7 @@ fn malformed_forms_are_shown_with_the_right_one() {
 fn lifetimes_that_do_not_exist_are_refused_with_those_that_do() {
     assert_eq!(
         message("((callback (int) int always))", "void"),
-        "unknown callback lifetime `always`: expected `call`"
+        "unknown callback lifetime `always`: expected `call`, `gc`, `once` or `forever`"
     );
 }
 

@@ -1,7 +1,8 @@
 //! A kernel that refuses memory that can be executed.
 
-use crate::toy::{Leave, Toy, function, libc_function, text};
-use bowline_ffi::ForeignFunction;
+use crate::toy::{Leave, Toy, function, libc_function, read, text};
+use bowline_ffi::{ForeignFunction, make_callback};
+use bowline_gc::OwnerLabel;
 use bowline_layout::Value;
 
 pub(crate) const TRIALS: &[crate::Body] = &[
@@ -68,6 +69,15 @@ impl Functions {
     }
 }
 
+/// A callback object, or why there is none.
+fn made(toy: &mut Toy) -> Result<Value, String> {
+    let callback = read("(callback (int64) int64)").parse_lasting_callback(&mut toy.types);
+    let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
+    let label = OwnerLabel::default();
+    let callback = callback.expect("a type of a callback");
+    make_callback(&mut toy.mutator, &callback, same, None, label).map_err(|e| e.to_string())
+}
+
 fn no_executable_memory() {
     let mut toy = Toy::start();
     let f = functions();
@@ -75,6 +85,10 @@ fn no_executable_memory() {
     for _ in 0..3 {
         let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
         assert_eq!(toy.error(&f.repeat, &[same, Value::fixnum(1)]), NO_CLOSURE);
+        assert_eq!(
+            made(&mut toy),
+            Err(NO_CLOSURE.replace("repeat", "make-callback"))
+        );
         f.others_work(&mut toy);
     }
 }
@@ -93,9 +107,18 @@ fn no_memory_becomes_executable() {
         return;
     }
     let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
+    toy.mutator.push(same);
+    let lasting = made(&mut toy);
+    let same = toy.mutator.pop();
     match toy.call_inside(&f.repeat, &[same, Value::fixnum(5)]) {
-        Ok(v) => assert_eq!(v, Value::fixnum(5)),
-        Err(leave) => assert_eq!(leave, Leave::Call(NO_CLOSURE.into())),
+        Ok(v) => {
+            assert_eq!(v, Value::fixnum(5));
+            assert!(lasting.is_ok());
+        }
+        Err(leave) => {
+            assert_eq!(leave, Leave::Call(NO_CLOSURE.into()));
+            assert_eq!(lasting, Err(NO_CLOSURE.replace("repeat", "make-callback")));
+        }
     }
     f.others_work(&mut toy);
 }

@@ -1,6 +1,6 @@
 //! Handles over a heap that moves things.
 
-use crate::toy::{Toy, bytes, calm, function};
+use crate::toy::{Leave, Toy, bytes, calm, function};
 use bowline_ffi::{Handle, HandleError, HandleKind, HandleScope, Handles, LOCAL_LIMIT};
 use bowline_layout::Value;
 use std::rc::Rc;
@@ -14,7 +14,66 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("local_handles", locals),
     ("too_many_locals", too_many),
     ("locals_end_with_their_call", call_scope),
+    ("handles_as_a_type", as_a_type),
 ];
+
+/// Handles in every place of a signature, while everything moves; none is left behind.
+fn as_a_type() {
+    let mut toy = Toy::start();
+    let same = function("id_uint64", "(handle)", "handle");
+    let bits = function("id_uint64", "(handle)", "uint64");
+    let back = function("id_uint64", "(uint64)", "handle");
+    let via = function(
+        "via_uint64",
+        "((callback (handle) handle) handle)",
+        "handle",
+    );
+    let out = function("out_uint64", "((out handle) handle)", "void");
+    let unwritten = function("nothing_written", "((out handle))", "void");
+    let count = Handles::of(&toy.mutator).count();
+    let v = toy.bytes(b"held");
+    assert_eq!(bytes(toy.value(&same, &[v])), b"held");
+    let v = toy.bytes(b"held");
+    assert_eq!(bytes(toy.values(&out, &[v])[1]), b"held");
+    assert_eq!(toy.values(&unwritten, &[])[1], Value::FALSE);
+    let swap = toy.procedure("swap", 1, |toy, args| {
+        toy.churn();
+        assert_eq!(bytes(toy.mutator.get(args.start)), b"held");
+        Ok(toy.bytes(b"given"))
+    });
+    toy.mutator.push(swap);
+    let v = toy.bytes(b"held");
+    let swap = toy.mutator.pop();
+    assert_eq!(bytes(toy.value(&via, &[swap, v])), b"given");
+    let v = toy.bytes(b"held");
+    let left = toy.value(&bits, &[v]);
+    assert_eq!(Handles::of(&toy.mutator).count(), count);
+    let error = toy.error(&back, &[left]);
+    assert!(
+        error.starts_with("the result of `id_uint64`: local handle "),
+        "{error}"
+    );
+    assert!(error.ends_with(" is used after its scope ended"), "{error}");
+    let error = toy.error(&back, &[Value::fixnum(0)]);
+    assert_eq!(error, "the result of `id_uint64` is 0, which is no handle");
+    // A wrong argument behind one: it is given back.
+    let two = function("out_uint64", "(handle int)", "void");
+    toy.error(&two, &[Value::NIL, Value::NIL]);
+    assert_eq!(Handles::of(&toy.mutator).count(), count);
+    // What C passes to a callback may be none.
+    let wrong = function(
+        "via_uint64",
+        "((callback (handle) uint64) uint64)",
+        "uint64",
+    );
+    let never = toy.procedure("never", 1, |_, _| panic!("it has no argument"));
+    let garbage = toy.integer(5);
+    let Err(Leave::Call(error)) = toy.call_inside(&wrong, &[never, garbage]) else {
+        panic!("5 is no handle");
+    };
+    let place = "argument 1 of the callback that is argument 1 of `via_uint64`: ";
+    assert!(error.starts_with(place), "{error}");
+}
 
 fn global(toy: &Toy, v: Value) -> Handle {
     Handles::of(&toy.mutator)

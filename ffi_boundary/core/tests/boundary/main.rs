@@ -10,8 +10,10 @@ mod denied;
 mod errors;
 mod handles;
 mod holding;
+mod jumps;
 mod lending;
 mod libc_calls;
+mod lifetimes;
 mod memory;
 mod numbers;
 mod outs;
@@ -38,6 +40,7 @@ fn bodies() -> Vec<Body> {
         numbers::TRIALS,
         lending::TRIALS,
         callbacks::TRIALS,
+        lifetimes::TRIALS,
         errors::TRIALS,
         denied::TRIALS,
         handles::TRIALS,
@@ -47,6 +50,7 @@ fn bodies() -> Vec<Body> {
         structs::TRIALS,
         threads::TRIALS,
         byvalue::TRIALS,
+        jumps::TRIALS,
     ]
     .concat()
 }
@@ -65,7 +69,7 @@ fn compile(sources: &[PathBuf], library: &Path) {
 
 fn compile_support(directory: &Path) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary");
-    let sources = ["support.c", "threads.c"].map(|name| folder.join(name));
+    let sources = ["support.c", "threads.c", "jumps.c"].map(|name| folder.join(name));
     let library = directory.join(format!("libsupport-{}.so", std::process::id()));
     compile(&sources, &library);
     library

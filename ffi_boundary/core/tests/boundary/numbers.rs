@@ -5,6 +5,7 @@ use bowline_ffi::CType;
 use bowline_layout::Value;
 
 pub(crate) const TRIALS: &[crate::Body] = &[
+    ("every_register", every_register),
     ("integer_limits", limits),
     ("integer_limits_through_callbacks", limits_through_callbacks),
     ("floats", floats),
@@ -304,4 +305,51 @@ fn promotions() {
     let total = toy.value(&sum, &args);
     let expected = -128 + 255 + 1 - 32_768 + 65_535 - 1 + (1i64 << 40) + 4;
     assert_eq!(double(total), expected as f64 + 0.5);
+}
+
+/// Integers and floating-point numbers among each other, as many as there are registers, and more.
+fn every_register() {
+    let mut toy = Toy::start();
+    let mixed =
+        "int8 float int64 double uint16 float int double long double bool float double float";
+    let values = [-3i64, 5, -7, 11, 13, 17, -19, 23, 29, 31, 1, 37, 41, 43];
+    let weighted = |values: &[i64]| {
+        let terms = values.iter().enumerate();
+        terms.map(|(i, value)| value << i).sum::<i64>()
+    };
+    // The `bool` is true, which is 1.
+    let mut args: Vec<Value> = values.iter().map(|n| Value::fixnum(*n)).collect();
+    args[10] = Value::TRUE;
+    let expected = weighted(&values);
+    for (name, result) in [
+        ("mix_to_double", "double"),
+        ("mix_to_float", "float"),
+        ("mix_to_integer", "int64"),
+    ] {
+        let function = function(name, &format!("({mixed})"), result);
+        let got = toy.value(&function, &args);
+        match result {
+            "int64" => assert_eq!(integer(got), i128::from(expected)),
+            _ => assert_eq!(double(got), expected as f64, "{name}"),
+        }
+    }
+    args.push(Value::fixnum(47));
+    for (name, more) in [("mix_one_more", "long"), ("mix_one_more_float", "double")] {
+        let function = function(name, &format!("({mixed} {more})"), "double");
+        let got = double(toy.value(&function, &args));
+        assert_eq!(got, (expected + (47 << 14)) as f64, "{name}");
+    }
+    let six = function(
+        "integers_to_float",
+        "(int8 uint8 int16 uint16 int uint)",
+        "float",
+    );
+    let args = [-128, 255, -32_768, 65_535, -1, 7].map(Value::fixnum);
+    assert_eq!(double(toy.value(&six, &args)), 32_900.0);
+    let five = function("five_integers", "(int8 int64 uint8 int short)", "int64");
+    let args = [-1, -2, 255, -4, -5].map(Value::fixnum);
+    assert_eq!(
+        integer(toy.value(&five, &args)),
+        -1 - 20 + 25_500 - 4000 - 50_000
+    );
 }

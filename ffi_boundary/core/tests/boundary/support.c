@@ -187,6 +187,8 @@ static int64_t (*saved)(int64_t);
 void save(int64_t (*f)(int64_t)) { saved = f; }
 int64_t call_saved(int64_t n) { return saved(n); }
 
+int64_t call_twice(int64_t (*f)(int64_t), int64_t n) { return f(n) * 1000 + f(n); }
+
 void save_and_call(int64_t (*f)(int64_t), void (*g)(void))
 {
     saved = f;
@@ -217,3 +219,16 @@ int point_of_callback(struct point (*f)(int))
     struct point p = f(1);
     return p.x + (int)p.y;
 }
+
+void nothing_written(void *at) { (void)at; }
+
+/* As many integers and floating-point numbers as there are registers, and one more. */
+#define MIX a + 2 * b + 4 * c + 8 * d + 16 * e + 32 * f + 64 * g + 128 * h + 256 * i + 512 * j + 1024 * k + 2048 * l + 4096 * m + 8192 * n
+#define MIXED int8_t a, float b, int64_t c, double d, uint16_t e, float f, int g, double h, long i, double j, bool k, float l, double m, float n
+double mix_to_double(MIXED) { return MIX; }
+float mix_to_float(MIXED) { return MIX; }
+int64_t mix_to_integer(MIXED) { return MIX; }
+double mix_one_more(MIXED, long o) { return MIX + 16384 * o; }
+double mix_one_more_float(MIXED, double o) { return MIX + 16384 * o; }
+float integers_to_float(int8_t a, uint8_t b, int16_t c, uint16_t d, int e, unsigned f) { return a + b + c + d + e + f; }
+int64_t five_integers(int8_t a, int64_t b, uint8_t c, int d, short e) { return a + 10 * b + 100 * c + 1000 * d + 10000 * e; }

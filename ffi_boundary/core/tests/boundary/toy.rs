@@ -425,6 +425,10 @@ impl Host for Toy {
         unsafe { self.mutator.store(v, i + 1, element) };
     }
 
+    fn abandon(&mut self, _: usize) {
+        self.pending = None;
+    }
+
     fn pass(&self) -> Option<Pass> {
         let guest = self.lane;
         self.gate.map(|gate| Pass { gate, guest })

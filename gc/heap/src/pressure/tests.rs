@@ -93,7 +93,7 @@ fn what_died_counts_no_more() {
     assert!(p.poll(20 * MIB));
     p.died(30 * MIB);
     assert!(p.has_dead() && !p.poll(20 * MIB));
-    p.gave_back(30 * MIB);
+    p.gave_back(30 * MIB, 0);
     assert!(!p.has_dead() && !p.poll(20 * MIB));
     assert_eq!(p.outside(), 0);
 }

@@ -3,6 +3,7 @@
 use crate::support::*;
 use bowline_gc::{Collect, HeapConfig, Mutator, Owner, OwnerLabel, access};
 use bowline_layout::foreign_pointer;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 pub(crate) const CASES: &[Case] = &[
     case("owned memory dies with its owner", memory_dies).under(GENERATIONAL),
@@ -20,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     case("declared bytes start collections", declared_bytes).under(GENERATIONAL),
     everywhere("the table of owners is sorted", table_of_owners),
     everywhere("owners and finalizers freeze", owners_freeze),
+    everywhere("a dead owner's release runs once", released),
 ];
 
 fn memory_dies() {
@@ -280,4 +282,37 @@ fn owners_freeze() {
     m.collect(Collect::Full);
     assert!(memory(m.get(0), 100).iter().all(|b| *b == 9));
     assert!(!heap.finalizable());
+}
+
+fn released() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    static WORDS: AtomicUsize = AtomicUsize::new(0);
+    fn release(word: usize) {
+        RUNS.fetch_add(1, Relaxed);
+        WORDS.fetch_add(word, Relaxed);
+    }
+    let (heap, mut m) = heap();
+    let label = heap.owner_label("a at x.scm:1");
+    assert_eq!(heap.owner_name(label).as_deref(), Some("a at x.scm:1"));
+    assert_eq!(heap.owner_name(OwnerLabel::default()), None);
+    let before = m.stats().declared_bytes;
+    for word in 1..=100 {
+        let v = pointer(&mut m, 0x1000);
+        if word <= 10 {
+            m.push(v);
+        }
+        m.own_by(v, release, word, 1000, label);
+    }
+    for _ in 0..3 {
+        m.collect(Collect::Full);
+        assert_eq!(RUNS.load(Relaxed), 90);
+        assert_eq!(WORDS.load(Relaxed), (11..=100).sum());
+        assert_eq!(m.stats().declared_bytes - before, 10_000);
+        assert_eq!(held(heap), (10, 10_000));
+    }
+    m.truncate(0);
+    m.collect(Collect::Full);
+    assert_eq!(WORDS.load(Relaxed), (1..=100).sum());
+    assert_eq!(m.stats().declared_bytes, before);
+    assert_eq!(held(heap), (0, 0));
 }

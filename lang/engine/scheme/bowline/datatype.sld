@@ -1,4 +1,7 @@
 ;;; Algebraic data types.
 (define-library (bowline datatype)
   (import (bowline primitives))
-  (export define-datatype match where))
+  (export
+    define-datatype match where
+    foreign-export-du-construction foreign-export-du-deconstruction foreign-export-du-test
+    foreign-export-enum))

@@ -11,6 +11,10 @@
 ;;;                           Once nobody has P, PROC is called with it, between two steps of the program
 ;;;                           and never inside a foreign call. BYTES is what PROC will give back, so that
 ;;;                           the collector looks for it in time; 0 if nothing. The result is P.
+;;; (make-callback PROC (TYPE ...) RESULT [LIFETIME] [(on-exit V)])
+;;;                           A C function that calls PROC, as an object that a `pointer` takes. It is one as long as
+;;;                           the program has the object (`gc`), until C has called it (`once`) or for ever
+;;;                           (`forever`).
 ;;; (promote! S)              A pointer to the bytes of the string or bytevector S, which stay where they are for as
 ;;;                           long as they live: as long as S has them, or somebody has the pointer.
 (define-library (bowline ffi)
@@ -21,8 +25,9 @@
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector
     foreign-array-length foreign-array-ref foreign-array-set!
     make-foreign-memory string->pointer attach-finalizer!
+    make-callback callback-free! callback?
     pin! promote! unpin! with-pinned
-    make-handle handle-ref handle-free! handle?
+    make-handle make-weak-handle handle-ref handle-set! handle-free! handle? handle->integer integer->handle
     system-error? system-error-number system-error-name system-error-message
     system-error-procedure)
   (begin
@@ -43,6 +48,11 @@
     (define-syntax pointer-set!
       (syntax-rules ()
         ((_ pointer type offset value) (%pointer-set! pointer 'type offset value))))
+
+    (define-syntax make-callback
+      (syntax-rules ()
+        ((_ procedure (type ...) result option ...)
+         (%make-callback procedure '(callback (type ...) result option ...)))))
 
     (define null-pointer (%null-pointer))
 

@@ -100,7 +100,7 @@ impl Cx<'_> {
                 Item::Expr(stx) if index >= expressions => body.push(self.expand(&stx)?),
                 Item::Nothing(nothing) if index >= expressions => body.push(nothing),
                 Item::Nothing(_) => {}
-                Item::Expr(stx) => {
+                Item::Expr(stx) | Item::Export(stx) => {
                     // Between definitions: a definition of nothing, for its effect.
                     let span = stx.span();
                     let value = self.expand(&stx)?;

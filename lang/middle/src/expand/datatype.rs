@@ -18,6 +18,7 @@ use std::rc::Rc;
 use bowline_syntax::{Datum, DatumKind, Number, Span, Symbol};
 
 use super::definitions::{Place, Scan};
+use super::foreign_struct::derived;
 use super::form::Form;
 use super::record::{ident_span, push};
 use super::syntax_forms::symbol_datum;
@@ -63,6 +64,14 @@ pub(crate) struct Field {
 pub(crate) struct Constructor {
     pub(crate) datatype: Rc<Datatype>,
     pub(crate) index: usize,
+}
+
+impl Datatype {
+    /// The first of its constructors.
+    pub(super) fn first(datatype: &Rc<Datatype>) -> Constructor {
+        let (datatype, index) = (Rc::clone(datatype), 0);
+        Constructor { datatype, index }
+    }
 }
 
 impl Constructor {
@@ -200,7 +209,7 @@ impl Cx<'_> {
         &mut self,
         scan: &mut Scan,
         ident: &Ident,
-        datatype: &Datatype,
+        datatype: &Rc<Datatype>,
         form: &Form<'_>,
     ) -> Result<()> {
         let span = form.span();
@@ -220,6 +229,9 @@ impl Cx<'_> {
         ];
         let make = self.call_primitive("%define-datatype", make, span)?;
         let place = self.define_variable(scan, ident)?;
+        if let Place::Global(id) = place {
+            self.ex.datatypes.insert(id, Rc::clone(datatype));
+        }
         push(scan, place, ident, make, form.whole);
         let object = self.fresh_var(Symbol::new("object"));
         let args = vec![
@@ -286,13 +298,5 @@ impl Cx<'_> {
             self.record_procedure(scan, &accessor, vec![object], body, form)?;
         }
         Ok(())
-    }
-}
-
-/// Another name with the identity of this one.
-fn derived(ident: &Ident, name: String) -> Ident {
-    Ident {
-        name: Symbol::new(&name),
-        ..ident.clone()
     }
 }

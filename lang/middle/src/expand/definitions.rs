@@ -81,6 +81,8 @@ pub(super) enum Item {
         span: Span,
     },
     Expr(Stx),
+    /// What gives something to C, at a top level.
+    Export(Stx),
     /// What stands for a form that is wrong.
     Nothing(Expr),
 }
@@ -91,7 +93,7 @@ impl Item {
         match self {
             Self::Define { whole, .. } => Some(whole.span()),
             Self::Values { span, .. } => Some(*span),
-            Self::Expr(stx) => Some(stx.span()),
+            Self::Expr(stx) | Self::Export(stx) => Some(stx.span()),
             Self::Nothing(_) => None,
         }
     }
@@ -99,7 +101,7 @@ impl Item {
     /// How many variables it becomes in a body.
     pub(super) fn vars(&self) -> usize {
         match self {
-            Self::Define { .. } | Self::Expr(_) | Self::Nothing(_) => 1,
+            Self::Define { .. } | Self::Expr(_) | Self::Export(_) | Self::Nothing(_) => 1,
             // All the values, then each of them.
             Self::Values { places, rest, .. } => 1 + places.len() + usize::from(rest.is_some()),
         }
@@ -168,7 +170,10 @@ impl Cx<'_> {
         };
         if !special.is_definition() && !special.is_spliced() {
             scan.steps = 0;
-            scan.items.push(Item::Expr(stx));
+            scan.items.push(match scan.top && special.is_export() {
+                true => Item::Export(stx),
+                false => Item::Expr(stx),
+            });
             return Ok(());
         }
         let stx = if special.is_definition() {

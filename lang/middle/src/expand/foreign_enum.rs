@@ -30,7 +30,7 @@ impl Cx<'_> {
         let anew = scan.top && self.unit.kind == TopKind::Prompt;
         let make = vec![
             Expr::Const(symbol_datum(&ident.name, span)),
-            Expr::Const(Datum::list(members, span)),
+            Expr::Const(Datum::list(members.clone(), span)),
             Expr::boolean(anew, span),
         ];
         let make = self.call_primitive("%define-foreign-enum", make, span)?;
@@ -49,6 +49,9 @@ impl Cx<'_> {
             let body = self.call_primitive(primitive, args, Span::NONE)?;
             let name = derived(&ident, name);
             self.record_procedure(scan, &name, vec![object], body, form)?;
+        }
+        if scan.top {
+            self.note_foreign_enum(&ident, &members);
         }
         Ok(())
     }

@@ -231,6 +231,7 @@ impl Cx<'_> {
                     "definitions may stand at the top level and in the body of a procedure or `let`",
                 )))
             }
+            special if special.is_export() => Err(self.misplaced_export(&form)),
             Special::Import | Special::DefineLibrary => {
                 Err(self.misplaced(form.special, form.span()))
             }

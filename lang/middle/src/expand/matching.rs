@@ -101,7 +101,7 @@ impl Cx<'_> {
             return form.bad_at("a clause is (PATTERN [(where TEST)] BODY ...)", clause);
         };
         let mut vars = Vec::new();
-        let pattern = self.pattern(pattern, &mut vars, form)?;
+        let pattern = self.pattern(pattern, &mut vars)?;
         let (guard, body) = match body {
             [first, rest @ ..] if self.is_where(first) => match self.items(first).as_deref() {
                 Some([_, test]) => (Some(test.clone()), rest),

@@ -20,6 +20,7 @@ mod control;
 mod datatype;
 mod definitions;
 mod elsewhere;
+mod exports;
 mod features;
 mod foreign;
 mod foreign_enum;
@@ -57,11 +58,12 @@ use crate::scope::{ModuleId, Scope, Scopes};
 use crate::special::Special;
 use crate::stx::{Ident, Stx};
 
-use datatype::Constructor;
+use datatype::{Constructor, Datatype};
 use library::Library;
 use notes::Notes;
 
 pub use check::Findings;
+pub use exports::{C_WORDS, Export, ExportKind, ExportOf};
 pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written, symbols};
 pub use prompt::{Bound, BoundTo};
 pub use session::{ReplEnv, SourceLoader};
@@ -92,6 +94,10 @@ pub struct Expander {
     /// What the constructors of algebraic data types are bound to, and how many there are.
     constructors: FxHashMap<GlobalId, Rc<Constructor>>,
     constructor_count: usize,
+    /// What the datatypes are bound to.
+    datatypes: FxHashMap<GlobalId, Rc<Datatype>>,
+    /// The members of C's enumerations, by what their predicates are bound to.
+    foreign_enums: FxHashMap<GlobalId, Vec<(Symbol, i64)>>,
     /// Variables of prompts whose names an import has taken, with what they mean now.
     replaced: Vec<(GlobalId, Binding)>,
 }
@@ -120,6 +126,7 @@ pub(crate) struct UnitBuilder {
     definitions: Vec<Defined>,
     /// Local constructors of algebraic data types.
     constructors: FxHashMap<VarId, Rc<Constructor>>,
+    exports: Vec<Export>,
     /// For the lints, if they are wanted.
     notes: Option<Box<Notes>>,
 }
@@ -136,6 +143,7 @@ impl UnitBuilder {
             redefined: FxHashSet::default(),
             definitions: Vec::new(),
             constructors: FxHashMap::default(),
+            exports: Vec::new(),
             notes: None,
         }
     }
@@ -149,6 +157,7 @@ impl UnitBuilder {
             globals: self.globals,
             fixed,
             definitions: self.definitions,
+            exports: self.exports,
             body,
         }
     }

@@ -46,6 +46,10 @@ impl Cx<'_> {
     fn expand_item(&mut self, item: Item) -> Result<Expr> {
         match item {
             Item::Expr(stx) => self.expand(&stx),
+            Item::Export(stx) => {
+                let outcome = self.foreign_export(&stx);
+                outcome.map_err(|error| of_form(error, &stx))
+            }
             Item::Nothing(nothing) => Ok(nothing),
             Item::Define {
                 place,
@@ -114,6 +118,8 @@ impl Cx<'_> {
         let id = self.find_global(ident)?;
         // Under a constructor's name there may be something else now.
         self.ex.constructors.remove(&id);
+        self.ex.datatypes.remove(&id);
+        self.ex.foreign_enums.remove(&id);
         Ok(id)
     }
 

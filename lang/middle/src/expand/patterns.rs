@@ -12,7 +12,6 @@ use std::rc::Rc;
 use bowline_syntax::{Datum, DatumKind, Diagnostic, Span};
 
 use super::datatype::{Constructor, Datatype};
-use super::form::Form;
 use super::suggest::nearest;
 use super::{Cx, Result};
 use crate::env::{Binding, Resolution};
@@ -132,12 +131,7 @@ fn wrong<T>(message: String, span: Span) -> Result<T> {
 
 impl Cx<'_> {
     /// The pattern that this is. Its variables are added to those of the clause.
-    pub(super) fn pattern(
-        &mut self,
-        stx: &Stx,
-        vars: &mut Vec<Ident>,
-        form: &Form<'_>,
-    ) -> Result<Pattern> {
+    pub(super) fn pattern(&mut self, stx: &Stx, vars: &mut Vec<Ident>) -> Result<Pattern> {
         let span = stx.span();
         match stx.view(&mut self.ex.scopes) {
             View::Identifier => match stx.as_identifier() {
@@ -149,7 +143,7 @@ impl Cx<'_> {
             View::List(items) if items.is_empty() => {
                 wrong("() is no pattern: the empty list is '()".to_owned(), span)
             }
-            View::List(items) => self.nested(span, |cx| cx.list_pattern(stx, &items, vars, form)),
+            View::List(items) => self.nested(span, |cx| cx.list_pattern(stx, &items, vars)),
         }
     }
 
@@ -199,13 +193,7 @@ impl Cx<'_> {
         Ok(Pattern { node, span })
     }
 
-    fn list_pattern(
-        &mut self,
-        stx: &Stx,
-        items: &[Stx],
-        vars: &mut Vec<Ident>,
-        form: &Form<'_>,
-    ) -> Result<Pattern> {
+    fn list_pattern(&mut self, stx: &Stx, items: &[Stx], vars: &mut Vec<Ident>) -> Result<Pattern> {
         let (span, args) = (stx.span(), &items[1..]);
         let Some(ident) = items[0].as_identifier() else {
             return wrong(
@@ -217,7 +205,7 @@ impl Cx<'_> {
         if let Some(constructor) = self.constructor(binding) {
             let fields = constructor.shape().fields.len();
             check_count(&ident, &constructor, fields, args.len(), span)?;
-            let parts = self.all_patterns(args, vars, form)?;
+            let parts = self.all_patterns(args, vars)?;
             return Ok(Pattern::made(Head::Constructor(constructor), parts, span));
         }
         let primitive = match binding {
@@ -235,13 +223,13 @@ impl Cx<'_> {
             }
             ("quote", _) => wrong("`quote` takes one datum".to_owned(), span),
             ("cons", [_, _]) => {
-                let parts = self.all_patterns(args, vars, form)?;
+                let parts = self.all_patterns(args, vars)?;
                 Ok(Pattern::made(Head::Pair, parts, span))
             }
             ("cons", _) => wrong(format!("`cons` has 2 parts, not {}", args.len()), span),
             ("list", _) => self.chain(args.len(), span, |cx| {
                 let end = Pattern::made(Head::nil(), Vec::new(), span);
-                let items = cx.all_patterns(args, vars, form)?;
+                let items = cx.all_patterns(args, vars)?;
                 let join = |rest, item| Pattern::made(Head::Pair, vec![item, rest], span);
                 Ok(items.into_iter().rev().fold(end, join))
             }),
@@ -249,13 +237,8 @@ impl Cx<'_> {
         }
     }
 
-    fn all_patterns(
-        &mut self,
-        items: &[Stx],
-        vars: &mut Vec<Ident>,
-        form: &Form<'_>,
-    ) -> Result<Vec<Pattern>> {
-        let pattern = |item| self.pattern(item, vars, form);
+    fn all_patterns(&mut self, items: &[Stx], vars: &mut Vec<Ident>) -> Result<Vec<Pattern>> {
+        let pattern = |item| self.pattern(item, vars);
         items.iter().map(pattern).collect()
     }
 

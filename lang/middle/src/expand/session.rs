@@ -98,6 +98,8 @@ impl Expander {
             last_frame: 0,
             constructors: FxHashMap::default(),
             constructor_count: 0,
+            datatypes: FxHashMap::default(),
+            foreign_enums: FxHashMap::default(),
             replaced: Vec::new(),
         }
     }

@@ -83,14 +83,17 @@ fn definitions(walk: &mut Walk<'_>, body: &[Expr]) {
     for definition in &notes.definitions {
         if let Some(group) = definition.group {
             let name = Symbol::new(type_name(&definition.name));
+            // A pattern mentions a constructor, and an export the predicate of an enumeration.
+            let mentioned = || {
+                let name = definition.name.clone();
+                notes.used.contains(&(name, definition.binding))
+            };
             let elsewhere = match group.1 {
                 // Those who use a library may mention them in their types.
-                "struct" | "enum" => walk.unit.library.is_some() || walk.types.contains(&name),
-                // A pattern mentions a constructor.
-                "datatype" => {
-                    let name = definition.name.clone();
-                    notes.used.contains(&(name, definition.binding))
-                }
+                "struct" | "enum" if walk.unit.library.is_some() => true,
+                "struct" => walk.types.contains(&name),
+                "enum" => walk.types.contains(&name) || mentioned(),
+                "datatype" => mentioned(),
                 _ => false,
             };
             *groups.entry(group).or_default() |= is_used(definition) || elsewhere;

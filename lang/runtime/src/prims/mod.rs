@@ -3,6 +3,7 @@
 //! Absent on purpose: anything that calls a procedure; `control` names those for the engine.
 
 mod bytevectors;
+mod callbacks;
 mod chars;
 mod conditions;
 mod control;
@@ -53,6 +54,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     foreign::TABLE,
     enums::TABLE,
     owners::TABLE,
+    callbacks::TABLE,
     structs::TABLE,
     datatypes::TABLE,
 ];

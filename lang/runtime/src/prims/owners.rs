@@ -22,7 +22,7 @@ pub(super) const TABLE: &[Primitive] = &[
 ];
 
 /// The label of what a primitive of this name makes now.
-fn label(rt: &mut Rt, name: &'static str) -> OwnerLabel {
+pub(super) fn label(rt: &mut Rt, name: &'static str) -> OwnerLabel {
     let maker = Maker::Primitive(name);
     match rt.owners.known(maker) {
         Some(label) => label,

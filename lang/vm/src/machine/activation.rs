@@ -143,6 +143,32 @@ impl Vm {
         )
     }
 
+    /// C has jumped over the activations that began above the word at `index` of the stack: nothing of them goes on. What
+    /// was entered from is as it was then.
+    pub(crate) fn abandon_above(&mut self, index: usize) {
+        self.pending = None;
+        self.uncaught_trace.clear();
+        let began_above = |a: &Activation| self.stack.index(a.floor) > index;
+        let Some(first) = self.activations.iter().position(began_above) else {
+            return;
+        };
+        let Activation {
+            floor, caller_fp, ..
+        } = self.activations[first];
+        self.activations.truncate(first);
+        self.drop_barriers(floor);
+        self.caller_fp = caller_fp;
+        if let Some(outer) = self.activations.last() {
+            self.floor = outer.floor;
+        }
+        self.overdraft = false;
+        self.outcome = Outcome::Returned;
+        let base = floor.at(-BASE);
+        self.set_root(Root::Dyn, base.get(0));
+        self.set_root(Root::Winders, base.get(1));
+        self.stack.publish(base);
+    }
+
     /// The number of the running activation.
     pub(super) fn activation_id(&self) -> u64 {
         self.activations.last().map_or(OUTERMOST, |a| a.id)

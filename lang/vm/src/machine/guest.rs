@@ -94,8 +94,11 @@ impl Vm {
         self.last_lane += 1;
         let stack = Stack::new(heap.stack());
         let base = stack.base();
+        // The lane in use may be that of a guest that C has jumped out of, and gone.
+        let owner = self.parked.iter().find(|lane| lane.number == OWNER);
+        let owner = owner.map_or(self.stack, |lane| lane.stack);
         for i in 0..ROOTS as isize {
-            heap.stack().push(self.stack.base().get(i));
+            heap.stack().push(owner.base().get(i));
         }
         let mut lane = Lane {
             number: self.last_lane,

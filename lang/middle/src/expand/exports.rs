@@ -1,0 +1,462 @@
+//! `foreign-export-du-construction`, `-deconstruction`, `-test` and `foreign-export-enum`: what C may do with the
+//! constructors of a program.
+//!
+//! Each form names a function that `bowline header` writes, and registers it, when it is evaluated, by the primitive
+//! `(%export-constructor NAME NUMBER)`; in the place of the number stands `pair` or `null` for the constructors of
+//! lists. What C gets to see is noted in the unit.
+//!
+//! Absent on purpose: what a type of C looks like in C.
+
+use std::rc::Rc;
+
+use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol};
+
+use super::datatype::{Constructor, Datatype};
+use super::foreign_struct::derived;
+use super::form::Form;
+use super::suggest::nearest;
+use super::syntax_forms::symbol_datum;
+use super::{Cx, Result, error};
+use crate::core::Expr;
+use crate::env::{Binding, Resolution};
+use crate::special::Special;
+use crate::stx::{Ident, Stx};
+
+/// What a function for C does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportKind {
+    /// It makes a value of its fields.
+    Construction,
+    /// It says whether a constructor made a value, and gives the fields.
+    Deconstruction,
+    /// It says whether a constructor made a value.
+    Test,
+    /// Constants for the constructors, and what gives the constant of a value.
+    Enumeration,
+}
+
+/// What it does that with.
+#[derive(Clone, Debug)]
+pub enum ExportOf {
+    /// A constructor of a datatype: both names, and of each field name and type.
+    Constructor {
+        /// The datatype.
+        datatype: Symbol,
+        /// The constructor.
+        name: Symbol,
+        /// Its fields.
+        fields: Vec<(Symbol, Option<Datum>)>,
+    },
+    /// A datatype whose constructors have no fields.
+    Enumeration {
+        /// The datatype.
+        datatype: Symbol,
+        /// Its constructors.
+        constructors: Vec<Symbol>,
+    },
+    /// A C enumeration of `define-foreign-enum`: its name, and its members with their numbers.
+    Constants {
+        /// The enumeration.
+        name: Symbol,
+        /// Its members.
+        members: Vec<(Symbol, i64)>,
+    },
+    /// The empty list.
+    Null,
+    /// A pair.
+    Pair,
+}
+
+/// Something that C may use, from a form at top level.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// What it does.
+    pub kind: ExportKind,
+    /// Its name in C; of an enumeration what the names of its constants begin with.
+    pub name: Rc<str>,
+    /// What it does that with.
+    pub of: ExportOf,
+    /// The form.
+    pub span: Span,
+}
+
+/// Words that are no names in C11 or C++17.
+pub const C_WORDS: &[&str] = &[
+    "alignas",
+    "alignof",
+    "and",
+    "and_eq",
+    "asm",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "compl",
+    "const",
+    "constexpr",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "not_eq",
+    "nullptr",
+    "operator",
+    "or",
+    "or_eq",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+    "xor",
+    "xor_eq",
+];
+
+/// Whether these are letters, digits and underscores as a name in C has them.
+fn is_name(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.chars().all(word) && text.starts_with(|c: char| !c.is_ascii_digit())
+}
+
+/// The primitive's argument for what is exported, and the note. What is nothing but constants needs no primitive.
+type Target = (Option<Expr>, ExportOf);
+
+/// The names of constants, which must be parts of names in C.
+fn check_constants<'n>(
+    of: &Symbol,
+    names: impl IntoIterator<Item = &'n Symbol>,
+    at: Span,
+) -> Result<()> {
+    let wrong = names.into_iter().find(|name| !is_name(&format!("_{name}")));
+    match wrong {
+        None => Ok(()),
+        Some(name) => Err(error(
+            format!("`{name}` of `{of}` is no part of a name in C"),
+            at,
+        )),
+    }
+}
+
+impl Cx<'_> {
+    /// The error that such a form stands in a body or where an expression is wanted.
+    pub(super) fn misplaced_export(&self, form: &Form<'_>) -> Box<Diagnostic> {
+        let message = format!(
+            "`{}` may stand at the top level of a program or library only",
+            form.special.name()
+        );
+        error(message, form.span())
+    }
+
+    /// Such a form at top level.
+    pub(super) fn foreign_export(&mut self, stx: &Stx) -> Result<Expr> {
+        let Some(Binding::Special(special)) = self.head_binding(stx)? else {
+            return self.expand(stx);
+        };
+        let Some(mut parts) = self.items(stx) else {
+            return Err(super::bad_form(special, "it is a dotted list", stx.span()));
+        };
+        parts.remove(0);
+        let form = Form {
+            special,
+            whole: stx,
+            parts,
+            hint: None,
+        };
+        let [language, what, name] = &form.parts[..] else {
+            return form.bad("it has three parts");
+        };
+        match language.as_string() {
+            Some(text) if **text == *"C" => {}
+            _ => return form.bad_at("the language must be \"C\"", language),
+        }
+        let Some(text) = name.as_string().cloned() else {
+            return form.bad_at("the name in C must be a string", name);
+        };
+        let kind = match special {
+            Special::ExportConstruction => ExportKind::Construction,
+            Special::ExportDeconstruction => ExportKind::Deconstruction,
+            Special::ExportTest => ExportKind::Test,
+            _ => ExportKind::Enumeration,
+        };
+        if !is_name(&text) || C_WORDS.contains(&&*text) {
+            return Err(error(format!("`{text}` is no name in C"), name.span()));
+        }
+        let same = |export: &&Export| {
+            let name = &*export.name;
+            name == &*text
+                || name.strip_suffix("_raw") == Some(&text)
+                || text.strip_suffix("_raw") == Some(name)
+        };
+        if let Some(first) = self.unit.exports.iter().find(same) {
+            let message = format!("`{text}` is exported already");
+            let error = Diagnostic::error(message, name.span());
+            return Err(Box::new(
+                error.with_secondary(first.span, "it is exported here first"),
+            ));
+        }
+        let (target, of) = match kind {
+            ExportKind::Enumeration => self.exported_enumeration(what, &form)?,
+            _ => self.exported_constructor(what, &form)?,
+        };
+        let span = form.span();
+        let c_name = Expr::Const(Datum::new(DatumKind::String(Rc::clone(&text)), span));
+        self.unit.exports.push(Export {
+            kind,
+            name: text,
+            of,
+            span,
+        });
+        match target {
+            Some(target) => self.call_primitive("%export-constructor", vec![c_name, target], span),
+            None => Ok(Expr::unspecified(span)),
+        }
+    }
+
+    /// What `(TYPE CONSTRUCTOR FIELDS)` names.
+    fn exported_constructor(&mut self, stx: &Stx, form: &Form<'_>) -> Result<Target> {
+        let parts = self.items(stx);
+        let Some([datatype, constructor, count]) = parts.as_deref() else {
+            return form.bad_at("what is exported is (TYPE CONSTRUCTOR FIELDS)", stx);
+        };
+        let names = (datatype.as_identifier(), constructor.as_identifier());
+        let (Some(datatype), Some(name)) = names else {
+            return form.bad_at("what is exported is (TYPE CONSTRUCTOR FIELDS)", stx);
+        };
+        let place = count.span();
+        let count = match count.as_raw().map(|datum| &datum.kind) {
+            Some(DatumKind::Number(Number::Fixnum(n))) => *n,
+            _ => return form.bad_at("the number of fields must be an integer", count),
+        };
+        let binding = self.resolve(&datatype)?;
+        if self.is_primitive(binding, "list") {
+            return self.exported_list(&name, count, place, form.span());
+        }
+        let datatype = self.visible_datatype(binding, &datatype)?;
+        let constructor = self.constructor_of(&datatype, &name)?;
+        check_fields(&name, constructor.shape().fields.len(), count, place)?;
+        let shape = constructor.shape();
+        let fields = shape.fields.iter().map(|field| {
+            let ctype = field.datum.as_list().and_then(|parts| parts.get(1));
+            (field.name.clone(), ctype.cloned())
+        });
+        let of = ExportOf::Constructor {
+            datatype: datatype.name.clone(),
+            name: shape.name.clone(),
+            fields: fields.collect(),
+        };
+        Ok((Some(constructor.number(form.span())), of))
+    }
+
+    /// A constructor of lists: `null` or `cons`.
+    fn exported_list(
+        &mut self,
+        name: &Ident,
+        count: i64,
+        place: Span,
+        span: Span,
+    ) -> Result<Target> {
+        let binding = self.resolve(name)?;
+        let (word, fields, of) = if self.is_primitive(binding, "cons") {
+            ("pair", 2, ExportOf::Pair)
+        } else if name.name.as_str() == "null" {
+            ("null", 0, ExportOf::Null)
+        } else {
+            let message = format!("`{}` is no constructor of `list`", name.name);
+            let error = Diagnostic::error(message, name.span);
+            return Err(Box::new(
+                error.with_note("those are (list null 0) and (list cons 2)"),
+            ));
+        };
+        check_fields(name, fields, count, place)?;
+        let word = symbol_datum(&Symbol::new(word), span);
+        Ok((Some(Expr::Const(word)), of))
+    }
+
+    fn exported_enumeration(&mut self, stx: &Stx, form: &Form<'_>) -> Result<Target> {
+        let Some(ident) = stx.as_identifier() else {
+            return form.bad_at("the type must be an identifier", stx);
+        };
+        if let Some(members) = self.foreign_enum(&ident)?.cloned() {
+            let name = ident.name;
+            check_constants(&name, members.iter().map(|(name, _)| name), stx.span())?;
+            return Ok((None, ExportOf::Constants { name, members }));
+        }
+        let binding = self.resolve(&ident)?;
+        let datatype = self.visible_datatype(binding, &ident)?;
+        if let Some(shape) = datatype.constructors.iter().find(|c| !c.fields.is_empty()) {
+            let message = format!(
+                "`{}` is no enumeration: its constructor `{}` has fields",
+                datatype.name, shape.name
+            );
+            return Err(error(message, stx.span()));
+        }
+        let names = datatype.constructors.iter().map(|shape| shape.name.clone());
+        let names: Vec<Symbol> = names.collect();
+        check_constants(&datatype.name, &names, stx.span())?;
+        if names.iter().any(|name| name.as_str() == "of") {
+            let message = format!(
+                "`of` of `{}` would have the name of a function",
+                datatype.name
+            );
+            return Err(error(message, stx.span()));
+        }
+        let index = Datatype::first(&datatype);
+        let of = ExportOf::Enumeration {
+            datatype: datatype.name.clone(),
+            constructors: names,
+        };
+        Ok((Some(index.number(form.span())), of))
+    }
+
+    /// Remembers the members of a C enumeration by its predicate, since its own name is no variable.
+    pub(super) fn note_foreign_enum(&mut self, ident: &Ident, members: &[Datum]) {
+        let mut next = 0i64;
+        let mut numbers = Vec::with_capacity(members.len());
+        for member in members {
+            let name = match member.as_list() {
+                Some([name, number]) => {
+                    next = match number.kind {
+                        DatumKind::Number(Number::Fixnum(n)) => n,
+                        // Its definition will be refused.
+                        _ => return,
+                    };
+                    name.as_symbol()
+                }
+                _ => member.as_symbol(),
+            };
+            numbers.extend(name.map(|name| (name.clone(), next)));
+            next = next.saturating_add(1);
+        }
+        let predicate = derived(ident, format!("{}?", ident.name));
+        let (name, scopes) = (&predicate.name, predicate.scopes);
+        let bound = self.ex.env.peek(name, scopes, &self.ex.scopes);
+        if let Resolution::Bound(Binding::Global(id)) = bound {
+            self.ex.foreign_enums.insert(id, numbers);
+        }
+    }
+
+    /// The members of the C enumeration of this name, if one is visible here.
+    fn foreign_enum(&mut self, ident: &Ident) -> Result<Option<&Vec<(Symbol, i64)>>> {
+        let predicate = derived(ident, format!("{}?", ident.name));
+        Ok(match self.resolve(&predicate)? {
+            Some(Binding::Global(id)) => self.ex.foreign_enums.get(&id),
+            _ => None,
+        })
+    }
+
+    fn is_primitive(&self, binding: Option<Binding>, name: &str) -> bool {
+        matches!(binding, Some(Binding::Primitive(id)) if self.ex.prims.name(id) == name)
+    }
+
+    fn visible_datatype(&self, binding: Option<Binding>, ident: &Ident) -> Result<Rc<Datatype>> {
+        let known = match binding {
+            Some(Binding::Global(id)) => self.ex.datatypes.get(&id),
+            _ => None,
+        };
+        if let Some(datatype) = known {
+            return Ok(Rc::clone(datatype));
+        }
+        let message = format!("`{}` is no datatype that is visible here", ident.name);
+        let error = Diagnostic::error(message, ident.span);
+        let names = self.ex.datatypes.values().map(|known| known.name.as_str());
+        Err(Box::new(match nearest(ident.name.as_str(), names) {
+            Some(near) => error.with_note(format!("did you mean `{near}`?")),
+            None => error.with_note("a datatype is visible where it is defined or imported"),
+        }))
+    }
+
+    /// The constructor of this name, which must be visible as one of the datatype's.
+    fn constructor_of(&mut self, datatype: &Rc<Datatype>, name: &Ident) -> Result<Rc<Constructor>> {
+        let binding = self.resolve(name)?;
+        if let Some(constructor) = self.constructor(binding)
+            && Rc::ptr_eq(&constructor.datatype, datatype)
+        {
+            return Ok(constructor);
+        }
+        let names = || {
+            datatype
+                .constructors
+                .iter()
+                .map(|shape| shape.name.as_str())
+        };
+        let hidden = names().any(|own| own == name.name.as_str());
+        let message = match hidden {
+            true => format!(
+                "the constructor `{}` of `{}` is not visible here",
+                name.name, datatype.name
+            ),
+            false => format!("`{}` is no constructor of `{}`", name.name, datatype.name),
+        };
+        let error = Diagnostic::error(message, name.span);
+        Err(Box::new(match hidden {
+            true => error.with_note("its library must export it, and this one import it"),
+            false => error.with_note(format!(
+                "those are {}",
+                names().collect::<Vec<_>>().join(", ")
+            )),
+        }))
+    }
+}
+
+fn check_fields(name: &Ident, fields: usize, count: i64, place: Span) -> Result<()> {
+    if usize::try_from(count) == Ok(fields) {
+        return Ok(());
+    }
+    let has = match fields {
+        0 => "no fields".to_owned(),
+        1 => "1 field".to_owned(),
+        _ => format!("{fields} fields"),
+    };
+    Err(error(
+        format!("`{}` has {has}, not {count}", name.name),
+        place,
+    ))
+}

@@ -1,0 +1,195 @@
+//! The worked examples of `examples/` and the C of `docs/c-interface.md`: built as their headers say, by plain `cc` and
+//! `rustc`, and run.
+//!
+//! | trials | show |
+//! |---|---|
+//! | `ml::…` | files and a directory by C functions over handles |
+//! | `port::…` | a file written to by Rust over the words of the heap |
+//! | `page::…` | the functions that the page on the C interface shows |
+
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_tests::process::{self, Outcome};
+use bowline_tests::trials::trial;
+use libtest_mimic::{Failed, Trial};
+
+/// How long one process may take, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// How the heap is asked to behave.
+const MODES: [(&str, &[&str]); 3] = [
+    ("plain", &[]),
+    ("zeal", &["--zeal=crossing:1"]),
+    ("latency", &["--plan=latency", "--verify"]),
+];
+
+const ML: &str = "\
+read as by a port: #t
+a directory: #t, closed: 0
+ENOENT 2: ml-open: No such file or directory
+ml-open: bl_to_string: expected a string, got 5
+EBADF 9: ml-close: Bad file descriptor
+EBADF 9: ml-read: Bad file descriptor
+ml-read: bl_to_bytes: expected a bytevector, got \"no buffer\"
+ml-read: bl_to_tuple: the tuple has 1 values, 2 were asked for
+ENOENT 2: ml-opendir: No such file or directory
+";
+
+const PORT: &str = "\
+(port \"io.txt\")
+hello world
+naïve λ
+rt-open-write: No such file or directory
+rt-open-write: the name of a file is a string
+writeln: a line is a string, and goes to a port
+writeln: a line is a string, and goes to a port
+";
+
+const PAGE: &str = "\
+(import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
+(define-foreign-library page (cadr (command-line)))
+(define-foreign largest (page \"largest\") (handle) handle)
+(define-foreign sum (page \"sum\") (handle) int64)
+(define (show x) (write x) (newline))
+(show (largest (vector 1 5/2 3.5 -7)))
+(let ((many (make-vector 100000 1)))
+  (vector-set! many 99999 2)
+  (show (largest many))
+  (show (sum many)))
+(show (guard (e (#t (error-object-message e))) (largest (vector 1 'two))))
+(show (guard (e (#t (error-object-message e))) (largest 5)))
+";
+
+const PAGE_PRINTS: &str = "\
+3.5
+2
+100001
+\"largest: bl_to_double: expected a real number, got two\"
+\"largest: bl_tuple_size: expected a vector, got 5\"
+";
+
+struct Context {
+    bowline: PathBuf,
+    root: PathBuf,
+}
+
+fn main() -> ExitCode {
+    bowline_tests::trials::run(trials)
+}
+
+fn trials() -> Result<Vec<Trial>, String> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let context = Arc::new(Context {
+        bowline: process::product("bowline")?,
+        root: tests.parent().unwrap_or(tests).to_owned(),
+    });
+    let mut trials = Vec::new();
+    for (mode, flags) in MODES {
+        trials.push(trial(&context, format!("ml::{mode}"), move |c, folder| {
+            c.ml(folder, flags)
+        }));
+        trials.push(trial(
+            &context,
+            format!("port::{mode}"),
+            move |c, folder| c.port(folder, flags),
+        ));
+    }
+    for (compiler, more) in [
+        ("cc", &["-std=c11"][..]),
+        ("c++", &["-x", "c++", "-std=c++17"]),
+    ] {
+        trials.push(trial(
+            &context,
+            format!("page::{compiler}"),
+            move |c, folder| c.page(folder, compiler, more),
+        ));
+    }
+    Ok(trials)
+}
+
+impl Context {
+    /// Runs a command of the build, which must say nothing.
+    fn build(&self, command: &mut Command, folder: &Path) -> Result<(), Failed> {
+        let outcome = process::run(command, folder, "", LIMIT)?;
+        match outcome.exit == Some(0) && outcome.stderr.is_empty() {
+            true => Ok(()),
+            false => Err(complaint("it does not build without a word", &outcome)),
+        }
+    }
+
+    /// A C compiler that makes a shared library, told where `bowline.h` is.
+    fn compiler(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.args([
+            "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-I",
+        ]);
+        command.arg(self.root.join("ffi_boundary/capi/include"));
+        command
+    }
+
+    /// `bowline run FLAGS PROGRAM` where the dynamic linker finds the libraries of `folder`.
+    fn program(&self, folder: &Path, flags: &[&str], program: &Path) -> Command {
+        let mut command = Command::new(&self.bowline);
+        command.env("LD_LIBRARY_PATH", folder);
+        command.arg("run").args(flags).arg(program);
+        command
+    }
+
+    fn ml(&self, folder: &Path, flags: &[&str]) -> Result<(), Failed> {
+        let example = self.root.join("examples/ml");
+        let mut compiler = self.compiler("cc");
+        compiler.args(["-std=c11", "-D_GNU_SOURCE", "-o", "libml_files.so"]);
+        self.build(compiler.arg(example.join("ml_files.c")), folder)?;
+        let mut command = self.program(folder, flags, &example.join("ml.scm"));
+        prints(&mut command, folder, ML)
+    }
+
+    fn port(&self, folder: &Path, flags: &[&str]) -> Result<(), Failed> {
+        let example = self.root.join("examples/port");
+        let mut compiler = Command::new("rustc");
+        compiler.args(["--edition", "2024", "-O", "--crate-type", "cdylib"]);
+        compiler.args(["-D", "warnings", "-o", "libport.so"]);
+        self.build(compiler.arg(example.join("port.rs")), folder)?;
+        let mut command = self.program(folder, flags, &example.join("port.scm"));
+        prints(command.arg("io.txt"), folder, PORT)
+    }
+
+    /// The page's blocks in C, and a program that calls what they define.
+    fn page(&self, folder: &Path, compiler: &str, more: &[&str]) -> Result<(), Failed> {
+        let page = fs::read_to_string(self.root.join("docs/c-interface.md"))?;
+        let blocks = page.split("```c\n").skip(1);
+        let blocks = blocks.filter_map(|block| block.split("```").next());
+        let blocks: Vec<&str> = blocks.collect();
+        let external = "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+        let end = "#ifdef __cplusplus\n}\n#endif\n";
+        let source = format!("#include <bowline.h>\n{external}{}{end}", blocks.join("\n"));
+        fs::write(folder.join("page.c"), source)?;
+        let mut command = self.compiler(compiler);
+        command.args(["-o", "libpage.so"]);
+        self.build(command.args(more).arg("page.c"), folder)?;
+        fs::write(folder.join("page.scm"), PAGE)?;
+        let mut command = self.program(folder, &["--zeal=crossing:97"], Path::new("page.scm"));
+        prints(command.arg("libpage.so"), folder, PAGE_PRINTS)
+    }
+}
+
+/// That a command succeeds, prints this, and tells nothing else.
+fn prints(command: &mut Command, folder: &Path, expected: &str) -> Result<(), Failed> {
+    let outcome = process::run(command, folder, "", LIMIT)?;
+    let quiet = outcome.exit == Some(0) && outcome.stderr.is_empty();
+    match quiet && outcome.stdout == expected {
+        true => Ok(()),
+        false => Err(complaint(&format!("expected:\n{expected}"), &outcome)),
+    }
+}
+
+fn complaint(what: &str, outcome: &Outcome) -> Failed {
+    let (ending, said) = (outcome.ending(), &outcome.stderr);
+    format!("{what}; {ending}\n{}{said}", outcome.stdout).into()
+}

@@ -1,0 +1,17 @@
+;; A library that C closes while the program uses it stays: the program's own reference is never given up. Argument: the library.
+(import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
+(define path (cadr (command-line)))
+(define-foreign-library helper path)
+(define-foreign-library libc #f)
+(define-foreign close-and-call (helper "close_and_call") (string (callback (int64) int64) int64) int64)
+(define-foreign on-thread (helper "on_thread") ((callback (int64) int64) int64) int64)
+(define-foreign dlopen (libc "dlopen") (string int) pointer)
+(define-foreign dlclose (libc "dlclose") (pointer) int)
+(define (double n)
+  ;; While its own function runs.
+  (let ((library (dlopen path 2)))
+    (dlclose library))
+  (collect)
+  (* 2 n))
+(write (list (close-and-call path double 21) (on-thread double 21) (close-and-call path double 1)))
+(newline)

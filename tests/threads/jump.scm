@@ -1,0 +1,42 @@
+;; C that jumps past callbacks: into the innermost call, and further out. Argument: the library.
+(import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
+(define-foreign-library helper (cadr (command-line)))
+(define-foreign place (helper "jump_place") ((callback (int64) int64) int64) int64)
+(define-foreign jump (helper "jump_to") (string int64) void)
+(define (show x) (write x) (newline))
+(define level (make-parameter 'program))
+(define afters 0)
+(define (message thunk) (guard (e ((error-object? e) (error-object-message e))) (thunk)))
+
+(define (inside to)
+  (lambda (n)
+    (dynamic-wind
+      (lambda () #f)
+      (lambda ()
+        (parameterize ((level n))
+          (let ((result (if (= n 3) (begin (collect) (jump "text" to) n) (place (inside to) (+ n 1)))))
+            (list result)
+            result)))
+      (lambda () (set! afters (+ afters 1))))))
+
+(display (message (lambda () (place (inside 1) 1))))
+(newline)
+(show (list (level) afters))
+;; The call in the middle gets the error, and handles it.
+(define (middle n)
+  (guard (e (#t (list 'caught (level)) 40))
+    (+ 1 (place (inside 2) 2))))
+(show (place middle 1))
+(show (list (level) afters))
+;; Nothing is left of many.
+(define (many n) (when (> n 0) (message (lambda () (place (inside 1) 1))) (many (- n 1))))
+(many 2000)
+(collect)
+(show (list (level) afters (cdr (assq 'pinned-objects (gc-stats)))))
+(define (deep n) (if (= n 0) 0 (+ 1 (deep (- n 1)))))
+(show (place (lambda (n) (deep 100000)) 1))
+;; A continuation of what was jumped over leads nowhere.
+(define k #f)
+(message (lambda () (place (lambda (n) (call/cc (lambda (c) (set! k c))) (jump "text" 1) n) 1)))
+(display (message (lambda () (k 1))))
+(newline)
