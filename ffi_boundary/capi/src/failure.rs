@@ -208,7 +208,7 @@ mod tests {
             (
                 pin(PinError::OutOfMemory(Value::NIL)),
                 Status::Memory,
-                "no memory to count the pins of ()",
+                "no memory to hold () in its place",
             ),
             (
                 pin(PinError::TooOften(Value::NIL)),
