@@ -7,7 +7,19 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::compiler::Kind;
 use crate::scratch::Scratch;
+
+/// How the heap is asked to behave while C works on it: a name, and flags of the command.
+pub const HEAP_MODES: [(&str, &[&str]); 4] = [
+    ("plain", &[]),
+    ("zeal", &["--zeal=crossing:1"]),
+    ("compact", &["--plan=compact-test", "--verify"]),
+    ("latency", &["--plan=latency", "--verify"]),
+];
+
+/// The languages that a library may be compiled as.
+pub const LIBRARY_LANGUAGES: [(&str, Kind); 2] = [("c", Kind::CLibrary), ("cxx", Kind::CxxLibrary)];
 
 /// Runs the trials that `make` makes, as the command line says. Without them the target fails.
 pub fn run(make: impl FnOnce() -> Result<Vec<Trial>, String>) -> ExitCode {

@@ -266,18 +266,16 @@ fn two_guests() {
     });
 }
 
-/// A guest goes to C itself, and the owner comes back meanwhile.
-#[test]
-fn a_guest_in_c() {
-    loom::model(|| {
+/// The owner is in C, comes back and goes to C again, while a guest does its work in two halves.
+fn beside_a_guest(between_halves: fn(&Gate<Nobody>)) {
+    loom::model(move || {
         let shared = Shared::new();
         shared.gate.leave(place());
         let other = shared.clone();
         let thread = thread::spawn(move || {
             assert_eq!(other.gate.arrive(Nobody), Ok(place()));
             other.touch();
-            other.gate.leave_as_guest();
-            other.gate.take_as_guest(Nobody);
+            between_halves(&other.gate);
             other.touch();
             other.gate.depart();
         });
@@ -290,27 +288,19 @@ fn a_guest_in_c() {
     });
 }
 
+/// A guest goes to C itself, and the owner comes back meanwhile.
+#[test]
+fn a_guest_in_c() {
+    beside_a_guest(|gate| {
+        gate.leave_as_guest();
+        gate.take_as_guest(Nobody);
+    });
+}
+
 /// A guest gives way to the owner, which goes to C again.
 #[test]
 fn a_guest_gives_way() {
-    loom::model(|| {
-        let shared = Shared::new();
-        shared.gate.leave(place());
-        let other = shared.clone();
-        let thread = thread::spawn(move || {
-            assert_eq!(other.gate.arrive(Nobody), Ok(place()));
-            other.touch();
-            other.gate.give_way_as_guest(Nobody);
-            other.touch();
-            other.gate.depart();
-        });
-        shared.gate.take(place());
-        shared.touch();
-        shared.gate.leave(place());
-        thread.join().expect("no panic");
-        shared.gate.take(place());
-        assert_eq!(shared.touched(), 3);
-    });
+    beside_a_guest(|gate| gate.give_way_as_guest(Nobody));
 }
 
 /// The program ends while a thread arrives: it is let in or turned away, and does not wait for ever.

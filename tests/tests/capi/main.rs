@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use bowline_tests::compiler::Kind;
 use bowline_tests::process;
-use bowline_tests::trials::trial;
+use bowline_tests::trials::{HEAP_MODES, LIBRARY_LANGUAGES, trial};
 use context::{Context, LIMIT, complaint};
 use libtest_mimic::{Failed, Trial};
 
@@ -87,16 +87,6 @@ that ran nothing and returned its default\")
 0
 ";
 
-/// How the heap is asked to behave.
-const MODES: [(&str, &[&str]); 4] = [
-    ("plain", &[]),
-    ("zeal", &["--zeal=crossing:1"]),
-    ("compact", &["--plan=compact-test", "--verify"]),
-    ("latency", &["--plan=latency", "--verify"]),
-];
-
-const LANGUAGES: [(&str, Kind); 2] = [("c", Kind::CLibrary), ("cxx", Kind::CxxLibrary)];
-
 /// More allocations than the program has whose every one is refused in turn.
 const MOST: u64 = 500;
 
@@ -107,9 +97,9 @@ fn main() -> ExitCode {
 fn trials() -> Result<Vec<Trial>, String> {
     let context = Arc::new(Context::new()?);
     let mut trials = Vec::new();
-    for (language, kind) in LANGUAGES {
+    for (language, kind) in LIBRARY_LANGUAGES {
         for (source, name, expected) in TRIALS {
-            for (mode, flags) in MODES {
+            for (mode, flags) in HEAP_MODES {
                 let run = move |context: &Context, folder: &Path| {
                     let mut command = context.program(flags, kind, source, name)?;
                     let outcome = process::run(&mut command, folder, "", LIMIT)?;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bowline_tests::compiler::{Compiler, Kind};
 use bowline_tests::process::{self, Outcome};
 use bowline_tests::scratch::Scratch;
-use bowline_tests::trials::trial;
+use bowline_tests::trials::{HEAP_MODES, LIBRARY_LANGUAGES, trial};
 use libtest_mimic::{Failed, Trial};
 
 /// How long one process may take, on a busy machine.
@@ -31,16 +31,6 @@ const PRINTED: &str = "#<yes #<yes \"of Scheme\">>
 2
 0
 ";
-
-/// How the heap is asked to behave.
-const MODES: [(&str, &[&str]); 4] = [
-    ("plain", &[]),
-    ("zeal", &["--zeal=crossing:1"]),
-    ("compact", &["--plan=compact-test", "--verify"]),
-    ("latency", &["--plan=latency", "--verify"]),
-];
-
-const LANGUAGES: [(&str, Kind); 2] = [("c", Kind::CLibrary), ("cxx", Kind::CxxLibrary)];
 
 /// One for the whole run.
 struct Context {
@@ -98,8 +88,8 @@ fn trials() -> Result<Vec<Trial>, String> {
     let path = context.header.path().join("data.h");
     std::fs::write(path, &header.stdout).map_err(|error| error.to_string())?;
     let mut trials = Vec::new();
-    for (language, kind) in LANGUAGES {
-        for (mode, flags) in MODES {
+    for (language, kind) in LIBRARY_LANGUAGES {
+        for (mode, flags) in HEAP_MODES {
             let run = move |context: &Context, folder: &Path| data(context, folder, kind, flags);
             trials.push(trial(&context, format!("data::{language}::{mode}"), run));
         }
