@@ -284,7 +284,9 @@ fn malloc(options: MallocOptions) -> Result<u8, String> {
         out: io::stdout().lock(),
     };
     let failed = |error: io::Error| format!("cannot go on: {error}");
-    suite.probe().map_err(failed)??;
+    let probed = suite.session.probe(suite.options.patience);
+    probed.map_err(failed)??;
+    writeln!(suite.out, "malloc under test: {subject}").map_err(failed)?;
     let worst = match &replay {
         Some(replay) => suite.replay(replay),
         None => suite.run(),
@@ -323,8 +325,10 @@ fn torture_gc(options: GcOptions) -> Result<u8, String> {
         folder: options.out,
         replay: options.replay,
     };
+    let failed = |error: io::Error| format!("cannot go on: {error}");
+    session.probe(options.patience).map_err(failed)??;
     let done = gc::run(&session, &options, io::stdout().lock());
-    let verdict = done.map_err(|error| format!("cannot go on: {error}"))??;
+    let verdict = done.map_err(failed)??;
     Ok(verdict.exit_code())
 }
 

@@ -78,6 +78,25 @@ impl Drop for Files {
 }
 
 impl Session<'_> {
+    /// Checks that the malloc of the victims is the one meant. The inner error says which it was.
+    pub(crate) fn probe(&self, patience: Duration) -> io::Result<Result<(), String>> {
+        let outcome = self.run(&Job::Probe, patience, false)?;
+        let (subject, words) = (self.subject, outcome.words.join("\n  "));
+        if outcome.verdict != Verdict::Held {
+            let seen = outcome.text;
+            return Ok(Err(format!(
+                "no program runs with {subject}: {seen}\n  {words}"
+            )));
+        }
+        if subject.is(Path::new(&outcome.text)) {
+            return Ok(Ok(()));
+        }
+        Ok(Err(format!(
+            "{subject} was loaded for nothing: malloc comes from {}\n  {words}",
+            outcome.text
+        )))
+    }
+
     /// Does a job in a victim that is given up when it has not gone on for `patience`.
     /// `aborts` says that the promise is to abort.
     pub(crate) fn run(&self, job: &Job, patience: Duration, aborts: bool) -> io::Result<Outcome> {

@@ -2,7 +2,7 @@
 //! then what it comes to.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::checks::{self, By, Check};
@@ -64,27 +64,6 @@ const fn tries(verdict: Verdict) -> u32 {
 type Failures = Vec<(&'static Check, Verdict)>;
 
 impl<W: Write> Suite<'_, W> {
-    /// Checks that the malloc under test is the one meant. The error says which it was.
-    pub(crate) fn probe(&mut self) -> io::Result<Result<(), String>> {
-        let outcome = self.victim(&Job::Probe, false)?;
-        let subject = self.session.subject;
-        let words = outcome.words.join("\n  ");
-        if outcome.verdict != Verdict::Held {
-            return Ok(Err(format!(
-                "no program runs with {subject}: {}\n  {words}",
-                outcome.text
-            )));
-        }
-        if subject.is(Path::new(&outcome.text)) {
-            writeln!(self.out, "malloc under test: {subject}")?;
-            return Ok(Ok(()));
-        }
-        Ok(Err(format!(
-            "{subject} was loaded for nothing: malloc comes from {}\n  {words}",
-            outcome.text
-        )))
-    }
-
     /// Does everything that was asked for: the worst verdict.
     pub(crate) fn run(&mut self) -> io::Result<Verdict> {
         let only = self.options.only.clone();

@@ -283,7 +283,9 @@ fn a_library_without_a_malloc_is_told() {
     let library = compile(&source, "empty", &[]);
     let against = format!("--against={}", library.display());
     let told = "was loaded for nothing: malloc comes from";
-    stress(&["malloc", &against]).ended(2, &[told]);
+    for suite in ["malloc", "gc"] {
+        stress(&[suite, &against]).ended(2, &[told]);
+    }
     let text = scratch().join("text.so");
     std::fs::write(&text, "no library").unwrap();
     let against = format!("--against={}", text.display());
