@@ -57,6 +57,14 @@ impl Host for Smallest {
 
     fn set_vector_element(&mut self, _: Value, _: usize, _: Value) {}
 
+    fn kept_callback(&mut self, _: Value, _: i64) -> Option<Value> {
+        None
+    }
+
+    fn keep_callback(&mut self, _: usize, _: i64, _: usize) -> Result<(), OutOfMemory> {
+        Ok(())
+    }
+
     fn accepts(&self, _: Value, _: usize) -> bool {
         true
     }

@@ -3,7 +3,8 @@
 //! Absent on purpose: what goes on around them; `call` has it, and with it `inv:call.lent`.
 
 use crate::blocking::Copies;
-use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
+use crate::callback::pool::Lent;
+use crate::callback::{kept, made};
 use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
 use crate::error::FfiError;
@@ -95,7 +96,6 @@ pub(crate) fn convert_arguments(
             function: &function.name,
             position: argument + 1,
         };
-        let wrong = || convert::wrong_type(host, ctype, v, spot);
         words[i] = match way {
             Way::Word => convert::to_word(host, ctype, v, spot)?,
             Way::Widened => {
@@ -123,14 +123,13 @@ pub(crate) fn convert_arguments(
             Way::Handle => v.bits(),
             Way::ByValue => convert::struct_to_pass(host, ctype, v, spot)? as u64,
             Way::Callback(plan) => {
-                if !host.is_procedure(v) {
-                    return Err(wrong());
-                }
+                kept::check(host, ctype, plan, v, spot)?;
                 let lend = |lender| plan.lend(lender, id, argument);
-                let trampoline = lend_closure(function, host, plan, v, spot, lend)?;
-                lent.add(trampoline);
-                trampoline.code() as u64
+                let trampoline = function.lender.and_then(lend);
+                lent.add(trampoline.ok_or_else(|| no_closure(spot))?) as u64
             }
+            // inv:kept.place
+            Way::Kept(_) => made::address(v).unwrap_or(0) as u64,
             Way::Cell { argument } | Way::Memory { argument } => {
                 let Some(cell) = cells.next() else { continue };
                 if *argument {
@@ -141,6 +140,12 @@ pub(crate) fn convert_arguments(
         };
     }
     Ok(())
+}
+
+#[cold]
+fn no_closure(spot: &Spot<'_>) -> FfiError {
+    let place = spot.place();
+    CallbackError::NoClosure { place }.into()
 }
 
 /// The object with the bytes of the string or bytevector `v`, and how many of them C does not get; `None` for NULL.
@@ -193,31 +198,6 @@ fn string_body(
             Err(FfiError::EmbeddedNul { place, offset })
         }
     }
-}
-
-/// The closure that C calls for the procedure `v`.
-#[inline(always)]
-fn lend_closure(
-    function: &ForeignFunction,
-    host: &dyn Host,
-    plan: &Plan,
-    v: Value,
-    spot: &Spot<'_>,
-    lend: impl FnOnce(&'static Lender) -> Option<&'static Trampoline>,
-) -> Result<&'static Trampoline, FfiError> {
-    let count = plan.params.len();
-    if !host.accepts(v, count) {
-        let error = CallbackError::Arity {
-            place: spot.place(),
-            procedure: host.procedure_name(v),
-            count,
-        };
-        return Err(error.into());
-    }
-    function.lender.and_then(lend).ok_or_else(|| {
-        let place = spot.place();
-        CallbackError::NoClosure { place }.into()
-    })
 }
 
 /// Makes handles, local to the call that is about to begin, of the values whose bits the words are.

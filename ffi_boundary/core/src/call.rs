@@ -22,6 +22,7 @@ use crate::active::{self, ActiveCall, Jumped};
 use crate::arguments::{Made, Passed, Target, convert_arguments, pass_handles, point_to};
 use crate::blocking::Copies;
 pub use crate::call_error::CallError;
+use crate::callback::kept;
 use crate::callback::pool::Lent;
 use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
@@ -135,6 +136,10 @@ fn call_with_room(
     if function.copies {
         made.copies = Copies::make(function, host.mutator(), start)?;
     }
+    if function.keeps {
+        // Last: what is made for one call of C's has no other end.
+        kept::prepare(function, host, start)?;
+    }
     let returned = call_with(function, host, start, &made);
     // Also when a callback was left: C has written.
     made.copies.give_back(host.mutator());
@@ -176,9 +181,15 @@ fn call_with(
         made,
     };
     let open = scope::open();
-    convert_arguments(function, host, start, id, to, &mut lent)?;
-    if function.handles {
-        pass_handles(function, host, words)?;
+    let mut converted = convert_arguments(function, host, start, id, to, &mut lent);
+    if function.handles && converted.is_ok() {
+        converted = pass_handles(function, host, words);
+    }
+    if let Err(error) = converted {
+        if function.keeps {
+            kept::take_back(function, host, start);
+        }
+        return Err(error.into());
     }
     let slots = match function.direct {
         Some(_) => &mut [],

@@ -1,7 +1,6 @@
 //! What can be wrong with a callback: with its type, with its procedure, or with how C calls it.
 
 use crate::error::{Place, plural};
-use crate::types::Lifetime;
 use std::fmt;
 
 /// An error about a callback.
@@ -11,11 +10,6 @@ pub enum CallbackError {
     UnknownLifetime {
         /// The lifetime as it was written.
         text: String,
-    },
-    /// An argument of a lifetime that only a callback which was made can have.
-    Argument {
-        /// The lifetime.
-        lifetime: Lifetime,
     },
     /// A callback that is made, of the lifetime of an argument.
     Lasting,
@@ -106,12 +100,6 @@ impl fmt::Display for CallbackError {
                     "unknown callback lifetime `{text}`: expected `call`, `gc`, `once` or `forever`"
                 )
             }
-            CallbackError::Argument { lifetime } => write!(
-                f,
-                "a procedure is lent for the call only: for the lifetime `{}` declare a `pointer`, whose argument is \
-                 made by `make-callback`",
-                lifetime.name()
-            ),
             CallbackError::Lasting => f.write_str(
                 "the lifetime `call` is that of a procedure which is an argument: a callback that is made outlives the \
                  call, as `gc`, `once` or `forever`",
@@ -217,13 +205,6 @@ mod tests {
     fn texts_of_what_lasts() {
         let name = || "make-callback at main.scm:3".to_owned();
         let texts = [
-            (
-                CallbackError::Argument {
-                    lifetime: Lifetime::Forever,
-                },
-                "a procedure is lent for the call only: for the lifetime `forever` declare a `pointer`, whose argument \
-                 is made by `make-callback`",
-            ),
             (
                 CallbackError::Lasting,
                 "the lifetime `call` is that of a procedure which is an argument: a callback that is made outlives the \

@@ -11,7 +11,7 @@ impl ForeignFunction {
     /// The same function, whose calls are leaf calls: the thread stays Managed, so no collection begins meanwhile,
     /// and the function may not block, nor call back.
     pub fn into_leaf(mut self) -> Result<ForeignFunction, FfiError> {
-        let callback = |way: &Way| matches!(way, Way::Callback(_));
+        let callback = |way: &Way| matches!(way, Way::Callback(_) | Way::Kept(_));
         if let Some(i) = self.ways.iter().position(callback) {
             let (function, position) = (self.name, i + 1);
             return Err(CallbackError::Leaf { function, position }.into());

@@ -5,7 +5,7 @@
 use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::function::{self, Way};
-use crate::types::{CType, Parameter, Repr, Signature};
+use crate::types::{CType, Lifetime, Parameter, Repr, Signature};
 
 /// One thing that crosses.
 pub struct Crossing {
@@ -111,6 +111,15 @@ fn scalar(ctype: &CType) -> String {
     }
 }
 
+fn kept(lifetime: Lifetime) -> &'static str {
+    match lifetime {
+        Lifetime::Call => "until the call returns",
+        Lifetime::Gc => "as long as that lives; the same one each time",
+        Lifetime::Once => "the first time that C calls it; another one each time",
+        Lifetime::Forever => "always; the same one each time",
+    }
+}
+
 fn how(way: &Way, param: &Parameter, variadic: bool) -> String {
     let lent = "pinned and lent where it stands until the call returns";
     let copied = "copied, for a blocking call pins nothing";
@@ -130,7 +139,11 @@ fn how(way: &Way, param: &Parameter, variadic: bool) -> String {
         }
         Way::ByValue => "by value, from where the pointer points".into(),
         Way::Handle => "a handle, which ends with the call unless it is the program's own".into(),
-        Way::Callback(_) => "a C function that calls the procedure".into(),
+        Way::Callback(_) => "a C function that calls the procedure, until the call returns".into(),
+        Way::Kept(plan) => format!(
+            "a C function that calls the procedure, {}",
+            kept(plan.lifetime)
+        ),
         Way::Cell { argument: false } => {
             "the address of a zeroed word; what C writes is a further value".into()
         }

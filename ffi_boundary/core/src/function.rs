@@ -6,7 +6,7 @@ use crate::declare_error::DeclareError;
 use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::library::Library;
-use crate::types::{CType, Parameter, Passing, Repr, Signature};
+use crate::types::{CType, Lifetime, Parameter, Passing, Repr, Signature};
 use bowline_gc::{Callee, Heap, Leaf, OwnerLabel};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -35,6 +35,8 @@ pub(crate) enum Way {
     BytevectorAtCopy,
     /// A closure of this plan, lent for the call.
     Callback(&'static Plan),
+    /// The function of a callback object of this plan, which is made before the call (`inv:kept.place`).
+    Kept(&'static Plan),
     /// The address of a word that C writes to; with an argument it begins as that, converted.
     Cell {
         /// Whether there is one.
@@ -102,6 +104,8 @@ pub struct ForeignFunction {
     pub(crate) by_value: bool,
     /// Whether a parameter is a handle.
     pub(crate) handles: bool,
+    /// Whether C keeps a procedure beyond the call.
+    pub(crate) keeps: bool,
     /// Whether something must be made for a call before it.
     pub(crate) prepared: bool,
     /// Whether a call gives C's result alone.
@@ -131,7 +135,8 @@ impl ForeignFunction {
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));
         let by_value = ways.iter().any(|way| matches!(way, Way::ByValue));
         let handles = ways.iter().any(|way| matches!(way, Way::Handle));
-        let prepared = outs > 0 || signature.result.repr() == Repr::Aggregate;
+        let keeps = ways.iter().any(|way| matches!(way, Way::Kept(_)));
+        let prepared = outs > 0 || keeps || signature.result.repr() == Repr::Aggregate;
         Ok(ForeignFunction {
             name: name.to_owned(),
             callee: Heap::get().and_then(|heap| heap.callee(name, false)),
@@ -145,6 +150,7 @@ impl ForeignFunction {
             label: OnceLock::new(),
             by_value,
             handles,
+            keeps,
             prepared,
             copies: false,
             errno_result: false,
@@ -196,10 +202,14 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
         CType::BytevectorAt => Ok(Way::BytevectorAt),
         CType::Handle => Ok(Way::Handle),
         CType::Struct(_) => Ok(Way::ByValue),
-        CType::Callback(callback) => pool::plan(callback).map(Way::Callback).ok_or_else(|| {
-            let signature = param.to_string();
-            DeclareError::Unsupported { signature }.into()
-        }),
+        CType::Callback(callback) => match pool::plan(callback) {
+            Some(plan) if plan.lifetime == Lifetime::Call => Ok(Way::Callback(plan)),
+            Some(plan) => Ok(Way::Kept(plan)),
+            None => {
+                let signature = param.to_string();
+                Err(DeclareError::Unsupported { signature }.into())
+            }
+        },
         CType::Float if variadic => Ok(Way::Widened),
         _ => Ok(Way::Word),
     }

@@ -161,6 +161,25 @@ pub trait Host: Language {
     /// Gives a vector that [`Host::make_vector`] made an element. Allocates nothing.
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value);
 
+    // Procedures that C keeps beyond a call.
+
+    /// A number for what a procedure does, if it captures nothing: two of one number are the same.
+    fn constant(&self, _procedure: Value) -> Option<u64> {
+        None
+    }
+
+    /// The callback object of this kind that [`Host::keep_callback`] has kept with a procedure.
+    fn kept_callback(&mut self, procedure: Value, kind: i64) -> Option<Value>;
+
+    /// Keeps a callback object as long as a procedure lives; both stand at these positions of the root stack. The object
+    /// refers to the procedure. May collect.
+    fn keep_callback(
+        &mut self,
+        procedure: usize,
+        kind: i64,
+        callback: usize,
+    ) -> Result<(), OutOfMemory>;
+
     /// C has jumped back into the function of the call whose arguments stand at `args`, past callbacks of that call and all
     /// that they did: what the host keeps for those is forgotten, and a pending exit with it. The thread is Managed.
     fn abandon(&mut self, _args: usize) {}

@@ -128,6 +128,13 @@ pub(crate) fn set_callback(v: Value, code: usize, trampoline: usize) {
     set_word(v, callback::TRAMPOLINE, trampoline as u64);
 }
 
+/// Makes a callback object hold no procedure.
+pub(crate) fn forget_procedure(mutator: &mut Mutator, v: Value) {
+    debug_assert_eq!(type_of(v), Some(type_id::CALLBACK));
+    // SAFETY: inv:object.live, inv:object.typed: the word is a value; no pair is written to.
+    unsafe { mutator.store(v, callback::PROCEDURE, Value::FALSE) };
+}
+
 /// What the boundary knows of a callback object's C function; 0 if it has none.
 pub(crate) fn callback_trampoline(v: Value) -> Option<usize> {
     (type_of(v)? == type_id::CALLBACK).then(|| word(v, callback::TRAMPOLINE) as usize)

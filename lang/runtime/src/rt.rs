@@ -84,7 +84,9 @@ pub(crate) mod root {
     pub(crate) const STDIN: usize = 1;
     pub(crate) const STDOUT: usize = 2;
     pub(crate) const STDERR: usize = 3;
-    pub(crate) const COUNT: usize = 4;
+    /// The callback objects of procedures that C keeps: a table with weak keys, or `#f` as long as there are none.
+    pub(crate) const CALLBACKS: usize = 4;
+    pub(crate) const COUNT: usize = 5;
 }
 
 impl Rt {

@@ -88,6 +88,25 @@ impl Host for Vm {
         object::store(&mut self.rt.heap, v, i + 1, element);
     }
 
+    fn constant(&self, procedure: Value) -> Option<u64> {
+        self.rt.constant_procedure(procedure)
+    }
+
+    fn kept_callback(&mut self, procedure: Value, kind: i64) -> Option<Value> {
+        self.rt.kept_callback(procedure, kind)
+    }
+
+    fn keep_callback(
+        &mut self,
+        procedure: usize,
+        kind: i64,
+        callback: usize,
+    ) -> Result<(), OutOfMemory> {
+        let kept = self.rt.keep_callback(procedure, kind, callback);
+        // The only thing that can be wrong.
+        kept.map_err(|_| OutOfMemory { requested: WORD })
+    }
+
     fn abandon(&mut self, args: usize) {
         self.abandon_above(args);
     }

@@ -10,27 +10,32 @@
 //! A *callback object* stands for the C function in the language. Its procedure is found by a handle: a weak one for
 //! the lifetime `gc`, so that the object alone keeps both alive, and a global one of the object otherwise.
 //!
+//! A procedure that captures nothing has one function of each type and lifetime: one callback object is the *original*,
+//! and what is made of the procedure is a *copy*, an object that refers to the original and has nothing else of its own.
+//! The original ends when it dies or when as many copies were freed as were made. A function for `once` is never shared.
+//!
 //! `inv:made.object` A callback object's trampoline is its own until the object has died, whatever ended the callback:
-//! only what the heap calls for a dead owner buries it.
+//! only what the heap calls for a dead owner buries it. A copy that is not freed keeps its original alive, and has the
+//! same trampoline.
 //!
 //! `inv:made.grave` A closure is given back to libffi when [`GRAVES`] others have died after its object had, and never
 //! while C is in it. Until then it is a function that says what is wrong and returns the default.
 //!
 //! Absent on purpose: finalizers. A dead callback costs what is here, outside any collection.
 
-use super::pool::{self, Trampoline, lock};
+use super::pool::{self, Lender, Plan, Trampoline, lock};
 use crate::call::CallError;
 use crate::callback_error::{CallbackError, Ended};
+use crate::convert::Spot;
 use crate::declare_error::DeclareError;
-use crate::error::Place;
 use crate::handle::{Handle, HandleError, HandleKind, Handles};
 use crate::host::HostGate;
 use crate::object;
 use crate::types::{CType, CallbackType, Lifetime};
 use bowline_gc::{Mutator, OutOfMemory, OwnerLabel};
 use bowline_layout::{Tag, Value, callback};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// How many tombstones there are before the oldest is given back.
 const GRAVES: usize = 4096;
@@ -50,28 +55,118 @@ static DEAD: Mutex<Graves> = Mutex::new(Graves {
     handles: Vec::new(),
 });
 
-/// A callback object for `procedure`, which the host with this gate calls and which accepts what C passes. `label` says
-/// who makes it, and where. May collect.
+/// What an original is of: the addresses of its plan and of its host's gate, and the number of the procedure.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    plan: usize,
+    gate: usize,
+    number: u64,
+}
+
+/// The handles of originals. What has died is found by its handle.
+static ORIGINALS: LazyLock<Mutex<HashMap<Key, Handle>>> = LazyLock::new(Mutex::default);
+
+/// Who makes a callback.
+#[derive(Clone, Copy)]
+pub struct Maker {
+    /// The gate of the host that the procedure is of, if it has one.
+    pub gate: Option<&'static HostGate>,
+    /// Who makes it, and where.
+    pub label: OwnerLabel,
+}
+
+/// A callback object for `procedure`, which accepts what C passes. If it captures nothing, `constant` is a number for
+/// what it does. May collect.
 pub fn make_callback(
     mutator: &mut Mutator,
     callback: &CallbackType,
     procedure: Value,
-    gate: Option<&'static HostGate>,
-    label: OwnerLabel,
+    constant: Option<u64>,
+    by: Maker,
 ) -> Result<Value, CallError> {
     let plan = pool::plan(callback).ok_or_else(|| {
         let signature = CType::Callback(Arc::new(callback.clone())).to_string();
         CallError::Ffi(DeclareError::Unsupported { signature }.into())
     })?;
+    let (function, position) = ("make-callback", 1);
+    let spot = &Spot::Argument { function, position };
+    make(mutator, plan, procedure, constant, by, spot)
+}
+
+/// As [`make_callback`], of the procedure at `spot`.
+pub(super) fn make(
+    mutator: &mut Mutator,
+    plan: &'static Plan,
+    procedure: Value,
+    constant: Option<u64>,
+    by: Maker,
+    spot: &Spot<'_>,
+) -> Result<Value, CallError> {
+    let number = match constant {
+        Some(number) if plan.lifetime != Lifetime::Once => number,
+        _ => return make_own(mutator, plan, procedure, by, spot),
+    };
+    let key = Key {
+        plan: std::ptr::from_ref(plan).addr(),
+        gate: by.gate.map_or(0, |gate| std::ptr::from_ref(gate).addr()),
+        number,
+    };
+    let original = match original(mutator, key) {
+        Some(original) => original,
+        None => {
+            let original = make_own(mutator, plan, procedure, by, spot)?;
+            if let Some(handle) = trampoline_of(original).and_then(Trampoline::held) {
+                lock(&ORIGINALS).insert(key, handle);
+            }
+            original
+        }
+    };
+    make_copy(mutator, original, by)
+}
+
+/// The original of this key, if there is one that is live.
+fn original(mutator: &Mutator, key: Key) -> Option<Value> {
+    let handle = *lock(&ORIGINALS).get(&key)?;
+    let original = Handles::of(mutator).get(handle).ok()?;
+    // Broken: it has died and is about to be buried.
+    (trampoline_of(original)?.held() == Some(handle)).then_some(original)
+}
+
+/// Another object for the function of `original`.
+fn make_copy(mutator: &mut Mutator, original: Value, by: Maker) -> Result<Value, CallError> {
+    mutator.push(original);
+    let allocated = mutator.alloc(callback::HEADER, Tag::Object);
+    let original = mutator.pop();
+    let copy = allocated?;
+    object::init_callback(copy, original);
+    if let Some(trampoline) = trampoline_of(original) {
+        trampoline.copied_by(pool::lender_of(mutator.heap(), by.label));
+        let word = std::ptr::from_ref(trampoline).expose_provenance();
+        object::set_callback(copy, trampoline.code(), word);
+    }
+    Ok(copy)
+}
+
+/// A callback object with a function of its own.
+fn make_own(
+    mutator: &mut Mutator,
+    plan: &'static Plan,
+    procedure: Value,
+    by: Maker,
+    spot: &Spot<'_>,
+) -> Result<Value, CallError> {
     free_handles(mutator);
     mutator.push(procedure);
     let allocated = mutator.alloc(callback::HEADER, Tag::Object);
     let procedure = mutator.pop();
     let made = allocated?;
     object::init_callback(made, procedure);
-    let trampoline = plan.take().ok_or_else(no_closure)?;
+    let trampoline = plan.take().ok_or_else(|| {
+        let place = spot.place();
+        CallError::Ffi(CallbackError::NoClosure { place }.into())
+    })?;
     // The object of a weak handle's is the callback object: the procedure may live on without it.
-    let kind = match callback.lifetime {
+    let kind = match plan.lifetime {
         Lifetime::Gc => HandleKind::Weak,
         _ => HandleKind::Global,
     };
@@ -82,17 +177,11 @@ pub fn make_callback(
             return Err(no_handle(error));
         }
     };
-    trampoline.hold(pool::lender_of(mutator.heap(), label), gate, handle);
+    trampoline.hold(pool::lender_of(mutator.heap(), by.label), by.gate, handle);
     let word = std::ptr::from_ref(trampoline).expose_provenance();
     object::set_callback(made, trampoline.code(), word);
-    mutator.own_by(made, bury, word, BYTES, label);
+    mutator.own_by(made, bury, word, BYTES, by.label);
     Ok(made)
-}
-
-fn no_closure() -> CallError {
-    let (function, position) = ("make-callback".to_owned(), 1);
-    let place = Place::Argument { function, position };
-    CallError::Ffi(CallbackError::NoClosure { place }.into())
 }
 
 fn no_handle(error: HandleError) -> CallError {
@@ -102,21 +191,85 @@ fn no_handle(error: HandleError) -> CallError {
     }
 }
 
+/// What a callback object is.
+enum Made {
+    /// It has a function of its own.
+    Own(&'static Trampoline),
+    /// It has that of its original.
+    Copy(&'static Trampoline),
+    /// It was a copy, and was freed; who made it last.
+    Freed(&'static Lender),
+}
+
+/// What the callback object `v` is; `None` for anything else, and for one that was not made to the end.
+fn read(v: Value) -> Option<Made> {
+    let word = object::callback_trampoline(v).filter(|word| *word != 0)?;
+    let procedure = object::callback_procedure(v)?;
+    if procedure == Value::FALSE {
+        let lender: *const Lender = std::ptr::with_exposed_provenance(word);
+        // SAFETY: `free_copy` has put it there; lenders live for ever.
+        return Some(Made::Freed(unsafe { &*lender }));
+    }
+    let trampoline: *const Trampoline = std::ptr::with_exposed_provenance(word);
+    // SAFETY: a trampoline, which lives for ever (inv:made.object).
+    let trampoline = unsafe { &*trampoline };
+    Some(match is_callback(procedure) {
+        true => Made::Copy(trampoline),
+        false => Made::Own(trampoline),
+    })
+}
+
+fn trampoline_of(v: Value) -> Option<&'static Trampoline> {
+    match read(v)? {
+        Made::Own(trampoline) | Made::Copy(trampoline) => Some(trampoline),
+        Made::Freed(_) => None,
+    }
+}
+
 /// Ends the callback of a callback object.
 pub fn free_callback(mutator: &mut Mutator, v: Value) -> Result<(), CallbackError> {
-    let Some(trampoline) = of(v) else {
-        return Ok(());
-    };
-    match trampoline.end(Ended::Freed) {
-        Some(handle) => {
-            // It was this callback's alone.
-            let _ = Handles::of(mutator).free(handle);
-            Ok(())
+    let trampoline = match read(v) {
+        None => return Ok(()),
+        Some(Made::Freed(by)) => return Err(not_live(&by.name, Ended::Freed)),
+        Some(Made::Copy(trampoline)) => {
+            free_copy(mutator, v, trampoline);
+            return Ok(());
         }
-        None => Err(CallbackError::NotLive {
-            name: trampoline.lender_name().to_owned(),
-            ended: trampoline.ended().unwrap_or(Ended::Dead),
-        }),
+        Some(Made::Own(trampoline)) => trampoline,
+    };
+    match end(mutator, trampoline, Ended::Freed) {
+        true => Ok(()),
+        false => {
+            let ended = trampoline.ended().unwrap_or(Ended::Dead);
+            Err(not_live(trampoline.lender_name(), ended))
+        }
+    }
+}
+
+fn not_live(name: &str, ended: Ended) -> CallbackError {
+    let name = name.to_owned();
+    CallbackError::NotLive { name, ended }
+}
+
+/// Ends what a trampoline holds; whether it held anything.
+fn end(mutator: &Mutator, trampoline: &Trampoline, ended: Ended) -> bool {
+    let handle = trampoline.end(ended);
+    if let Some(handle) = handle {
+        // It was this callback's alone.
+        let _ = Handles::of(mutator).free(handle);
+    }
+    handle.is_some()
+}
+
+/// Frees a copy, and the original with the last one.
+fn free_copy(mutator: &mut Mutator, v: Value, trampoline: &Trampoline) {
+    let by = trampoline
+        .lender()
+        .map_or(std::ptr::null(), std::ptr::from_ref);
+    object::set_callback(v, 0, by.expose_provenance());
+    object::forget_procedure(mutator, v);
+    if trampoline.copy_freed() {
+        end(mutator, trampoline, Ended::Freed);
     }
 }
 
@@ -127,16 +280,8 @@ pub fn is_callback(v: Value) -> bool {
 
 /// The address of the C function of a callback object that is live.
 pub(crate) fn address(v: Value) -> Option<usize> {
-    let trampoline = of(v)?;
+    let trampoline = trampoline_of(v)?;
     trampoline.ended().is_none().then(|| trampoline.code())
-}
-
-fn of(v: Value) -> Option<&'static Trampoline> {
-    let word = object::callback_trampoline(v)?;
-    let trampoline: *const Trampoline = std::ptr::with_exposed_provenance(word);
-    // SAFETY: null in an object that was not made to the end; otherwise a trampoline, which lives for ever
-    // (inv:made.object).
-    unsafe { trampoline.as_ref() }
 }
 
 /// The procedure that C calls now by a trampoline that holds one. The thread is Managed, and the only one that uses the

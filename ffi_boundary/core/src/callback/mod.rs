@@ -7,10 +7,11 @@
 //!
 //! C keeps its `errno` through a callback, whatever the procedure called.
 //!
-//! Reading order: `pool` (where the C functions come from), `made` (those that outlive a call), `door` (who may enter, and in which thread),
-//! then here (what one does: decode, call, encode).
+//! Reading order: `pool` (where the C functions come from), `made` (those that outlive a call), `kept` (of procedures that
+//! are arguments), `door` (who may enter, and in which thread), then here (what one does: decode, call, encode).
 
 mod door;
+pub(crate) mod kept;
 pub(crate) mod made;
 pub(crate) mod pool;
 

@@ -43,6 +43,8 @@ pub(crate) struct Lender {
 pub(crate) struct Plan {
     cif: Cif,
     pub(crate) params: Vec<CType>,
+    /// How many arguments the procedures get.
+    pub(crate) arguments: usize,
     pub(crate) result: CType,
     /// What C gets when the procedure was left otherwise than by return.
     pub(crate) on_exit: u64,
@@ -70,6 +72,8 @@ pub(crate) struct Trampoline {
     held: AtomicU64,
     /// What has ended it last, when it holds one no more.
     ended: AtomicU8,
+    /// How many objects stand for it besides the one that it holds, and are not freed.
+    copies: AtomicU64,
     /// How many threads of C's are in it, for one that holds a procedure.
     running: AtomicU32,
 }
@@ -125,6 +129,7 @@ pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
     let plan: &'static Plan = Box::leak(Box::new(Plan {
         cif: Cif::of_callback(&callback.params, &callback.result)?,
         params: callback.params.clone(),
+        arguments: callback.params.len(),
         result: callback.result.clone(),
         on_exit: match callback.result.repr() {
             Repr::Float => u64::from((on_exit as f32).to_bits()),
@@ -140,6 +145,11 @@ pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
 }
 
 impl Plan {
+    /// A number that no other plan has.
+    pub(crate) fn number(&'static self) -> i64 {
+        std::ptr::from_ref(self).addr() as i64
+    }
+
     /// Lends a C function for argument `position` of the call `id`. `None` when the system gives no
     /// executable memory.
     pub(crate) fn lend(
@@ -244,6 +254,7 @@ impl Trampoline {
             gate: AtomicPtr::new(std::ptr::null_mut()),
             held: AtomicU64::new(0),
             ended: AtomicU8::new(0),
+            copies: AtomicU64::new(0),
             running: AtomicU32::new(0),
         }))
     }
@@ -281,7 +292,20 @@ impl Trampoline {
         self.lender.store(by, Ordering::Relaxed);
         let gate = gate.map_or(std::ptr::null(), std::ptr::from_ref).cast_mut();
         self.gate.store(gate, Ordering::Release);
+        self.copies.store(0, Ordering::Relaxed);
         self.held.store(handle.bits(), Ordering::Release);
+    }
+
+    /// One more object stands for it.
+    pub(super) fn copied_by(&self, by: &'static Lender) {
+        let by = std::ptr::from_ref(by).cast_mut();
+        self.lender.store(by, Ordering::Relaxed);
+        self.copies.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// One of them was freed; whether it was the last.
+    pub(super) fn copy_freed(&self) -> bool {
+        self.copies.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     /// The handle of the callback object that holds its procedure.
@@ -356,7 +380,7 @@ impl Trampoline {
         self.lender()?.callee
     }
 
-    fn lender(&self) -> Option<&'static Lender> {
+    pub(super) fn lender(&self) -> Option<&'static Lender> {
         // SAFETY: null before the first loan, a lender afterwards; lenders live for ever.
         unsafe { self.lender.load(Ordering::Relaxed).as_ref() }
     }
@@ -397,11 +421,13 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    pub(crate) fn add(&mut self, trampoline: &'static Trampoline) {
+    /// One more. Returns the address of its C function.
+    pub(crate) fn add(&mut self, trampoline: &'static Trampoline) -> usize {
         match self.first {
             None => self.first = Some(trampoline),
             Some(_) => self.others.push(trampoline),
         }
+        trampoline.code()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::types::{CType, CallbackType, Lifetime, Repr};
 use std::sync::Arc;
 
 pub(super) const CALLBACK_FORM: &str =
-    "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER)])";
+    "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER-OR-MEMBER)])";
 
 impl TypeExpr {
     /// A callback that is an argument, from what stands behind the word.
@@ -18,10 +18,7 @@ impl TypeExpr {
         types: &mut Types,
     ) -> Result<CType, FfiError> {
         let callback = self.parse_callback_type(rest, types, Lifetime::Call)?;
-        match callback.lifetime {
-            Lifetime::Call => Ok(CType::Callback(Arc::new(callback))),
-            lifetime => Err(CallbackError::Argument { lifetime }.into()),
-        }
+        Ok(CType::Callback(Arc::new(callback)))
     }
 
     /// The type of a callback that outlives the call which it is handed to C in, as `(callback (TYPE ...) RESULT ...)`.

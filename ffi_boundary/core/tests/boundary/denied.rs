@@ -1,7 +1,7 @@
 //! A kernel that refuses memory that can be executed.
 
 use crate::toy::{Leave, Toy, function, libc_function, read, text};
-use bowline_ffi::{ForeignFunction, make_callback};
+use bowline_ffi::{ForeignFunction, Maker, make_callback};
 use bowline_gc::OwnerLabel;
 use bowline_layout::Value;
 
@@ -73,9 +73,12 @@ impl Functions {
 fn made(toy: &mut Toy) -> Result<Value, String> {
     let callback = read("(callback (int64) int64)").parse_lasting_callback(&mut toy.types);
     let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
-    let label = OwnerLabel::default();
     let callback = callback.expect("a type of a callback");
-    make_callback(&mut toy.mutator, &callback, same, None, label).map_err(|e| e.to_string())
+    let by = Maker {
+        gate: None,
+        label: OwnerLabel::default(),
+    };
+    make_callback(&mut toy.mutator, &callback, same, None, by).map_err(|e| e.to_string())
 }
 
 fn no_executable_memory() {

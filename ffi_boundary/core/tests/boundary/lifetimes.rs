@@ -2,7 +2,7 @@
 
 use crate::callbacks::standard_error_of;
 use crate::toy::{Leave, Toy, function, read};
-use bowline_ffi::{CallbackType, Types, free_callback, is_callback, make_callback};
+use bowline_ffi::{CallbackType, Host, Maker, Types, free_callback, is_callback, make_callback};
 use bowline_gc::Collect;
 use bowline_layout::Value;
 use std::cell::Cell;
@@ -24,11 +24,11 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("made_callback_on_another_thread", on_another_thread),
 ];
 
-fn fix(n: i64) -> Value {
+pub(crate) fn fix(n: i64) -> Value {
     Value::fixnum(n)
 }
 
-fn fixnum(v: Value) -> i64 {
+pub(crate) fn fixnum(v: Value) -> i64 {
     v.as_fixnum().expect("a fixnum")
 }
 
@@ -39,11 +39,16 @@ fn lasting(text: &str) -> CallbackType {
 }
 
 /// A callback object of `(int64) int64` with these options.
-fn make(toy: &mut Toy, options: &str, procedure: Value) -> Value {
+pub(crate) fn make(toy: &mut Toy, options: &str, procedure: Value) -> Value {
     let callback = lasting(&format!("(callback (int64) int64 {options})"));
     let label = toy.mutator.heap().owner_label("made in a trial");
-    let gate = toy.gate;
-    make_callback(&mut toy.mutator, &callback, procedure, gate, label).expect("there is memory")
+    let by = Maker {
+        gate: toy.gate,
+        label,
+    };
+    let constant = toy.constant(procedure);
+    let mutator = &mut toy.mutator;
+    make_callback(mutator, &callback, procedure, constant, by).expect("there is memory")
 }
 
 /// One that adds 1.
@@ -56,8 +61,13 @@ fn make_next(toy: &mut Toy, options: &str) -> Value {
 }
 
 fn owners(toy: &Toy) -> (usize, usize) {
+    owners_of(toy, "made in a trial")
+}
+
+/// How many owners of this label there are, and their bytes.
+pub(crate) fn owners_of(toy: &Toy, label: &str) -> (usize, usize) {
     let table = toy.mutator.heap().owners(10);
-    let line = table.iter().find(|o| o.label == "made in a trial");
+    let line = table.iter().find(|o| o.label == label);
     line.map_or((0, 0), |line| (line.count, line.bytes))
 }
 

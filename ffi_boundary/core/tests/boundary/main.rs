@@ -11,6 +11,7 @@ mod errors;
 mod handles;
 mod holding;
 mod jumps;
+mod kept;
 mod lending;
 mod libc_calls;
 mod lifetimes;
@@ -41,6 +42,7 @@ fn bodies() -> Vec<Body> {
         lending::TRIALS,
         callbacks::TRIALS,
         lifetimes::TRIALS,
+        kept::TRIALS,
         errors::TRIALS,
         denied::TRIALS,
         handles::TRIALS,

@@ -1,11 +1,12 @@
 //! A language of one kind of procedure: an object whose code word is the number of a Rust closure.
 
 use bowline_ffi::{
-    CallError, ForeignFunction, Host, HostGate, Language, Library, Pass, PendingExit, Returned,
-    Signature, StructType, TypeExpr, Types, call, make_bytevector, make_string,
+    CallError, ForeignFunction, Handle, HandleKind, Handles, Host, HostGate, Language, Library,
+    Pass, PendingExit, Returned, Signature, StructType, TypeExpr, Types, call, make_bytevector,
+    make_string,
 };
 use bowline_gc::{Collect, Heap, HeapConfig, Mutator, OutOfMemory, access};
-use bowline_layout::{Tag, TypeId, Value, flonum, procedure, string, type_id};
+use bowline_layout::{Tag, TypeId, Value, ephemeron, flonum, procedure, string, type_id};
 use core::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(crate) struct Toy {
     parked: Vec<(u64, Box<Mutator>, Option<Leave>)>,
     /// How guests' outermost callbacks were left.
     pub(crate) told: Vec<Leave>,
+    /// Ephemerons of procedures that C keeps and their callback objects, by the kind of those.
+    kept: Vec<(i64, Handle)>,
 }
 
 const PROCEDURE: TypeId = TypeId(20);
@@ -145,6 +148,7 @@ impl Toy {
             last_lane: 0,
             parked: Vec::new(),
             told: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -423,6 +427,43 @@ impl Host for Toy {
         assert_eq!(type_of(v), Some(VECTOR), "{v:?} is no vector");
         // SAFETY: a vector of this language has its elements from word 1 on.
         unsafe { self.mutator.store(v, i + 1, element) };
+    }
+
+    /// What is called so is said to capture nothing.
+    fn constant(&self, procedure: Value) -> Option<u64> {
+        // SAFETY: a procedure of this language has its number as code word.
+        let number = unsafe { access::word(procedure, procedure::CODE) };
+        let constant = self.procedures[number as usize]
+            .name
+            .starts_with("constant");
+        constant.then_some(number)
+    }
+
+    fn kept_callback(&mut self, procedure: Value, kind: i64) -> Option<Value> {
+        let handles = Handles::of(&self.mutator);
+        let of_kind = self.kept.iter().filter(|kept| kept.0 == kind);
+        let both = of_kind.map(|kept| handles.get(kept.1).expect("a handle of ours"));
+        both.filter_map(|both| {
+            // SAFETY: an ephemeron.
+            let key = unsafe { self.mutator.read_weak(both, ephemeron::KEY) };
+            // SAFETY: as above.
+            let callback = unsafe { self.mutator.read_weak(both, ephemeron::VALUE) };
+            (key == procedure).then_some(callback)
+        })
+        .next()
+    }
+
+    fn keep_callback(
+        &mut self,
+        procedure: usize,
+        kind: i64,
+        callback: usize,
+    ) -> Result<(), OutOfMemory> {
+        let (procedure, callback) = (self.mutator.get(procedure), self.mutator.get(callback));
+        let both = self.mutator.ephemeron(procedure, callback)?;
+        let handle = Handles::of(&self.mutator).create(both, HandleKind::Global);
+        self.kept.push((kind, handle.expect("room")));
+        Ok(())
     }
 
     fn abandon(&mut self, _: usize) {
