@@ -10,9 +10,10 @@
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `peers` (who takes part), `scheme`, `heap`
 //! and `stores` (races), `start` (processes too short for the others' clock), `figures` (programs that tell
-//! figures of their own) with `trigger`, `pauses` and `overhead`, `printed` (programs that print tables), `soak` (no
+//! figures of their own) with `trigger`, `pauses`, `overhead` and `calls`, `printed` (programs that print tables), `soak` (no
 //! figures, but torture for an hour), `machine` (where it ran).
 
+mod calls;
 mod figures;
 mod heap;
 mod machine;
@@ -51,6 +52,8 @@ pub enum What {
     Overhead,
     /// Crossing the boundary, handles and pins.
     Boundary,
+    /// What programs pay to call C, against LuaJIT, Chez Scheme, Guile, OCaml and Python.
+    Calls,
     /// Until all threads have stopped.
     Stops,
     /// A full collection of a long list.
@@ -71,6 +74,7 @@ impl What {
             What::Pauses => "pauses",
             What::Overhead => "overhead",
             What::Boundary => "boundary",
+            What::Calls => "calls",
             What::Stops => "stops",
             What::Lists => "lists",
             What::Stores => "stores",
@@ -85,7 +89,7 @@ impl What {
             (What::Scheme | What::Heap | What::Stores, false) => 9,
             (What::Start, true) => 11,
             (What::Start, false) => 101,
-            (What::Trigger | What::Overhead, false) => 5,
+            (What::Trigger | What::Overhead | What::Calls, false) => 5,
             (_, true) => 1,
             (_, false) => 3,
         }
@@ -188,6 +192,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Pauses => pauses::measure(task)?,
         What::Overhead => overhead::measure(task)?,
         What::Boundary => print(&printed::BOUNDARY)?,
+        What::Calls => calls::measure(task)?,
         What::Stops => print(&printed::STOPS)?,
         What::Lists => print(&printed::LISTS)?,
         What::Soak => soak::measure(task, minutes)?,
