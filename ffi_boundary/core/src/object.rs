@@ -9,7 +9,7 @@
 
 use bowline_gc::{Mutator, OutOfMemory, access};
 use bowline_layout::{
-    FIXNUM_MAX, FIXNUM_MIN, Header, Shape, Tag, TypeId, Value, bignum, bytevector, callback,
+    FIXNUM_MAX, FIXNUM_MIN, Flags, Header, Shape, Tag, TypeId, Value, bignum, bytevector, callback,
     flonum, foreign_pointer, string, type_id,
 };
 use std::ffi::CStr;
@@ -194,13 +194,31 @@ pub(crate) fn bytevector_length(v: Value) -> Option<usize> {
     header_of(bytevector(v)?).map(Header::length)
 }
 
-/// Where the first NUL among a string's bytes is, not counting the one that ends it.
+/// Where the first NUL among a string's bytes is, not counting the one that ends it. That there is none the body
+/// remembers (`inv:string.known`).
+#[inline]
 pub(crate) fn find_nul(body: Value, length: usize) -> Option<usize> {
+    let flags = header_of(body).map_or(Flags::default(), Header::flags);
+    if flags.has(string::NO_NUL) {
+        return None;
+    }
+    look_for_nul(body, length, flags)
+}
+
+#[cold]
+fn look_for_nul(body: Value, length: usize, flags: Flags) -> Option<usize> {
     // SAFETY: inv:object.live, inv:string.nul: the body has that many bytes and one more.
     let bytes = unsafe { access::bytes(body, 1, length + 1) };
     // The standard library looks at words, not at bytes.
     let end = CStr::from_bytes_until_nul(bytes).map_or(length, CStr::count_bytes);
-    (end < length).then_some(end)
+    if end < length {
+        return Some(end);
+    }
+    if !flags.has(string::SHARED) {
+        // SAFETY: inv:object.live; a body is headed.
+        unsafe { access::set_flags(body, flags.with(string::NO_NUL)) };
+    }
+    None
 }
 
 /// Makes an exact integer of at most 64 bits of magnitude.

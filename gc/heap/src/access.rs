@@ -7,7 +7,7 @@
 //! Absent on purpose: barriers. A store into an object that may be old goes through
 //! [`crate::Mutator::store`] (`inv:mutator.barrier`).
 
-use bowline_layout::{Addr, Header, Value, WORD};
+use bowline_layout::{Addr, Flags, Header, Value, WORD};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A pointer to the word at `addr`.
@@ -101,6 +101,20 @@ pub unsafe fn header(v: Value) -> Header {
         bowline_layout::TypeId(0),
         0,
     ))
+}
+
+/// Gives `v` these flags instead of its own. A collector thread may read the header meanwhile, but no flag: a freeze
+/// alone looks at those, and it runs alone.
+///
+/// # Safety
+/// `inv:access.live`, and `v` is headed.
+#[inline(always)]
+pub unsafe fn set_flags(v: Value, flags: Flags) {
+    // SAFETY: inv:access.live
+    let header = unsafe { header(v) };
+    // SAFETY: inv:access.live
+    let cell = unsafe { AtomicU64::from_ptr(pointer(v.addr())) };
+    cell.store(header.replacing_flags(flags).bits(), Ordering::Relaxed);
 }
 
 /// A pointer to the raw bytes that start at word `i` of `v`.

@@ -43,6 +43,11 @@ impl Flags {
         Flags(self.0 | other.0)
     }
 
+    /// These without those of `other`.
+    pub const fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
+    }
+
     /// Whether every flag of `other` is set.
     pub const fn has(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
@@ -81,6 +86,12 @@ impl Header {
     #[inline(always)]
     pub const fn with_flags(self, flags: Flags) -> Self {
         Header(self.0 | ((flags.0 & 0xf) as u64) << 12)
+    }
+
+    /// This header with `flags` instead of its own.
+    #[inline(always)]
+    pub const fn replacing_flags(self, flags: Flags) -> Self {
+        Header(self.0 & !(0xf << 12)).with_flags(flags)
     }
 
     /// The header with these bits, if they are a header's.
@@ -166,6 +177,10 @@ mod tests {
                     assert_eq!(
                         (h.shape(), h.type_id().0, h.length(), h.flags()),
                         (shape, id, length, Flags::IMMUTABLE)
+                    );
+                    assert_eq!(
+                        h.replacing_flags(Flags(6)),
+                        Header::new(shape, TypeId(id), length).with_flags(Flags(6))
                     );
                     assert!(Header::is_header(h.bits()));
                 }

@@ -43,8 +43,14 @@ pub mod type_id {
 /// ```
 ///
 /// A string is all ASCII exactly when both counts are equal; then indexing needs no cache.
+///
+/// `inv:string.known` A body with the flag [`string::NO_NUL`] has no NUL but the one behind its bytes. The boundary sets
+/// it once it has looked, so that lending a string again costs the same however long it is; whoever writes a NUL over
+/// one of the bytes takes it away. A body that C may write to, because the program has pinned or promoted it, is marked
+/// [`string::SHARED`] for good and never gets it. Only a Managed thread changes flags. A collector thread that marks
+/// beside it reads the header of before or of after, and finds the same shape and length in both.
 pub mod string {
-    use crate::{Header, type_id};
+    use crate::{Flags, Header, type_id};
 
     /// The header of every string.
     pub const HEADER: Header = Header::mixed(type_id::STRING, 2, 1);
@@ -54,6 +60,10 @@ pub mod string {
     pub const CACHE: usize = 2;
     /// The body.
     pub const BODY: usize = 3;
+    /// The flag of a body that is known to have no NUL but its last byte (`inv:string.known`).
+    pub const NO_NUL: Flags = Flags(4);
+    /// The flag of a body that C may write to.
+    pub const SHARED: Flags = Flags(8);
     /// The longest string, in bytes without the NUL.
     pub const MAX_BYTES: usize = u32::MAX as usize - 1;
 

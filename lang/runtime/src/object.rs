@@ -25,7 +25,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bowline_gc::{Mutator, RootSource, access};
-use bowline_layout::{Header, TypeId, Value};
+use bowline_layout::{Flags, Header, TypeId, Value};
 
 /// The header of a headed object.
 #[inline(always)]
@@ -33,6 +33,13 @@ pub fn header(v: Value) -> Header {
     debug_assert!(v.is_headed());
     // SAFETY: inv:rooted: a headed value points to a live object.
     unsafe { access::header(v) }
+}
+
+/// Gives a headed object these flags instead of its own.
+pub(crate) fn set_flags(v: Value, flags: Flags) {
+    debug_assert!(v.is_headed());
+    // SAFETY: inv:rooted: a headed value points to a live object.
+    unsafe { access::set_flags(v, flags) }
 }
 
 /// The type id of a headed object; `None` for pairs and immediates.

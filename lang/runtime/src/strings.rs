@@ -214,6 +214,21 @@ impl Rt {
     /// Overwrites the bytes of a string from `at` on by text of the same widths.
     pub(crate) fn overwrite_text(&mut self, v: Value, at: usize, text: &str) {
         let body = object::field(v, string::BODY);
+        if text.contains('\0') {
+            forget_no_nul(body);
+        }
         object::bytes_mut(&mut self.heap, body, at, text.len()).copy_from_slice(text.as_bytes());
     }
+}
+
+/// Nothing is known of a string's body any more (`inv:string.known`).
+fn forget_no_nul(body: Value) {
+    let flags = object::header(body).flags();
+    object::set_flags(body, flags.without(string::NO_NUL));
+}
+
+/// C may write to a string's body from now on (`inv:string.known`).
+pub(crate) fn share(body: Value) {
+    let flags = object::header(body).flags();
+    object::set_flags(body, flags.without(string::NO_NUL).with(string::SHARED));
 }

@@ -2,7 +2,8 @@
 
 use crate::toy::{Toy, bytes, calm, function, text};
 use bowline_ffi::{CallError, ForeignFunction, pointer_address};
-use bowline_layout::Value;
+use bowline_gc::access;
+use bowline_layout::{Flags, Value, string};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const TRIALS: &[crate::Body] = &[
@@ -14,7 +15,47 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("string_results", string_results),
     ("result_too_large", result_too_large),
     ("blocking_call", blocking),
+    ("strings_are_looked_at_once", looked_at_once),
 ];
+
+/// The body of a string, and its flags.
+fn body_of(v: Value) -> (Value, Flags) {
+    // SAFETY: it is a string.
+    let body = unsafe { access::value(v, string::BODY) };
+    // SAFETY: as above.
+    (body, unsafe { access::header(body) }.flags())
+}
+
+/// That a string has no NUL is remembered when it has been lent, and the collector keeps it; of one that C may write to
+/// it is not.
+fn looked_at_once() {
+    let mut toy = Toy::start();
+    let strlen = function("strlen", "(string)", "size_t");
+    let height = toy.mutator.len();
+    for n in [0usize, 16, 4096, 1 << 20] {
+        let s = toy.string(&"a".repeat(n));
+        toy.mutator.push(s);
+        assert_eq!(body_of(toy.mutator.get(height)).1, Flags::default());
+        for _ in 0..2 {
+            let s = toy.mutator.get(height);
+            assert_eq!(toy.value(&strlen, &[s]), Value::fixnum(n as i64));
+            assert_eq!(body_of(toy.mutator.get(height)).1, string::NO_NUL);
+            toy.churn();
+            assert_eq!(body_of(toy.mutator.get(height)).1, string::NO_NUL);
+        }
+        toy.mutator.truncate(height);
+    }
+    let s = toy.string("a\0b");
+    toy.mutator.push(s);
+    assert!(toy.call(&strlen, &[s]).is_err());
+    assert_eq!(body_of(toy.mutator.pop()).1, Flags::default());
+    let s = toy.string("shared");
+    toy.mutator.push(s);
+    // SAFETY: the body is live.
+    unsafe { access::set_flags(body_of(s).0, string::SHARED) };
+    assert_eq!(toy.value(&strlen, &[s]), Value::fixnum(6));
+    assert_eq!(body_of(toy.mutator.pop()).1, string::SHARED);
+}
 
 /// C holds a string, a buffer and a pointer into its middle while a callback collects.
 fn lent_over_a_collection() {

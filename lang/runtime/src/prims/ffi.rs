@@ -277,6 +277,7 @@ fn pin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
             let _ = rt.heap.unpin(v);
             return refused(e);
         }
+        strings::share(body);
         // inv:lent.body
         rt.lent.pinned(v, body);
     }
@@ -304,6 +305,9 @@ fn promote(rt: &mut Rt, a: Args) -> Result {
         // It is an object.
         let message = "no memory to keep the bytes in their place of:";
         return Fault::bad(who, message, vec![rt.arg(a, 0)]);
+    }
+    if strings::is_string(rt.arg(a, 0)) {
+        strings::share(holder);
     }
     Ok(bowline_ffi::make_pointer_to_bytes(&mut rt.heap, holder)?)
 }
