@@ -316,13 +316,9 @@ impl ActiveCall {
         host.exchange(pass);
     }
 
-    /// Where guests find the host while the owner is in C: not in the call itself, which C may jump over.
     #[inline(always)]
     fn host_place(&self) -> *mut () {
-        THREAD.with(|thread| {
-            thread.host.set(MaybeUninit::new(self.host));
-            thread.host.as_ptr().cast()
-        })
+        place_of(self.host)
     }
 
     /// Argument `position`, as it stands on the root stack of the call's own thread. For who has the gate, if the host
@@ -341,6 +337,15 @@ impl ActiveCall {
         }
         Some(at)
     }
+}
+
+/// Where guests find the host of this thread, its owner, while that is away: not in a call, which C may jump over.
+#[inline(always)]
+pub(crate) fn place_of(host: *mut dyn Host) -> *mut () {
+    THREAD.with(|thread| {
+        thread.host.set(MaybeUninit::new(host));
+        thread.host.as_ptr().cast()
+    })
 }
 
 /// Runs `f` with the innermost call of this thread.

@@ -3,6 +3,7 @@
 //! `inv:host.rooted` A value that stands on the mutator's root stack stays valid while it stands
 //! there; a value in a Rust variable is valid until the next allocation, crossing or call of the host.
 
+use crate::active;
 use crate::aggregate::Types;
 use crate::call::CallError;
 use crate::data::Exported;
@@ -89,6 +90,36 @@ fn give_way_by(pass: Pass, host: &mut dyn Host) {
     }
     host.exchange(pass);
     host.mutator().leave_native();
+}
+
+/// What a thread has to come back by from a [`rest`].
+#[must_use = "the thread stays away from its host until the rest ends"]
+pub struct Rest(Option<Pass>);
+
+/// The thread, which is Managed and in no foreign call, will not use its host for a while, as where a person types:
+/// until [`Rest::end`] it keeps neither a collection waiting nor threads of C's that call back. The host stays where it
+/// is meanwhile, and nobody else uses it.
+pub fn rest(host: &mut (dyn Host + 'static)) -> Rest {
+    // A guest keeps the gate.
+    let pass = host.pass().filter(|pass| pass.guest == 0);
+    // inv:gate.native
+    host.mutator().enter_native();
+    if let Some(pass) = pass {
+        pass.gate.leave(active::place_of(host));
+    }
+    Rest(pass)
+}
+
+impl Rest {
+    /// The thread uses its host, which is the one that it left, from now on.
+    pub fn end(self, host: &mut (dyn Host + 'static)) {
+        if let Some(pass) = self.0
+            && pass.gate.take(active::place_of(host))
+        {
+            host.exchange(pass);
+        }
+        host.mutator().leave_native();
+    }
 }
 
 /// A callback's procedure was left otherwise than by return. What happens instead is the host's to

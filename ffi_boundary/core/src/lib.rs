@@ -111,7 +111,7 @@ pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]
-pub use host::{Host, HostGate, Language, Pass, PendingExit, Runner, give_way};
+pub use host::{Host, HostGate, Language, Pass, PendingExit, Rest, Runner, give_way, rest};
 #[cfg(not(loom))]
 pub use inside_error::InsideError;
 #[cfg(not(loom))]

@@ -19,6 +19,7 @@ mod session;
 mod start;
 pub mod trace;
 
+pub use bowline_ffi::Rest;
 pub use bowline_gc::Interrupter;
 pub use bowline_middle::lint::Name as Warning;
 pub use bowline_syntax::Format;

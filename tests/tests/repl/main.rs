@@ -6,6 +6,7 @@
 //! | `editing::…` | typing an entry: lines, indentation, colour, completion, pasting |
 //! | `session::…` | what lasts longer than an entry: history, the end, what a program does to the terminal |
 //! | `interrupts::…` | Ctrl-C while something is evaluated |
+//! | `resting::…` | what goes on while the prompt waits |
 //! | `piped::…` | no terminal |
 //!
 //! Trials wait for what they expect to be on the screen, never for time to pass.
@@ -17,6 +18,7 @@
 mod editing;
 mod interrupts;
 mod piped;
+mod resting;
 mod session;
 mod terminal;
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         let mut trials = editing::trials(&context);
         trials.extend(session::trials(&context));
         trials.extend(interrupts::trials(&context));
+        trials.extend(resting::trials(&context));
         trials.extend(piped::trials(&context));
         Ok(trials)
     })

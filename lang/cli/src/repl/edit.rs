@@ -1,6 +1,7 @@
 //! Entries from a line editor.
 
 use std::io::Write;
+use std::rc::Rc;
 
 use rustyline::Editor;
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
@@ -19,7 +20,7 @@ struct Prompt {
     editor: Editor<Asked, FileHistory>,
     history: History,
     terminal: Terminal,
-    interaction: Shared,
+    interaction: Rc<Shared>,
 }
 
 /// What the keyboard gave.
@@ -33,7 +34,7 @@ enum Typed {
 }
 
 /// Evaluates until the user leaves: the status to exit with.
-pub(super) fn run(interaction: Shared, color: bool) -> Result<i32, String> {
+pub(super) fn run(interaction: Rc<Shared>, color: bool) -> Result<i32, String> {
     let mut prompt = Prompt::new(interaction, color).map_err(|error| error.to_string())?;
     let mut interrupts = 0;
     loop {
@@ -63,7 +64,7 @@ pub(super) fn run(interaction: Shared, color: bool) -> Result<i32, String> {
 }
 
 impl Prompt {
-    fn new(interaction: Shared, color: bool) -> rustyline::Result<Prompt> {
+    fn new(interaction: Rc<Shared>, color: bool) -> rustyline::Result<Prompt> {
         let config = Config::builder()
             .max_history_size(history::LENGTH)?
             .completion_type(CompletionType::List)
@@ -93,7 +94,10 @@ impl Prompt {
         let motion = line_motion(self.measure());
         show(&motion);
         let (terminal, editor) = (&self.terminal, &mut self.editor);
-        match terminal.while_editing(|| editor.readline(PROMPT)) {
+        let edited = self
+            .interaction
+            .while_resting(|| terminal.while_editing(|| editor.readline(PROMPT)));
+        match edited {
             Ok(entry) if entry.trim().is_empty() => Ok(Typed::Nothing),
             Ok(entry) => Ok(Typed::Entry(entry)),
             Err(ReadlineError::Interrupted) => {
@@ -120,7 +124,7 @@ impl Prompt {
         self.history.keep(&mut self.editor, entry.trim_end());
         let columns = self.measure();
         let motion = line_motion(columns);
-        let mut interaction = self.interaction.borrow_mut();
+        let mut interaction = self.interaction.awake();
         interaction.show_on_terminal(columns, motion.clone());
         tell(interaction.submit(entry), &motion)
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::rc::Rc;
 
 use rustyline::completion::{Candidate, Completer};
 use rustyline::config::CompletionType;
@@ -21,7 +22,7 @@ const FEW: usize = 12;
 
 /// What the line editor asks.
 pub(super) struct Asked {
-    interaction: Shared,
+    interaction: Rc<Shared>,
     color: bool,
     /// The width and height of the terminal when the entry began.
     size: Cell<(usize, usize)>,
@@ -32,7 +33,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn new(interaction: Shared, color: bool) -> Asked {
+    pub(super) fn new(interaction: Rc<Shared>, color: bool) -> Asked {
         Asked {
             interaction,
             color,
@@ -83,7 +84,7 @@ impl Completer for Asked {
         at: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Completion>)> {
-        let (start, found) = self.interaction.borrow().complete(line, at);
+        let (start, found) = self.interaction.ask(|i| i.complete(line, at));
         let width = found.iter().map(|c| c.text.width()).max();
         let told = width.filter(|_| found.len() <= FEW);
         let completions = found.into_iter().map(|candidate| Completion {
@@ -121,7 +122,7 @@ impl Hinter for Asked {
         if !closed || line.lines().count() >= rows {
             return None;
         }
-        let signature = self.interaction.borrow().hint(line, at)?;
+        let signature = self.interaction.ask(|i| i.hint(line, at))?;
         // Without colour it must not look like something that was typed.
         let lead = if self.color { "  " } else { "  ; " };
         let remark = format!("{lead}{}", signature.lines().next().unwrap_or_default());
@@ -139,7 +140,7 @@ impl Hinter for Asked {
 
 impl Highlighter for Asked {
     fn highlight<'l>(&self, line: &'l str, at: usize) -> Cow<'l, str> {
-        let tokens = self.interaction.borrow().tokens(line);
+        let tokens = self.interaction.ask(|i| i.tokens(line));
         let pair = if self.last.get() {
             None
         } else {

@@ -16,21 +16,19 @@ mod history;
 mod keys;
 mod paint;
 mod plain;
+mod shared;
 mod terminal;
 
-use std::cell::RefCell;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use bowline_engine::{Format, Interaction, Reply};
+use bowline_engine::{Format, Reply};
 use clap::Args;
 
 use crate::color::{Color, is_dumb};
 use crate::options::HeapOptions;
-
-/// The interaction, which the line editor looks at while the loop that evaluates owns it.
-type Shared = Rc<RefCell<Interaction>>;
+use shared::Shared;
 
 /// What is shown where an entry is expected.
 const PROMPT: &str = "> ";
@@ -82,7 +80,7 @@ pub(crate) fn run(options: &ReplOptions, format: Format, color: Color) -> Result
     if !terminal || is_dumb() {
         return Ok(plain::run(&mut interaction, terminal, failed));
     }
-    edit::run(Rc::new(RefCell::new(interaction)), color.on(true))
+    edit::run(Rc::new(Shared::new(interaction)), color.on(true))
 }
 
 fn banner() {

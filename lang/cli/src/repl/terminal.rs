@@ -1,13 +1,13 @@
 //! The terminal's own settings: kept when the prompt begins, and put back whatever happens.
 //!
 //! The line editor takes the terminal for itself while it reads and gives it back afterwards. This is
-//! for the rest: a program that left the terminal changed, a panic, a signal that ends the process
+//! for the rest: a program that left the terminal changed, a panic, a signal or a thread of C's that ends the process
 //! while a line is edited, and the key that suspends it.
 
 use std::io;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +27,17 @@ const PLAIN_PASTES: &str = "\x1b[?2004l";
 
 /// How long the system may take to stop the process. It does not where no shell could continue it.
 const STOPPING: Duration = Duration::from_secs(1);
+
+/// The one that is put back when the process exits.
+static AT_EXIT: OnceLock<Terminal> = OnceLock::new();
+
+extern "C" fn at_exit() {
+    if let Some(terminal) = AT_EXIT.get()
+        && terminal.0.editing.load(Ordering::SeqCst)
+    {
+        terminal.restore();
+    }
+}
 
 /// The terminal as it was.
 #[derive(Clone)]
@@ -84,6 +95,9 @@ impl Terminal {
                     let _ = emulate_default_handler(signal);
                 }
             })?;
+        if AT_EXIT.set(terminal.clone()).is_ok() {
+            bowline_gc::at_exit(at_exit);
+        }
         Ok(terminal)
     }
 

@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use bowline_ffi::Rest;
 use bowline_gc::Interrupter;
 use bowline_middle::{GlobalId, ReplEnv};
 use bowline_runtime::errno;
@@ -219,6 +220,17 @@ impl Interaction {
         }
         self.line_was_ended();
         Reply::Said { text, failure }
+    }
+
+    /// The user types: until the rest is handed to [`Interaction::resume`] collections do not wait for this thread, and
+    /// threads of C's may call back. Meanwhile the interaction stays where it is, and nothing is asked of it.
+    pub fn rest(&mut self) -> Rest {
+        bowline_ffi::rest(&mut self.session.vm)
+    }
+
+    /// Something is to be asked or evaluated again.
+    pub fn resume(&mut self, rest: Rest) {
+        rest.end(&mut self.session.vm);
     }
 
     /// A handle that ends the evaluation of an entry.
