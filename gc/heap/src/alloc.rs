@@ -27,6 +27,9 @@ use std::sync::atomic::Ordering;
 /// The largest object that is allocated by bumping and may move.
 pub(crate) const MAX_SMALL: usize = 16 << 10;
 
+/// A thread tells what it has made by so many bytes, so that threads seldom meet at the common count.
+const TOLD_BY: u64 = 64 << 10;
+
 /// There is no room, even after an exhaustive collection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfMemory {
@@ -215,6 +218,7 @@ impl Mutator {
             heap().wake_to_mark();
             self.poll_pressure(bytes)?;
         }
+        self.tell_what_was_made();
         let at = heap()
             .pressure
             .while_allocating(|| self.find_room(bytes, semantics));
@@ -232,6 +236,19 @@ impl Mutator {
             self.block().log(at, bytes);
         }
         Ok(at)
+    }
+
+    /// Where collections are marked beside the program, one may be due for what threads have made, although MMTk,
+    /// which asks only before it takes pages, has still holes to hand out.
+    fn tell_what_was_made(&mut self) {
+        let made = self.handed_out.saturating_sub(self.told);
+        if made < TOLD_BY || !heap().config.marks_beside() {
+            return;
+        }
+        self.told = self.handed_out;
+        if heap().pressure.made(made as usize) && !heap().is_marking() {
+            mmtk::memory_manager::gc_poll(engine().mmtk, self.tls());
+        }
     }
 
     /// Does what MMTk wants done with a fresh object outside the bump-allocated space.

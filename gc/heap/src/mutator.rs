@@ -70,6 +70,8 @@ pub struct Mutator {
     zeal_left: u64,
     /// Bytes given to this thread, what is left under the bump pointer included.
     pub(crate) handed_out: u64,
+    /// How much of that the pressure knows of.
+    pub(crate) told: u64,
     /// What it had allocated when it last waited for room.
     pub(crate) then: u64,
     /// A mutator stays on its thread.
@@ -100,6 +102,7 @@ impl Mutator {
             heap,
             zeal_left,
             handed_out: 0,
+            told: 0,
             then: 0,
             on_thread: PhantomData,
         })

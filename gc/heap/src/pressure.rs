@@ -38,6 +38,7 @@ use crate::c_memory::CMemory;
 use crate::config::{HeapConfig, HeapError, Zeal};
 use crate::recorder::Reason;
 use crate::surplus::Quota;
+use beside::Beside;
 use ceiling::Ceiling;
 use cramped::{Cramped, LEAST_ROOM};
 use lowered::Limit;
@@ -72,17 +73,11 @@ pub(crate) struct Pressure {
     /// The threads of the collector have all started.
     armed: AtomicBool,
     /// Collections are marked beside the program.
-    beside: bool,
+    marks_beside: bool,
     size: AtomicUsize,
-    /// Of collections that are marked beside the program.
+    /// What the size would be if they were not.
     target: AtomicUsize,
-    /// The total when the last marking began.
-    total_then: AtomicUsize,
-    /// By how much the total grew during the last marking.
-    grown: AtomicUsize,
-    /// How much of the heap that is, and what was found alive; 0 when a collection has ended.
-    floating: AtomicUsize,
-    found: AtomicUsize,
+    beside: Beside,
     /// What may stay resident unasked: the largest size of late. Half of what is above it goes with each full collection.
     resident: AtomicUsize,
     /// The heap's pages when they were last looked at.
@@ -137,13 +132,10 @@ impl Pressure {
             },
             runs: AtomicU64::new(0),
             armed: AtomicBool::new(false),
-            beside: config.marks_beside(),
+            marks_beside: config.marks_beside(),
             size: AtomicUsize::new(min_heap >> u32::from(config.marks_beside())),
             target: AtomicUsize::new(min_heap),
-            total_then: AtomicUsize::new(0),
-            grown: AtomicUsize::new(0),
-            floating: AtomicUsize::new(0),
-            found: AtomicUsize::new(0),
+            beside: Beside::new(min_heap / 2),
             resident: AtomicUsize::new(min_heap),
             heap: AtomicUsize::new(0),
             marked: AtomicUsize::new(0),
@@ -244,7 +236,7 @@ impl Pressure {
 
     /// Whether the collection that is due must be a full one, done at one stop.
     fn wants_full(&self, bytes: usize) -> bool {
-        if self.beside {
+        if self.marks_beside {
             return self.beyond_limit(bytes) > 0;
         }
         // A full collection may raise the size, but not beyond the limit.
@@ -317,19 +309,14 @@ impl Pressure {
         self.cramped.ends(full, room < self.limit() / LEAST_ROOM);
         if full {
             let total = heap + self.lasting() + pending;
-            // Of what was allocated during marking nobody knows: most of it is garbage.
-            let floating = self.floating.swap(0, Relaxed).min(heap);
-            let found = match self.found.swap(0, Relaxed) {
-                0 => heap - floating,
-                found => found.min(heap - floating),
-            };
+            let (found, floating) = self.beside.take_found(heap);
             let live = found + self.lasting() + pending;
             self.spare(total);
             let wanted = live.saturating_mul(self.growth_percent) / 100 + floating + self.nursery;
             let target = wanted.max(self.min_heap).min(self.limit());
             self.target.store(target, Relaxed);
-            let begin = match self.beside {
-                true => self.begin_at(total, target.min(self.ceiling())),
+            let begin = match self.marks_beside {
+                true => self.begin_at(live + floating, total, target.min(self.ceiling())),
                 false => target,
             };
             self.size.store(begin, Relaxed);
@@ -361,7 +348,7 @@ impl Pressure {
             keep: size.saturating_sub(self.total()) + size / SLACK + self.nursery,
             most: match (full, asked) {
                 (true, true) => usize::MAX,
-                (true, false) if !self.beside => MOST_BY_FULL,
+                (true, false) if !self.marks_beside => MOST_BY_FULL,
                 _ => MOST_BY_SHORT,
             },
         }

@@ -106,7 +106,8 @@ fn is_pause_required(space_full: bool, plan: &dyn Plan<VM = Bowline>) -> bool {
     }
     let falls_back = space_full || pressure().is_beyond_limit();
     let wanted = heap.cycle.wanted.load(Relaxed);
-    if !(over || wanted || pressure().is_young_full()) {
+    let used_up = pressure().is_room_used_up();
+    if !(over || used_up || wanted || pressure().is_young_full()) {
         return false;
     }
     let reason = reason(space_full);
@@ -167,7 +168,7 @@ impl GCTriggerPolicy<Bowline> for Trigger {
 
     fn on_gc_release(&self, mmtk: &'static MMTK<Bowline>) {
         if heap().pause() == Pause::End {
-            pressure().marking_ends(heap_bytes(mmtk.get_plan()), heap().marked());
+            pressure().marking_ends(heap().marked());
         }
         if is_full(mmtk) {
             pressure().full_ends();

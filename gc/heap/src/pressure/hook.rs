@@ -244,7 +244,7 @@ impl Mutator {
             };
             pressure.on_its_way(reason, bytes);
             pressure.want(bytes);
-            let at_once = full && (!pressure.beside || pressure.wants_full(bytes));
+            let at_once = full && (!pressure.marks_beside || pressure.wants_full(bytes));
             self.request(at_once, reason);
         }
         if pressure.beyond_limit(bytes) > 0 {

@@ -26,6 +26,8 @@ impl Pressure {
                 true => Reason::CMemory,
                 false => Reason::Heap,
             }
+        } else if self.is_room_used_up() {
+            Reason::Heap
         } else if self.is_young_full() {
             Reason::Owners
         } else {

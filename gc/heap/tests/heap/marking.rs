@@ -3,7 +3,7 @@
 use crate::forked::fork;
 use crate::latency::{BALLAST, ballast, begin, cut, finish, latency, weak};
 use crate::support::*;
-use bowline_gc::{Collect, Heap, Mutator};
+use bowline_gc::{Collect, Heap, HeapConfig, Mutator, Plan};
 use bowline_layout::{Value, weak_pair};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     case("forks while marking and others store", forks_beside_stores),
     case("a fork while marking by a thread in C", fork_in_c),
     case("the words of a collection with two pauses", words),
+    case("holes are left when marking begins", holes_are_left),
 ];
 
 /// Waits until a collection has ended whose marking nobody helps along.
@@ -163,4 +164,41 @@ fn words() {
         let words = heap.stats().stack_words;
         assert!((5000..6000).contains(&words), "{words} after {kind:?}");
     }
+}
+
+/// What is made in the holes of a heap counts for when a collection begins. Were it new pages alone, none would be left to
+/// be filled while it marks, and each collection would begin with more pages than the one before.
+fn holes_are_left() {
+    const LIVE: i64 = 40_000;
+    const EVERY: usize = 64;
+    let (heap, mut m) = heap_with(HeapConfig {
+        plan: Plan::Latency,
+        min_heap: 8 * MIB,
+        nursery: 4 * MIB,
+        ..HeapConfig::default()
+    });
+    m.push(Value::NIL);
+    for i in 0..LIVE {
+        let rest = m.get(0);
+        let list = pair(&mut m, fix(i), rest);
+        m.set(0, list);
+        garbage(&mut m, EVERY - 1);
+    }
+    // The first frees nothing that it has marked itself.
+    m.collect(Collect::Minor);
+    m.collect(Collect::Minor);
+    let pages = heap.stats().heap_bytes;
+    let mut within = Vec::new();
+    while within.len() < 10 {
+        while !heap.is_marking() {
+            garbage(&mut m, 1000);
+        }
+        within.push(heap.stats().heap_bytes <= pages + (1 << 20));
+        finish(&mut m);
+    }
+    // A marking whose threads get no processor lets more pages be taken.
+    let most = within.iter().filter(|&&w| w).count();
+    assert!(most > 5, "{within:?} beside {pages} bytes of pages");
+    let list = m.get(0);
+    check_list(list, LIVE);
 }
