@@ -47,6 +47,11 @@
    (define b (bytevector 1 2 3 4))
    (show (lend bytes b (bytevector) 5))
    (show b)
+   (define p (make-foreign-memory 4))
+   (define v (bytevector-view p))
+   (bytevector-copy! v 0 (bytevector 1 2 3 4))
+   (show (lend bytes v (bytevector-view p 0) 5))
+   (show v)
    (show (pinned)))
   (pointers
    (define-foreign pointers (trials "pointers") (uint64 uint64 uint64) int)
@@ -140,7 +145,8 @@
    (show (message (lambda () (calls-back never 0))))
    (show (message (lambda () (calls-back never 1))))
    (collect)
-   (show (lend words (vector 5 "text" 2.5 (bytevector 1 2 3) (cons 1 2) #\x)))
+   (define v (bytevector-view (string->pointer "\x1;\x2;\x3;") 3))
+   (show (lend words (vector 5 "text" 2.5 v (cons 1 2) #\x)))
    (show (checked)))
   (guests
    (define-foreign on-thread (trials "on_thread") ((callback () int)) int)

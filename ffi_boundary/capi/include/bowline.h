@@ -242,6 +242,7 @@ bl_handle bl_from_raw(const bl_nogc *scope, bl_value value);
 #define BL_TYPE_BYTEVECTOR 3
 #define BL_TYPE_FLONUM 4
 #define BL_TYPE_FOREIGN_POINTER 6
+#define BL_TYPE_BYTEVECTOR_VIEW 11
 #define BL_TYPE_VECTOR 17
 
 #define BL_PAIR_CAR 0
@@ -250,6 +251,8 @@ bl_handle bl_from_raw(const bl_nogc *scope, bl_value value);
 #define BL_STRING_LENGTHS 1
 #define BL_STRING_BODY 3
 #define BL_BYTES_FIRST 1
+#define BL_VIEW_START 1
+#define BL_VIEW_LENGTH 2
 #define BL_FLONUM_BITS 1
 #define BL_FOREIGN_POINTER_ADDRESS 1
 
@@ -306,9 +309,21 @@ static inline const char *bl_string_text(bl_value v)
     return (const char *)bl_word_address(*bl_word_address(v, BL_STRING_BODY), BL_BYTES_FIRST);
 }
 
-static inline bool bl_is_bytevector(bl_value v) { return bl_is_object(v, BL_TYPE_BYTEVECTOR); }
-static inline size_t bl_bytevector_length(bl_value v) { return bl_object_length(v); }
-static inline void *bl_bytevector_bytes(bl_value v) { return bl_word_address(v, BL_BYTES_FIRST); }
+/* A bytevector has its bytes in itself, or is a view of bytes that are C's. */
+static inline bool bl_is_bytevector_view(bl_value v) { return bl_is_object(v, BL_TYPE_BYTEVECTOR_VIEW); }
+static inline bool bl_is_bytevector(bl_value v)
+{
+    return bl_is_object(v, BL_TYPE_BYTEVECTOR) || bl_is_bytevector_view(v);
+}
+static inline size_t bl_bytevector_length(bl_value v)
+{
+    return bl_is_bytevector_view(v) ? (size_t)*bl_word_address(v, BL_VIEW_LENGTH) : bl_object_length(v);
+}
+static inline void *bl_bytevector_bytes(bl_value v)
+{
+    return bl_is_bytevector_view(v) ? (void *)(uintptr_t)*bl_word_address(v, BL_VIEW_START)
+                                    : (void *)bl_word_address(v, BL_BYTES_FIRST);
+}
 
 static inline bool bl_is_flonum(bl_value v) { return bl_is_object(v, BL_TYPE_FLONUM); }
 static inline double bl_flonum(bl_value v)

@@ -2,7 +2,7 @@
 //! it may do; and against compilers of C and C++.
 
 use bowline_layout::{Flags, Header, Shape, Tag, TypeId, Value};
-use bowline_layout::{flonum, foreign_pointer, string, type_id};
+use bowline_layout::{bytevector_view, flonum, foreign_pointer, string, type_id};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -226,6 +226,7 @@ fn every_number_is_the_layouts() {
         ("TYPE_BYTEVECTOR", id(type_id::BYTEVECTOR)),
         ("TYPE_FLONUM", id(type_id::FLONUM)),
         ("TYPE_FOREIGN_POINTER", id(type_id::FOREIGN_POINTER)),
+        ("TYPE_BYTEVECTOR_VIEW", id(type_id::BYTEVECTOR_VIEW)),
         // The language's own; a trial of the whole command reads a vector by it.
         ("TYPE_VECTOR", 17),
         ("PAIR_CAR", 0),
@@ -234,6 +235,8 @@ fn every_number_is_the_layouts() {
         ("STRING_LENGTHS", string::LENGTHS as u64),
         ("STRING_BODY", string::BODY as u64),
         ("BYTES_FIRST", 1),
+        ("VIEW_START", bytevector_view::START as u64),
+        ("VIEW_LENGTH", bytevector_view::LENGTH as u64),
         ("FLONUM_BITS", flonum::BITS as u64),
         ("FOREIGN_POINTER_ADDRESS", foreign_pointer::POINTER as u64),
     ]

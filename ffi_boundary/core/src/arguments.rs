@@ -104,18 +104,15 @@ pub(crate) fn convert_arguments(
             }
             Way::String | Way::Bytevector | Way::BytevectorAt => {
                 match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
-                    Some((body, offset)) => {
-                        pinned[i] = body;
-                        object::bytes_address(body).expose_provenance() as u64 + offset
-                    }
+                    Some((body, offset)) => object::lend(body, &mut pinned[i]) + offset,
                     None => 0,
                 }
             }
             Way::StringCopy | Way::BytevectorCopy | Way::BytevectorAtCopy => {
                 match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
-                    Some((_, offset)) => {
+                    Some((body, offset)) => {
                         pinned[i] = Value::FALSE;
-                        copies.next() + offset
+                        object::view_start(body).unwrap_or_else(|| copies.next()) + offset
                     }
                     None => 0,
                 }

@@ -29,7 +29,7 @@ pub(crate) struct Copies {
 }
 
 /// The bytes of an argument that gets a copy: where they are, how many C may see, and how many go back. `None` for
-/// NULL, and for what is no such argument, which is told when it is converted.
+/// NULL, for a view, whose bytes are C's already, and for what is no such argument, which is told when it is converted.
 fn bytes_of(way: &Way, v: Value) -> Option<(Value, usize, usize)> {
     match way {
         Way::StringCopy => {
@@ -37,7 +37,7 @@ fn bytes_of(way: &Way, v: Value) -> Option<(Value, usize, usize)> {
             // With the NUL behind them.
             Some((body, length + 1, 0))
         }
-        Way::BytevectorCopy | Way::BytevectorAtCopy => {
+        Way::BytevectorCopy | Way::BytevectorAtCopy if !object::is_view(v) => {
             let length = object::bytevector_length(v)?;
             Some((v, length, length))
         }

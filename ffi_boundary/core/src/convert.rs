@@ -284,7 +284,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
     };
     let is = |id| object::type_of(v) == Some(id);
     let hint = match ctype {
-        CType::Pointer | CType::PointerTo(_) if is(type_id::BYTEVECTOR) => {
+        CType::Pointer | CType::PointerTo(_) if object::bytevector(v).is_some() => {
             "declare it as `bytevector`"
         }
         CType::PointerTo(wanted) | CType::Struct(wanted)
@@ -299,7 +299,7 @@ pub(crate) fn wrong_type<L: Language + ?Sized>(
         CType::Pointer if object::integer(v).is_some() => "use `integer->pointer`",
         CType::Callback(_) if v == Value::FALSE => "declare it as `pointer` to pass NULL",
         CType::Callback(_) if is(type_id::FOREIGN_POINTER) => "declare it as `pointer`",
-        CType::String if is(type_id::BYTEVECTOR) => "declare it as `bytevector`",
+        CType::String if object::bytevector(v).is_some() => "declare it as `bytevector`",
         CType::Bytevector | CType::BytevectorAt if is(type_id::STRING) => "declare it as `string`",
         CType::Bytevector | CType::BytevectorAt if is(type_id::FOREIGN_POINTER) => {
             "declare it as `pointer`"

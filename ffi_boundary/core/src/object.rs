@@ -9,8 +9,8 @@
 
 use bowline_gc::{Mutator, OutOfMemory, access};
 use bowline_layout::{
-    FIXNUM_MAX, FIXNUM_MIN, Flags, Header, Shape, Tag, TypeId, Value, bignum, bytevector, callback,
-    flonum, foreign_pointer, string, type_id,
+    FIXNUM_MAX, FIXNUM_MIN, Flags, Header, Shape, Tag, TypeId, Value, bignum, bytevector,
+    bytevector_view, callback, flonum, foreign_pointer, string, type_id,
 };
 use std::ffi::CStr;
 
@@ -158,15 +158,42 @@ pub(crate) fn string_body(v: Value) -> Option<(Value, usize)> {
     Some((Value::from_bits(word(v, string::BODY)), bytes))
 }
 
-/// The bytevector that `v` is.
+/// The bytevector that `v` is, with bytes of its own or as a view.
 pub(crate) fn bytevector(v: Value) -> Option<Value> {
-    (type_of(v)? == type_id::BYTEVECTOR).then_some(v)
+    match type_of(v)? {
+        type_id::BYTEVECTOR | type_id::BYTEVECTOR_VIEW => Some(v),
+        _ => None,
+    }
 }
 
-/// The address of word 1 of an object, which stays good while the object is pinned.
+/// Whether `v` is a view, whose bytes are C memory: they never move, and need no pin.
+#[inline]
+pub(crate) fn is_view(v: Value) -> bool {
+    type_of(v) == Some(type_id::BYTEVECTOR_VIEW)
+}
+
+/// The address of a view's bytes.
+#[inline]
+pub(crate) fn view_start(v: Value) -> Option<u64> {
+    is_view(v).then(|| word(v, bytevector_view::START))
+}
+
+/// The address of word 1 of an object, which stays good while the object is pinned; of a view that of its bytes.
+#[inline]
 pub(crate) fn bytes_address(v: Value) -> *const u8 {
+    if let Some(start) = view_start(v) {
+        return std::ptr::with_exposed_provenance(start as usize);
+    }
     // SAFETY: inv:object.live; every headed object has a word 1.
     unsafe { access::bytes_ptr(v, 1) }
+}
+
+/// The address that C gets of these bytes; `pin` becomes what must be pinned for it.
+#[inline]
+pub(crate) fn lend(v: Value, pin: &mut Value) -> u64 {
+    let start = view_start(v);
+    *pin = if start.is_some() { Value::FALSE } else { v };
+    start.unwrap_or_else(|| bytes_address(v).expose_provenance() as u64)
 }
 
 /// Copies the first bytes of a string's body or of a bytevector to C memory.
@@ -174,11 +201,11 @@ pub(crate) fn bytes_address(v: Value) -> *const u8 {
 /// # Safety
 /// `to` is writable for as many bytes.
 pub(crate) unsafe fn copy_bytes_out(v: Value, length: usize, to: *mut u8) {
-    // SAFETY: inv:object.live; the heap is none of the C memory at `to`, which the caller vouches for.
-    unsafe { std::ptr::copy_nonoverlapping(bytes_address(v), to, length) };
+    // SAFETY: inv:object.live; the caller's for the C memory at `to`, which a view may overlap.
+    unsafe { std::ptr::copy(bytes_address(v), to, length) };
 }
 
-/// Copies bytes of C memory over the first ones of a bytevector.
+/// Copies bytes of C memory over the first ones of a bytevector with bytes of its own.
 ///
 /// # Safety
 /// `from` is readable for as many bytes, and the bytevector has them.
@@ -191,7 +218,11 @@ pub(crate) unsafe fn copy_bytes_in(v: Value, length: usize, from: *const u8) {
 
 /// The number of bytes in a bytevector.
 pub(crate) fn bytevector_length(v: Value) -> Option<usize> {
-    header_of(bytevector(v)?).map(Header::length)
+    let header = header_of(bytevector(v)?)?;
+    Some(match header.type_id() {
+        type_id::BYTEVECTOR_VIEW => word(v, bytevector_view::LENGTH) as usize,
+        _ => header.length(),
+    })
 }
 
 /// Where the first NUL among a string's bytes is, not counting the one that ends it. That there is none the body
@@ -277,10 +308,10 @@ fn make_pointer_keeping(
     Ok(v)
 }
 
-/// Makes a pointer to the bytes of `holder`, a bytevector or a string's body that was promoted: while the
+/// Makes a pointer to the bytes of `holder`, a view, or a bytevector or a string's body that was promoted: while the
 /// pointer lives, or one that is derived from it, so does `holder`, and its bytes are where they are.
 pub fn make_pointer_to_bytes(mutator: &mut Mutator, holder: Value) -> Result<Value, OutOfMemory> {
-    debug_assert!(mutator.is_pinned(holder));
+    debug_assert!(is_view(holder) || mutator.is_pinned(holder));
     make_pointer_keeping(mutator, holder, bytes_address(holder).addr())
 }
 

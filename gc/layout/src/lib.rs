@@ -20,7 +20,7 @@ mod word;
 pub use header::{Flags, Header, TypeId};
 pub use shape::{References, Shape, object_bytes, references};
 pub use types::{
-    bignum, bytevector, callback, ephemeron, flonum, foreign_pointer, procedure, string, type_id,
-    weak_pair, weak_vector,
+    bignum, bytevector, bytevector_view, callback, ephemeron, flonum, foreign_pointer, procedure,
+    string, type_id, weak_pair, weak_vector,
 };
 pub use word::{Addr, FIXNUM_MAX, FIXNUM_MIN, Tag, Value, WORD};

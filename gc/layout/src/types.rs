@@ -28,6 +28,8 @@ pub mod type_id {
     pub const EPHEMERON: TypeId = TypeId(9);
     /// A C function that calls a procedure.
     pub const CALLBACK: TypeId = TypeId(10);
+    /// C memory that is a bytevector.
+    pub const BYTEVECTOR_VIEW: TypeId = TypeId(11);
 }
 
 /// A string: a small fixed object that points to its bytes.
@@ -88,6 +90,20 @@ pub mod bytevector {
     pub const fn header(length: usize) -> Header {
         Header::new(Shape::Bytes, type_id::BYTEVECTOR, length)
     }
+}
+
+/// A view, C memory that is a bytevector: shape `Foreign`. Its last word is 0.
+pub mod bytevector_view {
+    use crate::{Header, Shape, type_id};
+
+    /// The header of every view.
+    pub const HEADER: Header = Header::new(Shape::Foreign, type_id::BYTEVECTOR_VIEW, 4);
+    /// The address of the first byte, never 0.
+    pub const START: usize = 1;
+    /// The number of bytes.
+    pub const LENGTH: usize = 2;
+    /// What keeps the memory alive: the pointer that the view was made of.
+    pub const BASE: usize = 3;
 }
 
 /// A flonum: shape `Bytes`, length 8, the double's bits in word 1.
@@ -204,6 +220,7 @@ const _: () = {
     assert!(object_bytes(string::HEADER) == (string::BODY + 1) * WORD);
     assert!(object_bytes(flonum::HEADER) == 2 * WORD);
     assert!(object_bytes(foreign_pointer::HEADER) == (foreign_pointer::TARGET + 1) * WORD);
+    assert!(object_bytes(bytevector_view::HEADER) == (bytevector_view::BASE + 2) * WORD);
     assert!(object_bytes(callback::HEADER) == (callback::PROCEDURE + 1) * WORD);
     assert!(object_bytes(weak_pair::HEADER) == (weak_pair::CDR + 1) * WORD);
     assert!(object_bytes(ephemeron::HEADER) == (ephemeron::VALUE + 1) * WORD);

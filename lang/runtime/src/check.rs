@@ -69,7 +69,12 @@ impl Rt {
     /// Argument `i`, a bytevector.
     #[inline]
     pub(crate) fn bytevector_arg(&self, a: Args, i: usize, who: &'static str) -> Result {
-        self.typed(a, i, who, kinds::BYTEVECTOR, "a bytevector")
+        let v = self.arg(a, i);
+        if object::is_bytevector(v) {
+            Ok(v)
+        } else {
+            Fault::wrong_type(who, i + 1, "a bytevector", v)
+        }
     }
 
     /// Argument `i`, a character.

@@ -154,14 +154,15 @@ impl Comparison {
         }
         let kind = object::header(a).type_id();
         if kind != object::header(b).type_id() {
-            return false;
+            let bytes = object::is_bytevector(a) && object::is_bytevector(b);
+            return bytes && rt.bytevector(a) == rt.bytevector(b);
         }
         match kind {
             kinds::STRING => strings::counts(a) == strings::counts(b) && rt.text(a) == rt.text(b),
             kinds::FOREIGN_POINTER => {
                 object::raw(a, foreign_pointer::POINTER) == object::raw(b, foreign_pointer::POINTER)
             }
-            kinds::BYTEVECTOR => rt.bytevector(a) == rt.bytevector(b),
+            kinds::BYTEVECTOR | kinds::BYTEVECTOR_VIEW => rt.bytevector(a) == rt.bytevector(b),
             kinds::VECTOR => {
                 let n = object::length(a);
                 if n != object::length(b) {

@@ -16,6 +16,9 @@
 //! Bytes are lent for as long as the heap is borrowed: nothing can allocate, hence nothing can
 //! move, while such a slice lives.
 //!
+//! inv:view.memory — the bytes of a view are C memory, not at NULL, that can be read and written while its base
+//! lives: the program says so when it makes the view, as it does with each access through a pointer.
+//!
 //! Two questions to the system that the standard library has no safe form of stand here too.
 //!
 //! Absent on purpose: knowledge of any one type; those stand in the modules named after them.
@@ -25,7 +28,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bowline_gc::{Mutator, RootSource, access};
-use bowline_layout::{Flags, Header, TypeId, Value};
+use bowline_layout::{Flags, Header, TypeId, Value, bytevector_view};
+
+use crate::kinds;
 
 /// The header of a headed object.
 #[inline(always)]
@@ -127,6 +132,46 @@ pub fn store(heap: &mut Mutator, v: Value, i: usize, x: Value) {
     unsafe { heap.store(v, i, x) }
 }
 
+/// Whether `v` is a bytevector: one with bytes of its own or a view.
+#[inline(always)]
+pub fn is_bytevector(v: Value) -> bool {
+    matches!(type_id(v), Some(kinds::BYTEVECTOR | kinds::BYTEVECTOR_VIEW))
+}
+
+/// How many bytes a `Bytes` object has, or a view.
+#[inline(always)]
+pub fn byte_count(v: Value) -> usize {
+    match header(v) {
+        h if h.type_id() == kinds::BYTEVECTOR_VIEW => raw(v, bytevector_view::LENGTH) as usize,
+        h => h.length(),
+    }
+}
+
+/// Where the bytes of a `Bytes` object are, or those of a view.
+#[inline(always)]
+fn first_byte(v: Value) -> *mut u8 {
+    if header(v).type_id() == kinds::BYTEVECTOR_VIEW {
+        return std::ptr::with_exposed_provenance_mut(raw(v, bytevector_view::START) as usize);
+    }
+    // SAFETY: inv:rooted: the payload of a live object.
+    unsafe { access::bytes_ptr(v, 1) }
+}
+
+/// All bytes of a `Bytes` object or of a view, lent while the heap is borrowed.
+#[inline(always)]
+pub fn content(_heap: &Mutator, v: Value) -> &[u8] {
+    // SAFETY: inv:rooted and inv:view.memory: so many bytes are there; nothing moves while the heap is borrowed.
+    unsafe { std::slice::from_raw_parts(first_byte(v), byte_count(v)) }
+}
+
+/// All bytes of a `Bytes` object or of a view, lent for writing.
+#[inline(always)]
+pub fn content_mut(_heap: &mut Mutator, v: Value) -> &mut [u8] {
+    // SAFETY: inv:rooted and inv:view.memory: so many bytes are there; the heap is borrowed mutably, so no other
+    // slice lives.
+    unsafe { std::slice::from_raw_parts_mut(first_byte(v), byte_count(v)) }
+}
+
 /// The payload of a `Bytes` object from `start` on, lent while the heap is borrowed.
 #[inline(always)]
 pub fn bytes(_heap: &Mutator, v: Value, start: usize, len: usize) -> &[u8] {
@@ -154,16 +199,12 @@ pub fn text(heap: &Mutator, body: Value, len: usize) -> &str {
     unsafe { std::str::from_utf8_unchecked(content) }
 }
 
-/// Copies payload bytes between `Bytes` objects, which may be one object with ranges that overlap.
+/// Copies bytes between `Bytes` objects or views, which may be one, or overlap.
 pub fn copy_bytes(from: Value, start: usize, to: Value, at: usize, len: usize) {
-    assert!(start + len <= length(from) && at + len <= length(to));
-    // SAFETY: inv:rooted: the payload of a live object.
-    let source = unsafe { access::bytes_ptr(from, 1) };
-    // SAFETY: inv:rooted: the payload of a live object.
-    let target = unsafe { access::bytes_ptr(to, 1) };
-    let source = source.wrapping_add(start);
-    let target = target.wrapping_add(at);
-    // SAFETY: both ranges were checked against the headers; `copy` allows them to overlap.
+    assert!(start + len <= byte_count(from) && at + len <= byte_count(to));
+    let source = first_byte(from).wrapping_add(start);
+    let target = first_byte(to).wrapping_add(at);
+    // SAFETY: inv:rooted and inv:view.memory; both ranges were checked; `copy` allows them to overlap.
     unsafe { std::ptr::copy(source.cast_const(), target, len) }
 }
 

@@ -9,6 +9,8 @@
 //!
 //! Absent on purpose: line breaking.
 
+use std::fmt::Write;
+
 use bowline_layout::{Value, procedure};
 use bowline_syntax::{write_character, write_string, write_symbol};
 
@@ -47,6 +49,9 @@ pub fn print_or_interrupt(rt: &Rt, v: Value, mode: Mode) -> Result<String> {
 
 /// Steps between two looks at whether to stop.
 const PATIENCE: usize = 1024;
+
+/// Bytes of a bytevector that are printed in a step.
+const BYTES: usize = 64;
 
 /// The text of `v`; `None` if `stop` said so meanwhile.
 fn print_until(rt: &Rt, v: Value, mode: Mode, stop: impl Fn() -> bool) -> Option<String> {
@@ -193,6 +198,8 @@ enum Task {
     Fields(Value, usize, bool),
     /// The fields of what a constructor has made, from a number on.
     Parts(Value, usize),
+    /// The bytes of a bytevector from an index on.
+    Bytes(Value, usize),
     Text(&'static str),
 }
 
@@ -216,6 +223,7 @@ impl Printer<'_> {
                 Task::Tail(v) => self.tail(v),
                 Task::Fields(v, i, space) => self.fields(v, i, space),
                 Task::Parts(v, i) => self.parts(v, i),
+                Task::Bytes(v, i) => self.bytes(v, i),
             }
         }
         Some(())
@@ -247,6 +255,21 @@ impl Printer<'_> {
         match datatypes::word_text(ctype, word) {
             Some(text) => self.out.push_str(&text),
             None => self.out.push_str(&format!("#<pointer {word:#x}>")),
+        }
+    }
+
+    fn bytes(&mut self, v: Value, i: usize) {
+        let bytes = self.rt.bytevector(v);
+        let end = bytes.len().min(i + BYTES);
+        for (i, byte) in (i..end).zip(&bytes[i..end]) {
+            if i > 0 {
+                self.out.push(' ');
+            }
+            // Writing to a string does not fail.
+            let _ = write!(self.out, "{byte}");
+        }
+        if end < bytes.len() {
+            self.tasks.push(Task::Bytes(v, end));
         }
     }
 
@@ -355,9 +378,10 @@ impl Printer<'_> {
                     self.out.push_str(&n.to_string(10));
                 }
             }
-            kinds::BYTEVECTOR => {
-                let bytes: Vec<String> = rt.bytevector(v).iter().map(u8::to_string).collect();
-                self.out.push_str(&format!("#u8({})", bytes.join(" ")));
+            kinds::BYTEVECTOR | kinds::BYTEVECTOR_VIEW => {
+                self.out.push_str("#u8(");
+                self.tasks.push(Task::Text(")"));
+                self.tasks.push(Task::Bytes(v, 0));
             }
             kinds::VECTOR => self.compound("#(", v, 1, ")"),
             kinds::MULTIPLE_VALUES => self.compound("#<values ", v, 1, ">"),

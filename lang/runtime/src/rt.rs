@@ -280,9 +280,16 @@ impl Rt {
         self.alloc_buffer(bowline_layout::bytevector::header(n))
     }
 
-    /// The bytes of a bytevector.
+    /// The bytes of a bytevector, its own or C's.
+    #[inline]
     pub fn bytevector(&self, v: Value) -> &[u8] {
-        object::bytes(&self.heap, v, 0, object::length(v))
+        object::content(&self.heap, v)
+    }
+
+    /// The same, to be written.
+    #[inline]
+    pub(crate) fn bytevector_mut(&mut self, v: Value) -> &mut [u8] {
+        object::content_mut(&mut self.heap, v)
     }
 
     /// The list of the values on the root stack from `from` up to its top, before `tail`; they are

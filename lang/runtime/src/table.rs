@@ -217,7 +217,9 @@ fn hash_equal(rt: &Rt, key: Value) -> (u64, bool) {
         } else {
             match object::type_id(v) {
                 Some(kinds::STRING) => symbols::hash(rt.text(v).as_bytes()) as u64,
-                Some(kinds::BYTEVECTOR) => symbols::hash(rt.bytevector(v)) as u64,
+                Some(kinds::BYTEVECTOR | kinds::BYTEVECTOR_VIEW) => {
+                    symbols::hash(rt.bytevector(v)) as u64
+                }
                 Some(kinds::VECTOR) => {
                     let n = object::length(v);
                     stack.extend((1..=n.min(16)).rev().map(|i| object::field(v, i)));

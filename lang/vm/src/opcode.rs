@@ -266,6 +266,8 @@ macro_rules! for_each_op {
             UnlessPairLocal unless_pair_local SlotTarget
             /// `acc` = whether it is an object of the type.
             IsType is_type Number
+            /// `acc` = whether it is a bytevector, also a view.
+            IsBytevector is_bytevector None
             /// `acc` = whether it is a character.
             IsChar is_char None
             /// `acc` = whether it is a procedure.

@@ -7,6 +7,8 @@
 ;;;                           one that `pointer+` has derived from it. An integer made of it, or what C
 ;;;                           keeps of it, holds nothing.
 ;;; (string->pointer S)       The text of S, in UTF-8 with a NUL behind it, in such memory.
+;;; (bytevector-view P [N])   The N bytes at P as a bytevector, which are not copied: writing to one is writing to the
+;;;                           other. It has P as long as it lives.
 ;;; (attach-finalizer! P PROC BYTES)
 ;;;                           Once nobody has P, PROC is called with it, between two steps of the program
 ;;;                           and never inside a foreign call. BYTES is what PROC will give back, so that
@@ -22,7 +24,7 @@
   (export
     define-foreign define-foreign-library define-foreign-struct define-foreign-enum
     pointer? pointer-ref pointer-set! pointer+ sizeof
-    null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector
+    null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector bytevector-view
     foreign-array-length foreign-array-ref foreign-array-set!
     make-foreign-memory string->pointer attach-finalizer!
     make-callback callback-free! callback?

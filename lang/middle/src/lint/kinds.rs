@@ -354,6 +354,7 @@ const GIVES: &[(u8, &[&str])] = &[
             "make-bytevector",
             "bytevector-copy",
             "bytevector-append",
+            "bytevector-view",
         ],
     ),
 ];

@@ -415,7 +415,7 @@ impl Rt {
         io(who, out.write(text.as_bytes()))
     }
 
-    /// Writes bytes of a `Bytes` object to an output port that was checked.
+    /// Writes bytes of a `Bytes` object or of a view to an output port that was checked.
     pub(crate) fn write_heap_bytes(
         &mut self,
         who: &'static str,
@@ -425,7 +425,7 @@ impl Rt {
         end: usize,
     ) -> Result<()> {
         let Rt { heap, ports, .. } = self;
-        let content = object::bytes(heap, bytes, start, end - start);
+        let content = &object::content(heap, bytes)[start..end];
         match &mut ports.entries[index(port)] {
             Port::Output(out) => io(who, out.write(content)),
             _ => Ok(()),

@@ -3,7 +3,6 @@
 use bowline_layout::Value;
 
 use crate::fault::{Fault, Result};
-use crate::kinds;
 use crate::object;
 use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
@@ -11,7 +10,7 @@ use crate::strings;
 
 pub(super) const TABLE: &[Primitive] = &[
     row("bytevector?", 1, 1, |rt, a| {
-        Ok(Value::bool(object::is(rt.arg(a, 0), kinds::BYTEVECTOR)))
+        Ok(Value::bool(object::is_bytevector(rt.arg(a, 0))))
     }),
     row("make-bytevector", 1, 2, |rt, a| {
         let n = rt.size_arg(a, 0, "make-bytevector")?;
@@ -21,7 +20,7 @@ pub(super) const TABLE: &[Primitive] = &[
         };
         let v = rt.alloc_bytevector(n)?;
         if fill != 0 {
-            object::bytes_mut(&mut rt.heap, v, 0, n).fill(fill);
+            rt.bytevector_mut(v).fill(fill);
         }
         Ok(v)
     }),
@@ -34,25 +33,25 @@ pub(super) const TABLE: &[Primitive] = &[
     }),
     row("bytevector-length", 1, 1, |rt, a| {
         let v = rt.bytevector_arg(a, 0, "bytevector-length")?;
-        Ok(Value::fixnum(object::length(v) as i64))
+        Ok(Value::fixnum(object::byte_count(v) as i64))
     }),
     row("bytevector-u8-ref", 2, 2, |rt, a| {
         let v = rt.bytevector_arg(a, 0, "bytevector-u8-ref")?;
-        let i = rt.index_arg(a, 1, "bytevector-u8-ref", object::length(v))?;
-        Ok(Value::fixnum(object::bytes(&rt.heap, v, i, 1)[0].into()))
+        let i = rt.index_arg(a, 1, "bytevector-u8-ref", object::byte_count(v))?;
+        Ok(Value::fixnum(rt.bytevector(v)[i].into()))
     }),
     row("bytevector-u8-set!", 3, 3, |rt, a| {
         let v = rt.bytevector_arg(a, 0, "bytevector-u8-set!")?;
-        let i = rt.index_arg(a, 1, "bytevector-u8-set!", object::length(v))?;
+        let i = rt.index_arg(a, 1, "bytevector-u8-set!", object::byte_count(v))?;
         let x = byte(rt, a, 2, "bytevector-u8-set!")?;
-        object::bytes_mut(&mut rt.heap, v, i, 1)[0] = x;
+        rt.bytevector_mut(v)[i] = x;
         Ok(Value::UNSPECIFIED)
     }),
     row("bytevector-fill!", 2, 4, |rt, a| {
         let x = byte(rt, a, 1, "bytevector-fill!")?;
         let (start, end) = range(rt, a, 0, 2, "bytevector-fill!")?;
         let v = rt.arg(a, 0);
-        object::bytes_mut(&mut rt.heap, v, start, end - start).fill(x);
+        rt.bytevector_mut(v)[start..end].fill(x);
         Ok(Value::UNSPECIFIED)
     }),
     row("bytevector-copy", 1, 3, |rt, a| {
@@ -152,13 +151,13 @@ pub(super) fn range(
     who: &'static str,
 ) -> Result<(usize, usize)> {
     let v = rt.bytevector_arg(a, i, who)?;
-    rt.range_args(a, first, who, object::length(v))
+    rt.range_args(a, first, who, object::byte_count(v))
 }
 
 fn copy_into(rt: &mut Rt, a: Args) -> Result {
     let who = "bytevector-copy!";
     let to = rt.bytevector_arg(a, 0, who)?;
-    let room = object::length(to);
+    let room = object::byte_count(to);
     let at = rt.ranged(a, 1, who, "index", 0, room as i64)? as usize;
     let (start, end) = range(rt, a, 2, 3, who)?;
     if end - start > room - at {
@@ -169,16 +168,17 @@ fn copy_into(rt: &mut Rt, a: Args) -> Result {
 }
 
 fn append(rt: &mut Rt, a: Args) -> Result {
-    let mut n = 0;
+    let mut n = 0usize;
     for i in 0..a.len {
-        n += object::length(rt.bytevector_arg(a, i, "bytevector-append")?);
+        let v = rt.bytevector_arg(a, i, "bytevector-append")?;
+        n = n.saturating_add(object::byte_count(v));
     }
     let result = rt.alloc_bytevector(n)?;
     let mut at = 0;
     for i in 0..a.len {
         let v = rt.arg(a, i);
-        object::copy_bytes(v, 0, result, at, object::length(v));
-        at += object::length(v);
+        object::copy_bytes(v, 0, result, at, object::byte_count(v));
+        at += object::byte_count(v);
     }
     Ok(result)
 }
@@ -211,7 +211,7 @@ fn string_to_utf8(rt: &mut Rt, a: Args) -> Result {
 /// The byte offset in argument 1, where a number of this size must fit.
 fn place(rt: &Rt, a: Args, who: &'static str, size: usize) -> Result<(Value, usize)> {
     let v = rt.bytevector_arg(a, 0, who)?;
-    let high = object::length(v) as i64 - size as i64;
+    let high = object::byte_count(v) as i64 - size as i64;
     Ok((v, rt.ranged(a, 1, who, "index", 0, high)? as usize))
 }
 
@@ -219,7 +219,7 @@ fn get(rt: &mut Rt, a: Args, who: &'static str, number: Number) -> Result {
     let size = number.size();
     let (v, at) = place(rt, a, who, size)?;
     let mut word = [0; 8];
-    word[..size].copy_from_slice(object::bytes(&rt.heap, v, at, size));
+    word[..size].copy_from_slice(&rt.bytevector(v)[at..at + size]);
     let bits = if cfg!(target_endian = "little") {
         u64::from_le_bytes(word)
     } else {
@@ -245,7 +245,7 @@ fn put(rt: &mut Rt, a: Args, who: &'static str, number: Number) -> Result {
         Number::Int(_) | Number::Unsigned(_) => integer_bits(rt, a, who, number)?,
     };
     let bytes = bits.to_le_bytes();
-    let target = object::bytes_mut(&mut rt.heap, v, at, size);
+    let target = &mut rt.bytevector_mut(v)[at..at + size];
     target.copy_from_slice(&bytes[..size]);
     if cfg!(target_endian = "big") {
         target.reverse();

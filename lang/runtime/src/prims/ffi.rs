@@ -301,7 +301,7 @@ fn unpin(rt: &mut Rt, a: Args, who: &'static str) -> Result {
 fn promote(rt: &mut Rt, a: Args) -> Result {
     let who = "promote!";
     let holder = holder(rt, a, who)?;
-    if rt.promote(holder).is_err() {
+    if !is_view(holder) && rt.promote(holder).is_err() {
         // It is an object.
         let message = "no memory to keep the bytes in their place of:";
         return Fault::bad(who, message, vec![rt.arg(a, 0)]);
@@ -312,21 +312,28 @@ fn promote(rt: &mut Rt, a: Args) -> Result {
     Ok(bowline_ffi::make_pointer_to_bytes(&mut rt.heap, holder)?)
 }
 
-/// Where the bytes of argument 0 are.
+fn is_view(v: Value) -> bool {
+    object::is(v, kinds::BYTEVECTOR_VIEW)
+}
+
+/// Where the bytes of argument 0 are; for a view itself, for they are C's.
 fn holder(rt: &Rt, a: Args, who: &'static str) -> Result {
     let v = rt.arg(a, 0);
     match object::type_id(v) {
-        Some(kinds::BYTEVECTOR) => Ok(v),
+        Some(kinds::BYTEVECTOR | kinds::BYTEVECTOR_VIEW) => Ok(v),
         Some(kinds::STRING) => Ok(object::field(v, string::BODY)),
         _ => Fault::wrong_type(who, 1, "a bytevector or a string", v),
     }
 }
 
-/// A pointer to the bytes of a pinned bytevector or string.
+/// A pointer to the bytes of a pinned bytevector or string, or to those of a view.
 fn data_pointer(rt: &mut Rt, a: Args) -> Result {
     let who = "%data-pointer";
     let v = rt.arg(a, 0);
     let holder = holder(rt, a, who)?;
+    if is_view(holder) {
+        return Ok(bowline_ffi::make_pointer_to_bytes(&mut rt.heap, holder)?);
+    }
     if !rt.heap.is_pinned(holder) {
         return Fault::bad(who, "the object is not pinned:", vec![v]);
     }

@@ -7,7 +7,6 @@ use std::fs::File;
 use bowline_layout::Value;
 
 use crate::fault::{Fault, Result};
-use crate::object;
 use crate::port::{self, Input, Output, Port, Sink, Source, errno_of, flags, io, is_port};
 use crate::primitive::{Primitive, row};
 use crate::rt::{Args, Rt};
@@ -222,6 +221,6 @@ fn read_bytevector_into(rt: &mut Rt, a: Args) -> Result {
         return Ok(Value::EOF);
     };
     let v = rt.arg(a, 0);
-    object::bytes_mut(&mut rt.heap, v, start, bytes.len()).copy_from_slice(&bytes);
+    rt.bytevector_mut(v)[start..start + bytes.len()].copy_from_slice(&bytes);
     Ok(Value::fixnum(bytes.len() as i64))
 }

@@ -24,6 +24,7 @@ mod system;
 mod tables;
 mod text;
 mod vectors;
+mod views;
 mod weak;
 
 pub use system::FEATURES;
@@ -56,6 +57,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     owners::TABLE,
     callbacks::TABLE,
     structs::TABLE,
+    views::TABLE,
     datatypes::TABLE,
 ];
 

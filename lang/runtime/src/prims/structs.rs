@@ -13,7 +13,6 @@ use super::ffi::address;
 use super::owners::new_label;
 use crate::fault::{Fault, Result};
 use crate::ffi;
-use crate::object;
 use crate::owners::Maker;
 use crate::primitive::{Primitive, owner, row};
 use crate::rt::{Args, Rt};
@@ -48,7 +47,6 @@ pub(super) const TABLE: &[Primitive] = &[
         memory::write(rt, &element, start, offset as isize, rt.arg(a, 2))?;
         Ok(Value::UNSPECIFIED)
     }),
-    row("pointer->bytevector", 1, 2, pointer_to_bytevector),
 ];
 
 /// The struct whose number is argument `i`.
@@ -151,27 +149,4 @@ fn array(rt: &Rt, a: Args, who: &'static str) -> Result<(bowline_ffi::CType, usi
             Fault::bad(who, message, vec![rt.arg(a, 0)])
         }
     }
-}
-
-/// `(pointer [size])`: a copy of so many bytes; of all when the pointer says how many there are.
-fn pointer_to_bytevector(rt: &mut Rt, a: Args) -> Result {
-    let who = "pointer->bytevector";
-    let start = address(rt, a, 0, who)?;
-    let target = rt.foreign.types.target(pointer_target(rt.arg(a, 0)));
-    let known = target.and_then(bowline_ffi::CType::size);
-    let size = match (rt.opt(a, 1), known) {
-        (Some(_), _) => rt.size_arg(a, 1, who)?,
-        (None, Some(size)) => size,
-        (None, None) => {
-            let message = "the number of bytes is missing, and the pointer does not say how many:";
-            return Fault::bad(who, message, vec![rt.arg(a, 0)]);
-        }
-    };
-    if start == 0 && size > 0 {
-        return Err(FfiError::NullPointer { operation: who }.into());
-    }
-    memory::check_range(rt, rt.arg(a, 0), size, 0, who)?;
-    let copy = rt.alloc_bytevector(size)?;
-    memory::copy_out(start, object::bytes_mut(&mut rt.heap, copy, 0, size));
-    Ok(copy)
 }

@@ -20,6 +20,7 @@ fn unary(op: InlineOp) -> Option<Op> {
         InlineOp::IsPair => Op::IsPair,
         InlineOp::IsNull => Op::IsNull,
         InlineOp::IsZero => Op::IsZero,
+        InlineOp::IsBytevector => Op::IsBytevector,
         InlineOp::IsChar => Op::IsChar,
         InlineOp::IsProcedure => Op::IsProcedure,
         InlineOp::VectorLength => Op::VectorLength,
@@ -35,7 +36,6 @@ fn type_test(op: InlineOp) -> Option<bowline_layout::TypeId> {
         InlineOp::IsSymbol => kinds::SYMBOL,
         InlineOp::IsString => kinds::STRING,
         InlineOp::IsVector => kinds::VECTOR,
-        InlineOp::IsBytevector => kinds::BYTEVECTOR,
         _ => return None,
     })
 }

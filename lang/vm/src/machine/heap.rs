@@ -107,6 +107,11 @@ pub(super) fn is_type(_: &mut Vm, r: &mut Regs, i: Insn) {
 }
 
 #[inline(always)]
+pub(super) fn is_bytevector(_: &mut Vm, r: &mut Regs, _: Insn) {
+    r.acc = Value::bool(is(r.acc, kinds::BYTEVECTOR) || is(r.acc, kinds::BYTEVECTOR_VIEW));
+}
+
+#[inline(always)]
 pub(super) fn is_char(_: &mut Vm, r: &mut Regs, _: Insn) {
     r.acc = Value::bool(r.acc.is_char());
 }
@@ -273,10 +278,21 @@ pub(super) fn bytevector_ref(vm: &mut Vm, r: &mut Regs, _: Insn) {
             r.drop(1);
             r.acc = Value::fixnum(object::bytes(&vm.rt.heap, v, index, 1)[0].into());
         }
-        None => slow(vm, r, move |vm, r| {
-            vm.inline_with_acc(r, InlineOp::BytevectorRef, 2)
-        }),
+        None => slow(vm, r, view_ref),
     }
+}
+
+/// The byte of a view, and every error.
+fn view_ref(vm: &mut Vm, mut r: Regs) -> Regs {
+    let v = r.sp.get(-1);
+    if is(v, kinds::BYTEVECTOR_VIEW)
+        && let Some(index) = index_below(r.acc, object::byte_count(v))
+    {
+        r.drop(1);
+        r.acc = Value::fixnum(vm.rt.bytevector(v)[index].into());
+        return r;
+    }
+    vm.inline_with_acc(r, InlineOp::BytevectorRef, 2)
 }
 
 #[inline(always)]
