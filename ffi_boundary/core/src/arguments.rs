@@ -3,9 +3,8 @@
 //! Absent on purpose: what goes on around them; `call` has it, and with it `inv:call.lent`.
 
 use crate::blocking::Copies;
-use crate::callback::pool::Lent;
+use crate::callback::pool::{Lent, Plan, Trampoline};
 use crate::callback::{kept, made};
-use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
@@ -121,12 +120,14 @@ pub(crate) fn convert_arguments(
             Way::ByValue => convert::struct_to_pass(host, ctype, v, spot)? as u64,
             Way::Callback(plan) => {
                 kept::check(host, ctype, plan, v, spot)?;
-                let lend = |lender| plan.lend(lender, id, argument);
-                let trampoline = function.lender.and_then(lend);
-                lent.add(trampoline.ok_or_else(|| no_closure(spot))?) as u64
+                let trampoline = lend(function, plan, (id, argument), spot)?;
+                lent.add(trampoline);
+                function_of(function, trampoline, i, words)
             }
             // inv:kept.place
-            Way::Kept(_) => made::address(v).unwrap_or(0) as u64,
+            Way::Kept(_) => made::live(v).map_or(0, |made| function_of(function, made, i, words)),
+            // inv:function.envs
+            Way::Env => words[i],
             Way::Cell { argument } | Way::Memory { argument } => {
                 let Some(cell) = cells.next() else { continue };
                 if *argument {
@@ -139,10 +140,33 @@ pub(crate) fn convert_arguments(
     Ok(())
 }
 
-#[cold]
-fn no_closure(spot: &Spot<'_>) -> FfiError {
-    let place = spot.place();
-    CallbackError::NoClosure { place }.into()
+/// What C calls during the call `id` for the procedure that is this argument.
+#[inline(always)]
+fn lend(
+    function: &ForeignFunction,
+    plan: &'static Plan,
+    (id, argument): (u64, usize),
+    spot: &Spot<'_>,
+) -> Result<&'static Trampoline, FfiError> {
+    let lend = |lender| plan.lend(lender, id, argument);
+    let lent = function.lender.and_then(lend);
+    lent.ok_or_else(|| made::refused(plan, spot))
+}
+
+/// What C calls for the callback that is parameter `i`; its env gets its word (`inv:function.envs`).
+#[inline(always)]
+fn function_of(
+    function: &ForeignFunction,
+    trampoline: &'static Trampoline,
+    i: usize,
+    words: &mut [u64],
+) -> u64 {
+    if let Some(env) = trampoline.env()
+        && let Some((_, at)) = function.envs.iter().find(|(callback, _)| *callback == i)
+    {
+        words[*at] = env as u64;
+    }
+    trampoline.code() as u64
 }
 
 /// The object with the bytes of the string or bytevector `v`, and how many of them C does not get; `None` for NULL.

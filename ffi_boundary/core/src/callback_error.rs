@@ -46,6 +46,11 @@ pub enum CallbackError {
         /// Where the procedure was.
         place: Place,
     },
+    /// The system gives no memory for what an env is the address of, or as many are in use as there can be.
+    NoEnv {
+        /// Where the procedure was.
+        place: Place,
+    },
     /// A leaf call that takes a callback.
     Leaf {
         /// The function.
@@ -129,6 +134,10 @@ impl fmt::Display for CallbackError {
                 f,
                 "cannot make a C function for {place}: the system gives no executable memory"
             ),
+            CallbackError::NoEnv { place } => write!(
+                f,
+                "cannot make an env for {place}: the system gives no memory, or too many are in use"
+            ),
             CallbackError::Leaf { function, position } => write!(
                 f,
                 "`{function}` cannot be a leaf call: its parameter {position} is a callback, and a leaf call may not call back"
@@ -179,6 +188,10 @@ mod tests {
             (
                 CallbackError::NoClosure { place: argument() },
                 "cannot make a C function for argument 1 of `labs`: the system gives no executable memory",
+            ),
+            (
+                CallbackError::NoEnv { place: argument() },
+                "cannot make an env for argument 1 of `labs`: the system gives no memory, or too many are in use",
             ),
             (
                 CallbackError::Leaf {

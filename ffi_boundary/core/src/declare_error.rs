@@ -43,6 +43,13 @@ pub enum DeclareError {
         /// The most that there can be.
         limit: usize,
     },
+    /// As many `env`s as callbacks with one there must be.
+    Envs {
+        /// How many `env`s the function has.
+        envs: usize,
+        /// How many callbacks want one.
+        callbacks: usize,
+    },
     /// An enumeration that has no definition yet.
     UndefinedEnum {
         /// The enumeration.
@@ -108,6 +115,10 @@ impl fmt::Display for DeclareError {
                 f,
                 "{} are too many: the limit is {limit}",
                 plural(*count, "parameter")
+            ),
+            DeclareError::Envs { envs, callbacks } => write!(
+                f,
+                "each `callback/env` wants one `env` beside it, by order: there are {callbacks} and {envs}"
             ),
             DeclareError::UndefinedEnum { name } => write!(
                 f,
@@ -179,6 +190,14 @@ mod tests {
         assert_eq!(
             frees.to_string(),
             "(free-with abs): `abs` must take one pointer, and is declared as (int) int"
+        );
+        let envs = DeclareError::Envs {
+            envs: 2,
+            callbacks: 1,
+        };
+        assert_eq!(
+            envs.to_string(),
+            "each `callback/env` wants one `env` beside it, by order: there are 1 and 2"
         );
         let many = DeclareError::TooManyParameters {
             count: 300,

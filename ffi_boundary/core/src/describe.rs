@@ -2,6 +2,7 @@
 //!
 //! The registers are those of x86-64 ("System V Application Binary Interface", 3.2.3); elsewhere none are told.
 
+use crate::callback::pool::Plan;
 use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::function::{self, Way};
@@ -29,7 +30,7 @@ struct Taken {
 }
 
 /// The words of a struct of at most two, by whether each has nothing but floating-point numbers in it.
-fn words_of(ctype: &CType, at: usize, words: &mut [Option<bool>; 2]) {
+pub(crate) fn words_of(ctype: &CType, at: usize, words: &mut [Option<bool>; 2]) {
     match ctype {
         CType::Struct(structure) => {
             let fields = structure.layout().map_or(&[][..], |layout| &layout.fields);
@@ -111,13 +112,21 @@ fn scalar(ctype: &CType) -> String {
     }
 }
 
-fn kept(lifetime: Lifetime) -> &'static str {
-    match lifetime {
+fn callback(plan: &Plan) -> String {
+    let made = match &plan.env {
+        None => "a C function that calls the procedure",
+        Some(env) if env.is_static() => {
+            "a C function of the runtime's, led to the procedure by its env"
+        }
+        Some(_) => "a C function of all callbacks of the type, led to the procedure by its env",
+    };
+    let until = match plan.lifetime {
         Lifetime::Call => "until the call returns",
         Lifetime::Gc => "as long as that lives; the same one each time",
         Lifetime::Once => "the first time that C calls it; another one each time",
         Lifetime::Forever => "always; the same one each time",
-    }
+    };
+    format!("{made}, {until}")
 }
 
 fn how(way: &Way, param: &Parameter, variadic: bool) -> String {
@@ -139,11 +148,8 @@ fn how(way: &Way, param: &Parameter, variadic: bool) -> String {
         }
         Way::ByValue => "by value, from where the pointer points".into(),
         Way::Handle => "a handle, which ends with the call unless it is the program's own".into(),
-        Way::Callback(_) => "a C function that calls the procedure, until the call returns".into(),
-        Way::Kept(plan) => format!(
-            "a C function that calls the procedure, {}",
-            kept(plan.lifetime)
-        ),
+        Way::Callback(plan) | Way::Kept(plan) => callback(plan),
+        Way::Env => "the address of what the callback is found by".into(),
         Way::Cell { argument: false } => {
             "the address of a zeroed word; what C writes is a further value".into()
         }

@@ -1,4 +1,7 @@
 //! Foreign functions: a C address with a signature, made ready to be called.
+//!
+//! `inv:function.envs` The first `env` among the parameters is that of the first callback that is found by one, and so on;
+//! what it is to C is known, and written, when the callback is converted.
 
 use crate::callback::pool::{self, Lender, Plan};
 use crate::cif::Cif;
@@ -37,6 +40,8 @@ pub(crate) enum Way {
     Callback(&'static Plan),
     /// The function of a callback object of this plan, which is made before the call (`inv:kept.place`).
     Kept(&'static Plan),
+    /// What C passes back to a callback (`inv:function.envs`).
+    Env,
     /// The address of a word that C writes to; with an argument it begins as that, converted.
     Cell {
         /// Whether there is one.
@@ -65,7 +70,7 @@ impl Way {
     #[inline]
     pub(crate) fn arguments(&self) -> usize {
         match self {
-            Way::Cell { argument: false } | Way::Memory { argument: false } => 0,
+            Way::Cell { argument: false } | Way::Memory { argument: false } | Way::Env => 0,
             Way::BytevectorAt | Way::BytevectorAtCopy => 2,
             _ => 1,
         }
@@ -104,6 +109,8 @@ pub struct ForeignFunction {
     pub(crate) by_value: bool,
     /// Whether a parameter is a handle.
     pub(crate) handles: bool,
+    /// For each callback that is found by its env, the callback's place among the parameters and the env's.
+    pub(crate) envs: Vec<(usize, usize)>,
     /// Whether C keeps a procedure beyond the call.
     pub(crate) keeps: bool,
     /// Whether something must be made for a call before it.
@@ -150,6 +157,7 @@ impl ForeignFunction {
             label: OnceLock::new(),
             by_value,
             handles,
+            envs: envs(&signature),
             keeps,
             prepared,
             copies: false,
@@ -181,6 +189,16 @@ impl ForeignFunction {
     }
 }
 
+fn envs(signature: &Signature) -> Vec<(usize, usize)> {
+    let all = |is: fn(&Parameter) -> bool| {
+        let params = signature.params.iter().enumerate();
+        params.filter(move |(_, param)| is(param)).map(|(i, _)| i)
+    };
+    all(Parameter::takes_env)
+        .zip(all(|param| param.ctype == CType::Env))
+        .collect()
+}
+
 /// How the arguments of a function of this type get to C.
 pub(crate) fn ways(signature: &Signature) -> Result<Vec<Way>, FfiError> {
     let fixed = signature.fixed.unwrap_or(signature.params.len());
@@ -210,6 +228,7 @@ fn way(param: &Parameter, variadic: bool) -> Result<Way, FfiError> {
                 Err(DeclareError::Unsupported { signature }.into())
             }
         },
+        CType::Env => Ok(Way::Env),
         CType::Float if variadic => Ok(Way::Widened),
         _ => Ok(Way::Word),
     }

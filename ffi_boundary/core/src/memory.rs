@@ -358,7 +358,11 @@ fn check(ctype: &CType, address: usize, operation: &'static str) -> Result<(), C
     if ctype.repr() == Repr::Void
         || matches!(
             ctype,
-            CType::Bytevector | CType::BytevectorAt | CType::Handle | CType::Callback(_)
+            CType::Bytevector
+                | CType::BytevectorAt
+                | CType::Handle
+                | CType::Callback(_)
+                | CType::Env
         )
     {
         return Err(FfiError::NotInMemory {

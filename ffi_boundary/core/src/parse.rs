@@ -37,17 +37,7 @@ const ARRAY_FORM: &str = "(array TYPE COUNT)";
 const OUT_FORM: &str = "(out TYPE) or (inout TYPE)";
 
 /// Words that stand for types which are planned, and what does for now.
-const NOT_YET: &[(&str, &str)] = &[
-    ("union", "`(array uint8 N)`, or the member that you need"),
-    (
-        "callback/env",
-        "`(callback (pointer ...) ...)`, whose closure needs no environment",
-    ),
-    (
-        "env",
-        "`pointer`, with #f as argument: a callback's closure needs no environment",
-    ),
-];
+const NOT_YET: &[(&str, &str)] = &[("union", "`(array uint8 N)`, or the member that you need")];
 
 impl TypeExpr {
     /// A name.
@@ -69,6 +59,7 @@ impl TypeExpr {
         };
         match (head, rest) {
             ("callback", _) => self.parse_callback(rest, types),
+            ("callback/env", _) => self.parse_callback_with_env(rest, types),
             ("pointer", [target]) => target.parse_target(types),
             ("pointer", _) => Err(self.malformed(POINTER_FORM)),
             ("bytevector-at", []) => Ok(CType::BytevectorAt),
@@ -209,6 +200,7 @@ impl Signature {
             parsed.push(param.parse_parameter(types)?);
         }
         check_count(parsed.len())?;
+        check_envs(&parsed)?;
         Ok(Signature {
             params: parsed,
             fixed,
@@ -223,6 +215,17 @@ fn check_count(count: usize) -> Result<(), FfiError> {
         return Err(DeclareError::TooManyParameters { count, limit }.into());
     }
     Ok(())
+}
+
+/// That each callback with an env has one of the function's, by order.
+fn check_envs(params: &[Parameter]) -> Result<(), FfiError> {
+    let is_env = |param: &&Parameter| param.ctype == CType::Env;
+    let envs = params.iter().filter(is_env).count();
+    let callbacks = params.iter().filter(|param| param.takes_env()).count();
+    match envs == callbacks {
+        true => Ok(()),
+        false => Err(DeclareError::Envs { envs, callbacks }.into()),
+    }
 }
 
 fn misplaced(ctype: &CType, place: &'static str, hint: &'static str) -> FfiError {
@@ -247,7 +250,7 @@ fn parameter(ctype: CType) -> Result<CType, FfiError> {
 
 fn function_result(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
-        CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
+        CType::Bytevector | CType::BytevectorAt | CType::Callback(_) | CType::Env => {
             Err(misplaced(&ctype, "a result", "`pointer`"))
         }
         _ => ctype.by_value("a result"),

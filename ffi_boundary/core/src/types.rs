@@ -197,6 +197,8 @@ ctypes! {
     String "string" Repr::Pointer;
     /// The bytes of a bytevector, pinned for the call. An argument only.
     Bytevector "bytevector" Repr::Pointer;
+    /// What C passes back to a callback: in a signature beside a callback with one, and there. It takes no argument.
+    Env "env" Repr::Pointer;
     /// `bl_handle`: any value, by a number that C holds. It ends with the call, but for one of `make-handle`.
     Handle "handle" Repr::Pointer;
 }
@@ -212,7 +214,7 @@ impl CType {
     /// is not defined.
     pub fn size(&self) -> Option<usize> {
         match self {
-            CType::Void => None,
+            CType::Void | CType::Env => None,
             CType::Struct(structure) => Some(structure.layout()?.size),
             CType::Array(array) => Some(array.size()),
             _ => Some(self.repr().size()),
@@ -253,7 +255,11 @@ impl CType {
                 };
                 return Err(error.into());
             }
-            CType::Void | CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
+            CType::Void
+            | CType::Bytevector
+            | CType::BytevectorAt
+            | CType::Callback(_)
+            | CType::Env => {
                 let error = DeclareError::MisplacedType {
                     type_name: self.to_string(),
                     place,
@@ -301,7 +307,10 @@ impl fmt::Display for CType {
             CType::BytevectorAt => return f.write_str("(bytevector-at)"),
             _ => return f.write_str(self.name()),
         };
-        f.write_str("(callback (")?;
+        f.write_str(match callback.env() {
+            Some(_) => "(callback/env (",
+            None => "(callback (",
+        })?;
         write_list(f, &callback.params)?;
         write!(f, ") {}", callback.result)?;
         if callback.lifetime != Lifetime::Call {
@@ -358,7 +367,7 @@ impl Lifetime {
 /// The C side of a callback.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CallbackType {
-    /// What C passes.
+    /// What C passes; with an env among it, that finds the procedure.
     pub params: Vec<CType>,
     /// What C gets back.
     pub result: CType,
@@ -366,6 +375,18 @@ pub struct CallbackType {
     pub lifetime: Lifetime,
     /// What C gets back when the procedure is left otherwise than by return; 0 when not given.
     pub on_exit: Option<i64>,
+}
+
+impl CallbackType {
+    /// Which of C's parameters is its env, if one is.
+    pub fn env(&self) -> Option<usize> {
+        self.params.iter().position(|param| *param == CType::Env)
+    }
+
+    /// How many arguments the procedure gets.
+    pub fn arguments(&self) -> usize {
+        self.params.len() - usize::from(self.env().is_some())
+    }
 }
 
 /// Which way the value of a parameter goes.
@@ -400,10 +421,15 @@ impl Parameter {
     /// How many arguments a call has for it.
     pub const fn arguments(&self) -> usize {
         match (self.passing, &self.ctype) {
-            (Passing::Out, _) => 0,
+            (Passing::Out, _) | (Passing::In, CType::Env) => 0,
             (Passing::In, CType::BytevectorAt) => 2,
             (Passing::In | Passing::InOut, _) => 1,
         }
+    }
+
+    /// Whether it is a callback that is found by an env.
+    pub fn takes_env(&self) -> bool {
+        matches!(&self.ctype, CType::Callback(callback) if callback.env().is_some())
     }
 
     /// Whether a call has a result for it.

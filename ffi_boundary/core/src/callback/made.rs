@@ -28,6 +28,7 @@ use crate::call::CallError;
 use crate::callback_error::{CallbackError, Ended};
 use crate::convert::Spot;
 use crate::declare_error::DeclareError;
+use crate::error::FfiError;
 use crate::handle::{Handle, HandleError, HandleKind, Handles};
 use crate::host::HostGate;
 use crate::object;
@@ -161,10 +162,7 @@ fn make_own(
     let procedure = mutator.pop();
     let made = allocated?;
     object::init_callback(made, procedure);
-    let trampoline = plan.take().ok_or_else(|| {
-        let place = spot.place();
-        CallError::Ffi(CallbackError::NoClosure { place }.into())
-    })?;
+    let trampoline = plan.take().ok_or_else(|| refused(plan, spot))?;
     // The object of a weak handle's is the callback object: the procedure may live on without it.
     let kind = match plan.lifetime {
         Lifetime::Gc => HandleKind::Weak,
@@ -182,6 +180,16 @@ fn make_own(
     object::set_callback(made, trampoline.code(), word);
     mutator.own_by(made, bury, word, BYTES, by.label);
     Ok(made)
+}
+
+/// The system gives nothing for a function of this plan.
+#[cold]
+pub(crate) fn refused(plan: &Plan, spot: &Spot<'_>) -> FfiError {
+    let place = spot.place();
+    match &plan.env {
+        Some(env) if env.is_static() => CallbackError::NoEnv { place }.into(),
+        _ => CallbackError::NoClosure { place }.into(),
+    }
 }
 
 fn no_handle(error: HandleError) -> CallError {
@@ -280,8 +288,12 @@ pub fn is_callback(v: Value) -> bool {
 
 /// The address of the C function of a callback object that is live.
 pub(crate) fn address(v: Value) -> Option<usize> {
-    let trampoline = trampoline_of(v)?;
-    trampoline.ended().is_none().then(|| trampoline.code())
+    live(v).map(Trampoline::code)
+}
+
+/// The trampoline of a callback object that is live.
+pub(crate) fn live(v: Value) -> Option<&'static Trampoline> {
+    trampoline_of(v).filter(|trampoline| trampoline.ended().is_none())
 }
 
 /// The procedure that C calls now by a trampoline that holds one. The thread is Managed, and the only one that uses the

@@ -8,9 +8,11 @@
 //! C keeps its `errno` through a callback, whatever the procedure called.
 //!
 //! Reading order: `pool` (where the C functions come from), `made` (those that outlive a call), `kept` (of procedures that
-//! are arguments), `door` (who may enter, and in which thread), then here (what one does: decode, call, encode).
+//! are arguments), `env` and `entry` (functions that are told by an argument whom they are for), `door` (who may enter, and in which thread), then here (what one does: decode, call, encode).
 
 mod door;
+mod entry;
+mod env;
 pub(crate) mod kept;
 pub(crate) mod made;
 pub(crate) mod pool;
@@ -141,7 +143,8 @@ unsafe fn push_and_call(
     let spot = (trampoline.lender_name(), position(trampoline));
     let mutator = host.mutator();
     let plan = trampoline.plan;
-    for (i, ctype) in plan.params.iter().enumerate() {
+    let params = plan.params.iter().enumerate();
+    for (i, ctype) in params.filter(|(_, ctype)| **ctype != CType::Env) {
         // SAFETY: the caller's.
         let word = unsafe { plan.argument(args, i) };
         let value = match ctype.repr() {
@@ -151,7 +154,7 @@ unsafe fn push_and_call(
                 let spot = &Spot::CallbackArgument {
                     function,
                     position,
-                    argument: i + 1,
+                    argument: mutator.len() - height,
                 };
                 convert::to_value(mutator, ctype, word, spot)
             }
@@ -166,6 +169,6 @@ unsafe fn push_and_call(
     }
     let first = height + 1;
     let procedure = mutator.get(height);
-    host.invoke(procedure, first..first + plan.params.len())
+    host.invoke(procedure, first..first + plan.arguments)
         .map_err(|_| Exit)
 }

@@ -12,7 +12,10 @@
 //! its type were, so that a late call is told from a call of the next borrower.
 //!
 //! Those of a lifetime beyond a call *hold* a procedure instead: see `made`, which also says when they are given back.
+//! Those of an env type have no closure but a record, which is never freed: see `env`. What is said of closures here
+//! holds of records too.
 
+use super::env::{self, Env};
 use crate::active::ActiveCall;
 use crate::callback_error::Ended;
 use crate::cif::Cif;
@@ -49,6 +52,8 @@ pub(crate) struct Plan {
     /// What C gets when the procedure was left otherwise than by return.
     pub(crate) on_exit: u64,
     pub(crate) lifetime: Lifetime,
+    /// What it has if C passes an env.
+    pub(crate) env: Option<Env>,
     resting: Mutex<VecDeque<&'static Trampoline>>,
     /// Trampolines that have no closure now.
     spare: Mutex<Vec<&'static Trampoline>>,
@@ -129,7 +134,7 @@ pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
     let plan: &'static Plan = Box::leak(Box::new(Plan {
         cif: Cif::of_callback(&callback.params, &callback.result)?,
         params: callback.params.clone(),
-        arguments: callback.params.len(),
+        arguments: callback.arguments(),
         result: callback.result.clone(),
         on_exit: match callback.result.repr() {
             Repr::Float => u64::from((on_exit as f32).to_bits()),
@@ -137,6 +142,7 @@ pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
             _ => on_exit as u64,
         },
         lifetime: callback.lifetime,
+        env: Env::of(callback),
         resting: Mutex::default(),
         spare: Mutex::default(),
     }));
@@ -145,13 +151,18 @@ pub(crate) fn plan(callback: &CallbackType) -> Option<&'static Plan> {
 }
 
 impl Plan {
+    /// Its description, for libffi, which only reads it.
+    pub(super) fn cif_ptr(&self) -> *mut ffi_cif {
+        self.cif.as_ptr()
+    }
+
     /// A number that no other plan has.
     pub(crate) fn number(&'static self) -> i64 {
         std::ptr::from_ref(self).addr() as i64
     }
 
     /// Lends a C function for argument `position` of the call `id`. `None` when the system gives no
-    /// executable memory.
+    /// executable memory, or no memory for a record.
     pub(crate) fn lend(
         &'static self,
         lender: &'static Lender,
@@ -177,13 +188,16 @@ impl Plan {
         Some(trampoline)
     }
 
-    /// A trampoline with a closure of its own, which nobody has. `None` when the system gives no executable memory.
+    /// A trampoline with a closure of its own, which nobody has. `None` as for [`Plan::lend`].
     pub(super) fn take(&'static self) -> Option<&'static Trampoline> {
         if Heap::get().is_some_and(Heap::refuses) {
             return None;
         }
         let spare = lock(&self.spare).pop();
-        let trampoline = spare.unwrap_or_else(|| Trampoline::without_closure(self));
+        let trampoline = match spare {
+            Some(spare) => spare,
+            None => Trampoline::without_closure(self)?,
+        };
         let armed = trampoline.arm();
         if !armed {
             lock(&self.spare).push(trampoline);
@@ -196,8 +210,10 @@ impl Plan {
         let closure = trampoline
             .closure
             .swap(std::ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: `arm` got it from libffi, and it is given back once.
-        unsafe { low::closure_free(closure) };
+        if !closure.is_null() {
+            // SAFETY: `arm` got it from libffi, and it is given back once.
+            unsafe { low::closure_free(closure) };
+        }
         lock(&self.spare).push(trampoline);
     }
 
@@ -242,8 +258,9 @@ impl Plan {
 }
 
 impl Trampoline {
-    fn without_closure(plan: &'static Plan) -> &'static Trampoline {
-        Box::leak(Box::new(Trampoline {
+    /// One that stands in a record if C passes an env. `None` if there is no room for that.
+    fn without_closure(plan: &'static Plan) -> Option<&'static Trampoline> {
+        let trampoline = Trampoline {
             plan,
             closure: AtomicPtr::new(std::ptr::null_mut()),
             code: AtomicUsize::new(0),
@@ -256,11 +273,20 @@ impl Trampoline {
             ended: AtomicU8::new(0),
             copies: AtomicU64::new(0),
             running: AtomicU32::new(0),
-        }))
+        };
+        match plan.env {
+            Some(_) => env::place(trampoline),
+            None => Some(Box::leak(Box::new(trampoline))),
+        }
     }
 
-    /// Gives it a closure, unless libffi has none.
+    /// Gives it a closure, or the function of all that have an env of its type, unless libffi has none.
     fn arm(&'static self) -> bool {
+        if let Some(env) = &self.plan.env {
+            let code = env.code(self.plan);
+            self.code.store(code.unwrap_or(0), Ordering::Relaxed);
+            return code.is_some();
+        }
         let Some((closure, code)) = low::try_closure_alloc() else {
             return false;
         };
@@ -347,6 +373,27 @@ impl Trampoline {
         self.code.load(Ordering::Relaxed)
     }
 
+    /// What C passes back to it as its env, if that is how it is found.
+    pub(crate) fn env(&'static self) -> Option<usize> {
+        self.plan.env.as_ref().map(|_| env::word_of(self))
+    }
+
+    /// C has called it.
+    ///
+    /// # Safety
+    /// `result` and `args` are as libffi passes them to a closure of its type.
+    pub(super) unsafe fn entered(&'static self, result: *mut c_void, args: *const *const c_void) {
+        let counted = self.plan.lifetime != Lifetime::Call;
+        if counted {
+            self.running.fetch_add(1, Ordering::AcqRel);
+        }
+        // SAFETY: the caller's.
+        unsafe { super::enter(self, result, args) };
+        if counted {
+            self.running.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     /// The call that it is lent to, if it is lent, and which argument it is.
     pub(crate) fn lent_to(&self) -> Option<(u64, usize)> {
         match self.call.load(Ordering::Acquire) {
@@ -401,15 +448,8 @@ unsafe extern "C" fn entry(
 ) {
     // SAFETY: `make` gave libffi a trampoline, which lives for ever.
     let trampoline: &'static Trampoline = unsafe { &*data.cast::<Trampoline>() };
-    let counted = trampoline.plan.lifetime != Lifetime::Call;
-    if counted {
-        trampoline.running.fetch_add(1, Ordering::AcqRel);
-    }
     // SAFETY: libffi passes the arguments and the room for a result of the closure's type.
-    unsafe { super::enter(trampoline, result, args.cast_const().cast()) };
-    if counted {
-        trampoline.running.fetch_sub(1, Ordering::AcqRel);
-    }
+    unsafe { trampoline.entered(result, args.cast_const().cast()) };
 }
 
 /// The closures lent to one call; they become tombstones when this is dropped.
@@ -421,13 +461,11 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// One more. Returns the address of its C function.
-    pub(crate) fn add(&mut self, trampoline: &'static Trampoline) -> usize {
+    pub(crate) fn add(&mut self, trampoline: &'static Trampoline) {
         match self.first {
             None => self.first = Some(trampoline),
             Some(_) => self.others.push(trampoline),
         }
-        trampoline.code()
     }
 }
 

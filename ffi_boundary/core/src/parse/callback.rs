@@ -7,6 +7,8 @@ use crate::error::FfiError;
 use crate::types::{CType, CallbackType, Lifetime, Repr};
 use std::sync::Arc;
 
+pub(super) const CALLBACK_ENV_FORM: &str =
+    "(callback/env (TYPE ... env TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER-OR-MEMBER)])";
 pub(super) const CALLBACK_FORM: &str =
     "(callback (TYPE ...) RESULT [LIFETIME] [(on-exit INTEGER-OR-MEMBER)])";
 
@@ -18,7 +20,25 @@ impl TypeExpr {
         types: &mut Types,
     ) -> Result<CType, FfiError> {
         let callback = self.parse_callback_type(rest, types, Lifetime::Call)?;
+        if callback.env().is_some() {
+            let place = "a parameter of `callback`";
+            return Err(misplaced(&CType::Env, place, "`callback/env`"));
+        }
         Ok(CType::Callback(Arc::new(callback)))
+    }
+
+    /// One that is found by its env.
+    pub(super) fn parse_callback_with_env(
+        &self,
+        rest: &[TypeExpr],
+        types: &mut Types,
+    ) -> Result<CType, FfiError> {
+        let callback = self.parse_callback_type(rest, types, Lifetime::Call)?;
+        let is_env = |param: &&CType| **param == CType::Env;
+        match callback.params.iter().filter(is_env).count() {
+            1 => Ok(CType::Callback(Arc::new(callback))),
+            _ => Err(self.malformed(CALLBACK_ENV_FORM)),
+        }
     }
 
     /// The type of a callback that outlives the call which it is handed to C in, as `(callback (TYPE ...) RESULT ...)`.
@@ -31,7 +51,25 @@ impl TypeExpr {
         let callback = self.parse_callback_type(rest, types, Lifetime::Gc)?;
         match callback.lifetime {
             Lifetime::Call => Err(CallbackError::Lasting.into()),
+            _ if callback.env().is_some() => {
+                let place = "a parameter of `make-callback`";
+                Err(misplaced(
+                    &CType::Env,
+                    place,
+                    "`pointer`: an object has no env",
+                ))
+            }
             _ => Ok(callback),
+        }
+    }
+
+    /// How it should look.
+    fn callback_form(&self) -> &'static str {
+        match self {
+            TypeExpr::List(items) if items.first() == Some(&TypeExpr::name("callback/env")) => {
+                CALLBACK_ENV_FORM
+            }
+            _ => CALLBACK_FORM,
         }
     }
 
@@ -43,7 +81,7 @@ impl TypeExpr {
         default: Lifetime,
     ) -> Result<CallbackType, FfiError> {
         let [TypeExpr::List(params), result, options @ ..] = rest else {
-            return Err(self.malformed(CALLBACK_FORM));
+            return Err(self.malformed(self.callback_form()));
         };
         check_count(params.len())?;
         let params = params
@@ -61,11 +99,11 @@ impl TypeExpr {
                 [TypeExpr::Name(head), TypeExpr::Int(value)] if head == "on-exit" => Some(*value),
                 [TypeExpr::Name(head), TypeExpr::Name(member)] if head == "on-exit" => {
                     let number = result.as_enum().and_then(|result| result.named(member));
-                    Some(number.ok_or_else(|| self.malformed(CALLBACK_FORM))?)
+                    Some(number.ok_or_else(|| self.malformed(self.callback_form()))?)
                 }
-                _ => return Err(self.malformed(CALLBACK_FORM)),
+                _ => return Err(self.malformed(self.callback_form())),
             },
-            _ => return Err(self.malformed(CALLBACK_FORM)),
+            _ => return Err(self.malformed(self.callback_form())),
         };
         if let Some(value) = on_exit {
             check_on_exit(value, &result)?;
@@ -91,9 +129,11 @@ fn callback_parameter(ctype: CType) -> Result<CType, FfiError> {
 /// A string has no place that outlives the callback, so it cannot be what C gets back.
 fn callback_result(ctype: CType) -> Result<CType, FfiError> {
     match ctype {
-        CType::String | CType::Bytevector | CType::BytevectorAt | CType::Callback(_) => {
-            Err(misplaced(&ctype, "the result of a callback", "`pointer`"))
-        }
+        CType::String
+        | CType::Bytevector
+        | CType::BytevectorAt
+        | CType::Callback(_)
+        | CType::Env => Err(misplaced(&ctype, "the result of a callback", "`pointer`")),
         _ => ctype.by_value("the result of a callback"),
     }
 }

@@ -1,6 +1,6 @@
 //! What every form parses to, and what every wrong form is told.
 
-use super::callback::CALLBACK_FORM;
+use super::callback::{CALLBACK_ENV_FORM, CALLBACK_FORM};
 use super::*;
 
 /// Reads `(a (b 1))`-like text, so that the tests show what a program writes.
@@ -64,6 +64,10 @@ fn signatures_print_as_they_are_written() {
             "((callback () void) (callback (int) long (on-exit -1)))",
             "double",
         ),
+        (
+            "(env int (callback/env (int env) int) (callback/env (env) void gc) env)",
+            "int",
+        ),
     ] {
         let parsed = signature(params, result).expect("well formed");
         assert_eq!(parsed.to_string(), format!("{params} {result}"));
@@ -92,6 +96,66 @@ fn a_typed_pointer_is_a_pointer() {
 fn the_call_lifetime_may_be_said() {
     let said = parse("(callback (int) int call)");
     assert_eq!(said, parse("(callback (int) int)"));
+}
+
+#[test]
+fn envs_are_counted() {
+    for (params, callbacks, envs) in [
+        ("(env)", 0, 1),
+        ("((callback/env (env) int))", 1, 0),
+        ("(env (callback/env (env) int) env)", 1, 2),
+    ] {
+        assert_eq!(
+            message(params, "int"),
+            format!(
+                "each `callback/env` wants one `env` beside it, by order: there are {callbacks} and {envs}"
+            )
+        );
+    }
+    let parsed = signature("(env int (callback/env (int env) int))", "int").expect("well formed");
+    assert_eq!(parsed.arguments(), 2);
+    for text in [
+        "(callback/env (int) int)",
+        "(callback/env (env env) int)",
+        "(callback/env)",
+    ] {
+        assert_eq!(
+            parse(text).expect_err("malformed").to_string(),
+            format!("`{text}` is not a type: expected {CALLBACK_ENV_FORM}")
+        );
+    }
+    for (params, place, hint) in [
+        (
+            "((callback (env) int))",
+            "a parameter of `callback`",
+            "`callback/env`",
+        ),
+        (
+            "((out env))",
+            "what an `out` or `inout` parameter refers to",
+            "`pointer`",
+        ),
+        (
+            "((callback () env))",
+            "the result of a callback",
+            "`pointer`",
+        ),
+    ] {
+        assert_eq!(
+            message(params, "int"),
+            format!("`env` cannot be {place}; use {hint}")
+        );
+    }
+    assert_eq!(
+        message("()", "env"),
+        "`env` cannot be a result; use `pointer`"
+    );
+    let made = read("(callback (env int) int)").parse_lasting_callback(&mut Types::default());
+    let made = made.expect_err("an object has none");
+    assert_eq!(
+        made.to_string(),
+        "`env` cannot be a parameter of `make-callback`; use `pointer`: an object has no env"
+    );
 }
 
 #[test]

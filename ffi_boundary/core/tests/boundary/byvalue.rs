@@ -4,7 +4,7 @@
 //! give them; every byte of every field must arrive, behind few and behind many other arguments, in the variable
 //! part, and through callbacks both ways.
 
-use crate::toy::{Leave, Toy, integer, read_fields, signature_in};
+use crate::toy::{Leave, Toy, double, integer, read_fields, signature_in};
 use bowline_ffi::{
     CType, ForeignFunction, Library, StructType, make_pointer, memory, pointer_address,
     pointer_target, set_pointer_target,
@@ -80,6 +80,10 @@ fn functions(i: usize) -> String {
          {{ *to = s; check((int)(a + b + c + d + e), x); }}
          struct s{i} give{i}(const struct s{i} *from) {{ return *from; }}
          struct s{i} via{i}(struct s{i} (*f)(struct s{i}, int), struct s{i} s) {{ return f(s, 7); }}
+         struct s{i} enve{i}(struct s{i} (*f)(struct s{i}, void *, int), void *env, struct s{i} s) {{ return f(s, env, 7); }}
+         struct s{i} crowd{i}(struct s{i} (*f)(long, long, double, float, double, double, void *, struct s{i}, int, long),
+             void *env, struct s{i} s)
+         {{ return f(1, 2, 1.5, 2.5f, 3.5, 4.5, env, s, 7, 8); }}
          void vary{i}(struct s{i} *to, ...)
          {{ va_list args; va_start(args, to); check(va_arg(args, int), 2.5); *to = va_arg(args, struct s{i}); va_end(args); }}\n"
     )
@@ -194,6 +198,9 @@ fn trip(toy: &mut Toy, library: &Arc<Library>, i: usize, case: &Case) {
     );
     let give = function("give", "((pointer S))", "S");
     let via = function("via", "((callback (S int) S) S)", "S");
+    let with_env = function("enve", "((callback/env (S env int) S) env S)", "S");
+    let crowded = "((callback/env (long long double float double double env S int long) S) env S)";
+    let crowded = function("crowd", crowded, "S");
     let vary = function("vary", "((out S) ... int S)", "void");
     let base = toy.mutator.len();
     case.make(toy, 1);
@@ -211,23 +218,36 @@ fn trip(toy: &mut Toy, library: &Arc<Library>, i: usize, case: &Case) {
     let s = toy.mutator.get(base);
     case.check(toy.values(&vary, &[Value::fixnum(15), s])[1], 1, "vary");
     let (number, size) = (case.structure.number(), case.size());
-    let back = toy.procedure("back", 2, move |toy, args| {
-        assert_eq!(integer(toy.mutator.get(args.start + 1)), 7);
-        let v = toy.mutator.get(args.start);
+    let back = move |toy: &mut Toy, at: usize| {
+        assert_eq!(integer(toy.mutator.get(at + 1)), 7);
+        let v = toy.mutator.get(at);
         assert_eq!(pointer_target(v), number);
-        let at = pointer_address(v).expect("a pointer");
+        let bytes = pointer_address(v).expect("a pointer");
         let mut content = vec![0; size];
-        memory::copy_out(at, &mut content);
+        memory::copy_out(bytes, &mut content);
         let first = usize::from(content[0] & 0x3f);
         assert_eq!(first, usize::from(pattern(0, 1)));
         toy.churn();
         let content: Vec<u8> = (0..size).map(|i| pattern(i, 5)).collect();
-        memory::copy_in(at, &content);
-        Ok(toy.mutator.get(args.start))
-    });
-    let s = toy.mutator.get(base);
-    case.check(toy.value(&via, &[back, s]), 5, "via");
-    case.check(toy.mutator.get(base), 1, "what was passed");
+        memory::copy_in(bytes, &content);
+        Ok(toy.mutator.get(at))
+    };
+    for (f, what) in [(via, "via"), (with_env, "enve"), (crowded, "crowd")] {
+        let back = match what {
+            "crowd" => toy.procedure("back", 9, move |toy, args| {
+                let whole = [(0, 1), (1, 2), (8, 8)];
+                let arg = |toy: &Toy, i: usize| toy.mutator.get(args.start + i);
+                assert!(whole.iter().all(|(i, n)| integer(arg(toy, *i)) == *n));
+                let reals = [(2, 1.5), (3, 2.5), (4, 3.5), (5, 4.5)];
+                assert!(reals.iter().all(|(i, x)| double(arg(toy, *i)) == *x));
+                back(toy, args.start + 6)
+            }),
+            _ => toy.procedure("back", 2, move |toy, args| back(toy, args.start)),
+        };
+        let s = toy.mutator.get(base);
+        case.check(toy.value(&f, &[back, s]), 5, what);
+        case.check(toy.mutator.get(base), 1, "what was passed");
+    }
     toy.mutator.truncate(base);
 }
 

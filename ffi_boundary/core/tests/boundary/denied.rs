@@ -48,6 +48,9 @@ struct Functions {
     id: ForeignFunction,
     getenv: ForeignFunction,
     repeat: ForeignFunction,
+    /// With an env, near and far.
+    each: ForeignFunction,
+    far: ForeignFunction,
 }
 
 fn functions() -> Functions {
@@ -55,6 +58,16 @@ fn functions() -> Functions {
         id: function("id_int", "(int)", "int"),
         getenv: libc_function("getenv", "(string)", "string"),
         repeat: function("repeat", "((callback (int64) int64) int)", "int"),
+        each: function(
+            "env_first",
+            "(env int (callback/env (env int) int64))",
+            "int64",
+        ),
+        far: function(
+            "env_seventeenth",
+            &format!("((callback/env ({}env) int64) env)", "int ".repeat(16)),
+            "int64",
+        ),
     }
 }
 
@@ -93,7 +106,22 @@ fn no_executable_memory() {
             Err(NO_CLOSURE.replace("repeat", "make-callback"))
         );
         f.others_work(&mut toy);
+        with_env(&mut toy, &f);
     }
+}
+
+/// What C finds by an env near enough needs no memory that can be executed.
+fn with_env(toy: &mut Toy, f: &Functions) {
+    if cfg!(target_arch = "x86_64") {
+        let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
+        let fix = Value::fixnum;
+        assert_eq!(toy.value(&f.each, &[fix(4), same]), fix(6));
+    }
+    let never = toy.procedure("never", 16, |_, _| panic!("C has no function for it"));
+    assert_eq!(
+        toy.error(&f.far, &[never]),
+        NO_CLOSURE.replace("repeat", "env_seventeenth")
+    );
 }
 
 /// Write or execute, never both (`PR_SET_MDWE`): libffi's trampolines are pages of its own text, if it was built

@@ -271,10 +271,10 @@ fn raise() {
     assert_eq!(calls.get(), 1);
 }
 
-/// The process maps no more memory for a hundred thousand of them than for ten thousand.
+/// The process maps no more memory for a million of them than for thirty thousand.
 fn given_back() {
     let mut toy = Toy::start();
-    let rounds = if crate::toy::calm() { 10 } else { 1 };
+    let rounds = if crate::toy::calm() { 100 } else { 1 };
     let size = if crate::toy::calm() { 10_000 } else { 100 };
     let mut mapped = Vec::new();
     for _ in 0..rounds {

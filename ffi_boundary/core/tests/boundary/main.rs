@@ -7,6 +7,7 @@
 mod byvalue;
 mod callbacks;
 mod denied;
+mod env;
 mod errors;
 mod handles;
 mod holding;
@@ -43,6 +44,7 @@ fn bodies() -> Vec<Body> {
         callbacks::TRIALS,
         lifetimes::TRIALS,
         kept::TRIALS,
+        env::TRIALS,
         errors::TRIALS,
         denied::TRIALS,
         handles::TRIALS,
@@ -71,7 +73,7 @@ fn compile(sources: &[PathBuf], library: &Path) {
 
 fn compile_support(directory: &Path) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary");
-    let sources = ["support.c", "threads.c", "jumps.c"].map(|name| folder.join(name));
+    let sources = ["support.c", "threads.c", "jumps.c", "env.c"].map(|name| folder.join(name));
     let library = directory.join(format!("libsupport-{}.so", std::process::id()));
     compile(&sources, &library);
     library

@@ -223,10 +223,10 @@ fn foreign(args: &[Expr], (name, place): (Option<&Symbol>, Span)) -> Option<Valu
     let Some(Expr::Const(types)) = args.get(3) else {
         return None;
     };
-    // The dots are no parameter, and C gives what an `(out TYPE)` stands for.
+    // The dots are no parameter, C gives what an `(out TYPE)` stands for, and an env comes with its callback.
     let taken = |datum: &&Datum| match datum.as_list() {
         Some([head, ..]) => !head.is_symbol("out"),
-        _ => !datum.is_symbol("..."),
+        _ => !datum.is_symbol("...") && !datum.is_symbol("env"),
     };
     // A bytevector with an offset takes two.
     let words = |datum: &Datum| match datum.as_list() {
