@@ -79,7 +79,7 @@ typedef enum bl_status {
     BL_E_NOGC = 12,         /* not within a no-GC scope */
     BL_E_SCOPE_ORDER = 13,  /* the scope is not the innermost one of this foreign call, or was closed */
     BL_E_EXPORT = 14,       /* the program has exported nothing under this name */
-    BL_E_LAYOUT = 15        /* a constructor has other fields than the header that C was compiled with says */
+    BL_E_LAYOUT = 15        /* a constructor or procedure is another one than the header that C was compiled with says */
 } bl_status;
 
 /* The status of the last call on this thread of any function of this file but these three. [any] [plain] */
@@ -180,6 +180,24 @@ bool bl_data_get(bl_constructor *constructor, bl_handle value, uint64_t *words, 
 bool bl_data_is(bl_constructor *constructor, bl_handle value);
 /* Which of `count` constructors without fields, of which this is the first, made the value. [call] [waits] */
 bl_status bl_data_index(bl_constructor *first, uint32_t count, bl_handle value, uint32_t *index);
+
+/* ---- Procedures of the program ---------------------------------------------------------------------------------- */
+
+/* A procedure that the program has exported, as it was when a header was written for it. `found` is 0 until it was
+ * found, and is the runtime's. */
+typedef struct bl_procedure {
+    const char *name;       /* what it was exported as */
+    uint64_t layout;        /* stands for its types */
+    uint64_t found;
+} bl_procedure;
+
+/* Calls a procedure, with a word for each parameter. Its result is stored, if `result` is not NULL; a handle among them is local. `bowline
+ * header` writes functions around this, with names and C types: they are to be used.
+ * BL_E_EXPORT if nothing was exported under the name so far, BL_E_LAYOUT if it has other types now. BL_E_PENDING, too,
+ * if the procedure was left otherwise than by return: what it has raised goes on when C has returned, and C should
+ * return. No procedure runs in a no-GC scope (BL_E_NOGC). A thread of C's own is let in for the call, as by a callback; it has no scope, and so
+ * a procedure that gives a handle is none for it, and what the procedure raises is only told. [any] [allocates] */
+bl_status bl_procedure_call(bl_procedure *procedure, const uint64_t *words, uint64_t *result);
 
 /* ---- Raising ---------------------------------------------------------------------------------------------------- */
 

@@ -93,6 +93,7 @@ fn find(inside: &mut Inside<'_>, at: *mut BlConstructor) -> Result<Found> {
         Exported::Made { header, .. } => (Found::Made(header), header.bits()),
         Exported::Null => (Found::Null, Value::NIL.bits()),
         Exported::Pair => (Found::Pair, PAIR),
+        Exported::Procedure(_) => return Err(Failure::Layout { name }),
     };
     constructor.header.store(bits, Ordering::Relaxed);
     Ok(found)

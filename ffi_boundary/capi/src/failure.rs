@@ -50,6 +50,16 @@ pub(crate) enum Failure {
     Layout {
         name: String,
     },
+    /// A procedure has other types than C was told.
+    Types {
+        name: String,
+    },
+    /// A thread of C's own was not let in, and why.
+    NotLetIn(String),
+    /// A procedure was called within a no-GC scope.
+    Calls,
+    /// The procedure that C has called was left.
+    Left,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
@@ -108,11 +118,12 @@ impl Failure {
             Failure::Nul { .. } => Status::Nul,
             Failure::Null(_) => Status::Null,
             Failure::Memory(_) => Status::Memory,
-            Failure::Pending => Status::Pending,
-            Failure::NoGc => Status::NoGc,
+            Failure::NotLetIn(_) => Status::Thread,
+            Failure::Pending | Failure::Left => Status::Pending,
+            Failure::NoGc | Failure::Calls => Status::NoGc,
             Failure::NoSuchScope | Failure::ScopeOrder => Status::ScopeOrder,
             Failure::NotExported { .. } => Status::Export,
-            Failure::Layout { .. } => Status::Layout,
+            Failure::Layout { .. } | Failure::Types { .. } => Status::Layout,
         }
     }
 }
@@ -163,6 +174,13 @@ impl fmt::Display for Failure {
                 f,
                 "`{name}` has other fields than its header says: write the header anew by `bowline header`"
             ),
+            Failure::Types { name } => write!(
+                f,
+                "`{name}` has other types than its header says: write the header anew by `bowline header`"
+            ),
+            Failure::NotLetIn(why) => f.write_str(why),
+            Failure::Calls => f.write_str("a no-GC scope is open, in which no procedure can run"),
+            Failure::Left => f.write_str("the procedure was left otherwise than by return"),
         }
     }
 }
@@ -280,6 +298,13 @@ mod tests {
                 Status::ScopeOrder,
                 "the no-GC scope is not the innermost one",
             ),
+        ];
+        check(&failures);
+    }
+
+    #[test]
+    fn texts_about_exports() {
+        let failures = [
             (
                 Failure::NotExported { name: "x".into() },
                 Status::Export,
@@ -289,6 +314,26 @@ mod tests {
                 Failure::Layout { name: "x".into() },
                 Status::Layout,
                 "`x` has other fields than its header says: write the header anew by `bowline header`",
+            ),
+            (
+                Failure::Types { name: "x".into() },
+                Status::Layout,
+                "`x` has other types than its header says: write the header anew by `bowline header`",
+            ),
+            (
+                Failure::NotLetIn("called too late".into()),
+                Status::Thread,
+                "called too late",
+            ),
+            (
+                Failure::Calls,
+                Status::NoGc,
+                "a no-GC scope is open, in which no procedure can run",
+            ),
+            (
+                Failure::Left,
+                Status::Pending,
+                "the procedure was left otherwise than by return",
             ),
         ];
         check(&failures);

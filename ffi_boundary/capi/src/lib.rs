@@ -10,10 +10,11 @@
 //! `inv:capi.pointers` A pointer from C is null, which is told, or good for what the header says of it.
 //!
 //! Reading order: `status` (numbers, and the last error), `failure` (why, in words), `edge` (from C into the
-//! runtime), then what C asks for: `handles`, `from`, `to`, `data`, `raise`, `raw`.
+//! runtime), then what C asks for: `handles`, `from`, `to`, `data`, `call`, `raise`, `raw`.
 //!
 //! Absent on purpose: what compiler writers and embedders need (heaps, shapes, barriers, shadow stacks).
 
+mod call;
 mod data;
 mod edge;
 mod failure;
@@ -24,6 +25,7 @@ mod raw;
 mod status;
 mod to;
 
+pub use call::{BlProcedure, bl_procedure_call};
 pub use data::{
     BlConstructor, bl_constructor_find, bl_data_get, bl_data_index, bl_data_is, bl_data_make,
 };

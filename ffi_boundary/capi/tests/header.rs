@@ -9,7 +9,8 @@ use std::process::Command;
 
 const HEADER: &str = include_str!("../include/bowline.h");
 const EXPORTS: &str = include_str!("../exports.txt");
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
+    include_str!("../src/call.rs"),
     include_str!("../src/data.rs"),
     include_str!("../src/edge.rs"),
     include_str!("../src/from.rs"),
@@ -42,10 +43,11 @@ const TYPES: [(&str, &[&str]); 19] = [
     ("*mut i64", &["int64_t *"]),
     ("*mut usize", &["size_t *"]),
 ];
-const MORE_TYPES: [(&str, &[&str]); 6] = [
+const MORE_TYPES: [(&str, &[&str]); 7] = [
     ("*const u64", &["const uint64_t *"]),
     ("*mut u32", &["uint32_t *"]),
     ("*mut u64", &["uint64_t *"]),
+    ("*mut BlProcedure", &["bl_procedure *"]),
     ("*mut BlConstructor", &["bl_constructor *"]),
     ("*mut c_void", &["void *"]),
     ("*mut *mut c_void", &["void **"]),

@@ -44,6 +44,13 @@ pub(crate) enum Spot<'a> {
         function: &'a str,
         position: usize,
     },
+    ExportArgument {
+        export: &'a str,
+        argument: usize,
+    },
+    ExportResult {
+        export: &'a str,
+    },
     Store,
     At(&'a Place),
     Field {
@@ -86,6 +93,13 @@ impl Spot<'_> {
             Spot::CallbackResult { function, position } => Place::CallbackResult {
                 function: function.to_owned(),
                 position,
+            },
+            Spot::ExportArgument { export, argument } => Place::ExportArgument {
+                export: export.into(),
+                argument,
+            },
+            Spot::ExportResult { export } => Place::ExportResult {
+                export: export.into(),
             },
             Spot::Store => Place::Store,
             Spot::At(place) => place.clone(),

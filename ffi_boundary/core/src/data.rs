@@ -8,6 +8,7 @@
 use crate::convert::{self, Spot};
 use crate::declare_error::DeclareError;
 use crate::error::FfiError;
+use crate::exported::ExportedProcedure;
 use crate::host::Language;
 use crate::object;
 use crate::types::{CType, Repr};
@@ -62,16 +63,19 @@ pub enum Exported {
     Null,
     /// A pair.
     Pair,
+    /// A procedure.
+    Procedure(&'static ExportedProcedure),
 }
 
 impl Exported {
     /// The number for the fields of pairs and of the empty list.
     pub const OF_LISTS: u64 = 0;
 
-    /// The number for its fields.
+    /// The number for its fields, or its types.
     pub fn layout(self) -> u64 {
         match self {
             Exported::Made { layout, .. } => layout,
+            Exported::Procedure(procedure) => procedure.layout(),
             _ => Exported::OF_LISTS,
         }
     }

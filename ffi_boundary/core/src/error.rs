@@ -45,6 +45,18 @@ pub enum Place {
         /// Which argument it was; 0 for one that this made.
         position: usize,
     },
+    /// What C passed to an exported procedure; arguments count from 1.
+    ExportArgument {
+        /// Its name in C.
+        export: Box<str>,
+        /// Which argument.
+        argument: usize,
+    },
+    /// What an exported procedure returned.
+    ExportResult {
+        /// Its name in C.
+        export: Box<str>,
+    },
     /// The value of a store into C memory.
     Store,
     /// The value of a field.
@@ -91,6 +103,10 @@ impl fmt::Display for Place {
                 f,
                 "the result of the callback that is argument {position} of `{function}`"
             ),
+            Place::ExportArgument { export, argument } => {
+                write!(f, "argument {argument} of the exported `{export}`")
+            }
+            Place::ExportResult { export } => write!(f, "the result of the exported `{export}`"),
             Place::Store => f.write_str("the value to store"),
             Place::Field { structure, field } => {
                 write!(f, "the field {field} of (struct {structure})")
@@ -451,6 +467,14 @@ mod tests {
             error.to_string(),
             "the result of the callback that is argument 4 of `qsort` has type uint8: -1 is not between 0 and 255"
         );
+        let export = || "area".into();
+        let argument = Place::ExportArgument {
+            export: export(),
+            argument: 2,
+        };
+        assert_eq!(argument.to_string(), "argument 2 of the exported `area`");
+        let result = Place::ExportResult { export: export() };
+        assert_eq!(result.to_string(), "the result of the exported `area`");
         let error = FfiError::OutOfRange {
             place: Place::Store,
             ctype: CType::UInt8,

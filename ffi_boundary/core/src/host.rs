@@ -174,6 +174,16 @@ pub trait Host: Language {
     /// innermost now will return [`CallError::PendingExit`].
     fn invoke(&mut self, procedure: Value, args: Range<usize>) -> Result<Value, PendingExit>;
 
+    /// Whether [`Host::invoke_light`] can call a procedure.
+    fn is_light(&self, _procedure: Value) -> bool {
+        false
+    }
+
+    /// As [`Host::invoke`], for a procedure that is light: one that needs less of the host than any procedure may.
+    fn invoke_light(&mut self, procedure: Value, args: Range<usize>) -> Result<Value, PendingExit> {
+        self.invoke(procedure, args)
+    }
+
     /// Something went wrong on the way into or out of a callback: the host raises it when the foreign
     /// call that is innermost now returns [`CallError::PendingExit`]. Never called with
     /// `CallError::PendingExit` itself.

@@ -154,6 +154,11 @@ impl Inside<'_> {
         self.call.raw.get() > 0
     }
 
+    /// A procedure that C has called in here was left, and the host knows how to go on once C has returned.
+    pub(crate) fn exit_is_pending(&self) {
+        self.call.pending.set(true);
+    }
+
     /// Raises `v` once C has returned.
     pub fn raise(&mut self, v: Value) {
         self.host.raise_value(v);

@@ -8,7 +8,7 @@
 //! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`,
 //! `blocking`, `byvalue`, `convert`, `object`, `direct`, `cif` and `errno` (how, which `describe` says in words),
 //! `callback` (how C calls back), `inside_error` and `inside` (how C
-//! comes back without a procedure), `memory` (C memory by type), `data` (typed fields of the language's own data),
+//! comes back without a procedure), `exported` (procedures that C calls by name), `memory` (C memory by type), `data` (typed fields of the language's own data),
 //! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed),
 //! `sync` (atomics for the model checker).
 //!
@@ -52,6 +52,8 @@ mod enums;
 mod errno;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+pub mod exported;
 #[cfg(not(loom))]
 mod function;
 mod gate;

@@ -12,6 +12,7 @@ use crate::types::{CType, Parameter, Passing, Signature};
 use std::fmt;
 
 mod callback;
+mod export;
 
 /// The most parameters that a signature can have.
 pub const MAX_PARAMETERS: usize = 255;

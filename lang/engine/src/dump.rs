@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bowline_ffi::Types;
 use bowline_middle::{core, ir};
 
-use crate::dump_ffi::Declarations;
+use crate::dump_ffi::{Declarations, ExportedTo};
 use crate::session::{Session, Stop};
 
 /// A stage of the pipeline that can be shown.
@@ -83,17 +83,39 @@ impl Session {
 
     fn dump_foreign(&mut self, file: &Path) -> Result<String, Stop> {
         let mut units = self.expand_file(file)?;
-        units.retain(|unit| !self.is_standard(unit));
+        let (mut types, sources) = (Types::default(), self.loader.sources.borrow());
         let mut declarations = Declarations {
             prims: self.expander.primitives(),
             globals: self.expander.globals(),
-            sources: &self.loader.sources.borrow(),
-            types: &mut Types::default(),
+            sources: &sources,
+            types: &mut types,
             out: String::new(),
+            exports: Vec::new(),
         };
-        for unit in &mut units {
+        for unit in units.iter_mut().filter(|unit| !self.is_standard(unit)) {
             declarations.unit(unit);
         }
-        Ok(declarations.out)
+        let Declarations {
+            mut out, exports, ..
+        } = declarations;
+        drop(sources);
+        if exports.is_empty() {
+            return Ok(out);
+        }
+        // How much of the machine a procedure needs its code says.
+        for unit in units {
+            let module = self.compile(unit)?;
+            self.load(&module)?;
+        }
+        for ExportedTo { text, global } in exports {
+            out.push_str(&text);
+            out.push_str(&match global.map(|id| self.vm.heavy_global(id)) {
+                None => "  called by a way that is chosen when the program runs: it has no name\n"
+                    .to_owned(),
+                Some(None) => "  called by the light way: it only computes\n".to_owned(),
+                Some(Some(why)) => format!("  called by the full way: {why}\n"),
+            });
+        }
+        Ok(out)
     }
 }

@@ -1,4 +1,4 @@
-//! How each foreign call of a program crosses, from its declarations. Nothing is opened or run, so a declaration whose
+//! How each foreign call of a program crosses, and C's calls of what it exports, from its declarations. Nothing is opened or run, so a declaration whose
 //! types are no constants is left out, as one that a program computes.
 
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::fmt::Write;
 use bowline_ffi::{Signature, TypeExpr, Types, describe};
 use bowline_layout::Value;
 use bowline_middle::core::{Expr, Unit};
-use bowline_middle::{Globals, Primitives};
+use bowline_middle::{GlobalId, Globals, Primitives};
 use bowline_syntax::{Datum, DatumKind, Number, SourceMap, Span};
 
 /// What the declarations that were seen have defined, and the text so far.
@@ -16,10 +16,17 @@ pub(crate) struct Declarations<'a> {
     pub(crate) sources: &'a SourceMap,
     pub(crate) types: &'a mut Types,
     pub(crate) out: String,
+    pub(crate) exports: Vec<ExportedTo>,
+}
+
+/// A procedure that is exported to C: what is said of it, and the variable that it is the value of.
+pub(crate) struct ExportedTo {
+    pub(crate) text: String,
+    pub(crate) global: Option<GlobalId>,
 }
 
 /// A type as data.
-fn type_expr(datum: &Datum) -> Option<TypeExpr> {
+pub(crate) fn type_expr(datum: &Datum) -> Option<TypeExpr> {
     match &datum.kind {
         DatumKind::Symbol(name) => Some(TypeExpr::name(name.as_str())),
         DatumKind::Number(Number::Fixnum(n)) => Some(TypeExpr::Int(*n)),
@@ -27,7 +34,8 @@ fn type_expr(datum: &Datum) -> Option<TypeExpr> {
     }
 }
 
-fn type_exprs(datum: &Datum) -> Option<Vec<TypeExpr>> {
+/// A list of types.
+pub(crate) fn type_exprs(datum: &Datum) -> Option<Vec<TypeExpr>> {
     datum.as_list()?.iter().map(type_expr).collect()
 }
 
@@ -53,6 +61,7 @@ impl Declarations<'_> {
                 "%define-foreign-struct" => self.structure(args),
                 "%define-foreign-enum" => self.enumeration(args),
                 "%make-foreign-procedure" => self.function(args, *span),
+                "%export-procedure" => self.exported(args, *span),
                 _ => None,
             };
         }
@@ -100,6 +109,34 @@ impl Declarations<'_> {
             .map(drop)
     }
 
+    /// The place of a form, as it begins a line.
+    fn place(&self, span: Span) -> String {
+        match self.sources.location(span) {
+            Some(place) => format!("{}:{}: ", place.file, place.line),
+            None => String::new(),
+        }
+    }
+
+    fn exported(&mut self, args: &[Expr], span: Span) -> Option<()> {
+        let [c_name, procedure, params, result] = args else {
+            return None;
+        };
+        let global = match procedure {
+            Expr::Global(id, _) => Some(*id),
+            _ => None,
+        };
+        let named = global.and_then(|id| self.globals.name(id));
+        let named = named.map_or("a procedure", |name| name.as_str());
+        let DatumKind::String(c_name) = &constant(c_name)?.kind else {
+            return None;
+        };
+        let (params, result) = (constant(params)?, constant(result)?);
+        let place = self.place(span);
+        let text = format!("{place}{c_name} for C = {named}, {params} {result}\n");
+        self.exports.push(ExportedTo { text, global });
+        Some(())
+    }
+
     fn function(&mut self, args: &[Expr], span: Span) -> Option<()> {
         let [name, library, symbol, params, result, keywords, ..] = args else {
             return None;
@@ -118,10 +155,7 @@ impl Declarations<'_> {
                 .map_or("a library", |name| name.as_str()),
             _ => "a library",
         };
-        let place = match self.sources.location(span) {
-            Some(place) => format!("{}:{}: ", place.file, place.line),
-            None => String::new(),
-        };
+        let place = self.place(span);
         let clauses: String = keywords
             .iter()
             .map(|keyword| format!(" ({keyword})"))

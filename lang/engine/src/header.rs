@@ -1,149 +1,30 @@
 //! `bowline header`: what a program exports to C, as a C header of inline functions.
 //!
 //! The program is expanded and not run. A function asks the runtime for its constructor by name when it is first called, since
-//! type ids are given when a program runs; the number `layout` in it makes sure that both mean the same fields.
+//! type ids are given when a program runs; the number `layout` in it makes sure that both mean the same fields. A procedure is found
+//! in the same way, and its types are compared.
 //!
 //! | form | function | variant within a no-GC scope |
 //! |---|---|---|
+//! | procedure | `RESULT NAME(TYPE …)` | none: no procedure runs there |
 //! | construction | `bl_handle NAME(FIELD …)` | none: it allocates |
 //! | deconstruction | `bool NAME(bl_handle, FIELD * …)` | `NAME_raw` |
 //! | test | `bool NAME(bl_handle)` | `NAME_raw` |
 //! | enumeration | constants; of a datatype also `int PREFIXof(bl_handle)` | none |
 //!
-//! inv:header.names — a name of the program's ends up as a parameter without an underscore at its end, and what the
-//! functions need beside has one.
+//! Absent on purpose: how types are written, which `header_types` says.
 
-use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use bowline_ffi::data::{Exported, field_type, layout};
-use bowline_ffi::{CType, Repr, TypeExpr, Types};
-use bowline_middle::{C_WORDS, Export, ExportKind, ExportOf};
-use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Symbol};
+use bowline_ffi::data::{Exported, layout};
+use bowline_ffi::{CType, Types, exported};
+use bowline_middle::{Export, ExportKind, ExportOf};
+use bowline_syntax::Symbol;
 
+use crate::dump_ffi::Declarations;
+use crate::header_types::{self, Field, Result, c_type, fields, signature};
 use crate::session::{Session, Stop};
-
-type Result<T> = std::result::Result<T, Box<Diagnostic>>;
-
-/// A field as C sees it.
-struct Field {
-    /// Its parameter (inv:header.names).
-    c_name: String,
-    name: String,
-    ctype: Option<CType>,
-}
-
-impl Field {
-    /// What C passes; `raw` says that it is within a no-GC scope.
-    fn c_type(&self, raw: bool) -> &'static str {
-        match &self.ctype {
-            Some(ctype) => c_type(ctype),
-            None if raw => "bl_value ",
-            None => "bl_handle ",
-        }
-    }
-}
-
-/// How a type of a field is written in C, with the blank before a name.
-fn c_type(ctype: &CType) -> &'static str {
-    const TYPES: [(CType, &str); 16] = [
-        (CType::Char, "char "),
-        (CType::SChar, "signed char "),
-        (CType::UChar, "unsigned char "),
-        (CType::Short, "short "),
-        (CType::UShort, "unsigned short "),
-        (CType::Int, "int "),
-        (CType::UInt, "unsigned int "),
-        (CType::Long, "long "),
-        (CType::ULong, "unsigned long "),
-        (CType::LongLong, "long long "),
-        (CType::ULongLong, "unsigned long long "),
-        (CType::IntPtrT, "intptr_t "),
-        (CType::UIntPtrT, "uintptr_t "),
-        (CType::SizeT, "size_t "),
-        (CType::SSizeT, "ptrdiff_t "),
-        (CType::Pointer, "void *"),
-    ];
-    if let Some((_, text)) = TYPES.iter().find(|(known, _)| known == ctype) {
-        return text;
-    }
-    match ctype.repr() {
-        Repr::Bool => "bool ",
-        Repr::Float => "float ",
-        Repr::Double => "double ",
-        Repr::Signed(1) => "int8_t ",
-        Repr::Signed(2) => "int16_t ",
-        Repr::Signed(4) => "int32_t ",
-        Repr::Signed(_) => "int64_t ",
-        Repr::Unsigned(1) => "uint8_t ",
-        Repr::Unsigned(2) => "uint16_t ",
-        Repr::Unsigned(4) => "uint32_t ",
-        Repr::Unsigned(_) => "uint64_t ",
-        _ => "void *",
-    }
-}
-
-/// A type as the program wrote it.
-fn type_expr(datum: &Datum) -> Option<TypeExpr> {
-    Some(match &datum.kind {
-        DatumKind::Symbol(name) => TypeExpr::name(name.as_str()),
-        DatumKind::Number(Number::Fixnum(n)) => TypeExpr::Int(*n),
-        DatumKind::List(items) => {
-            TypeExpr::List(items.iter().map(type_expr).collect::<Option<_>>()?)
-        }
-        _ => return None,
-    })
-}
-
-/// The type of a field, or what is wrong with it.
-fn parsed(datum: &Datum, types: &mut Types) -> Result<CType> {
-    let Some(expr) = type_expr(datum) else {
-        let message = format!("unknown type `{datum}`");
-        return Err(Box::new(Diagnostic::error(message, datum.span)));
-    };
-    let ctype = expr.parse(types).and_then(field_type);
-    ctype.map_err(|error| Box::new(Diagnostic::error(error.to_string(), datum.span)))
-}
-
-/// The name of a parameter for a field (inv:header.names).
-fn parameter(name: &str, index: usize, taken: &mut HashSet<String>) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let mut text: String = name.chars().map(letter).collect();
-    let digit = text.starts_with(|c: char| c.is_ascii_digit());
-    let of_c =
-        ["_", "_t"].iter().any(|end| text.ends_with(end)) || text == "memcpy" || text == "NULL";
-    if digit
-        || of_c
-        || C_WORDS.contains(&text.as_str())
-        || text.starts_with("bl_")
-        || text.starts_with("BL_")
-    {
-        text = format!("f_{text}{index}");
-    }
-    while !taken.insert(text.clone()) {
-        text = format!("{text}_{index}");
-    }
-    text
-}
-
-fn fields(given: &[(Symbol, Option<Datum>)], types: &mut Types) -> Result<Vec<Field>> {
-    let mut taken = HashSet::new();
-    let field = |(index, (name, ctype)): (usize, &(Symbol, Option<Datum>))| {
-        let ctype = ctype
-            .as_ref()
-            .map(|datum| parsed(datum, types))
-            .transpose()?;
-        let name = name.to_string();
-        let c_name = parameter(&name, index + 1, &mut taken);
-        Ok(Field {
-            c_name,
-            name,
-            ctype,
-        })
-    };
-    given.iter().enumerate().map(field).collect()
-}
 
 /// What the functions of an export are written from.
 struct Writer<'a> {
@@ -181,12 +62,63 @@ impl Writer<'_> {
         self.fields.iter().map(place).collect()
     }
 
-    fn site(&mut self) {
+    /// What a function keeps of its constructor or procedure.
+    fn site_of(&mut self, what: &str) {
         let (name, layout) = (&self.export.name, self.layout);
         let line = format!(
-            "    static bl_constructor constructor_ = {{ \"{name}\", UINT64_C({layout:#018x}), 0 }};"
+            "    static bl_{what} {what}_ = {{ \"{name}\", UINT64_C({layout:#018x}), 0 }};"
         );
         self.line(&line);
+    }
+
+    fn site(&mut self) {
+        self.site_of("constructor");
+    }
+
+    /// The parameters of a function that takes the fields.
+    fn parameters(&self) -> String {
+        let parameters = self.fields.iter();
+        let parameters = parameters.map(|f| format!("{}{}", f.c_type(false), f.c_name));
+        match &parameters.collect::<Vec<_>>()[..] {
+            [] => "void".to_owned(),
+            some => some.join(", "),
+        }
+    }
+
+    fn procedure(&mut self, result: &CType) {
+        let (name, parameters) = (self.export.name.clone(), self.parameters());
+        let of = c_type(result);
+        self.line(&format!("static inline {of}{name}({parameters})\n{{"));
+        self.site_of("procedure");
+        let words = match self.fields.len() {
+            0 => "NULL",
+            count => {
+                self.line(&format!("    uint64_t words_[{count}];"));
+                "words_"
+            }
+        };
+        for (i, field) in self.fields.iter().enumerate() {
+            let ctype = field.ctype.as_ref().unwrap_or(&CType::Handle);
+            let line = header_types::to_word(ctype, &field.c_name, &format!("words_[{i}]"));
+            self.out.push_str(&format!("    {line}\n"));
+        }
+        if *result == CType::Void {
+            self.line(&format!(
+                "    (void)bl_procedure_call(&procedure_, {words}, NULL);\n}}"
+            ));
+            return;
+        }
+        self.line("    uint64_t word_ = 0;");
+        self.line(&format!(
+            "    (void)bl_procedure_call(&procedure_, {words}, &word_);"
+        ));
+        if let Some(value) = header_types::word_value(result, "word_") {
+            self.line(&format!("    return {value};\n}}"));
+            return;
+        }
+        self.line(&format!("    {of}result_;"));
+        let line = header_types::from_word(result, "result_", "word_");
+        self.line(&format!("    {line}\n    return result_;\n}}"));
     }
 
     /// The variables for the fields, and what is passed for them.
@@ -206,14 +138,7 @@ impl Writer<'_> {
     }
 
     fn construction(&mut self) {
-        let parameters = self
-            .fields
-            .iter()
-            .map(|f| format!("{}{}", f.c_type(false), f.c_name));
-        let mut parameters = parameters.collect::<Vec<_>>().join(", ");
-        if parameters.is_empty() {
-            parameters = "void".to_owned();
-        }
+        let parameters = self.parameters();
         let head = format!("static inline bl_handle {}({parameters})", self.export.name);
         self.line(&head);
         self.line("{");
@@ -223,16 +148,10 @@ impl Writer<'_> {
             let field = &self.fields[i];
             let name = &field.c_name;
             let line = match &field.ctype {
-                None => format!("    handles_[{place}] = {name};"),
-                Some(ctype) => match ctype.repr() {
-                    Repr::Float | Repr::Double => format!(
-                        "    words_[{place}] = 0;\n    memcpy(&words_[{place}], &{name}, sizeof {name});"
-                    ),
-                    Repr::Signed(_) => format!("    words_[{place}] = (uint64_t)(int64_t){name};"),
-                    Repr::Pointer => format!("    words_[{place}] = (uint64_t)(uintptr_t){name};"),
-                    _ => format!("    words_[{place}] = (uint64_t){name};"),
-                },
+                None => format!("handles_[{place}] = {name};"),
+                Some(ctype) => header_types::to_word(ctype, name, &format!("words_[{place}]")),
             };
+            let line = format!("    {line}");
             self.line(&line);
         }
         self.line(&format!(
@@ -246,16 +165,10 @@ impl Writer<'_> {
         let field = &self.fields[index];
         let name = &field.c_name;
         let line = match &field.ctype {
-            None => format!("    *{name} = {from};"),
-            Some(ctype) => match ctype.repr() {
-                Repr::Float | Repr::Double => {
-                    format!("    memcpy({name}, &{from}, sizeof *{name});")
-                }
-                Repr::Bool => format!("    *{name} = ({from} & 255) != 0;"),
-                Repr::Pointer => format!("    *{name} = (void *)(uintptr_t){from};"),
-                _ => format!("    *{name} = ({}){from};", c_type(ctype).trim_end()),
-            },
+            None => format!("*{name} = {from};"),
+            Some(ctype) => header_types::from_word(ctype, &format!("*{name}"), from),
         };
+        let line = format!("    {line}");
         self.line(&line);
     }
 
@@ -355,6 +268,14 @@ impl Writer<'_> {
 /// What an export is, in the words of the program.
 fn comment(export: &Export) -> String {
     let what = match &export.of {
+        ExportOf::Procedure {
+            name,
+            params,
+            result,
+        } => match name {
+            Some(name) => format!("`{name}`, {params} to {result}"),
+            None => format!("a procedure, {params} to {result}"),
+        },
         ExportOf::Constructor {
             datatype,
             name,
@@ -372,6 +293,9 @@ fn comment(export: &Export) -> String {
         ExportOf::Pair => "a pair of a list".to_owned(),
     };
     let text = match export.kind {
+        ExportKind::Procedure => format!(
+            "Calls {what}. Gives 0 where bl_last_status() is not BL_OK, and C should return if it is BL_E_PENDING."
+        ),
         ExportKind::Construction => {
             format!("Makes {what}. Like all that allocates it is refused within a no-GC scope.")
         }
@@ -388,7 +312,15 @@ fn comment(export: &Export) -> String {
 /// Writes the functions of an export.
 fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
     let pair = ["first", "rest"].map(|name| (Symbol::new(name), None));
+    let mut result_type = CType::Void;
     let (fields, layout) = match &export.of {
+        ExportOf::Procedure { params, result, .. } => {
+            let (fields, result) = signature(params, result, types)?;
+            let params: Vec<CType> = fields.iter().filter_map(|f| f.ctype.clone()).collect();
+            let layout = exported::layout(&params, &result);
+            result_type = result;
+            (fields, layout)
+        }
         ExportOf::Constructor {
             datatype,
             name,
@@ -418,6 +350,7 @@ fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
     writer.line("");
     writer.line(&comment(export));
     match (export.kind, &export.of) {
+        (ExportKind::Procedure, _) => writer.procedure(&result_type),
         (ExportKind::Construction, _) => writer.construction(),
         (ExportKind::Deconstruction, _) => writer.deconstruction(),
         (ExportKind::Test, _) => writer.test(),
@@ -456,7 +389,16 @@ impl Session {
              #ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
         );
         let (mut types, mut wrong) = (Types::default(), Vec::new());
-        for unit in self.expand_file(file)? {
+        for mut unit in self.expand_file(file)? {
+            Declarations {
+                prims: self.expander.primitives(),
+                globals: self.expander.globals(),
+                sources: &self.loader.sources.borrow(),
+                types: &mut types,
+                out: String::new(),
+                exports: Vec::new(),
+            }
+            .unit(&mut unit);
             for export in &unit.exports {
                 wrong.extend(
                     write(export, &mut types, &mut out)

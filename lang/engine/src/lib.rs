@@ -10,6 +10,7 @@ mod dump;
 mod dump_ffi;
 mod explain;
 mod header;
+mod header_types;
 mod interact;
 mod libraries;
 mod loader;

@@ -62,6 +62,8 @@ specials! {
     DefineForeignStruct "define-foreign-struct" "(define-foreign-struct NAME (FIELD TYPE) ...)",
     DefineDatatype "define-datatype" "(define-datatype NAME (CONSTRUCTOR FIELD ...) ...)",
     DefineForeignEnum "define-foreign-enum" "(define-foreign-enum NAME MEMBER ...), where a MEMBER is NAME or (NAME INTEGER)",
+    ForeignExport "foreign-export"
+        "(foreign-export \"C\" PROCEDURE (TYPE ...) RESULT \"NAME\")",
     ExportConstruction "foreign-export-du-construction"
         "(foreign-export-du-construction \"C\" (TYPE CONSTRUCTOR FIELDS) \"NAME\")",
     ExportDeconstruction "foreign-export-du-deconstruction"
@@ -113,7 +115,8 @@ impl Special {
     pub(crate) fn is_export(self) -> bool {
         matches!(
             self,
-            Self::ExportConstruction
+            Self::ForeignExport
+                | Self::ExportConstruction
                 | Self::ExportDeconstruction
                 | Self::ExportTest
                 | Self::ExportEnum

@@ -46,13 +46,10 @@ impl Language for Vm {
     }
 }
 
-impl Host for Vm {
-    fn mutator(&mut self) -> &mut Mutator {
-        &mut self.rt.heap
-    }
-
-    fn invoke(&mut self, _: Value, args: Range<usize>) -> Result<Value, PendingExit> {
-        let (outcome, value) = self.activate(Start::Procedure, args.len());
+impl Vm {
+    /// What C is given of a procedure that it has called: how else that ended is pending now.
+    #[inline]
+    fn given(&mut self, (outcome, value): (Outcome, Value)) -> Result<Value, PendingExit> {
         self.pending = Some(match outcome {
             Outcome::Returned => return Ok(value),
             Outcome::Uncaught => Pending::Uncaught,
@@ -61,6 +58,26 @@ impl Host for Vm {
             Outcome::Throw => Pending::Throw,
         });
         Err(PendingExit)
+    }
+}
+
+impl Host for Vm {
+    fn mutator(&mut self) -> &mut Mutator {
+        &mut self.rt.heap
+    }
+
+    fn invoke(&mut self, _: Value, args: Range<usize>) -> Result<Value, PendingExit> {
+        let done = self.activate(Start::Procedure, args.len());
+        self.given(done)
+    }
+
+    fn is_light(&self, procedure: Value) -> bool {
+        self.heavy(procedure).is_none()
+    }
+
+    fn invoke_light(&mut self, _: Value, args: Range<usize>) -> Result<Value, PendingExit> {
+        let done = self.run_light(args.len());
+        self.given(done)
     }
 
     fn raise_pending(&mut self, error: CallError) {

@@ -29,6 +29,7 @@ mod space;
 mod vm;
 
 pub use compile::CompileError;
+pub use machine::Heavy;
 pub use opcode::{Insn, Op, Operands};
 pub use reporter::Reporter;
 pub use space::{Reached, TraceFrame};

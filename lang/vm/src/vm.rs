@@ -121,6 +121,8 @@ pub struct Vm {
     /// Those that have not returned, outermost first.
     pub(crate) activations: Vec<Activation>,
     pub(crate) next_activation: u64,
+    /// The floor of the light procedure that is running (inv:vm.light).
+    pub(crate) light: Option<Sp>,
     pub(crate) outcome: Outcome,
     pub(crate) pending: Option<Pending>,
     pub(crate) uncaught_trace: Vec<TraceFrame>,
@@ -202,6 +204,7 @@ impl Vm {
             caller_fp: base,
             activations: Vec::new(),
             next_activation: 0,
+            light: None,
             outcome: Outcome::Returned,
             pending: None,
             uncaught_trace: Vec::new(),

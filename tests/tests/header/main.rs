@@ -1,5 +1,10 @@
 //! What `bowline header` writes, compiled as C11 and as C++17 with every warning an error, against the program that it
-//! was written for: `tests/header/data.scm` opens a library made of `data.c` and of the header.
+//! was written for: `tests/header/NAME.scm` opens a library made of `NAME.c` and of the header.
+//!
+//! | trials | show |
+//! |---|---|
+//! | `data::…` | values of the program's datatypes, made and looked at |
+//! | `calls::…` | its procedures, called: by types, nested, left, and on threads of C's own |
 //!
 //! Absent on purpose: what the forms refuse, which cases in `tests/lang` show.
 
@@ -20,8 +25,10 @@ use libtest_mimic::{Failed, Trial};
 /// How long one process may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What the program prints.
-const PRINTED: &str = "#<yes #<yes \"of Scheme\">>
+/// What the programs print, by name.
+const PROGRAMS: [(&str, &str, &str); 2] = [("data", DATA, ""), ("calls", CALLS, CALLS_TELLS)];
+
+const DATA: &str = "#<yes #<yes \"of Scheme\">>
 (-2.5 -8 (#<at home>) #f 12345678901234567890 0.5 1)
 #f
 (114 103 98 -1 -1)
@@ -32,13 +39,47 @@ const PRINTED: &str = "#<yes #<yes \"of Scheme\">>
 0
 ";
 
+const CALLS: &str = "\
+#((-128 255 -32768 18446744073709551615 99 #t) ((\"an object\" . \"an object\") \"an object\" . \"an object\"))
+(\"text of C\" #f)
+(raised zero)
+(\"fails:\" 3)
+5
+(\"car: argument 1 must be a pair, not\" no-pair)
+(\"the result of the exported `head` has type int: expected an exact integer, got #t\")
+(\"argument 1 of the exported `twice` is 0, which is no handle\")
+handled
+(\"text of C\" #f \"in\" \"out\")
+(left 3)
+(99 100)
+1
+0
+0
+42
+4
+0
+1
+";
+
+/// What is raised on a thread of C's own is told.
+const CALLS_TELLS: &str = "\
+calls.scm:35:45: error: in a callback on a thread of C's: fails: 9
+   |
+35 | (define (fails n) (if (= n 0) (raise 'zero) (error \"fails:\" n)))
+   |                                             ^^^^^^^^^^^^^^^^^^ in fails
+   |
+   = note: C gets the callback's default, and the program goes on
+error: in a callback on a thread of C's: argument 1 of the exported `head` is 0, which is no handle
+ = note: C gets the callback's default, and the program goes on
+";
+
 /// One for the whole run.
 struct Context {
     bowline: PathBuf,
     sources: PathBuf,
     compiler: Compiler,
-    /// Where the header lies.
-    header: Scratch,
+    /// Where the headers lie.
+    headers: Scratch,
 }
 
 impl Context {
@@ -48,29 +89,47 @@ impl Context {
         Ok(Context {
             bowline: process::product("bowline")?,
             compiler: Compiler::new(&sources).map_err(failed)?,
-            header: Scratch::new("header").map_err(failed)?,
+            headers: Scratch::new("header").map_err(failed)?,
             sources,
         })
     }
 
-    /// What the command says of the program, with these arguments before and behind it.
-    fn run(&self, folder: &Path, arguments: &[&str], more: &[&Path]) -> Result<Outcome, Failed> {
+    /// What the command says of a program, with these arguments before and behind it.
+    fn run(
+        &self,
+        folder: &Path,
+        name: &str,
+        arguments: &[&str],
+        more: &[&Path],
+    ) -> Result<Outcome, Failed> {
         let mut command = Command::new(&self.bowline);
-        command.args(arguments).arg(self.sources.join("data.scm"));
-        Ok(process::run(command.args(more), folder, "", LIMIT)?)
+        let program = self.sources.join(format!("{name}.scm"));
+        command.args(arguments).arg(program).args(more);
+        Ok(process::run(&mut command, folder, "", LIMIT)?)
     }
 
-    /// The library of this language, made with the header.
-    fn library(&self, kind: Kind) -> Result<PathBuf, Failed> {
+    /// Writes the header of a program.
+    fn header(&self, name: &str) -> Result<(), Failed> {
+        let header = self.run(self.headers.path(), name, &["header"], &[])?;
+        if header.exit != Some(0) || !header.stderr.is_empty() {
+            return Err(format!("no header of {name}: {}", header.stderr).into());
+        }
+        let path = self.headers.path().join(format!("{name}.h"));
+        Ok(std::fs::write(path, &header.stdout)?)
+    }
+
+    /// The library of a program in this language, made with the header.
+    fn library(&self, name: &str, kind: Kind) -> Result<PathBuf, Failed> {
         let include = |path: &Path| {
             let mut flag = OsString::from("-I");
             flag.push(path);
             flag
         };
         let capi = self.sources.join("../../ffi_boundary/capi/include");
-        let flags = [include(self.header.path()), include(&capi)];
-        let output = format!("{kind:?}.so");
-        Ok(self.compiler.make(&output, kind, "data.c", &flags)?)
+        let flags = [include(self.headers.path()), include(&capi)];
+        let output = format!("{name}-{kind:?}.so");
+        let source = format!("{name}.c");
+        Ok(self.compiler.make(&output, kind, &source, &flags)?)
     }
 }
 
@@ -80,31 +139,30 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, String> {
     let context = Arc::new(Context::new()?);
-    let header = context.run(context.header.path(), &["header"], &[]);
-    let header = header.map_err(|failed| failed.message().unwrap_or_default().to_owned())?;
-    if header.exit != Some(0) || !header.stderr.is_empty() {
-        return Err(format!("no header: {}", header.stderr));
-    }
-    let path = context.header.path().join("data.h");
-    std::fs::write(path, &header.stdout).map_err(|error| error.to_string())?;
     let mut trials = Vec::new();
-    for (language, kind) in LIBRARY_LANGUAGES {
-        for (mode, flags) in HEAP_MODES {
-            let run = move |context: &Context, folder: &Path| data(context, folder, kind, flags);
-            trials.push(trial(&context, format!("data::{language}::{mode}"), run));
+    for (name, prints, tells) in PROGRAMS {
+        let header = context.header(name);
+        header.map_err(|failed| failed.message().unwrap_or_default().to_owned())?;
+        for (language, kind) in LIBRARY_LANGUAGES {
+            for (mode, flags) in HEAP_MODES {
+                let run = move |context: &Context, folder: &Path| {
+                    let library = context.library(name, kind)?;
+                    let run = [&["run"][..], flags].concat();
+                    let outcome = context.run(folder, name, &run, &[&library])?;
+                    judge(context, &outcome, prints, tells)
+                };
+                trials.push(trial(&context, format!("{name}::{language}::{mode}"), run));
+            }
         }
-    }
-    trials.push(trial(
-        &context,
-        "data::same_twice".into(),
-        |context, folder| {
-            let header = || Ok::<_, Failed>(context.run(folder, &["header"], &[])?.stdout);
+        let twice = move |context: &Context, folder: &Path| {
+            let header = || Ok::<_, Failed>(context.run(folder, name, &["header"], &[])?.stdout);
             match header()? == header()? {
                 true => Ok(()),
                 false => Err("two headers of one program differ".into()),
             }
-        },
-    ));
+        };
+        trials.push(trial(&context, format!("{name}::same_twice"), twice));
+    }
     trials.push(trial(&context, "refused::types".into(), refused));
     Ok(trials)
 }
@@ -113,6 +171,8 @@ fn trials() -> Result<Vec<Trial>, String> {
 fn refused(context: &Context, folder: &Path) -> Result<(), Failed> {
     let program = "(import (scheme base) (bowline datatype))\n\
                    (define-datatype t (c (f strnig)) (d (f string)))\n\
+                   (foreign-export \"C\" car (int bytevector) int \"car\")\n\
+                   (foreign-export \"C\" car (in) int \"cdr\")\n\
                    (foreign-export-du-test \"C\" (t c 1) \"t_c\")\n\
                    (foreign-export-du-test \"C\" (t d 1) \"t_d\")\n";
     std::fs::write(folder.join("wrong.scm"), program)?;
@@ -123,6 +183,8 @@ fn refused(context: &Context, folder: &Path) -> Result<(), Failed> {
         "wrong.scm:2:26: error: unknown type `strnig`",
         "wrong.scm:2:41: error: `string` cannot be the type of a constructor's field; \
          use a field without a type, or `pointer`",
+        "wrong.scm:3:25: error: `bytevector` cannot be a parameter of an exported procedure; use `handle`",
+        "wrong.scm:4:25: error: unknown type `in`",
     ];
     let all = told.iter().all(|text| outcome.stderr.contains(text));
     match all && outcome.exit == Some(1) && outcome.stdout.is_empty() {
@@ -131,16 +193,12 @@ fn refused(context: &Context, folder: &Path) -> Result<(), Failed> {
     }
 }
 
-fn data(context: &Context, folder: &Path, kind: Kind, flags: &[&str]) -> Result<(), Failed> {
-    let library = context.library(kind)?;
-    let run = [&["run"][..], flags].concat();
-    let outcome = context.run(folder, &run, &[&library])?;
-    let quiet = outcome.exit == Some(0) && outcome.stderr.is_empty();
-    match quiet && outcome.stdout == PRINTED {
+/// That a program has printed and told just this; places are told without the folder.
+fn judge(context: &Context, outcome: &Outcome, prints: &str, tells: &str) -> Result<(), Failed> {
+    let folder = format!("{}/", context.sources.display());
+    let told = outcome.stderr.replace(&folder, "");
+    match outcome.exit == Some(0) && outcome.stdout == prints && told == tells {
         true => Ok(()),
-        false => {
-            let Outcome { stdout, stderr, .. } = &outcome;
-            Err(format!("{}\n{stdout}{stderr}", outcome.ending()).into())
-        }
+        false => Err(format!("{}\n{}{told}", outcome.ending(), outcome.stdout).into()),
     }
 }

@@ -22,7 +22,7 @@ use super::pool::Trampoline;
 use crate::active::{self, ActiveCall, Jumped};
 use crate::callback_error::Ended;
 use crate::gate::Closed;
-use crate::host::{Host, Runner};
+use crate::host::{Host, HostGate, Runner};
 use crate::signal;
 use crate::types::Lifetime;
 use bowline_gc::{Heap, HeapError, Mutator};
@@ -30,7 +30,7 @@ use bowline_layout::Value;
 use std::fmt;
 
 /// The procedure was left, or there was an error that the host now has.
-pub(super) struct Exit;
+pub(crate) struct Exit;
 
 /// Lets C in: `run` gets a host whose thread is Managed, with the trampoline's procedure last on its root
 /// stack, which it takes off. Nothing when no procedure ran or it was left: C gets the default.
@@ -107,6 +107,24 @@ fn arrive(
         return Err(Misuse::Late(ended));
     }
     let gate = trampoline.gate().ok_or(Misuse::OtherThread)?;
+    let done = guest(gate, |host| {
+        inside(trampoline, host, None, |host| {
+            run(host).inspect_err(|_| host.guest_failed())
+        })
+    })??;
+    Ok(done.ok())
+}
+
+/// Lets a thread of C's own in by this gate: `f` gets the host, whose thread is Native. Who is not let in is told why.
+pub(crate) fn admit<R>(
+    gate: &'static HostGate,
+    f: impl FnOnce(&mut dyn Host) -> R,
+) -> Result<R, String> {
+    guest(gate, f).map_err(|misuse| misuse.to_string())
+}
+
+/// A guest's part in the host, from its beginning to its end.
+fn guest<R>(gate: &'static HostGate, f: impl FnOnce(&mut dyn Host) -> R) -> Result<R, Misuse> {
     if !active::has_stack_for_a_guest() {
         return Err(Misuse::SmallStack);
     }
@@ -120,28 +138,15 @@ fn arrive(
     let host = unsafe { *host };
     // SAFETY: as above; the gate makes the host this thread's alone.
     let host = unsafe { &mut *host };
-    let done = as_guest(trampoline, host, mutator, run);
+    mutator.leave_native();
+    host.guest_begins(mutator);
+    host.mutator().enter_native();
+    let done = f(host);
     let mutator = host.guest_ends();
     gate.depart();
     // It may wait for a collection, and has nothing of the host.
     drop(mutator);
-    done
-}
-
-/// From the beginning of a guest's part in the host to its end.
-fn as_guest(
-    trampoline: &'static Trampoline,
-    host: &mut dyn Host,
-    mut mutator: Box<Mutator>,
-    run: impl FnOnce(&mut dyn Host) -> Result<u64, Exit>,
-) -> Result<Option<u64>, Misuse> {
-    mutator.leave_native();
-    host.guest_begins(mutator);
-    host.mutator().enter_native();
-    let done = inside(trampoline, host, None, |host| {
-        run(host).inspect_err(|_| host.guest_failed())
-    })?;
-    Ok(done.ok())
+    Ok(done)
 }
 
 /// Runs the procedure in a thread that has the gate and is Native, before and afterwards. C may have jumped back into the

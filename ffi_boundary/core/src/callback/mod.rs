@@ -27,7 +27,7 @@ use crate::object;
 use crate::types::{CType, Repr};
 use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::Value;
-use door::Exit;
+pub(crate) use door::{Exit, admit};
 use pool::Trampoline;
 use std::ffi::c_void;
 
@@ -94,7 +94,7 @@ fn position(trampoline: &Trampoline) -> usize {
 
 /// A handle of what a callback gives, local to the call that it was called in.
 #[cold]
-fn give_handle(host: &mut dyn Host, v: Value, spot: &Spot<'_>) -> Result<u64, Exit> {
+pub(crate) fn give_handle(host: &mut dyn Host, v: Value, spot: &Spot<'_>) -> Result<u64, Exit> {
     if let Some(bits) = host.handle_bits(v) {
         return Ok(bits);
     }

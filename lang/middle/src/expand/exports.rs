@@ -1,9 +1,10 @@
-//! `foreign-export-du-construction`, `-deconstruction`, `-test` and `foreign-export-enum`: what C may do with the
-//! constructors of a program.
+//! `foreign-export`, `foreign-export-du-construction`, `-deconstruction`, `-test` and `foreign-export-enum`: what C may
+//! call of a program, and do with its constructors.
 //!
 //! Each form names a function that `bowline header` writes, and registers it, when it is evaluated, by the primitive
 //! `(%export-constructor NAME NUMBER)`; in the place of the number stands `pair` or `null` for the constructors of
-//! lists. What C gets to see is noted in the unit.
+//! lists. A procedure is registered by `(%export-procedure NAME PROCEDURE '(TYPE …) 'RESULT)`. What C gets to see is
+//! noted in the unit.
 //!
 //! Absent on purpose: what a type of C looks like in C.
 
@@ -11,6 +12,7 @@ use std::rc::Rc;
 
 use bowline_syntax::{Datum, DatumKind, Diagnostic, Number, Span, Symbol};
 
+use super::c_names::{C_WORDS, is_name};
 use super::datatype::{Constructor, Datatype};
 use super::foreign_struct::derived;
 use super::form::Form;
@@ -25,6 +27,8 @@ use crate::stx::{Ident, Stx};
 /// What a function for C does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ExportKind {
+    /// It calls a procedure.
+    Procedure,
     /// It makes a value of its fields.
     Construction,
     /// It says whether a constructor made a value, and gives the fields.
@@ -38,6 +42,15 @@ pub enum ExportKind {
 /// What it does that with.
 #[derive(Clone, Debug)]
 pub enum ExportOf {
+    /// A procedure with these types.
+    Procedure {
+        /// What it is called here, if it has a name.
+        name: Option<Symbol>,
+        /// The list of its parameters' types.
+        params: Datum,
+        /// Its result's type.
+        result: Datum,
+    },
     /// A constructor of a datatype: both names, and of each field name and type.
     Constructor {
         /// The datatype.
@@ -80,94 +93,17 @@ pub struct Export {
     pub span: Span,
 }
 
-/// Words that are no names in C11 or C++17.
-pub const C_WORDS: &[&str] = &[
-    "alignas",
-    "alignof",
-    "and",
-    "and_eq",
-    "asm",
-    "auto",
-    "bitand",
-    "bitor",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "class",
-    "compl",
-    "const",
-    "constexpr",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "else",
-    "enum",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "not",
-    "not_eq",
-    "nullptr",
-    "operator",
-    "or",
-    "or_eq",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "union",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "while",
-    "xor",
-    "xor_eq",
-];
-
-/// Whether these are letters, digits and underscores as a name in C has them.
-fn is_name(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.chars().all(word) && text.starts_with(|c: char| !c.is_ascii_digit())
-}
-
 /// The primitive's argument for what is exported, and the note. What is nothing but constants needs no primitive.
 type Target = (Option<Expr>, ExportOf);
+
+/// The primitive that registers an export, with its arguments, if one is needed, and the note.
+type Registering = (Option<(&'static str, Vec<Expr>)>, ExportOf);
+
+/// How what C may do with constructors is registered.
+fn registering(c_name: Expr, (target, of): Target) -> Registering {
+    let call = target.map(|target| ("%export-constructor", vec![c_name, target]));
+    (call, of)
+}
 
 /// The names of constants, which must be parts of names in C.
 fn check_constants<'n>(
@@ -210,8 +146,11 @@ impl Cx<'_> {
             parts,
             hint: None,
         };
-        let [language, what, name] = &form.parts[..] else {
-            return form.bad("it has three parts");
+        let (language, name) = match (&form.parts[..], special) {
+            ([language, _, _, _, name], Special::ForeignExport) => (language, name),
+            (_, Special::ForeignExport) => return form.bad("it has five parts"),
+            ([language, _, name], _) => (language, name),
+            _ => return form.bad("it has three parts"),
         };
         match language.as_string() {
             Some(text) if **text == *"C" => {}
@@ -221,6 +160,7 @@ impl Cx<'_> {
             return form.bad_at("the name in C must be a string", name);
         };
         let kind = match special {
+            Special::ForeignExport => ExportKind::Procedure,
             Special::ExportConstruction => ExportKind::Construction,
             Special::ExportDeconstruction => ExportKind::Deconstruction,
             Special::ExportTest => ExportKind::Test,
@@ -242,22 +182,49 @@ impl Cx<'_> {
                 error.with_secondary(first.span, "it is exported here first"),
             ));
         }
-        let (target, of) = match kind {
-            ExportKind::Enumeration => self.exported_enumeration(what, &form)?,
-            _ => self.exported_constructor(what, &form)?,
-        };
         let span = form.span();
         let c_name = Expr::Const(Datum::new(DatumKind::String(Rc::clone(&text)), span));
+        let what = &form.parts[1];
+        let (registered, of) = match kind {
+            ExportKind::Procedure => self.exported_procedure(c_name, &form)?,
+            ExportKind::Enumeration => registering(c_name, self.exported_enumeration(what, &form)?),
+            _ => registering(c_name, self.exported_constructor(what, &form)?),
+        };
         self.unit.exports.push(Export {
             kind,
             name: text,
             of,
             span,
         });
-        match target {
-            Some(target) => self.call_primitive("%export-constructor", vec![c_name, target], span),
+        match registered {
+            Some((primitive, args)) => self.call_primitive(primitive, args, span),
             None => Ok(Expr::unspecified(span)),
         }
+    }
+
+    /// A procedure: any expression, and its types, which are data.
+    fn exported_procedure(&mut self, c_name: Expr, form: &Form<'_>) -> Result<Registering> {
+        let [_, procedure, types, result, _] = &form.parts[..] else {
+            return form.bad("it has five parts");
+        };
+        if self.items(types).is_none() {
+            let why = "the types of the parameters stand in parentheses, (TYPE ...)";
+            return form.bad_at(why, types);
+        }
+        let (params, result) = (types.to_acyclic()?, result.to_acyclic()?);
+        let args = vec![
+            c_name,
+            self.expand(procedure)?,
+            Expr::Const(params.clone()),
+            Expr::Const(result.clone()),
+        ];
+        let name = procedure.as_identifier().map(|ident| ident.name);
+        let of = ExportOf::Procedure {
+            name,
+            params,
+            result,
+        };
+        Ok((Some(("%export-procedure", args)), of))
     }
 
     /// What `(TYPE CONSTRUCTOR FIELDS)` names.

@@ -13,6 +13,7 @@
 
 mod binding_forms;
 mod body;
+mod c_names;
 mod case_do;
 mod check;
 mod conditionals;
@@ -62,8 +63,9 @@ use datatype::{Constructor, Datatype};
 use library::Library;
 use notes::Notes;
 
+pub use c_names::C_WORDS;
 pub use check::Findings;
-pub use exports::{C_WORDS, Export, ExportKind, ExportOf};
+pub use exports::{Export, ExportKind, ExportOf};
 pub(crate) use notes::{Definition, Notes as UnitNotes, VarKind, is_written, symbols};
 pub use prompt::{Bound, BoundTo};
 pub use session::{ReplEnv, SourceLoader};

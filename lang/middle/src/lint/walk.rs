@@ -19,6 +19,7 @@ const TAKES_TYPES: &[(&str, usize)] = &[
     (MAKE_FOREIGN, 3),
     ("%define-foreign-struct", 1),
     ("%define-datatype", 2),
+    ("%export-procedure", 2),
     ("%sizeof", 0),
     ("%pointer-ref", 1),
     ("%pointer-set!", 1),

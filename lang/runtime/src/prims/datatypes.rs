@@ -4,7 +4,6 @@
 //! code as constants. `(%define-datatype NAME FIRST ((CONSTRUCTOR FIELD …) …))`, where a FIELD is a name or
 //! `(NAME TYPE)`, gives what stands for the datatype.
 
-use bowline_ffi::data::Exported;
 use bowline_ffi::data::{field_type, field_value, field_word};
 use bowline_layout::{Tag, TypeId, Value};
 
@@ -33,7 +32,6 @@ pub(super) const TABLE: &[Primitive] = &[
         Ok(Value::bool(is))
     }),
     row("%data-ref", 3, 3, field_ref),
-    row("%export-constructor", 2, 2, export),
     row("%no-match", 1, 1, |rt, a| {
         Fault::bad("match", "no clause matches", vec![rt.arg(a, 0)])
     }),
@@ -114,28 +112,6 @@ fn make(rt: &mut Rt, a: Args) -> Result {
         }
     }
     Ok(made)
-}
-
-/// `(name constructor)`: a number, `pair` or `null`.
-fn export(rt: &mut Rt, a: Args) -> Result {
-    let who = "foreign-export";
-    let name = rt.string_arg(a, 0, who)?;
-    let name = rt.text(name).to_owned();
-    let of = rt.arg(a, 1);
-    let exported = match rt.datatypes.numbered(of) {
-        Some(constructor) => constructor.exported(),
-        None if symbols::is_symbol(of) && rt.symbol_name(of) == "pair" => Exported::Pair,
-        None if symbols::is_symbol(of) && rt.symbol_name(of) == "null" => Exported::Null,
-        None => return Fault::bad(who, "no such constructor:", vec![of]),
-    };
-    match rt.datatypes.export(&name, exported) {
-        true => Ok(Value::UNSPECIFIED),
-        false => Fault::bad(
-            who,
-            "this name stands for something else already:",
-            vec![rt.arg(a, 0)],
-        ),
-    }
 }
 
 /// `(object number index)`

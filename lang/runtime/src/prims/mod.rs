@@ -10,6 +10,7 @@ mod control;
 mod data;
 mod datatypes;
 mod enums;
+mod exports;
 mod ffi;
 mod foreign;
 mod gc;
@@ -59,6 +60,7 @@ pub(crate) const TABLES: &[&[Primitive]] = &[
     structs::TABLE,
     views::TABLE,
     datatypes::TABLE,
+    exports::TABLE,
 ];
 
 /// The fault of a copy whose source is longer than the room after the target's index.

@@ -29,7 +29,9 @@ use crate::vm::{Root, Vm};
 const OUTERMOST: u64 = 0;
 
 /// Words of an activation's base.
-const BASE: isize = 6;
+pub(super) const BASE: isize = 6;
+/// The word of it to which its first frame returns.
+pub(super) const RETURN: isize = 4;
 
 /// One entry from Rust.
 pub(crate) struct Activation {
@@ -92,12 +94,7 @@ impl Vm {
     /// Runs a new activation with the `n` top words of the root stack as arguments. They stay.
     pub(crate) fn activate(&mut self, start: Start, n: usize) -> (Outcome, Value) {
         let base = self.stack.top();
-        base.put(0, self.root(Root::Dyn));
-        base.put(1, self.root(Root::Winders));
-        base.put(2, Value::fixnum(0));
-        base.put(3, Value::NIL);
-        base.put(4, self.stubs.underflow.value());
-        base.put(5, Value::fixnum(0));
+        self.fill_base(base);
         let floor = base.at(BASE);
         for i in 0..n as isize {
             floor.put(i, base.at(-(n as isize)).get(i));
@@ -114,6 +111,25 @@ impl Vm {
             Start::Procedure | Start::Finalizer => r.enter(base.get(-(n as isize) - 1)),
         }
         let outer = self.floor;
+        self.begin_activation(floor, matches!(start, Start::Finalizer));
+        self.outcome = Outcome::Returned;
+        self.regs = r;
+        let value = execute(self);
+        self.end_activation(base, outer, value)
+    }
+
+    /// Writes what stands below an activation's first frame.
+    pub(super) fn fill_base(&self, base: Sp) {
+        base.put(0, self.root(Root::Dyn));
+        base.put(1, self.root(Root::Winders));
+        base.put(2, Value::fixnum(0));
+        base.put(3, Value::NIL);
+        base.put(RETURN, self.stubs.underflow.value());
+        base.put(5, Value::fixnum(0));
+    }
+
+    /// What runs above `floor` is an activation.
+    pub(super) fn begin_activation(&mut self, floor: Sp, interrupts: bool) {
         self.floor = floor;
         let id = if self.activations.is_empty() && !self.is_guest() {
             OUTERMOST
@@ -125,13 +141,14 @@ impl Vm {
             id,
             floor,
             caller_fp: self.caller_fp,
-            interrupts: matches!(start, Start::Finalizer),
+            interrupts,
         });
-        self.outcome = Outcome::Returned;
-        self.regs = r;
-        let value = execute(self);
+    }
+
+    /// The innermost activation is over; `outer` is the floor of the one around it.
+    pub(super) fn end_activation(&mut self, base: Sp, outer: Sp, value: Value) -> (Outcome, Value) {
         self.activations.pop();
-        self.drop_barriers(floor);
+        self.drop_barriers(base.at(BASE));
         self.floor = outer;
         self.overdraft = false;
         self.set_root(Root::Dyn, base.get(0));

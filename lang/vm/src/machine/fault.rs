@@ -27,6 +27,7 @@ impl Vm {
     #[cold]
     #[inline(never)]
     pub(super) fn fault(&mut self, mut r: Regs, fault: Box<Fault>) -> Regs {
+        self.begin_fully();
         if let Fault::Exit(status) = *fault {
             return self.end(r, Outcome::Quit(status));
         }

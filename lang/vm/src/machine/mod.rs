@@ -29,6 +29,7 @@ mod call;
 mod compare;
 mod control;
 mod data;
+mod exported;
 mod fault;
 mod finalize;
 mod foreign;
@@ -48,6 +49,7 @@ use bowline_layout::{Value, procedure};
 use bowline_runtime::object;
 
 pub(crate) use activation::{Activation, Outcome, Pending, Start};
+pub use exported::Heavy;
 pub(crate) use fault::RESERVE;
 pub(crate) use guest::{Lane, OWNER};
 pub(crate) use stubs::Stubs;

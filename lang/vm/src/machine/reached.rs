@@ -28,7 +28,7 @@ enum Callee {
 }
 
 /// The instructions of a unit from an offset on, each with the offset behind it.
-fn instructions(unit: &LinkedUnit, from: usize) -> impl Iterator<Item = (usize, Insn)> {
+pub(super) fn instructions(unit: &LinkedUnit, from: usize) -> impl Iterator<Item = (usize, Insn)> {
     let mut at = from;
     std::iter::from_fn(move || {
         if at >= unit.len {
@@ -84,7 +84,7 @@ impl Vm {
     }
 
     /// The function that a place behind an instruction belongs to, with its first instruction.
-    fn function_of(&self, place: Pc) -> Option<(Pc, &FunctionFacts)> {
+    pub(super) fn function_of(&self, place: Pc) -> Option<(Pc, &FunctionFacts)> {
         let unit = self.code.unit(place)?;
         let offset = place.since(unit.start).checked_sub(1)?;
         let facts = unit.function_at(offset)?;
