@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `ml::…` | files and a directory by C functions over handles |
 //! | `port::…` | a file written to by Rust over the words of the heap |
+//! | `closures::…` | closures of Scheme's in C and of C's in Scheme, in the three ways that C takes them |
 //! | `page::…` | the functions that the page on the C interface shows |
 
 #![forbid(unsafe_code)]
@@ -49,6 +50,23 @@ rt-open-write: No such file or directory
 rt-open-write: the name of a file is a string
 writeln: a line is a string, and goes to a port
 writeln: a line is a string, and goes to a port
+";
+
+const CLOSURES: &str = "\
+code for each : up 100, down 140; identity: up 10, down 14; nothing: 0
+an env        : up 100, down 140; identity: up 10, down 14; nothing: 0
+a struct      : up 100, down 140; identity: up 10, down 14; nothing: 0
+C among itself: up 100, down 140; identity: up 10, down 14; nothing: 0
+of C's own: 42
+there and back: 30
+there and back: 30
+there and back: 30
+nested: 127
+nested: 127
+nested: 127
+left: three
+left: three
+left: three
 ";
 
 const PAGE: &str = "\
@@ -99,6 +117,12 @@ fn trials() -> Result<Vec<Trial>, String> {
             format!("port::{mode}"),
             move |c, folder| c.port(folder, flags),
         ));
+    }
+    for (mode, flags) in MODES {
+        let name = format!("closures::{mode}");
+        trials.push(trial(&context, name, move |c, folder| {
+            c.closures(folder, flags)
+        }));
     }
     for (compiler, more) in [
         ("cc", &["-std=c11"][..]),
@@ -158,6 +182,15 @@ impl Context {
         self.build(compiler.arg(example.join("port.rs")), folder)?;
         let mut command = self.program(folder, flags, &example.join("port.scm"));
         prints(command.arg("io.txt"), folder, PORT)
+    }
+
+    fn closures(&self, folder: &Path, flags: &[&str]) -> Result<(), Failed> {
+        let example = self.root.join("examples/closures");
+        let mut compiler = self.compiler("cc");
+        compiler.args(["-std=c11", "-o", "libclosures.so"]);
+        self.build(compiler.arg(example.join("closures.c")), folder)?;
+        let mut command = self.program(folder, flags, &example.join("closures.scm"));
+        prints(&mut command, folder, CLOSURES)
     }
 
     /// The page's blocks in C, and a program that calls what they define.
