@@ -30,6 +30,7 @@ use crate::errno::errno_around;
 use crate::error::FfiError;
 use crate::function::ForeignFunction;
 use crate::handle::scope;
+use crate::held::Held;
 use crate::host::Host;
 use crate::inside;
 use crate::inside_error::InsideError;
@@ -128,7 +129,8 @@ fn call_with_room(
     let result = &function.signature.result;
     let by_value = result.repr() == Repr::Aggregate;
     if by_value {
-        let memory = convert::struct_memory(host.mutator(), result)?;
+        let label = host.owner_label(Held::Result(result, &function.name));
+        let memory = convert::struct_memory(host.mutator(), result, label)?;
         made.result = object::pointer_address(memory).unwrap_or(0);
         host.mutator().push(memory);
     }

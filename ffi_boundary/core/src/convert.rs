@@ -16,7 +16,7 @@ use crate::handle::{Handle, Handles};
 use crate::host::Language;
 use crate::object::{self, Integer};
 use crate::types::{CType, Repr};
-use bowline_gc::{Mutator, OutOfMemory};
+use bowline_gc::{Mutator, OutOfMemory, OwnerLabel};
 use bowline_layout::{Value, type_id};
 use std::ffi::{CStr, c_char};
 
@@ -167,9 +167,12 @@ pub(crate) fn struct_to_pass<L: Language + ?Sized>(
 
 /// Fresh memory for a struct that C gives by value, of so many bytes that it can be written in whole words. May
 /// collect.
-pub(crate) fn struct_memory(mutator: &mut Mutator, ctype: &CType) -> Result<Value, OutOfMemory> {
+pub(crate) fn struct_memory(
+    mutator: &mut Mutator,
+    ctype: &CType,
+    label: OwnerLabel,
+) -> Result<Value, OutOfMemory> {
     let bytes = ctype.size().unwrap_or(0).next_multiple_of(8);
-    let label = mutator.heap().owner_label(&ctype.to_string());
     let v = mutator.foreign_memory(bytes, true, label)?;
     object::set_pointer_target(v, ctype.number());
     Ok(v)

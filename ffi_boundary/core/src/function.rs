@@ -10,9 +10,9 @@ use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::library::Library;
 use crate::types::{CType, Lifetime, Parameter, Passing, Repr, Signature};
-use bowline_gc::{Callee, Heap, Leaf, OwnerLabel};
+use bowline_gc::{Callee, Heap, Leaf};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// How one argument gets to C.
 pub(crate) enum Way {
@@ -96,7 +96,6 @@ pub struct ForeignFunction {
     /// How many arguments a call has, and how many results besides its own.
     pub(crate) arguments: usize,
     pub(crate) outs: usize,
-    label: OnceLock<OwnerLabel>,
     /// Whether C gets copies (`inv:blocking.copies`).
     pub(crate) copies: bool,
     /// Whether the result is an error number.
@@ -154,7 +153,6 @@ impl ForeignFunction {
             ways,
             arguments: signature.arguments(),
             outs,
-            label: OnceLock::new(),
             by_value,
             handles,
             envs: envs(&signature),
@@ -181,11 +179,6 @@ impl ForeignFunction {
         let params = self.signature.params.iter();
         let before = params.take_while(|known| !std::ptr::eq(*known, param));
         before.count() + 1
-    }
-
-    /// What its results that own C memory are called.
-    pub(crate) fn label(&self, heap: &Heap) -> OwnerLabel {
-        *self.label.get_or_init(|| heap.owner_label(&self.name))
     }
 }
 

@@ -8,8 +8,9 @@ use crate::aggregate::Types;
 use crate::call::CallError;
 use crate::data::Exported;
 use crate::gate::{Gate, Pull};
+use crate::held::Held;
 use crate::language;
-use bowline_gc::{Heap, Mutator, OutOfMemory, Puller, RootStack};
+use bowline_gc::{Heap, Mutator, OutOfMemory, OwnerLabel, Puller, RootStack};
 use bowline_layout::Value;
 use core::ops::Range;
 
@@ -201,6 +202,12 @@ pub trait Host: Language {
 
     /// Gives a vector that [`Host::make_vector`] made an element. Allocates nothing.
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value);
+
+    /// The label of what is made for the foreign call that is about to begin, or for a callback: for the heap's table of
+    /// who holds C memory.
+    fn owner_label(&mut self, held: Held<'_>) -> OwnerLabel {
+        self.mutator().heap().owner_label(&held.to_string())
+    }
 
     // Procedures that C keeps beyond a call.
 

@@ -59,6 +59,8 @@ mod function;
 mod gate;
 mod handle;
 #[cfg(not(loom))]
+mod held;
+#[cfg(not(loom))]
 mod host;
 #[cfg(not(loom))]
 pub mod inside;
@@ -112,6 +114,8 @@ pub use gate::{Closed, Gate, Pull};
 pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
+#[cfg(not(loom))]
+pub use held::Held;
 #[cfg(not(loom))]
 pub use host::{Host, HostGate, Language, Pass, PendingExit, Rest, Runner, give_way, rest};
 #[cfg(not(loom))]

@@ -10,6 +10,7 @@ use crate::call::CallError;
 use crate::convert::{self, Spot};
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
+use crate::held::Held;
 use crate::host::{Host, Language};
 use crate::memory;
 use crate::object;
@@ -26,17 +27,16 @@ pub(crate) fn prepare(
     host: &mut dyn Host,
     cells: &[Cell<u64>],
 ) -> Result<(), CallError> {
-    let mutator = host.mutator();
     for (cell, param) in cells.iter().zip(function.results()) {
         let mut root = Value::FALSE;
         if param.ctype.repr() == Repr::Aggregate {
             let bytes = param.ctype.size().unwrap_or(0);
-            let label = function.label(mutator.heap());
-            root = mutator.foreign_memory(bytes, true, label)?;
+            let label = host.owner_label(Held::Result(&param.ctype, &function.name));
+            root = host.mutator().foreign_memory(bytes, true, label)?;
             object::set_pointer_target(root, param.ctype.number());
             cell.set(object::pointer_address(root).unwrap_or(0) as u64);
         }
-        mutator.push(root);
+        host.mutator().push(root);
     }
     Ok(())
 }

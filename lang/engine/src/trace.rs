@@ -4,12 +4,12 @@
 
 use std::fmt::Write;
 
-use bowline_gc::{CalleeFigures, PauseFigures, Summary, ThreadFigures};
+use bowline_gc::{CalleeFigures, Owner, PauseFigures, Summary, ThreadFigures};
 use serde_json::{Value, json};
 
 use crate::session::tell;
 
-/// How many foreign functions the table lists.
+/// How many foreign functions the table lists, and who holds C memory.
 const TOP: usize = 12;
 
 /// Prints the figures as a table on standard error.
@@ -56,6 +56,13 @@ impl Table {
 
     fn title(&mut self, title: &str) {
         let _ = writeln!(self.0, "{title}");
+    }
+
+    /// That a list of so many goes on.
+    fn more(&mut self, all: usize) {
+        if all > TOP {
+            self.title(&format!("    and {} more", all - TOP));
+        }
     }
 
     /// A row of several columns.
@@ -155,6 +162,19 @@ fn memory(t: &mut Table, s: &Summary) {
     t.row("finalizers run", s.finalizers, "");
     let refused = format!("{} refused", gc.pressure_refusals);
     t.row("malloc waited", gc.pressure_waits, refused);
+    held(t, &s.held);
+}
+
+/// Who holds C memory.
+fn held(t: &mut Table, owners: &[Owner]) {
+    if owners.is_empty() {
+        return;
+    }
+    t.row("held at the end by", "bytes", "what, and where it was made");
+    for owner in owners.iter().take(TOP) {
+        t.row(&format!("  {}", owner.count), owner.bytes, &owner.label);
+    }
+    t.more(owners.len());
 }
 
 fn boundary(t: &mut Table, s: &Summary) {
@@ -187,9 +207,7 @@ fn boundary(t: &mut Table, s: &Summary) {
         ];
         t.columns(&format!("  {}", name_of(callee)), &cells);
     }
-    if let Some(more) = s.callees.len().checked_sub(TOP + 1) {
-        t.title(&format!("    and {} more", more + 1));
-    }
+    t.more(s.callees.len());
 }
 
 fn name_of(callee: &CalleeFigures) -> String {
@@ -220,6 +238,10 @@ fn object(s: &Summary) -> Value {
             "max_ns": c.max,
         })
     });
+    let held = s
+        .held
+        .iter()
+        .map(|o| json!({ "what": o.label, "count": o.count, "bytes": o.bytes }));
     let gauges = s
         .gauges
         .iter()
@@ -258,6 +280,7 @@ fn object(s: &Summary) -> Value {
         "degraded": gc.degraded,
         "finalizers": s.finalizers,
         "owners": s.owners,
+        "held": Value::from_iter(held),
         "pins_made": s.pins_made,
         "pins": s.pins,
         "gauges": serde_json::Map::from_iter(gauges),
@@ -285,6 +308,14 @@ mod tests {
                 ..Shares::default()
             },
         });
+        s.held = vec![
+            Owner {
+                label: "(struct stat) of stat at main.scm:9".into(),
+                bytes: 1440,
+                count: 10,
+            };
+            TOP + 1
+        ];
         s.callees = vec![
             CalleeFigures {
                 name: "strlen".into(),
@@ -308,6 +339,14 @@ mod tests {
             text.contains("\n    strlen                           4      0.010 ms       2.50 µs")
         );
         assert!(text.contains("\n    and 2 more"), "{text}");
+        assert!(
+            text.contains(
+                "\n  held at the end by             bytes   what, and where it was made\
+                 \n    10                            1440   (struct stat) of stat at main.scm:9\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("\n    and 1 more\nboundary"), "{text}");
         assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
     }
 
@@ -319,5 +358,7 @@ mod tests {
         assert_eq!(read["pauses"]["all"]["total_ns"], 10_000_000);
         assert_eq!(read["gauges"]["handles"], 3);
         assert_eq!(read["threads"][0]["calls"], 7);
+        assert_eq!(read["held"][TOP]["count"], 10);
+        assert_eq!(read["held"][0]["bytes"], 1440);
     }
 }

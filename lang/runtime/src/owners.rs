@@ -21,6 +21,8 @@ pub(crate) enum Maker {
     Code(u64),
     /// A foreign procedure of this index.
     Foreign(u64),
+    /// A crossing; see `bowline_ffi::Held`.
+    Crossing((u64, usize)),
 }
 
 /// The labels of owners, and the places in them.

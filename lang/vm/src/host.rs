@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use bowline_ffi::data::Exported;
-use bowline_ffi::{CallError, Host, Language, Pass, PendingExit, Types};
-use bowline_gc::{Mutator, OutOfMemory};
+use bowline_ffi::{CallError, Held, Host, Language, Pass, PendingExit, Types};
+use bowline_gc::{Mutator, OutOfMemory, OwnerLabel};
 use bowline_layout::{Value, WORD};
 use bowline_runtime::object;
 use bowline_runtime::printer::procedure_label;
@@ -103,6 +103,10 @@ impl Host for Vm {
 
     fn set_vector_element(&mut self, v: Value, i: usize, element: Value) {
         object::store(&mut self.rt.heap, v, i + 1, element);
+    }
+
+    fn owner_label(&mut self, held: Held<'_>) -> OwnerLabel {
+        self.label_held(held)
     }
 
     fn constant(&self, procedure: Value) -> Option<u64> {

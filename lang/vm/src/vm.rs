@@ -130,6 +130,8 @@ pub struct Vm {
     /// The numbers of the places that owners were made at, by return address; `None` for those in
     /// the library.
     pub(crate) places: HashMap<u64, Option<u32>>,
+    /// The one that was asked for last.
+    pub(crate) last_place: (u64, u32),
     /// Full heaps reported without getting away.
     pub(crate) full: u32,
     /// Whether the stack may go beyond its limit, because a full heap is being reported.
@@ -210,6 +212,7 @@ impl Vm {
             uncaught_trace: Vec::new(),
             reporter: Rc::new(Nobody),
             places: HashMap::new(),
+            last_place: (0, 0),
             full: 0,
             overdraft: false,
             gate,

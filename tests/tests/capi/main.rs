@@ -30,7 +30,11 @@ use libtest_mimic::{Failed, Trial};
 const TRIALS: [(&str, &str, &str); 14] = [
     ("values.c", "numbers", "0\n"),
     ("values.c", "texts", "0\n0\n"),
-    ("values.c", "bytes", "0\n#u8(1 2 3 40)\n0\n#u8(1 2 3 40)\n0\n"),
+    (
+        "values.c",
+        "bytes",
+        "0\n#u8(1 2 3 40)\n0\n#u8(1 2 3 40)\n0\n",
+    ),
     ("values.c", "pointers", "0\n"),
     ("values.c", "tuples", "#(\"of C\" #(1 \"two\" #(3)) 0.5)\n"),
     ("handles.c", "kinds", "0\n"),

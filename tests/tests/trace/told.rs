@@ -115,7 +115,15 @@ fn figures(context: &Context, folder: &Path) -> Result<(), Failed> {
     ] {
         ensure(*told == printed, &format!("{name}: {told} is {printed}"))?;
     }
+    let holder = &told["held"][0];
+    ensure(
+        holder["what"]
+            .as_str()
+            .is_some_and(|what| what.contains(" at p.scm:")),
+        &format!("{holder} has no place"),
+    )?;
     let number = |v: &Value| v.as_u64().unwrap_or(0);
+    ensure(number(&holder["count"]) > 0, "somebody holds")?;
     let (median, p99) = (number(&all["median_ns"]), number(&all["p99_ns"]));
     ensure(
         median > 0 && median <= p99 && p99 <= number(&all["max_ns"]),

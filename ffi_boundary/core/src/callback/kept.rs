@@ -15,6 +15,7 @@ use crate::callback_error::CallbackError;
 use crate::convert::{self, Spot};
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
+use crate::held::Held;
 use crate::host::Host;
 use crate::types::{CType, Lifetime};
 use bowline_layout::Value;
@@ -90,7 +91,7 @@ fn object_for(
     }
     let by = Maker {
         gate: host.pass().map(|pass| pass.gate),
-        label: function.label(host.mutator().heap()),
+        label: host.owner_label(Held::Callback(&function.name)),
     };
     let constant = host.constant(procedure);
     let made = made::make(host.mutator(), plan, procedure, constant, by, spot)?;

@@ -22,10 +22,11 @@ use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::error::FfiError;
 use crate::handle::{Handle, HandleKind, Handles};
+use crate::held::Held;
 use crate::host::Host;
 use crate::object;
 use crate::types::{CType, Repr};
-use bowline_gc::{Mutator, OutOfMemory};
+use bowline_gc::{Mutator, OutOfMemory, OwnerLabel};
 use bowline_layout::Value;
 pub(crate) use door::{Exit, admit};
 use pool::Trampoline;
@@ -120,8 +121,13 @@ unsafe fn give_struct(ctype: &CType, from: usize, result: *mut c_void) -> u64 {
 }
 
 /// A struct that C has given by value, as a pointer to a copy. May collect.
-fn take_struct(mutator: &mut Mutator, ctype: &CType, from: u64) -> Result<Value, OutOfMemory> {
-    let v = convert::struct_memory(mutator, ctype)?;
+fn take_struct(
+    mutator: &mut Mutator,
+    ctype: &CType,
+    label: OwnerLabel,
+    from: u64,
+) -> Result<Value, OutOfMemory> {
+    let v = convert::struct_memory(mutator, ctype, label)?;
     let to = object::pointer_address(v).unwrap_or(0);
     let from = std::ptr::with_exposed_provenance::<u8>(from as usize);
     let to = std::ptr::with_exposed_provenance_mut::<u8>(to);
@@ -141,14 +147,18 @@ unsafe fn push_and_call(
     args: *const *const c_void,
 ) -> Result<Value, Exit> {
     let spot = (trampoline.lender_name(), position(trampoline));
-    let mutator = host.mutator();
+    let mut mutator = host.mutator();
     let plan = trampoline.plan;
     let params = plan.params.iter().enumerate();
     for (i, ctype) in params.filter(|(_, ctype)| **ctype != CType::Env) {
         // SAFETY: the caller's.
         let word = unsafe { plan.argument(args, i) };
         let value = match ctype.repr() {
-            Repr::Aggregate => take_struct(mutator, ctype, word).map_err(CallError::from),
+            Repr::Aggregate => {
+                let label = host.owner_label(Held::Argument(ctype, spot.0));
+                mutator = host.mutator();
+                take_struct(mutator, ctype, label, word).map_err(CallError::from)
+            }
             _ => {
                 let (function, position) = (spot.0, spot.1);
                 let spot = &Spot::CallbackArgument {

@@ -113,6 +113,10 @@ impl Recorder {
         };
         threads.retain(|thread| thread.shares != Shares::default());
         let gauges = lock(&self.gauges).clone();
+        let (owners, held) = {
+            let owners = lock(&heap.owners);
+            (owners.count() as u64, owners.table(usize::MAX))
+        };
         let ledger = lock(&self.ledger);
         let fresh = gc.heap_bytes.saturating_sub(ledger.left);
         let memory = &heap.pressure.memory;
@@ -133,7 +137,8 @@ impl Recorder {
             finalizers: self.finalizers.load(Relaxed),
             pins_made: heap.pins_made(),
             pins: heap.pins.count() as u64,
-            owners: lock(&heap.owners).count() as u64,
+            owners,
+            held,
             gauges: gauges
                 .iter()
                 .map(|(name, count)| (*name, count() as u64))

@@ -1,6 +1,7 @@
 //! All that is known of a process when it ends.
 
 use super::track::Shares;
+use crate::owners::Owner;
 use crate::stats::GcStats;
 
 /// The pauses of some collections, in nanoseconds.
@@ -94,6 +95,8 @@ pub struct Summary {
     pub pins: u64,
     /// Objects that own C memory.
     pub owners: u64,
+    /// What they and finalizers hold, by what and where they are, most bytes first.
+    pub held: Vec<Owner>,
     /// What others count: `handles`.
     pub gauges: Vec<(&'static str, u64)>,
     /// The threads, those that have ended first.

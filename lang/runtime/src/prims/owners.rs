@@ -3,7 +3,7 @@
 //! The pointer object is the owner: as long as somebody has it, or a pointer that was derived from it
 //! by `pointer+`, the memory is there. An address alone (an integer, or what C keeps) owns nothing.
 
-use bowline_ffi::{FfiError, Place, memory, pointer_address};
+use bowline_ffi::{FfiError, Held, Place, memory, pointer_address};
 use bowline_gc::OwnerLabel;
 use bowline_layout::{FIXNUM_MAX, Value, procedure};
 
@@ -89,16 +89,26 @@ fn attach_finalizer(rt: &mut Rt, a: Args) -> Result {
         return Fault::bad(who, message, vec![finalizer]);
     }
     let bytes = bytes(rt, a, 2, who)?;
-    rt.attach_finalizer(pointer, finalizer, bytes);
+    let label = finalizer_label(rt, finalizer);
+    rt.heap.attach_finalizer(pointer, finalizer, bytes, label);
     Ok(rt.arg(a, 0))
 }
 
 impl Rt {
-    /// `finalizer` will be called with `pointer`, a pointer, once that has died; it stands for so many bytes. The
-    /// place that is noted is where that was done.
-    pub fn attach_finalizer(&mut self, pointer: Value, finalizer: Value, bytes: usize) {
-        let label = finalizer_label(self, finalizer);
-        self.heap.attach_finalizer(pointer, finalizer, bytes, label);
+    /// The label of what a foreign call gives at the current place, or a callback. Functions are known for ever
+    /// (`Foreign`), so the text is made once.
+    pub fn held_label(&mut self, held: Held<'_>) -> OwnerLabel {
+        let maker = Maker::Crossing(held.key());
+        match self.owners.known(maker) {
+            Some(label) => label,
+            None => new_label(self, maker, &held.to_string()),
+        }
+    }
+
+    /// `finalizer` will be called with `pointer`, which a foreign call has given, once that has died.
+    pub fn finalize_result(&mut self, pointer: Value, finalizer: Value, held: Held<'_>) {
+        let label = self.held_label(held);
+        self.heap.attach_finalizer(pointer, finalizer, 0, label);
     }
 }
 

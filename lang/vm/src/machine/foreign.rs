@@ -1,6 +1,6 @@
 //! Foreign procedures: the call, its error predicate, and pending exits.
 
-use bowline_ffi::{CType, CallError, FfiError, ForeignFunction, pointer_address};
+use bowline_ffi::{CType, CallError, FfiError, ForeignFunction, Held, pointer_address};
 use bowline_layout::Value;
 use bowline_runtime::{
     FUNCTION_FINALIZER, FUNCTION_NAME, FUNCTION_PREDICATE, Fault, errno, object,
@@ -87,7 +87,7 @@ impl Vm {
             return self.fault(r, Box::new(Fault::System { who, errno }));
         }
         if function.finalizes() {
-            self.give_finalizer(&r);
+            self.give_finalizer(&r, function);
         }
         let own = usize::from(function.signature.result != CType::Void && !errno);
         // In the frame: the result, then the others, and at last what the call gives.
@@ -115,13 +115,14 @@ impl Vm {
     }
 
     /// The result, a pointer, dies with a call of the procedure that its declaration names.
-    fn give_finalizer(&mut self, r: &Regs) {
+    fn give_finalizer(&mut self, r: &Regs, function: &ForeignFunction) {
         if pointer_address(r.acc).is_none_or(|address| address == 0) {
             return;
         }
-        self.rt.owners.place = self.place_of_caller(r);
+        self.rt.owners.place = self.place_of_caller(r.fp);
         let finalizer = object::field(r.closure, FUNCTION_FINALIZER);
-        self.rt.attach_finalizer(r.acc, finalizer, 0);
+        let held = Held::Result(&function.signature.result, &function.name);
+        self.rt.finalize_result(r.acc, finalizer, held);
     }
 
     /// Asks the predicate about the result, which is in slot 0, if C has set `errno`; the accumulator has

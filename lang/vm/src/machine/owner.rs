@@ -4,11 +4,13 @@
 //! The place is that of the call in the innermost frame of the program's own text. A call in tail
 //! position has left no frame, so there it is the place that its procedure was called from.
 
+use bowline_ffi::Held;
+use bowline_gc::OwnerLabel;
 use bowline_layout::Value;
 use bowline_runtime::{Args, Fault, PrimFn};
 
 use super::Regs;
-use crate::raw::Pc;
+use crate::raw::{Pc, Sp};
 use crate::vm::Vm;
 
 /// Frames of the library that are looked through for the program's own.
@@ -17,7 +19,7 @@ const DEPTH: usize = 32;
 impl Vm {
     /// Carries out such a primitive with the words of the running frame.
     pub(super) fn make_owner(&mut self, mut r: Regs, make: PrimFn) -> Regs {
-        let place = self.place_of_caller(&r);
+        let place = self.place_of_caller(r.fp);
         r.acc = Value::UNSPECIFIED;
         let mut made = self.attempt(&mut r, make, place);
         let full = matches!(&made, Err(fault) if matches!(**fault, Fault::OutOfMemory));
@@ -53,15 +55,29 @@ impl Vm {
         made
     }
 
-    /// The number of the place in the program's own text that the running frame was called from; 0
+    /// The label of what a foreign call makes, from the frame that has called it, or a callback. A callback is C's to
+    /// call, from no place of the program's.
+    pub(crate) fn label_held(&mut self, held: Held<'_>) -> OwnerLabel {
+        self.rt.owners.place = match held {
+            Held::Argument(..) => 0,
+            Held::Result(..) | Held::Callback(..) => self.place_of_caller(self.caller_fp),
+        };
+        self.rt.held_label(held)
+    }
+
+    /// The number of the place in the program's own text that the frame at `fp` was called from; 0
     /// if there is none near.
-    pub(super) fn place_of_caller(&mut self, r: &Regs) -> u32 {
-        let caller = self.back_of(r.fp).bits();
+    pub(super) fn place_of_caller(&mut self, fp: Sp) -> u32 {
+        let caller = self.back_of(fp).bits();
+        if self.last_place.0 == caller {
+            return self.last_place.1;
+        }
         if let Some(&Some(place)) = self.places.get(&caller) {
+            self.last_place = (caller, place);
             return place;
         }
         let mut callers = Vec::new();
-        self.each_frame(r.fp, self.floor, &mut |pc| {
+        self.each_frame(fp, self.floor, &mut |pc| {
             callers.push(pc);
             callers.len() < DEPTH
         });
