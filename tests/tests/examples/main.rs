@@ -4,6 +4,7 @@
 //! | trials | show |
 //! |---|---|
 //! | `ml::…` | files and a directory by C functions over handles |
+//! | `zlib::…` | streams of zlib's over views and pinned bytevectors |
 //! | `port::…` | a file written to by Rust over the words of the heap |
 //! | `closures::…` | closures of Scheme's in C and of C's in Scheme, in the three ways that C takes them |
 //! | `page::…` | the functions that the page on the C interface shows |
@@ -69,6 +70,35 @@ left: three
 left: three
 ";
 
+const ZLIB: &str = "\
+crc32
+  ok      of nine digits it is the one that everybody's is
+  ok      of a view it is that of a copy
+  ok      part by part, from offsets, it is that of the whole
+
+deflate, of views
+  ok      1 MiB became less than 600 KiB
+  ok      nothing was pinned for it
+  ok      and the heap has grown by less than 64 KiB
+
+inflate, of views
+  ok      all of it is there again
+  ok      with the same checksum
+  ok      nothing was pinned for it
+
+the same of bytevectors in the heap
+  ok      one object was pinned meanwhile
+  ok      all of it is there again
+  ok      and none is pinned now
+
+errors
+  inflate: incorrect header check
+  inflate: the data ends too early
+  inflate: incorrect data check
+
+all well
+";
+
 const PAGE: &str = "\
 (import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
 (define-foreign-library page (cadr (command-line)))
@@ -109,6 +139,11 @@ fn trials() -> Result<Vec<Trial>, String> {
     });
     let mut trials = Vec::new();
     for (mode, flags) in MODES {
+        trials.push(trial(
+            &context,
+            format!("zlib::{mode}"),
+            move |c, folder| c.zlib(folder, flags),
+        ));
         trials.push(trial(&context, format!("ml::{mode}"), move |c, folder| {
             c.ml(folder, flags)
         }));
@@ -193,6 +228,13 @@ impl Context {
         prints(&mut command, folder, CLOSURES)
     }
 
+    fn zlib(&self, folder: &Path, flags: &[&str]) -> Result<(), Failed> {
+        let mut command = self.program(folder, flags, &self.root.join("examples/zlib.scm"));
+        let outcome = process::run(&mut command, folder, "", LIMIT)?;
+        installed(&outcome, "libz.so.1", "zlib1g")?;
+        printed(&outcome, ZLIB)
+    }
+
     /// The page's blocks in C, and a program that calls what they define.
     fn page(&self, folder: &Path, compiler: &str, more: &[&str]) -> Result<(), Failed> {
         let page = fs::read_to_string(self.root.join("docs/c-interface.md"))?;
@@ -214,11 +256,25 @@ impl Context {
 
 /// That a command succeeds, prints this, and tells nothing else.
 fn prints(command: &mut Command, folder: &Path, expected: &str) -> Result<(), Failed> {
-    let outcome = process::run(command, folder, "", LIMIT)?;
+    printed(&process::run(command, folder, "", LIMIT)?, expected)
+}
+
+/// That a program has found a library of the system, which a package of Debian's has.
+fn installed(outcome: &Outcome, library: &str, package: &str) -> Result<(), Failed> {
+    match outcome.exit != Some(0) && outcome.stderr.contains(library) {
+        true => {
+            let what = format!("{library} is missing, install it: apt-get install {package}");
+            Err(complaint(&what, outcome))
+        }
+        false => Ok(()),
+    }
+}
+
+fn printed(outcome: &Outcome, expected: &str) -> Result<(), Failed> {
     let quiet = outcome.exit == Some(0) && outcome.stderr.is_empty();
     match quiet && outcome.stdout == expected {
         true => Ok(()),
-        false => Err(complaint(&format!("expected:\n{expected}"), &outcome)),
+        false => Err(complaint(&format!("expected:\n{expected}"), outcome)),
     }
 }
 
