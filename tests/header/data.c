@@ -75,6 +75,10 @@ EXPORT uint64_t points(uint64_t point, uint64_t place)
     (void)word_yes;
     bl_handle result = point_make(-2.5, -8, list_cons(handle(place), list_empty()), false, 12345678901234567890u, 0.5f, NULL, 1);
     CHECK(point_get(result, &x, &y, &label, &on, &w, &f, &p, &n) && list_uncons(label, &yes, &list));
+    x = y = 0;
+    CHECK(point_get_assign(result, &x, &y, list, &on, &w, &f, &p, &n) && x == -2.5 && y == -8);
+    CHECK(!list_is_empty(list) && list_uncons_assign(list, yes, list) && list_is_empty(list));
+    CHECK(!point_get_assign(list, &x, &y, yes, &on, &w, &f, &p, &n) && bl_last_status() == BL_OK);
     CHECK(bl_last_status() == BL_OK && x == -2.5 && y == -8 && !on && f == 0.5f && n == 1);
     return bl_global(result).bits;
 }
@@ -108,6 +112,19 @@ EXPORT int64_t sum(uint64_t list)
     return sum;
 }
 
+/* With the same handles in each turn. */
+EXPORT int64_t sum_assign(uint64_t list)
+{
+    int64_t sum = 0, n = 0;
+    bl_handle rest = bl_local(handle(list)), first = bl_unspecified();
+    while (list_uncons_assign(rest, first, rest)) {
+        CHECK(bl_to_int(first, &n) == BL_OK);
+        sum += n;
+    }
+    CHECK(bl_last_status() == BL_OK && list_is_empty(rest));
+    return sum;
+}
+
 EXPORT int64_t sum_raw(uint64_t list)
 {
     int64_t sum = 0;
@@ -135,6 +152,12 @@ EXPORT int refused(uint64_t some)
     CHECK(!ML_maybe_deconstruct_yes(none, &value) && bl_last_status() == BL_E_STALE && value.bits == 7);
     CHECK(!ML_maybe_is_no(none) && bl_last_status() == BL_E_STALE);
     CHECK(bl_data_make(NULL, NULL, NULL).bits == 0 && bl_last_status() == BL_E_NULL);
+
+    bl_handle kept = bl_from_int(7);
+    int64_t seven = 0;
+    CHECK(!ML_maybe_deconstruct_yes_assign(handle(some), none) && bl_last_status() == BL_E_STALE);
+    CHECK(!ML_maybe_deconstruct_yes_assign(none, kept) && bl_last_status() == BL_E_STALE);
+    CHECK(bl_to_int(kept, &seven) == BL_OK && seven == 7);
 
     bl_nogc scope;
     CHECK(bl_nogc_begin(&scope) == BL_OK);

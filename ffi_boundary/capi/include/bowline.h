@@ -176,6 +176,9 @@ bl_handle bl_data_make(bl_constructor *constructor, const uint64_t *words, const
 /* Whether the constructor made the value; its fields are stored if it has, those without a C type as local handles. False,
  * with another status than BL_OK, also where it fails. [call] [waits] */
 bool bl_data_get(bl_constructor *constructor, bl_handle value, uint64_t *words, bl_handle *handles);
+/* The same, but for handles that are there already: each stands for its field from now on. `value` may be among them. In a loop
+ * this makes no handles, and so needs no scope. [call] [waits] */
+bool bl_data_assign(bl_constructor *constructor, bl_handle value, uint64_t *words, const bl_handle *handles);
 /* Whether the constructor made the value. [call] [waits] */
 bool bl_data_is(bl_constructor *constructor, bl_handle value);
 /* Which of `count` constructors without fields, of which this is the first, made the value. [call] [waits] */

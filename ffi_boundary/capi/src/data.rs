@@ -3,6 +3,7 @@
 use crate::edge::{self, BlHandle, allocating, within};
 use crate::failure::{Failure, Result};
 use crate::status::Status;
+use bowline_ffi::Handles;
 use bowline_ffi::data::{self, Exported};
 use bowline_ffi::inside::Inside;
 use bowline_layout::{Header, Value};
@@ -150,6 +151,34 @@ pub unsafe extern "C" fn bl_data_make(
     }))
 }
 
+/// Whether the constructor made the value; then its words are stored, and `give` has got it to give its other fields, of
+/// which there are so many.
+fn get(
+    inside: &mut Inside<'_>,
+    constructor: *mut BlConstructor,
+    value: BlHandle,
+    words: *mut u64,
+    missing: bool,
+    give: impl FnOnce(&mut Inside<'_>, Found, Value, usize) -> Result<()>,
+) -> Result<bool> {
+    let found = find(inside, constructor)?;
+    let v = edge::object(inside, value)?;
+    if !found.has_made(v) {
+        return Ok(false);
+    }
+    let (raw, values) = found.counts();
+    if (raw > 0 && words.is_null()) || (values > 0 && missing) {
+        return Err(Failure::Null("fields"));
+    }
+    give(inside, found, v, values)?;
+    if let Found::Made(header) = found {
+        for i in 0..raw {
+            edge::store(words.wrapping_add(i), "fields", data::word(v, header, i))?;
+        }
+    }
+    Ok(true)
+}
+
 /// Whether a constructor made a value, and its fields.
 ///
 /// # Safety
@@ -161,28 +190,47 @@ pub unsafe extern "C" fn bl_data_get(
     words: *mut u64,
     handles: *mut BlHandle,
 ) -> bool {
-    let got = within("bl_data_get", |inside| {
-        let found = find(inside, constructor)?;
-        let v = edge::object(inside, value)?;
-        if !found.has_made(v) {
-            return Ok(false);
-        }
-        let (raw, values) = found.counts();
-        if (raw > 0 && words.is_null()) || (values > 0 && handles.is_null()) {
-            return Err(Failure::Null("fields"));
-        }
+    let give = |inside: &mut Inside<'_>, found: Found, v, values| {
         // All handles first, for they may be too many. None of this collects.
         let made = (0..values).map(|i| edge::local(inside, found.value(v, i)));
         let made = made.collect::<Result<Vec<_>>>()?;
         for (i, handle) in made.into_iter().enumerate() {
             edge::store(handles.wrapping_add(i), "fields", handle)?;
         }
-        if let Found::Made(header) = found {
-            for i in 0..raw {
-                edge::store(words.wrapping_add(i), "fields", data::word(v, header, i))?;
-            }
+        Ok(())
+    };
+    let got = within("bl_data_get", |inside| {
+        get(inside, constructor, value, words, handles.is_null(), give)
+    });
+    got.unwrap_or(false)
+}
+
+/// Whether a constructor made a value, and its fields, for which handles stand from now on that C has already.
+///
+/// # Safety
+/// As for [`bl_data_make`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bl_data_assign(
+    constructor: *mut BlConstructor,
+    value: BlHandle,
+    words: *mut u64,
+    handles: *const BlHandle,
+) -> bool {
+    let give = |inside: &mut Inside<'_>, found: Found, v, values| {
+        // SAFETY: inv:capi.pointers: each is one of as many.
+        let handle = |i: usize| unsafe { handles.wrapping_add(i).read() }.named();
+        let table = Handles::of(inside.mutator());
+        // Each must be one before any changes.
+        for i in 0..values {
+            table.get(handle(i)?)?;
         }
-        Ok(true)
+        for i in 0..values {
+            table.set(handle(i)?, found.value(v, i))?;
+        }
+        Ok(())
+    };
+    let got = within("bl_data_assign", |inside| {
+        get(inside, constructor, value, words, handles.is_null(), give)
     });
     got.unwrap_or(false)
 }

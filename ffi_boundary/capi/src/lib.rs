@@ -27,7 +27,8 @@ mod to;
 
 pub use call::{BlProcedure, bl_procedure_call};
 pub use data::{
-    BlConstructor, bl_constructor_find, bl_data_get, bl_data_index, bl_data_is, bl_data_make,
+    BlConstructor, bl_constructor_find, bl_data_assign, bl_data_get, bl_data_index, bl_data_is,
+    bl_data_make,
 };
 pub use edge::{BlHandle, bl_version};
 pub use from::{

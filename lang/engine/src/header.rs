@@ -9,6 +9,7 @@
 //! | procedure | `RESULT NAME(TYPE …)` | none: no procedure runs there |
 //! | construction | `bl_handle NAME(FIELD …)` | none: it allocates |
 //! | deconstruction | `bool NAME(bl_handle, FIELD * …)` | `NAME_raw` |
+//! | the same for handles that are there | `bool NAME_assign(bl_handle, FIELD * or bl_handle …)` | |
 //! | test | `bool NAME(bl_handle)` | `NAME_raw` |
 //! | enumeration | constants; of a datatype also `int PREFIXof(bl_handle)` | none |
 //!
@@ -194,6 +195,9 @@ impl Writer<'_> {
             self.store(i, &format!("{from}[{place}]"));
         }
         self.line("    return true;\n}");
+        if self.fields.len() > self.raw_words() {
+            self.assignment();
+        }
         let results = self.results(true);
         self.raw_head(&results);
         let words = self.raw_words();
@@ -205,6 +209,37 @@ impl Writer<'_> {
                 (_, false) => format!("bl_word_address(data_, {})[0]", 1 + words + place),
             };
             self.store(i, &from);
+        }
+        self.line("    return true;\n}");
+    }
+
+    /// The variant of a deconstruction whose handles are there already.
+    fn assignment(&mut self) {
+        let name = self.export.name.clone();
+        let result = |f: &Field| {
+            let to = if f.ctype.is_some() { "*" } else { "" };
+            format!(", {}{to}{}", f.c_type(false), f.c_name)
+        };
+        let results: String = self.fields.iter().map(result).collect();
+        self.line(&format!(
+            "static inline bool {name}_assign(bl_handle data_{results})\n{{"
+        ));
+        self.site();
+        let passed = self.variables();
+        let places = self.places();
+        for (field, place) in self.fields.iter().zip(&places) {
+            if field.ctype.is_none() {
+                let line = format!("    handles_[{place}] = {};\n", field.c_name);
+                self.out.push_str(&line);
+            }
+        }
+        self.line(&format!(
+            "    if (!bl_data_assign(&constructor_, data_, {passed})) return false;"
+        ));
+        for (i, place) in places.into_iter().enumerate() {
+            if self.fields[i].ctype.is_some() {
+                self.store(i, &format!("words_[{place}]"));
+            }
         }
         self.line("    return true;\n}");
     }

@@ -7,6 +7,7 @@
 //! | `zlib::…` | streams of zlib's over views and pinned bytevectors |
 //! | `port::…` | a file written to by Rust over the words of the heap |
 //! | `closures::…` | closures of Scheme's in C and of C's in Scheme, in the three ways that C takes them |
+//! | `lists::…` | a list and a tree by the functions of a header that is written for the program |
 //! | `page::…` | the functions that the page on the C interface shows |
 
 #![forbid(unsafe_code)]
@@ -99,6 +100,15 @@ errors
 all well
 ";
 
+const LISTS: &str = "\
+the sum by handles: as expected
+the sum by words: as expected
+the last squares: (9604 9409 99)
+the sum of the tree: as expected
+its depth is that of a balanced one: #t
+keys of it that were not found: 0
+";
+
 const PAGE: &str = "\
 (import (scheme base) (scheme write) (scheme process-context) (bowline ffi) (bowline gc))
 (define-foreign-library page (cadr (command-line)))
@@ -151,6 +161,13 @@ fn trials() -> Result<Vec<Trial>, String> {
             &context,
             format!("port::{mode}"),
             move |c, folder| c.port(folder, flags),
+        ));
+    }
+    for (mode, flags) in MODES {
+        trials.push(trial(
+            &context,
+            format!("lists::{mode}"),
+            move |c, folder| c.lists(folder, flags),
         ));
     }
     for (mode, flags) in MODES {
@@ -233,6 +250,20 @@ impl Context {
         let outcome = process::run(&mut command, folder, "", LIMIT)?;
         installed(&outcome, "libz.so.1", "zlib1g")?;
         printed(&outcome, ZLIB)
+    }
+
+    /// With fewer elements than the million that a user sees, for zeal moves them all again and again.
+    fn lists(&self, folder: &Path, flags: &[&str]) -> Result<(), Failed> {
+        let example = self.root.join("examples/lists");
+        let mut header = Command::new(&self.bowline);
+        header.arg("header").arg(example.join("lists.scm"));
+        let header = process::run(&mut header, folder, "", LIMIT)?;
+        fs::write(folder.join("lists.h"), &header.stdout)?;
+        let mut compiler = self.compiler("cc");
+        compiler.args(["-std=c11", "-I.", "-o", "liblists.so"]);
+        self.build(compiler.arg(example.join("lists.c")), folder)?;
+        let mut command = self.program(folder, flags, &example.join("lists.scm"));
+        prints(command.arg("99"), folder, LISTS)
     }
 
     /// The page's blocks in C, and a program that calls what they define.

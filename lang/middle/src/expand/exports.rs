@@ -99,6 +99,18 @@ type Target = (Option<Expr>, ExportOf);
 /// The primitive that registers an export, with its arguments, if one is needed, and the note.
 type Registering = (Option<(&'static str, Vec<Expr>)>, ExportOf);
 
+/// What variants of a function have behind its name.
+const VARIANTS: [&str; 2] = ["_raw", "_assign"];
+
+/// Whether a name in C is another one's, or that of one of its variants.
+fn is_taken(name: &str, other: &str) -> bool {
+    let of = |name: &str, other: &str| {
+        let mut variants = VARIANTS.iter();
+        variants.any(|variant| name.strip_suffix(variant) == Some(other))
+    };
+    name == other || of(name, other) || of(other, name)
+}
+
 /// How what C may do with constructors is registered.
 fn registering(c_name: Expr, (target, of): Target) -> Registering {
     let call = target.map(|target| ("%export-constructor", vec![c_name, target]));
@@ -169,12 +181,7 @@ impl Cx<'_> {
         if !is_name(&text) || C_WORDS.contains(&&*text) {
             return Err(error(format!("`{text}` is no name in C"), name.span()));
         }
-        let same = |export: &&Export| {
-            let name = &*export.name;
-            name == &*text
-                || name.strip_suffix("_raw") == Some(&text)
-                || text.strip_suffix("_raw") == Some(name)
-        };
+        let same = |export: &&Export| is_taken(&text, &export.name);
         if let Some(first) = self.unit.exports.iter().find(same) {
             let message = format!("`{text}` is exported already");
             let error = Diagnostic::error(message, name.span());
