@@ -102,10 +102,7 @@ pub(crate) fn convert_arguments(
                 f64::from(f32::from_bits(narrow)).to_bits()
             }
             Way::String | Way::Bytevector | Way::BytevectorAt => {
-                match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
-                    Some((body, offset)) => object::lend(body, &mut pinned[i]) + offset,
-                    None => 0,
-                }
+                lend_bytes(host, way, v, &mut pinned[i], (ctype, spot))?
             }
             Way::StringCopy | Way::BytevectorCopy | Way::BytevectorAtCopy => {
                 match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
@@ -167,6 +164,37 @@ fn function_of(
         words[*at] = env as u64;
     }
     trampoline.code() as u64
+}
+
+/// The word of an argument for which nothing was made: a number's bits, or the address of a string's or bytevector's bytes,
+/// which are noted as pinned.
+pub(crate) fn word_or_bytes(
+    host: &dyn Host,
+    way: &Way,
+    v: Value,
+    pinned: &mut Value,
+    (ctype, spot): (&CType, &Spot<'_>),
+) -> Result<u64, FfiError> {
+    match way {
+        Way::String | Way::Bytevector => lend_bytes(host, way, v, pinned, (ctype, spot)),
+        _ => convert::to_word(host, ctype, v, spot),
+    }
+}
+
+/// The address of the bytes of the string or bytevector `v`; what has them is pinned from now on. A second argument is
+/// where that is noted.
+#[inline(always)]
+fn lend_bytes(
+    host: &dyn Host,
+    way: &Way,
+    v: Value,
+    pinned: &mut Value,
+    (ctype, spot): (&CType, &Spot<'_>),
+) -> Result<u64, FfiError> {
+    let Some((body, offset)) = bytes_of(host, way, v, *pinned, (ctype, spot))? else {
+        return Ok(0);
+    };
+    Ok(object::lend(body, pinned) + offset)
 }
 
 /// The object with the bytes of the string or bytevector `v`, and how many of them C does not get; `None` for NULL.

@@ -36,6 +36,7 @@ use crate::inside;
 use crate::inside_error::InsideError;
 use crate::object;
 use crate::outs;
+use crate::simple;
 use crate::types::Repr;
 use bowline_gc::{CallFrame, Mutator};
 use bowline_layout::Value;
@@ -56,7 +57,7 @@ pub struct Returned {
 }
 
 /// Arguments that fit here are converted without an allocation.
-const INLINE: usize = 8;
+pub(crate) const INLINE: usize = 8;
 
 /// A slice of `n` words: the small array, or the vector when that is too small.
 fn room<'a, T: Copy>(
@@ -88,6 +89,9 @@ pub fn call(
             function: function.name.clone(),
         }
         .into());
+    }
+    if let Some(simple) = &function.simple {
+        return simple::call(function, simple, host, args.start);
     }
     if !function.prepared {
         return call_with(function, host, args.start, &Made::nothing());
@@ -214,7 +218,7 @@ fn call_with(
 
 /// From the frame's push to its pop.
 #[inline(always)]
-fn cross(
+pub(crate) fn cross(
     function: &ForeignFunction,
     host: &mut dyn Host,
     active: &ActiveCall,
@@ -352,6 +356,9 @@ fn results(
     }
     if made.result != 0 {
         return Ok(Value::UNSPECIFIED);
+    }
+    if let Some(value) = function.narrow.value(word) {
+        return Ok(value);
     }
     let spot = &Spot::Result {
         function: &function.name,

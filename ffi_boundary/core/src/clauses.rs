@@ -27,6 +27,7 @@ impl ForeignFunction {
             if way.copy() {
                 self.copies = true;
                 self.prepared = true;
+                self.simple = None;
             }
         }
         self

@@ -9,6 +9,7 @@ use crate::declare_error::DeclareError;
 use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::library::Library;
+use crate::simple::{Narrow, Simple};
 use crate::types::{CType, Lifetime, Parameter, Passing, Repr, Signature};
 use bowline_gc::{Callee, Heap, Leaf};
 use std::fmt;
@@ -91,6 +92,10 @@ pub struct ForeignFunction {
     /// How it is called without libffi, if it can be.
     pub(crate) direct: Option<Direct>,
     pub(crate) ways: Vec<Way>,
+    /// How its arguments are converted if it is simple.
+    pub(crate) simple: Option<Simple>,
+    /// How its result is converted if that is a fixnum.
+    pub(crate) narrow: Narrow,
     /// Where its calls are counted, if they are.
     pub(crate) callee: Option<&'static Callee>,
     /// How many arguments a call has, and how many results besides its own.
@@ -143,13 +148,17 @@ impl ForeignFunction {
         let handles = ways.iter().any(|way| matches!(way, Way::Handle));
         let keeps = ways.iter().any(|way| matches!(way, Way::Kept(_)));
         let prepared = outs > 0 || keeps || signature.result.repr() == Repr::Aggregate;
+        let direct = Direct::of(&signature);
+        let simple = direct.filter(|_| !prepared);
         Ok(ForeignFunction {
+            simple: simple.and_then(|_| Simple::of(&signature, &ways)),
+            narrow: Narrow::of(&signature.result),
             name: name.to_owned(),
             callee: Heap::get().and_then(|heap| heap.callee(name, false)),
             library: library.clone(),
             address,
             cif: Cif::of_signature(&signature)?,
-            direct: Direct::of(&signature),
+            direct,
             ways,
             arguments: signature.arguments(),
             outs,

@@ -81,6 +81,8 @@ mod parse;
 #[cfg(not(loom))]
 mod signal;
 #[cfg(not(loom))]
+mod simple;
+#[cfg(not(loom))]
 mod stdio;
 #[cfg(not(loom))]
 mod struct_error;

@@ -225,6 +225,13 @@ pub(crate) fn bytevector_length(v: Value) -> Option<usize> {
     })
 }
 
+/// The body of a string that is known to have no NUL (`inv:string.known`).
+#[inline(always)]
+pub(crate) fn known_text(v: Value) -> Option<Value> {
+    let (body, _) = string_body(v)?;
+    header_of(body)?.flags().has(string::NO_NUL).then_some(body)
+}
+
 /// Where the first NUL among a string's bytes is, not counting the one that ends it. That there is none the body
 /// remembers (`inv:string.known`).
 #[inline]

@@ -37,7 +37,8 @@ pub const FUNCTION_FINALIZER: usize = procedure::CAPTURED + 3;
 #[derive(Default)]
 pub struct Foreign {
     libraries: Vec<Arc<Library>>,
-    functions: Vec<Arc<ForeignFunction>>,
+    functions: Vec<&'static ForeignFunction>,
+    named: Named,
     /// The structs and arrays that the program knows.
     pub(crate) types: Types,
 }
@@ -48,8 +49,8 @@ fn at<T>(items: &[T], index: Value) -> Option<&T> {
 
 impl Foreign {
     /// The function of the foreign procedure `v`.
-    pub fn function(&self, v: Value) -> Option<Arc<ForeignFunction>> {
-        at(&self.functions, object::field(v, FUNCTION_INDEX)).cloned()
+    pub fn function(&self, v: Value) -> Option<&'static ForeignFunction> {
+        at(&self.functions, object::field(v, FUNCTION_INDEX)).copied()
     }
 
     /// How many arguments the foreign procedure of this index takes.
@@ -73,9 +74,44 @@ impl Foreign {
 
     /// Keeps a function and gives its index.
     pub(crate) fn add_function(&mut self, function: ForeignFunction) -> Value {
-        self.functions.push(Arc::new(function));
+        self.functions.push(Box::leak(Box::new(function)));
         Value::fixnum(self.functions.len() as i64 - 1)
     }
+}
+
+/// The types that are one word, by where the word's symbol is. Interned symbols stay where they are for ever
+/// (`inv:symbol.boot`), so nothing else is ever found there.
+struct Named([Option<(Value, CType)>; Named::SLOTS]);
+
+impl Named {
+    const SLOTS: usize = 64;
+
+    fn slot(symbol: Value) -> usize {
+        symbol.addr().raw() / 16 % Named::SLOTS
+    }
+
+    fn get(&self, symbol: Value) -> Option<&CType> {
+        let (known, ctype) = self.0[Named::slot(symbol)].as_ref()?;
+        (*known == symbol).then_some(ctype)
+    }
+}
+
+impl Default for Named {
+    fn default() -> Named {
+        Named([const { None }; Named::SLOTS])
+    }
+}
+
+/// The type that is this one word, if it is one.
+fn named(rt: &mut Rt, symbol: Value) -> Option<CType> {
+    if let Some(known) = rt.foreign.named.get(symbol) {
+        return Some(known.clone());
+    }
+    let ctype = CType::named(rt.symbol_name(symbol))?;
+    if symbols::is_interned(symbol) {
+        rt.foreign.named.0[Named::slot(symbol)] = Some((symbol, ctype.clone()));
+    }
+    Some(ctype)
 }
 
 /// Data nested deeper than any type.
@@ -118,7 +154,7 @@ pub(crate) fn type_exprs(rt: &Rt, list: Value) -> Result<Vec<TypeExpr>, FfiError
 pub(crate) fn ctype(rt: &mut Rt, v: Value) -> Result<CType, FfiError> {
     // Mostly it is one word, in a loop.
     if symbols::is_symbol(v)
-        && let Some(ctype) = CType::named(rt.symbol_name(v))
+        && let Some(ctype) = named(rt, v)
     {
         return Ok(ctype);
     }

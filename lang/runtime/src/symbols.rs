@@ -120,6 +120,11 @@ pub fn is_symbol(v: Value) -> bool {
     object::is(v, kinds::SYMBOL)
 }
 
+/// Whether a symbol is interned (inv:symbol.boot).
+pub(crate) fn is_interned(symbol: Value) -> bool {
+    object::field(symbol, INTERNED) == Value::TRUE
+}
+
 macro_rules! well_known {
     ($($field:ident = $name:literal),* $(,)?) => {
         /// The symbols that the runtime itself makes conditions and lists of.

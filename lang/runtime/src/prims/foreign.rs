@@ -62,7 +62,7 @@ fn make(rt: &mut Rt, a: Args) -> Result {
     if clauses.free != Value::FALSE
         && let Some(free) = rt.foreign.function(clauses.free)
     {
-        function = function.freed_by(&free)?;
+        function = function.freed_by(free)?;
     }
     let index = rt.foreign.add_function(function);
     let code = rt.stubs.foreign;

@@ -56,7 +56,7 @@ impl Vm {
                 }
                 Err(elsewhere) => return elsewhere,
             },
-            ControlOp::ForeignCall => return self.foreign_call(r),
+            ControlOp::ForeignCall => return self.foreign_call_apart(r),
         };
         r.leave();
         r

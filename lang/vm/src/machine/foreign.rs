@@ -22,55 +22,84 @@ impl Vm {
     }
 
     /// A foreign procedure called with the words of the running frame.
-    #[inline(never)]
+    ///
+    /// Inlined where the machine leaves its loop, so that the registers of a call without a hitch are never copied.
+    #[inline(always)]
     pub(super) fn foreign_call(&mut self, mut r: Regs) -> Regs {
         // Nobody wants what it was, so nobody has kept it up to date (inv:vm.publish).
         r.acc = Value::UNSPECIFIED;
         // A callback needs stack of its own; on a half-full one older frames go to the heap first.
-        let mut r = match self.make_room(r, self.stack.half()) {
-            Ok(r) => r,
-            Err((r, fault)) => return self.fault(r, fault),
-        };
+        if !self.has_room(r.sp, self.stack.half().max(NESTED)) {
+            r = match self.room_for_nested(r) {
+                Ok(r) => r,
+                Err(elsewhere) => return elsewhere,
+            };
+        }
         let Some(function) = self.rt.foreign.function(r.closure) else {
             return self.control_fault(r, "a foreign procedure that is not known", r.closure);
         };
-        // What is left below belongs to the activations that callbacks came from, and only they
-        // can move it.
-        if !self.has_room(r.sp, NESTED) {
-            let function = function.name.clone();
-            return self.fault(r, Box::new(Fault::Ffi(FfiError::TooDeep { function })));
-        }
         r.sp.put(0, r.closure);
         self.stack.publish(r.sp.at(1));
         let outer = std::mem::replace(&mut self.caller_fp, r.fp);
         let args = self.stack.index(r.fp)..self.stack.index(r.sp);
-        let returned = bowline_ffi::call(&function, self, args);
+        let returned = bowline_ffi::call(function, self, args);
         self.caller_fp = outer;
         r.closure = r.sp.get(0);
-        match returned {
-            Ok(returned) => {
-                self.rt.errno = returned.errno;
-                r.acc = returned.value;
-                // The signal woke it up: what C says of that is nobody's business.
-                if returned.errno == errno::EINTR && self.rt.heap.stack().interrupt_wanted() {
-                    return self.interrupt(r);
-                }
-                if !function.is_plain() {
-                    return self.more_returned(r, returned.outs, &function);
-                }
-                match self.finalize(r) {
-                    Ok(mut r) => {
-                        // The result is also what the predicate sees.
-                        r.sp = r.fp;
-                        r.push(r.acc);
-                        self.foreign_returned(r)
-                    }
-                    Err(elsewhere) => elsewhere,
-                }
-            }
-            Err(CallError::PendingExit) => self.resume_pending(r),
-            Err(error) => self.fault(r, error.into()),
+        let returned = match returned {
+            Ok(returned) => returned,
+            Err(CallError::PendingExit) => return self.resume_pending(r),
+            Err(error) => return self.fault(r, error.into()),
+        };
+        self.rt.errno = returned.errno;
+        r.acc = returned.value;
+        // The signal woke it up: what C says of that is nobody's business.
+        if returned.errno == errno::EINTR && self.rt.heap.stack().interrupt_wanted() {
+            return self.interrupt(r);
         }
+        if !function.is_plain() {
+            return self.more_returned(r, returned.outs, function);
+        }
+        if self.finalizers_wait() {
+            r = match self.finalize(r) {
+                Ok(r) => r,
+                Err(elsewhere) => return elsewhere,
+            };
+        }
+        if self.rt.errno == 0 {
+            r.leave();
+            return r;
+        }
+        // The result is also what the predicate sees.
+        r.sp = r.fp;
+        r.push(r.acc);
+        self.foreign_returned(r)
+    }
+
+    /// The same for who does not come from the loop.
+    #[inline(never)]
+    pub(super) fn foreign_call_apart(&mut self, r: Regs) -> Regs {
+        self.foreign_call(r)
+    }
+
+    /// Moves older frames to the heap for what callbacks do. `Err` goes on with an error.
+    #[cold]
+    #[inline(never)]
+    fn room_for_nested(&mut self, r: Regs) -> Result<Regs, Regs> {
+        let r = match self.make_room(r, self.stack.half()) {
+            Ok(r) => r,
+            Err((r, fault)) => return Err(self.fault(r, fault)),
+        };
+        // What is left below belongs to the activations that callbacks came from, and only they
+        // can move it.
+        if self.has_room(r.sp, NESTED) {
+            return Ok(r);
+        }
+        let Some(function) = self.rt.foreign.function(r.closure) else {
+            let message = "a foreign procedure that is not known";
+            return Err(self.control_fault(r, message, r.closure));
+        };
+        let function = function.name.clone();
+        Err(self.fault(r, Box::new(Fault::Ffi(FfiError::TooDeep { function }))))
     }
 
     /// The call has given its result, in the accumulator, and others that stand last on the stack. The
@@ -127,6 +156,7 @@ impl Vm {
 
     /// Asks the predicate about the result, which is in slot 0, if C has set `errno`; the accumulator has
     /// what the call gives.
+    #[inline(never)]
     fn foreign_returned(&mut self, mut r: Regs) -> Regs {
         let predicate = object::field(r.closure, FUNCTION_PREDICATE);
         if self.rt.errno == 0 || !predicate.is_procedure() {

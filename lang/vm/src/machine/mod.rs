@@ -180,11 +180,18 @@ fn slow(vm: &mut Vm, r: &mut Regs, f: impl FnOnce(&mut Vm, Regs) -> Regs) {
     *r = vm.regs;
 }
 
-/// The registers go back one by one: a wide copy of words that were just stored one by one stalls
+/// The registers come and go one by one: a wide copy of words that were just stored one by one stalls
 /// until they have reached the cache.
 #[inline(never)]
 fn outside(vm: &mut Vm, f: impl FnOnce(&mut Vm, Regs) -> Regs) {
-    let r = f(vm, vm.regs);
+    let r = Regs {
+        pc: black_box(vm.regs.pc),
+        sp: black_box(vm.regs.sp),
+        fp: black_box(vm.regs.fp),
+        acc: black_box(vm.regs.acc),
+        closure: black_box(vm.regs.closure),
+    };
+    let r = f(vm, r);
     vm.regs.pc = black_box(r.pc);
     vm.regs.sp = black_box(r.sp);
     vm.regs.fp = black_box(r.fp);
