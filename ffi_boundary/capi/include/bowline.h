@@ -202,6 +202,19 @@ typedef struct bl_procedure {
  * a procedure that gives a handle is none for it, and what the procedure raises is only told. [any] [allocates] */
 bl_status bl_procedure_call(bl_procedure *procedure, const uint64_t *words, uint64_t *result);
 
+/* ---- Tables of functions ---------------------------------------------------------------------------------------- */
+
+/* A function of a table. A table ends with one whose name is NULL; a program names it once, by define-foreign-table, and then has
+ * its functions by name or by number. It is found as a symbol of the process or of a library, or because it was registered. */
+typedef struct bl_function {
+    const char *name;
+    void (*address)(void);  /* cast from what it is */
+} bl_function;
+
+/* Makes a table known by a name, in place of one that was. The table and its functions stay for as long as the process
+ * lives. BL_E_RANGE if it has no end. [any] [plain] */
+bl_status bl_register_functions(const char *name, const bl_function *table);
+
 /* ---- Raising ---------------------------------------------------------------------------------------------------- */
 
 /* Each raises its object in the program when C has returned, and returns {0}, so that a function can end by

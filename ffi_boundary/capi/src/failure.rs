@@ -2,7 +2,7 @@
 
 use crate::status::Status;
 use bowline_ffi::inside::Outside;
-use bowline_ffi::{FfiError, HandleError, HandlePinError};
+use bowline_ffi::{FfiError, HandleError, HandlePinError, TableError};
 use bowline_gc::{OutOfMemory, PinError};
 use std::fmt;
 
@@ -60,6 +60,7 @@ pub(crate) enum Failure {
     Calls,
     /// The procedure that C has called was left.
     Left,
+    Table(TableError),
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
@@ -114,7 +115,10 @@ impl Failure {
                 PinError::NotAnObject(_) | PinError::NotPinned(_) => Status::Type,
             },
             Failure::Wrong { .. } => Status::Type,
-            Failure::TooBig { .. } | Failure::Size { .. } | Failure::Index { .. } => Status::Range,
+            Failure::TooBig { .. }
+            | Failure::Size { .. }
+            | Failure::Index { .. }
+            | Failure::Table(_) => Status::Range,
             Failure::Nul { .. } => Status::Nul,
             Failure::Null(_) => Status::Null,
             Failure::Memory(_) => Status::Memory,
@@ -167,6 +171,7 @@ impl fmt::Display for Failure {
             }
             Failure::NoSuchScope => f.write_str("the no-GC scope is not open"),
             Failure::ScopeOrder => f.write_str("the no-GC scope is not the innermost one"),
+            Failure::Table(error) => error.fmt(f),
             Failure::NotExported { name } => {
                 write!(f, "the program has exported nothing as `{name}` so far")
             }
@@ -334,6 +339,13 @@ mod tests {
                 Failure::Left,
                 Status::Pending,
                 "the procedure was left otherwise than by return",
+            ),
+            (
+                Failure::Table(TableError::Endless {
+                    table: "the table `x`".into(),
+                }),
+                Status::Range,
+                "the table `x` has no end among its first 65536 entries: it must end with one whose name is NULL",
             ),
         ];
         check(&failures);

@@ -10,7 +10,8 @@
 //! `inv:capi.pointers` A pointer from C is null, which is told, or good for what the header says of it.
 //!
 //! Reading order: `status` (numbers, and the last error), `failure` (why, in words), `edge` (from C into the
-//! runtime), then what C asks for: `handles`, `from`, `to`, `data`, `call`, `raise`, `raw`.
+//! runtime), then what C asks for: `handles`, `from`, `to`, `data`, `call`, `raise`, `raw`,
+//! `tables`.
 //!
 //! Absent on purpose: what compiler writers and embedders need (heaps, shapes, barriers, shadow stacks).
 
@@ -23,6 +24,7 @@ mod handles;
 mod raise;
 mod raw;
 mod status;
+mod tables;
 mod to;
 
 pub use call::{BlProcedure, bl_procedure_call};
@@ -42,6 +44,7 @@ pub use handles::{
 pub use raise::{bl_is_pending, bl_raise, bl_raise_errno, bl_raise_error};
 pub use raw::{BlNogc, bl_from_raw, bl_nogc_begin, bl_nogc_end, bl_raw};
 pub use status::{Status, bl_last_error, bl_last_status, bl_status_name};
+pub use tables::bl_register_functions;
 pub use to::{
     bl_to_boolean, bl_to_bytes, bl_to_double, bl_to_int, bl_to_pointer, bl_to_string, bl_to_tuple,
     bl_tuple_ref, bl_tuple_size,

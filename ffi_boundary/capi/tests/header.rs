@@ -9,7 +9,7 @@ use std::process::Command;
 
 const HEADER: &str = include_str!("../include/bowline.h");
 const EXPORTS: &str = include_str!("../exports.txt");
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     include_str!("../src/call.rs"),
     include_str!("../src/data.rs"),
     include_str!("../src/edge.rs"),
@@ -18,6 +18,7 @@ const SOURCES: [&str; 9] = [
     include_str!("../src/raise.rs"),
     include_str!("../src/raw.rs"),
     include_str!("../src/status.rs"),
+    include_str!("../src/tables.rs"),
     include_str!("../src/to.rs"),
 ];
 
@@ -43,12 +44,13 @@ const TYPES: [(&str, &[&str]); 19] = [
     ("*mut i64", &["int64_t *"]),
     ("*mut usize", &["size_t *"]),
 ];
-const MORE_TYPES: [(&str, &[&str]); 7] = [
+const MORE_TYPES: [(&str, &[&str]); 8] = [
     ("*const u64", &["const uint64_t *"]),
     ("*mut u32", &["uint32_t *"]),
     ("*mut u64", &["uint64_t *"]),
     ("*mut BlProcedure", &["bl_procedure *"]),
     ("*mut BlConstructor", &["bl_constructor *"]),
+    ("*const TableEntry", &["const bl_function *"]),
     ("*mut c_void", &["void *"]),
     ("*mut *mut c_void", &["void **"]),
 ];

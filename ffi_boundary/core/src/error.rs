@@ -11,6 +11,7 @@ use crate::declare_error::DeclareError;
 use crate::handle::HandleError;
 use crate::inside_error::InsideError;
 use crate::struct_error::StructError;
+use crate::table::TableError;
 use crate::types::CType;
 use std::fmt;
 
@@ -234,6 +235,8 @@ pub enum FfiError {
     Struct(Box<StructError>),
     /// About what C did by the functions of the C interface.
     Inside(Box<InsideError>),
+    /// About a table of functions.
+    Table(Box<TableError>),
 }
 
 impl From<InsideError> for FfiError {
@@ -291,6 +294,7 @@ impl fmt::Display for FfiError {
             FfiError::Callback(error) => error.fmt(f),
             FfiError::Struct(error) => error.fmt(f),
             FfiError::Inside(error) => error.fmt(f),
+            FfiError::Table(error) => error.fmt(f),
             FfiError::NullPointer { operation } => write!(f, "{operation}: the pointer is null"),
             FfiError::StoredString => f.write_str(
                 "a string cannot be stored into C memory, where nothing would keep it in place; store a pointer to a copy, as `string->pointer` makes one",

@@ -141,6 +141,26 @@ impl ForeignFunction {
         signature: Signature,
     ) -> Result<ForeignFunction, FfiError> {
         let address = library.symbol(symbol)?;
+        ForeignFunction::at(name, library, address, signature)
+    }
+
+    /// As [`ForeignFunction::new`], for function `index` of a table.
+    pub fn numbered(
+        name: &str,
+        table: &Arc<Library>,
+        index: usize,
+        signature: Signature,
+    ) -> Result<ForeignFunction, FfiError> {
+        let (_, address) = table.numbered(index)?;
+        ForeignFunction::at(name, table, address, signature)
+    }
+
+    fn at(
+        name: &str,
+        library: &Arc<Library>,
+        address: *const (),
+        signature: Signature,
+    ) -> Result<ForeignFunction, FfiError> {
         let ways = ways(&signature)?;
         let outs = signature.params.iter().filter(|p| p.is_result()).count();
         let lends = ways.iter().any(|way| matches!(way, Way::Callback(_)));

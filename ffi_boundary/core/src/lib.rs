@@ -88,6 +88,8 @@ mod stdio;
 mod struct_error;
 mod sync;
 #[cfg(not(loom))]
+mod table;
+#[cfg(not(loom))]
 mod types;
 
 #[cfg(not(loom))]
@@ -137,5 +139,7 @@ pub use signal::handle_interrupts;
 pub use stdio::flush_c_stdout;
 #[cfg(not(loom))]
 pub use struct_error::{NotPointer, StructError};
+#[cfg(not(loom))]
+pub use table::{FunctionTable, TableEntry, TableError, register_functions};
 #[cfg(not(loom))]
 pub use types::{CType, CallbackType, Lifetime, Parameter, Passing, Repr, Signature};

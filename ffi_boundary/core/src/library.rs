@@ -7,20 +7,31 @@
 //! preloaded library defines a name of libc's too, `dlsym` on libc's own handle would still give libc's: its `free`
 //! would be handed the blocks of another `malloc`.
 //!
+//! A table of functions (`table`) is a library, too: one that was read once, and whose functions have numbers as well.
+//!
 //! Absent on purpose: a search path of our own. Names mean what they mean to `dlopen`.
 
 use crate::error::FfiError;
+use crate::table::{self, FunctionTable, TableError};
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// A loaded library, or the process itself.
+/// A loaded library, the process itself, or a table of functions.
 pub struct Library {
     /// As it was asked for; `None` for the process.
     name: Option<String>,
-    handle: NonNull<libc::c_void>,
+    source: Source,
+}
+
+/// Where its functions are found.
+enum Source {
+    /// By the dynamic linker.
+    Loaded(NonNull<libc::c_void>),
+    /// In what was read of a table.
+    Table(Arc<FunctionTable>),
 }
 
 // SAFETY: the handle is an opaque token of the dynamic linker, which locks for itself.
@@ -44,7 +55,7 @@ impl Library {
         match NonNull::new(handle) {
             Some(handle) => Ok(Arc::new(Library {
                 name: name.map(str::to_owned),
-                handle,
+                source: Source::Loaded(handle),
             })),
             None => Err(FfiError::UnknownLibrary {
                 library: name.unwrap_or("the process").to_owned(),
@@ -54,6 +65,29 @@ impl Library {
         }
     }
 
+    /// The table of functions of this name: one that C has registered, or else the data of this symbol of `library`, by
+    /// default of the process.
+    ///
+    /// That the symbol is one of a table the program says, as it says what type a function has.
+    pub fn table(name: &str, library: Option<&Library>) -> Result<Arc<Library>, FfiError> {
+        let registered = library.map_or_else(|| table::registered(name), |_| None);
+        let table = match (registered, library) {
+            (Some(registered), _) => registered,
+            (None, Some(library)) => library.read_table(name)?,
+            (None, None) => Library::open(None)?.read_table(name)?,
+        };
+        Ok(Arc::new(Library {
+            name: Some(name.to_owned()),
+            source: Source::Table(table),
+        }))
+    }
+
+    fn read_table(&self, name: &str) -> Result<Arc<FunctionTable>, FfiError> {
+        let first = self.symbol(name)?.cast();
+        // SAFETY: the program says that a table stands there, and the library stays (inv:library.open).
+        Ok(unsafe { FunctionTable::read(&table::named(name), first) }?)
+    }
+
     /// The name that this was opened by; `None` for the process.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -61,14 +95,22 @@ impl Library {
 
     /// The address of a symbol. A symbol whose address is null counts as missing.
     pub fn symbol(&self, symbol: &str) -> Result<*const (), FfiError> {
+        let unknown = || FfiError::UnknownSymbol {
+            symbol: symbol.to_owned(),
+            library: self.to_string(),
+        };
+        let handle = match &self.source {
+            Source::Loaded(handle) => handle,
+            Source::Table(table) => {
+                let index = table.find(symbol).ok_or_else(unknown)?;
+                return self.numbered(index).map(|(_, address)| address);
+            }
+        };
         let c_symbol = c_string(symbol)?;
         // SAFETY: the handle is open (inv:library.open) and the name ends with a NUL.
-        let address = unsafe { libc::dlsym(self.handle.as_ptr(), c_symbol.as_ptr()) };
+        let address = unsafe { libc::dlsym(handle.as_ptr(), c_symbol.as_ptr()) };
         if address.is_null() {
-            return Err(FfiError::UnknownSymbol {
-                symbol: symbol.to_owned(),
-                library: self.to_string(),
-            });
+            return Err(unknown());
         }
         let address = if in_libc(address) {
             // inv:library.libc
@@ -79,6 +121,32 @@ impl Library {
             address
         };
         Ok(address.cast_const().cast())
+    }
+
+    /// The name and the address of function `index` of a table, counted from 0.
+    pub fn numbered(&self, index: usize) -> Result<(&str, *const ()), FfiError> {
+        let whole = self.to_string();
+        let Source::Table(table) = &self.source else {
+            return Err(TableError::NoTable { library: whole }.into());
+        };
+        let Some((name, address)) = table.get(index) else {
+            let count = table.len();
+            return Err(TableError::Index {
+                table: whole,
+                index,
+                count,
+            }
+            .into());
+        };
+        if address.is_null() {
+            let function = name.to_owned();
+            return Err(TableError::Empty {
+                table: whole,
+                function,
+            }
+            .into());
+        }
+        Ok((name, address))
     }
 }
 
@@ -100,9 +168,10 @@ fn in_libc(address: *const libc::c_void) -> bool {
 
 impl fmt::Display for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "the library `{name}`"),
-            None => f.write_str("the process"),
+        match (&self.name, &self.source) {
+            (Some(name), Source::Table(_)) => f.write_str(&table::named(name)),
+            (Some(name), _) => write!(f, "the library `{name}`"),
+            (None, _) => f.write_str("the process"),
         }
     }
 }

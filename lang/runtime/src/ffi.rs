@@ -7,6 +7,7 @@
 //! Absent on purpose: the call itself. It may call back, so the engine makes it; see
 //! [`Foreign::function`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bowline_ffi::data::Exported;
@@ -38,10 +39,15 @@ pub const FUNCTION_FINALIZER: usize = procedure::CAPTURED + 3;
 pub struct Foreign {
     libraries: Vec<Arc<Library>>,
     functions: Vec<&'static ForeignFunction>,
+    /// Those that were called without a declaration, by their indices.
+    untyped: HashMap<Untyped, Value>,
     named: Named,
     /// The structs and arrays that the program knows.
     pub(crate) types: Types,
 }
+
+/// A table's index, a function's number in it, and what the arguments of its calls are.
+pub(crate) type Untyped = (Value, usize, Vec<CType>);
 
 fn at<T>(items: &[T], index: Value) -> Option<&T> {
     items.get(usize::try_from(index.as_fixnum()?).ok()?)
@@ -70,6 +76,18 @@ impl Foreign {
             self.libraries.len() - 1
         });
         Value::fixnum(index as i64)
+    }
+
+    /// The index of a function that was called so before.
+    pub(crate) fn untyped(&self, key: &Untyped) -> Option<Value> {
+        self.untyped.get(key).copied()
+    }
+
+    /// Keeps a function that is called so, and gives its index.
+    pub(crate) fn add_untyped(&mut self, key: Untyped, function: ForeignFunction) -> Value {
+        let index = self.add_function(function);
+        self.untyped.insert(key, index);
+        index
     }
 
     /// Keeps a function and gives its index.

@@ -27,7 +27,7 @@ use context::{Context, LIMIT, complaint};
 use libtest_mimic::{Failed, Trial};
 
 /// What a trial prints that finds nothing wrong, by library and name.
-const TRIALS: [(&str, &str, &str); 14] = [
+const TRIALS: [(&str, &str, &str); 15] = [
     ("values.c", "numbers", "0\n"),
     ("values.c", "texts", "0\n0\n"),
     (
@@ -46,7 +46,26 @@ const TRIALS: [(&str, &str, &str); 14] = [
     ("edges.c", "raises", RAISES),
     ("edges.c", "words", WORDS),
     ("edges.c", "guests", GUESTS),
+    ("tables.c", "tables", TABLES),
 ];
+
+const TABLES: &str = "\
+(42 10 42 42)
+(42 10 4 200 121 3)
+(#t 5)
+(\"the table `trial_functions` has no symbol `none`\")
+(\"the table `trial_functions` has no function 99: the last one is 6\")
+(\"the address of `missing` in the table `trial_functions` is NULL\")
+(\"the process is no table: its functions have names, not numbers\")
+(\"the process has no symbol `no table`\")
+(\"the table `trial_functions` has no function 99: the last one is 6\")
+(\"the address of `missing` in the table `trial_functions` is NULL\")
+(\"argument 2 of `add`, which has no types, is two: C can be given an exact integer, a flonum, a boolean, a string, a \
+bytevector or a pointer\")
+(\"argument 1 of `add` has type int64: 1180591620717411303424 is not between -9223372036854775808 and 9223372036854775807\")
+(\"%foreign-call: argument 1 must be a foreign library, not\" 5)
+0
+";
 
 const GUESTS: &str = "0
 (\"`left-open` has returned within a no-GC scope: `bl_nogc_end` must end it before\")

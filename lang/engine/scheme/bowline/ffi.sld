@@ -22,7 +22,7 @@
 (define-library (bowline ffi)
   (import (bowline primitives) (bowline support))
   (export
-    define-foreign define-foreign-library define-foreign-struct define-foreign-enum
+    define-foreign define-foreign-library define-foreign-table define-foreign-struct define-foreign-enum
     pointer? pointer-ref pointer-set! pointer+ sizeof
     null-pointer pointer-null? pointer->integer integer->pointer pointer->string pointer->bytevector bytevector-view
     foreign-array-length foreign-array-ref foreign-array-set!
@@ -38,6 +38,11 @@
       (syntax-rules ()
         ((_ name file)
          (define name (%foreign-library file)))))
+
+    (define-syntax define-foreign-table
+      (syntax-rules ()
+        ((_ name symbol) (define name (%foreign-table symbol #f)))
+        ((_ name symbol library) (define name (%foreign-table symbol library)))))
 
     (define-syntax sizeof
       (syntax-rules () ((_ type) (%sizeof 'type))))

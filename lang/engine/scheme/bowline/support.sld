@@ -10,7 +10,7 @@
   (import (bowline primitives))
   (export
     dynamic-wind with-exception-handler make-parameter make-promise force
-    %exit-after-winding %type-error %with-guard %with-guard-reraise %with-parameters)
+    %exit-after-winding %foreign-call %type-error %with-guard %with-guard-reraise %with-parameters)
   (begin
 
     (define (%type-error who position expected value)
@@ -20,6 +20,11 @@
                               " must be " expected ", not")
                (list value)
                who)))
+
+    ;; For compilers, whose programs know what they pass: calls function NUMBER of a table with arguments that nobody has
+    ;; declared, each as C takes such a value; the result is what a register of 64 bits has.
+    (define (%foreign-call table number . arguments)
+      (apply (apply %foreign-caller table number arguments) arguments))
 
     ;; Winders: a list, innermost first, of #(before after dyn).
 

@@ -1,20 +1,29 @@
-//! `%make-foreign-procedure`: what `define-foreign` becomes. Its messages speak of that form.
+//! `%make-foreign-procedure`: what `define-foreign` becomes. Its messages speak of that form. And tables of functions, with
+//! procedures for those of them that are called without a declaration.
 
-use bowline_ffi::{ForeignFunction, Signature};
+use bowline_ffi::{
+    CType, ForeignFunction, Library, Parameter, Passing, Signature, TableError, is_callback,
+    pointer_address,
+};
 use bowline_layout::Value;
+use bowline_syntax::Number;
 
 use crate::fault::{Fault, Result};
 use crate::ffi;
 use crate::kinds;
 use crate::object;
-use crate::primitive::{Primitive, rest};
+use crate::primitive::{Primitive, rest, row};
 use crate::rt::{Args, Rt};
 use crate::strings;
 use crate::symbols;
 
 const WHO: &str = "define-foreign";
 
-pub(super) const TABLE: &[Primitive] = &[rest("%make-foreign-procedure", 6, make)];
+pub(super) const TABLE: &[Primitive] = &[
+    rest("%make-foreign-procedure", 6, make),
+    row("%foreign-table", 2, 2, table),
+    rest("%foreign-caller", 2, caller),
+];
 
 /// The clauses that a program wrote.
 struct Clauses {
@@ -39,7 +48,8 @@ fn make(rt: &mut Rt, a: Args) -> Result {
         );
     }
     let library = super::ffi::library(rt, a, 1, WHO)?;
-    if !strings::is_string(rt.arg(a, 2)) {
+    let number = number(rt.arg(a, 2));
+    if number.is_none() && !strings::is_string(rt.arg(a, 2)) {
         return wrong(rt, "the name in C must be a string, not", 2);
     }
     let params = ffi::type_exprs(rt, rt.arg(a, 3))?;
@@ -48,8 +58,11 @@ fn make(rt: &mut Rt, a: Args) -> Result {
     };
     let signature = Signature::parse(&params, &result, &mut rt.foreign.types)?;
     let clauses = clauses(rt, a)?;
-    let symbol = rt.text(rt.arg(a, 2));
-    let mut function = ForeignFunction::new(rt.symbol_name(name), &library, symbol, signature)?;
+    let name = rt.symbol_name(name);
+    let mut function = match number {
+        Some(number) => ForeignFunction::numbered(name, &library, number, signature)?,
+        None => ForeignFunction::new(name, &library, rt.text(rt.arg(a, 2)), signature)?,
+    };
     if clauses.leaf {
         function = function.into_leaf()?;
     }
@@ -114,4 +127,78 @@ fn operand(
         Some(operand) => Fault::bad(WHO, format!("{wanted}, not"), vec![operand]),
         None => Fault::bad(WHO, wanted, vec![]),
     }
+}
+
+/// The number of a function in a table.
+fn number(v: Value) -> Option<usize> {
+    usize::try_from(v.as_fixnum()?).ok()
+}
+
+/// `(name library)`: the table of this name; without a library (`#f`) one that C has registered, or of the process.
+fn table(rt: &mut Rt, a: Args) -> Result {
+    let who = "define-foreign-table";
+    let name = rt.string_arg(a, 0, who)?;
+    let library = match rt.arg(a, 1) {
+        Value::FALSE => None,
+        _ => Some(super::ffi::library(rt, a, 1, who)?),
+    };
+    let table = Library::table(rt.text(name), library.as_deref())?;
+    let index = rt.foreign.add_library(table);
+    rt.make_object(kinds::LIBRARY, &[index, rt.arg(a, 0)])
+}
+
+/// `(table number arg …)`: a procedure that calls this function of the table with arguments like these, each as what C
+/// takes such a value for, and whose result is an `int64`.
+fn caller(rt: &mut Rt, a: Args) -> Result {
+    let who = "%foreign-call";
+    let table = super::ffi::library(rt, a, 0, who)?;
+    let number = rt.size_arg(a, 1, who)?;
+    let (name, _) = table.numbered(number)?;
+    let params: Result<Vec<CType>> = (2..a.len).map(|i| untyped(rt, a, i, name)).collect();
+    let key = (object::field(rt.arg(a, 0), 1), number, params?);
+    let index = match rt.foreign.untyped(&key) {
+        Some(known) => known,
+        None => {
+            let params = key.2.iter().map(|ctype| Parameter {
+                ctype: ctype.clone(),
+                passing: Passing::In,
+            });
+            let signature = Signature {
+                params: params.collect(),
+                fixed: None,
+                result: CType::Int64,
+            };
+            let function = ForeignFunction::numbered(name, &table, number, signature)?;
+            rt.foreign.add_untyped(key, function)
+        }
+    };
+    let name = rt.intern(name)?;
+    let code = rt.stubs.foreign;
+    let words = [index, name, Value::FALSE, Value::FALSE];
+    rt.make_procedure(kinds::FOREIGN_PROCEDURE, code, &words)
+}
+
+/// What C takes argument `i` for, an argument of a call that has no types.
+fn untyped(rt: &Rt, a: Args, i: usize, function: &str) -> Result<CType> {
+    let v = rt.arg(a, i);
+    let kind = object::type_id(v);
+    if v == Value::TRUE || v == Value::FALSE {
+        return Ok(CType::Bool);
+    }
+    match (kind, rt.number(v)) {
+        (_, Some(Number::Fixnum(_) | Number::Big(_))) => return Ok(CType::Int64),
+        (Some(kinds::FLONUM), _) => return Ok(CType::Double),
+        (Some(kinds::STRING), _) => return Ok(CType::String),
+        (Some(kinds::BYTEVECTOR), _) => return Ok(CType::Bytevector),
+        _ => {}
+    }
+    if pointer_address(v).is_some() || is_callback(v) {
+        return Ok(CType::Pointer);
+    }
+    let error = TableError::Untyped {
+        function: function.to_owned(),
+        position: i - 1,
+        got: rt.describe(v),
+    };
+    Err(bowline_ffi::FfiError::from(error).into())
 }
