@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `ml::…` | files and a directory by C functions over handles |
 //! | `zlib::…` | streams of zlib's over views and pinned bytevectors |
+//! | `sqlite::…` | rows, functions of SQL and blobs, with callbacks of three lifetimes |
+//! | `threads::…` | procedures on the threads of libuv's pool |
 //! | `port::…` | a file written to by Rust over the words of the heap |
 //! | `closures::…` | closures of Scheme's in C and of C's in Scheme, in the three ways that C takes them |
 //! | `lists::…` | a list and a tree by the functions of a header that is written for the program |
@@ -43,6 +45,31 @@ ml-read: bl_to_bytes: expected a bytevector, got \"no buffer\"
 ml-read: bl_to_tuple: the tuple has 1 values, 2 were asked for
 ENOENT 2: ml-opendir: No such file or directory
 ";
+
+const SQLITE: &str = "\
+((\"name\" . \"bowline\") (\"turns\" . \"1\"))
+((\"name\" . \"clove hitch\") (\"turns\" . \"2\"))
+((\"name\" . \"sheet bend\") (\"turns\" . \"1\"))
+found: clove hitch
+((\"enilwob\" 4.5 #u8(1 1)) (\"hctih evolc\" 5.5 #u8(1 2)) (\"dneb teehs\" 4.5 #u8(1 1)))
+((\"bowline\"))
+query: near \"selekt\": syntax error (1)
+step: +: argument 2 must be a number, not (1)
+step: bytevector-u8-ref: argument 1 must be a bytevector, not (1)
+of the program's own (((one . 1)))
+/no/such/folder/file.db: unable to open database file (14)
+#u8(0 0 0 0 7 7 7 7)
+held: 3
+held: 3
+held: 0
+pinned: 0
+";
+
+const THREADS: &str = "\
+((100 25) (200 46) (300 62) (400 78) (500 95) (600 109) (800 139) (900 154) (1000 168) (1100 184) (1200 196))
+(\"no luck with\" (700))
+(after-work-here 12 work-here no jobs-left 0)
+25 16 9 4 1 \n";
 
 const PORT: &str = "\
 (port \"io.txt\")
@@ -132,6 +159,13 @@ const PAGE_PRINTS: &str = "\
 \"largest: bl_tuple_size: expected a vector, got 5\"
 ";
 
+/// Examples that are a script alone: name, the library that they call and its package, what they print.
+const SCRIPTS: [(&str, &str, &str, &str); 3] = [
+    ("zlib", "libz.so.1", "zlib1g", ZLIB),
+    ("sqlite", "libsqlite3.so.0", "libsqlite3-0", SQLITE),
+    ("threads", "libuv.so.1", "libuv1", THREADS),
+];
+
 struct Context {
     bowline: PathBuf,
     root: PathBuf,
@@ -149,11 +183,6 @@ fn trials() -> Result<Vec<Trial>, String> {
     });
     let mut trials = Vec::new();
     for (mode, flags) in MODES {
-        trials.push(trial(
-            &context,
-            format!("zlib::{mode}"),
-            move |c, folder| c.zlib(folder, flags),
-        ));
         trials.push(trial(&context, format!("ml::{mode}"), move |c, folder| {
             c.ml(folder, flags)
         }));
@@ -164,6 +193,16 @@ fn trials() -> Result<Vec<Trial>, String> {
         ));
     }
     for (mode, flags) in MODES {
+        for (name, library, package, expected) in SCRIPTS {
+            let run = move |c: &Context, folder: &Path| {
+                let script = c.root.join(format!("examples/{name}.scm"));
+                let mut command = c.program(folder, flags, &script);
+                let outcome = process::run(&mut command, folder, "", LIMIT)?;
+                installed(&outcome, library, package)?;
+                printed(&outcome, expected)
+            };
+            trials.push(trial(&context, format!("{name}::{mode}"), run));
+        }
         trials.push(trial(
             &context,
             format!("lists::{mode}"),
@@ -243,13 +282,6 @@ impl Context {
         self.build(compiler.arg(example.join("closures.c")), folder)?;
         let mut command = self.program(folder, flags, &example.join("closures.scm"));
         prints(&mut command, folder, CLOSURES)
-    }
-
-    fn zlib(&self, folder: &Path, flags: &[&str]) -> Result<(), Failed> {
-        let mut command = self.program(folder, flags, &self.root.join("examples/zlib.scm"));
-        let outcome = process::run(&mut command, folder, "", LIMIT)?;
-        installed(&outcome, "libz.so.1", "zlib1g")?;
-        printed(&outcome, ZLIB)
     }
 
     /// With fewer elements than the million that a user sees, for zeal moves them all again and again.
