@@ -23,10 +23,11 @@ use crate::types::CallbackType;
 use libffi::low::{self, ffi_cif};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 /// The most records.
-pub(super) const MOST: usize = 1 << 20;
+const MOST: usize = 1 << 18;
 
 /// The bytes that become writable at once.
 const STEP: usize = 64 << 10;
@@ -37,7 +38,8 @@ const MAGIC: u64 = 0x656e_7620_7265_6331;
 /// What an env is the address of.
 #[repr(C)]
 struct Record {
-    magic: u64,
+    /// Written last.
+    magic: AtomicU64,
     trampoline: Trampoline,
 }
 
@@ -99,9 +101,10 @@ pub(super) fn place(trampoline: Trampoline) -> Option<&'static Trampoline> {
     // SAFETY: inv:env.fixed: the place is writable, aligned, and nobody else's.
     let record = unsafe { &mut *at };
     let record = record.write(Record {
-        magic: MAGIC,
+        magic: AtomicU64::new(0),
         trampoline,
     });
+    record.magic.store(MAGIC, Ordering::Release);
     Some(&record.trampoline)
 }
 
@@ -118,10 +121,10 @@ pub(super) fn trampoline_of(env: usize) -> Option<&'static Trampoline> {
         return None;
     }
     let record = std::ptr::with_exposed_provenance::<Record>(env);
-    let magic: *const u64 = record.cast();
+    let magic: *const AtomicU64 = record.cast();
     // SAFETY: inv:env.fixed: the row can be read; where nothing was written there are zeros.
-    let magic = unsafe { magic.read_volatile() };
-    if magic != MAGIC {
+    let magic = unsafe { &*magic };
+    if magic.load(Ordering::Acquire) != MAGIC {
         return None;
     }
     // SAFETY: inv:env.fixed: a record stands there for ever.
@@ -135,7 +138,7 @@ pub(crate) struct Env {
     position: usize,
     /// How an entry of this program reads what C passes, if there is one.
     pub(super) reading: Option<Reading>,
-    /// The address of the function; 0 before libffi has made it.
+    /// The address of the function, once there is one.
     code: OnceLock<usize>,
 }
 
@@ -238,7 +241,7 @@ pub(super) fn report(word: usize) {
 /// What an entry of this program does with what C has passed.
 ///
 /// # Safety
-/// As for [`entry::Passed`].
+/// The entry for this place calls it, with what C has passed in registers and behind its return address.
 pub(super) unsafe fn enter(
     word: usize,
     place: usize,
