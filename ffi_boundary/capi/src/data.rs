@@ -20,6 +20,9 @@ pub struct BlConstructor {
     header: AtomicU64,
 }
 
+/// Handles that are made in one go without memory for them.
+const FEW: usize = 8;
+
 /// What stands in the place of a header for a pair.
 const PAIR: u64 = bowline_layout::Tag::Pair as u64;
 
@@ -191,10 +194,20 @@ pub unsafe extern "C" fn bl_data_get(
     handles: *mut BlHandle,
 ) -> bool {
     let give = |inside: &mut Inside<'_>, found: Found, v, values| {
+        // Mostly they are few, and then nothing is allocated for them.
+        let (mut few, mut many) = ([BlHandle::NONE; FEW], Vec::new());
+        let made = match few.get_mut(..values) {
+            Some(few) => few,
+            None => {
+                many.resize(values, BlHandle::NONE);
+                &mut many[..]
+            }
+        };
         // All handles first, for they may be too many. None of this collects.
-        let made = (0..values).map(|i| edge::local(inside, found.value(v, i)));
-        let made = made.collect::<Result<Vec<_>>>()?;
-        for (i, handle) in made.into_iter().enumerate() {
+        for (i, handle) in made.iter_mut().enumerate() {
+            *handle = edge::local(inside, found.value(v, i))?;
+        }
+        for (i, &mut handle) in made.iter_mut().enumerate() {
             edge::store(handles.wrapping_add(i), "fields", handle)?;
         }
         Ok(())

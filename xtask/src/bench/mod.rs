@@ -10,10 +10,11 @@
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `peers` (who takes part), `scheme`, `heap`
 //! and `stores` (races), `start` (processes too short for the others' clock), `figures` (programs that tell
-//! figures of their own) with `trigger`, `pauses`, `overhead` and `calls`, `printed` (programs that print tables), `soak` (no
+//! figures of their own) with `trigger`, `pauses`, `overhead`, `calls` and `data`, `printed` (programs that print tables), `soak` (no
 //! figures, but torture for an hour), `machine` (where it ran).
 
 mod calls;
+mod data;
 mod figures;
 mod heap;
 mod machine;
@@ -54,6 +55,8 @@ pub enum What {
     Boundary,
     /// What programs pay to call C, against LuaJIT, Chez Scheme, Guile, OCaml and Python.
     Calls,
+    /// What C pays to look at a program's data, against calls of its procedures.
+    Data,
     /// Until all threads have stopped.
     Stops,
     /// A full collection of a long list.
@@ -75,6 +78,7 @@ impl What {
             What::Overhead => "overhead",
             What::Boundary => "boundary",
             What::Calls => "calls",
+            What::Data => "data",
             What::Stops => "stops",
             What::Lists => "lists",
             What::Stores => "stores",
@@ -89,7 +93,7 @@ impl What {
             (What::Scheme | What::Heap | What::Stores, false) => 9,
             (What::Start, true) => 11,
             (What::Start, false) => 101,
-            (What::Trigger | What::Overhead | What::Calls, false) => 5,
+            (What::Trigger | What::Overhead | What::Calls | What::Data, false) => 5,
             (_, true) => 1,
             (_, false) => 3,
         }
@@ -193,6 +197,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Overhead => overhead::measure(task)?,
         What::Boundary => print(&printed::BOUNDARY)?,
         What::Calls => calls::measure(task)?,
+        What::Data => data::measure(task)?,
         What::Stops => print(&printed::STOPS)?,
         What::Lists => print(&printed::LISTS)?,
         What::Soak => soak::measure(task, minutes)?,
