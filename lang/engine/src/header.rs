@@ -1,4 +1,4 @@
-//! `bowline header`: what a program exports to C, as a C header of inline functions.
+//! `bowline header`: what a program, or a library, exports to C, as a C header of inline functions.
 //!
 //! The program is expanded and not run. A function asks the runtime for its constructor by name when it is first called, since
 //! type ids are given when a program runs; the number `layout` in it makes sure that both mean the same fields. A procedure is found
@@ -424,7 +424,10 @@ impl Session {
              #ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
         );
         let (mut types, mut wrong) = (Types::default(), Vec::new());
-        for mut unit in self.expand_file(file)? {
+        // A library's, too: C is compiled for it, whoever imports it.
+        let forms = self.read_file(file)?;
+        let units = self.expander.expand_whole(&forms, &mut self.loader);
+        for mut unit in units.map_err(|diagnostics| self.refuse(&diagnostics))? {
             Declarations {
                 prims: self.expander.primitives(),
                 globals: self.expander.globals(),

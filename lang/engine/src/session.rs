@@ -162,7 +162,7 @@ impl Session {
         units.map_err(|diagnostics| self.refuse(&diagnostics))
     }
 
-    fn read_file(&mut self, file: &Path) -> Result<Vec<Datum>, Stop> {
+    pub(crate) fn read_file(&mut self, file: &Path) -> Result<Vec<Datum>, Stop> {
         self.loader.directories = libraries::search_path(file);
         let (source, text): (SourceId, String) = match self.loader.read(file) {
             Ok(read) => read,

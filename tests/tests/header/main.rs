@@ -163,8 +163,23 @@ fn trials() -> Result<Vec<Trial>, String> {
         };
         trials.push(trial(&context, format!("{name}::same_twice"), twice));
     }
+    trials.push(trial(&context, "library::alone".into(), library));
     trials.push(trial(&context, "refused::types".into(), refused));
     Ok(trials)
+}
+
+/// The header of a file that is a library has what that exports.
+fn library(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let mut command = Command::new(&context.bowline);
+    command
+        .arg("header")
+        .arg(context.sources.join("shapes.sld"));
+    let outcome = process::run(&mut command, folder, "", LIMIT)?;
+    let head = "static inline bool shape_circle(bl_handle data_, double *";
+    match outcome.exit == Some(0) && outcome.stdout.contains(head) {
+        true => Ok(()),
+        false => Err(format!("{}\n{}{}", outcome.ending(), outcome.stdout, outcome.stderr).into()),
+    }
 }
 
 /// A field's type that is none is told at its place, and no header is written.

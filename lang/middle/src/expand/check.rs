@@ -80,7 +80,7 @@ impl Expander {
 
 impl Cx<'_> {
     /// Expands a library that the text defines, unless it was.
-    fn check_library(&mut self, form: &Datum) {
+    pub(super) fn check_library(&mut self, form: &Datum) {
         let Some([head, name, ..]) = form.as_list() else {
             return;
         };

@@ -128,6 +128,42 @@ const NAMES: &[(&[&str], &str)] = &[
         "`match` of (bowline datatype) takes one value apart; (match (list A B) ...) several",
     ),
     (
+        &["define-enumeration", "define-enum", "enum"],
+        "`define-datatype` of (bowline datatype) with constructors without fields is an enumeration, \
+         `define-foreign-enum` of (bowline ffi) one of C's",
+    ),
+    (
+        &[
+            "c-lambda",
+            "foreign-lambda",
+            "foreign-lambda*",
+            "foreign-safe-lambda",
+            "foreign-procedure",
+            "pointer->procedure",
+            "get-ffi-obj",
+            "define-c-lambda",
+        ],
+        "`define-foreign` of (bowline ffi) makes a C function a procedure",
+    ),
+    (
+        &[
+            "c-define",
+            "define-external",
+            "foreign-callable",
+            "define-callable",
+        ],
+        "`foreign-export` of (bowline datatype) lets C call a procedure by a name, `make-callback` of (bowline ffi) \
+         makes a C function of one",
+    ),
+    (
+        &["c-declare", "foreign-declare", "c-initialize"],
+        "no C stands in programs: compile it to a shared library, which `define-foreign-library` of (bowline ffi) opens",
+    ),
+    (
+        &["procedure->pointer", "function-ptr"],
+        "`make-callback` of (bowline ffi) makes a C function of a procedure",
+    ),
+    (
         &["let/cc", "call/ec", "let/ec"],
         "`call/cc` gives the continuation to a procedure",
     ),

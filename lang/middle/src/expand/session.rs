@@ -209,6 +209,21 @@ impl Expander {
         })
     }
 
+    /// As [`Self::expand_program`], with the libraries that the text defines although nobody imports them.
+    pub fn expand_whole(&mut self, forms: &[Datum], sources: &mut dyn SourceLoader) -> Outcome {
+        let module = self.env.add_module(&mut self.scopes);
+        self.run(TopKind::Program, module, sources, |cx| {
+            let body = cx.program_header(forms);
+            for form in forms {
+                cx.check_library(form);
+            }
+            let scopes = cx.ex.env.module(module).scopes;
+            let stx = |datum: &Datum| Stx::new(datum.clone(), scopes);
+            let body = body.iter().map(stx).collect();
+            Some(cx.expand_top(body))
+        })
+    }
+
     /// Expands a library, and all that it imports, as if a program imported it.
     pub fn expand_library(&mut self, name: &str, sources: &mut dyn SourceLoader) -> Outcome {
         let module = self.env.add_module(&mut self.scopes);
