@@ -50,8 +50,10 @@ impl Library {
         }
         let c_name = name.map(c_string).transpose()?;
         let pointer = c_name.as_ref().map_or(std::ptr::null(), |n| n.as_ptr());
+        // The last flag: it stays also where C closes it more often than it has opened it (inv:library.open).
+        let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE;
         // SAFETY: the name is null or ends with a NUL and lives through the call.
-        let handle = unsafe { libc::dlopen(pointer, libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        let handle = unsafe { libc::dlopen(pointer, flags) };
         match NonNull::new(handle) {
             Some(handle) => Ok(Arc::new(Library {
                 name: name.map(str::to_owned),

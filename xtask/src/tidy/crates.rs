@@ -56,6 +56,14 @@ const ON_TOP: [&str; 12] = [
     "bowline-engine",
 ];
 
+/// What torture may use: what lies below it, and for its trials the tests' ways of running processes and compilers.
+const TORTURE: [&str; 4] = [
+    "bowline-layout",
+    "bowline-gc",
+    "bowline-ffi",
+    "bowline-tests",
+];
+
 /// What an engine for code may use.
 const ENGINE_FOR_CODE: [&str; 7] = [
     "bowline-layout",
@@ -144,8 +152,8 @@ pub(super) const CRATES: &[Crate] = {
         row("lang/native", "bowline-native", OneModule, &ENGINE_FOR_CODE),
         row("lang/engine", "bowline-engine", Forbidden, &BELOW_ENGINE),
         row("lang/cli", "bowline", Forbidden, &ON_TOP),
-        row("stress", "bowline-stress", OneModule, &ON_TOP),
         row("tests", "bowline-tests", Forbidden, &ON_TOP),
+        row("stress", "bowline-stress", OneModule, &TORTURE),
         row("xtask", "xtask", Forbidden, &[]),
     ]
 };
