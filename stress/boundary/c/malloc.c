@@ -99,11 +99,21 @@ int signals(int times)
 
 /* Mistakes, each of which is the process's last. */
 static char mine[64] __attribute__((aligned(16)));
-void frees_the_stack(void) { char here[64] __attribute__((aligned(16))); free(some(here)); }
+void frees_the_stack(void)
+{
+    char here[64] __attribute__((aligned(16)));
+    free(some(here));
+}
 void frees_static_storage(void) { free(some(mine)); }
 void frees_the_middle(void) { free((char *)some(malloc(200)) + 16); }
 void frees_nonsense(void) { free(some((void *)0x1234567890)); }
-void frees_twice(void) { void *keep = malloc(40), *block = some(malloc(40)), *again = some(block); free(block); free(again); free(keep); }
+void frees_twice(void)
+{
+    void *keep = malloc(40), *block = some(malloc(40)), *again = some(block);
+    free(block);
+    free(again);
+    free(keep);
+}
 static void *gives(void *block) { free(block); return NULL; }
 void frees_what_a_thread_freed(void)
 {
@@ -114,10 +124,21 @@ void frees_what_a_thread_freed(void)
     free(again);
     free(keep);
 }
-void writes_to_freed(void) { char *block = some(malloc(40)), *again = some(block); free(block); again[17] = 1; exit(0); }
+void writes_to_freed(void)
+{
+    char *block = some(malloc(40)), *again = some(block);
+    free(block);
+    again[17] = 1;
+    exit(0);
+}
 
 /* A malloc that a library keeps to itself. */
 static char pool[1 << 16] __attribute__((aligned(16)));
 static size_t used;
-static void *own_malloc(size_t size) { return pool + (used += (size + 15) & ~(size_t)15) - ((size + 15) & ~(size_t)15); }
+static void *own_malloc(size_t size)
+{
+    char *block = pool + used;
+    used += (size + 15) & ~(size_t)15;
+    return block;
+}
 void frees_own_block(void) { free(some(own_malloc(100))); }

@@ -24,7 +24,13 @@ bool odd_argument(const char *p, int n) { return p == text + n; }
 void odd_out(int n, char **p) { *p = text + n; }
 bool odd_callback(char *(*f)(char *), int n) { return f(text + n) == text + n; }
 void odd_fields(struct odd *s, int n) { s->first = text + n; s->second = text + n + 1; }
-char *odd_malloc(int n) { static char *block; if (block == NULL) block = calloc(1, 64); return block + n; }
+char *odd_malloc(int n)
+{
+    static char *block;
+    if (block == NULL)
+        block = calloc(1, 64);
+    return block + n;
+}
 
 /* Bytes without a NUL, behind which there is a page that nobody may read. */
 const char *at_the_end(size_t size)
