@@ -105,7 +105,9 @@ impl Narrow {
             },
             Narrow::No => return None,
         };
-        (FIXNUM_MIN <= n && n <= FIXNUM_MAX).then(|| Value::fixnum(n))
+        (FIXNUM_MIN..=FIXNUM_MAX)
+            .contains(&n)
+            .then(|| Value::fixnum(n))
     }
 }
 
@@ -150,7 +152,7 @@ fn at_once(step: Step, v: Value, pinned: &mut Value) -> Option<u64> {
     let lent = match step {
         Step::Integer { low, high } => {
             let n = v.as_fixnum()?;
-            return (low <= n && n <= high).then_some(n as u64);
+            return (low..=high).contains(&n).then_some(n as u64);
         }
         Step::String => object::known_text(v)?,
         Step::Bytevector => object::bytevector(v)?,

@@ -291,7 +291,7 @@ mod tests {
     fn an_empty_table_and_one_without_an_end() {
         // SAFETY: a table.
         let empty = unsafe { FunctionTable::read("", &TableEntry::END) }.expect("whole");
-        assert!(empty.is_empty() && empty.len() == 0);
+        assert!(empty.is_empty());
         let table = "the table `t`".to_owned();
         let error = TableError::Index {
             table,
