@@ -1,6 +1,6 @@
 //! The cases of `lang/`, each run by the `bowline` beside this executable in every mode: as it is,
 //! with the collector that moves everything, marking beside the program, collecting at boundary crossings,
-//! and, where C is called, collecting inside C's malloc and with full collections only.
+//! and, where C is called, collecting inside C's malloc, with full collections only, and with what C does being checked.
 //!
 //! `BLESS=1` writes what the plain mode printed into the cases; read the diff before you keep it.
 //! The format is that of [`bowline_tests::case`].
@@ -17,14 +17,18 @@ use bowline_tests::scratch::Scratch;
 use libtest_mimic::{Failed, Trial};
 
 /// A mode's name and its flags.
-const MODES: [(&str, &[&str]); 6] = [
+const MODES: [(&str, &[&str]); 7] = [
     ("plain", &[]),
     ("compact", &["--plan=compact-test"]),
     ("latency", &["--plan=latency", "--verify"]),
     (IMMIX, &["--plan=immix", "--verify"]),
     ("zeal", &["--zeal=crossing:97"]),
     (MALLOC, &["--zeal=malloc:2"]),
+    (CHECK, &["--check-boundary"]),
 ];
+
+/// The mode in which what C does is checked.
+const CHECK: &str = "check";
 
 /// The mode that only differs from the plain one where C's malloc is called.
 const MALLOC: &str = "malloc";
@@ -52,11 +56,13 @@ fn trials() -> Result<Vec<Trial>, String> {
     let mut trials = Vec::new();
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let calls_c = name.starts_with("ffi-") || name.starts_with("gc-");
-        for &(mode, flags) in modes
-            .iter()
-            .filter(|(mode, _)| calls_c || !matches!(*mode, MALLOC | IMMIX))
-        {
+        let calls_c = name.starts_with("ffi-");
+        let collects = calls_c || name.starts_with("gc-");
+        for &(mode, flags) in modes.iter().filter(|(mode, _)| match *mode {
+            CHECK => calls_c,
+            MALLOC | IMMIX => collects,
+            _ => true,
+        }) {
             let (file, binary) = (file.clone(), binary.clone());
             let run = move || check(&binary, &file, mode, flags, bless);
             trials.push(Trial::test(format!("{name}::{mode}"), run));

@@ -23,6 +23,7 @@
 //! must return first. While it is pending, no procedure runs for that call.
 
 use crate::callback::pool;
+use crate::guard;
 use crate::handle::scope::Open;
 use crate::host::{Host, Pass, Runner};
 use crate::inside;
@@ -123,6 +124,17 @@ pub(crate) fn next_id() -> u64 {
         thread.last_id.set(last + 1);
         last + 1
     })
+}
+
+/// The id of the call that this thread has made last; 0 before the first.
+pub(crate) fn last_id() -> u64 {
+    THREAD.with(|thread| thread.last_id.get())
+}
+
+/// Whether what runs on this thread now is C, as far as is known. For signal handlers (`inv:signal.safe`).
+pub(crate) fn runs_c() -> bool {
+    with_innermost(|call| call.is_some_and(|call| !call.inside.get()))
+        || !bowline_gc::is_managed_here()
 }
 
 /// How many foreign calls this thread has made.
@@ -265,6 +277,7 @@ impl ActiveCall {
         self.inside.set(false);
         self.jumped.set(Jumped::Unlinked);
         pool::retire_after(self.id);
+        guard::end_after(self.id);
         if bowline_gc::is_managed_here() {
             // The jump was out of a leaf call or a no-GC scope, which keep the gate.
             // SAFETY: inv:active.linked: the call's maker waits for C, and nobody else uses the host.

@@ -108,7 +108,11 @@ pub(crate) fn convert_arguments(
                 match bytes_of(host, way, v, pinned[i], (ctype, spot))? {
                     Some((body, offset)) => {
                         pinned[i] = Value::FALSE;
-                        object::view_start(body).unwrap_or_else(|| copies.next()) + offset
+                        let copy = object::view_start(body).unwrap_or_else(|| copies.next());
+                        match copy {
+                            0 => object::lend(body, &mut pinned[i]) + offset,
+                            copy => copy + offset,
+                        }
                     }
                     None => 0,
                 }
@@ -130,7 +134,8 @@ pub(crate) fn convert_arguments(
                 if *argument {
                     outs::begin_with(host, ctype, cell, v, spot)?;
                 }
-                outs::address(way, cell)
+                let copy = copies.guards().and_then(|guards| guards.next_cell(cell));
+                copy.unwrap_or_else(|| outs::address(way, cell))
             }
         };
     }

@@ -6,6 +6,8 @@
 //! knows; a bytevector is as long as it was.
 
 use crate::function::{ForeignFunction, Way};
+use crate::guard::Guards;
+use crate::host::Host;
 use crate::object;
 use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::Value;
@@ -26,11 +28,13 @@ pub(crate) struct Copies {
     room: Vec<Cell<u64>>,
     made: Vec<Copy>,
     next: Cell<usize>,
+    /// Those of checking mode, instead.
+    guards: Option<Guards>,
 }
 
 /// The bytes of an argument that gets a copy: where they are, how many C may see, and how many go back. `None` for
 /// NULL, for a view, whose bytes are C's already, and for what is no such argument, which is told when it is converted.
-fn bytes_of(way: &Way, v: Value) -> Option<(Value, usize, usize)> {
+pub(crate) fn bytes_of(way: &Way, v: Value) -> Option<(Value, usize, usize)> {
     match way {
         Way::StringCopy => {
             let (body, length) = object::string_body(v)?;
@@ -52,16 +56,22 @@ impl Copies {
             room: Vec::new(),
             made: Vec::new(),
             next: Cell::new(0),
+            guards: None,
         }
     }
 
     /// Copies the strings and bytevectors among the arguments that begin at `start` on the root stack.
     pub(crate) fn make(
         function: &ForeignFunction,
-        mutator: &Mutator,
+        host: &mut dyn Host,
         start: usize,
     ) -> Result<Copies, OutOfMemory> {
         let mut copies = Copies::none();
+        if function.guarded {
+            copies.guards = Some(Guards::make(function, host, start)?);
+            return Ok(copies);
+        }
+        let mutator = host.mutator();
         let mut sources = Vec::new();
         let (mut argument, mut words) = (start, 0);
         for way in &function.ways {
@@ -90,12 +100,20 @@ impl Copies {
         Ok(copies)
     }
 
+    /// Those of checking mode.
+    pub(crate) fn guards(&self) -> Option<&Guards> {
+        self.guards.as_ref()
+    }
+
     fn address(&self, copy: &Copy) -> *const u8 {
         self.room.as_ptr().wrapping_add(copy.at).cast()
     }
 
-    /// The address of the next copy.
+    /// The address of the next copy; 0 for an object that is lent all the same.
     pub(crate) fn next(&self) -> u64 {
+        if let Some(guards) = &self.guards {
+            return guards.next();
+        }
         let next = self.next.replace(self.next.get() + 1);
         match self.made.get(next) {
             Some(copy) => self.address(copy).expose_provenance() as u64,
@@ -105,6 +123,9 @@ impl Copies {
 
     /// Copies what C may have written back to the bytevectors.
     pub(crate) fn give_back(&self, mutator: &Mutator) {
+        if let Some(guards) = &self.guards {
+            return guards.give_back(mutator);
+        }
         for copy in self.made.iter().filter(|copy| copy.back > 0) {
             let v = mutator.get(copy.argument);
             // SAFETY: the room has that many bytes there, and so has the bytevector (inv:blocking.copies).

@@ -140,11 +140,14 @@ fn call_with_room(
     }
     outs::prepare(function, host, cells)?;
     if function.copies {
-        made.copies = Copies::make(function, host.mutator(), start)?;
+        made.copies = Copies::make(function, host, start)?;
     }
     if function.keeps {
         // Last: what is made for one call of C's has no other end.
-        kept::prepare(function, host, start)?;
+        if let Err(error) = kept::prepare(function, host, start) {
+            made.copies.give_back(host.mutator());
+            return Err(error);
+        }
     }
     let returned = call_with(function, host, start, &made);
     // Also when a callback was left: C has written.
@@ -352,6 +355,9 @@ fn results(
     made: &Made<'_>,
 ) -> Result<Value, CallError> {
     if !made.cells.is_empty() {
+        if let Some(guards) = made.copies.guards() {
+            guards.read_cells(made.cells);
+        }
         outs::collect(function, mutator, made.cells)?;
     }
     if made.result != 0 {

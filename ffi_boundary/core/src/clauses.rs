@@ -23,6 +23,7 @@ impl ForeignFunction {
     /// The same function, whose calls may take long: C gets copies of strings and bytevectors, so that nothing is
     /// pinned meanwhile, and what it writes into those of bytevectors is copied back.
     pub fn into_blocking(mut self) -> ForeignFunction {
+        self.blocking = true;
         for way in &mut self.ways {
             if way.copy() {
                 self.copies = true;
@@ -30,6 +31,18 @@ impl ForeignFunction {
                 self.simple = None;
             }
         }
+        self
+    }
+
+    /// The same function, whose calls get guarded copies of whatever C is lent (module `guard`).
+    pub(crate) fn into_guarded(mut self) -> ForeignFunction {
+        self.ways.iter_mut().for_each(|way| {
+            way.copy();
+        });
+        self.copies = true;
+        self.prepared = true;
+        self.simple = None;
+        self.guarded = true;
         self
     }
 

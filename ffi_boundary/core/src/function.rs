@@ -8,6 +8,7 @@ use crate::cif::Cif;
 use crate::declare_error::DeclareError;
 use crate::direct::Direct;
 use crate::error::FfiError;
+use crate::guard;
 use crate::library::Library;
 use crate::simple::{Narrow, Simple};
 use crate::types::{CType, Lifetime, Parameter, Passing, Repr, Signature};
@@ -103,6 +104,10 @@ pub struct ForeignFunction {
     pub(crate) outs: usize,
     /// Whether C gets copies (`inv:blocking.copies`).
     pub(crate) copies: bool,
+    /// Whether these are guarded (module `guard`).
+    pub(crate) guarded: bool,
+    /// Whether C gets them also where objects are not in its way.
+    pub(crate) blocking: bool,
     /// Whether the result is an error number.
     pub(crate) errno_result: bool,
     /// The C function that takes the result once it is copied.
@@ -170,7 +175,7 @@ impl ForeignFunction {
         let prepared = outs > 0 || keeps || signature.result.repr() == Repr::Aggregate;
         let direct = Direct::of(&signature);
         let simple = direct.filter(|_| !prepared);
-        Ok(ForeignFunction {
+        let made = ForeignFunction {
             simple: simple.and_then(|_| Simple::of(&signature, &ways)),
             narrow: Narrow::of(&signature.result),
             name: name.to_owned(),
@@ -188,6 +193,8 @@ impl ForeignFunction {
             keeps,
             prepared,
             copies: false,
+            guarded: false,
+            blocking: false,
             errno_result: false,
             free: None,
             finalizes: false,
@@ -195,6 +202,11 @@ impl ForeignFunction {
             leaf: None,
             lender: lends.then(|| pool::lender(name)),
             signature,
+        };
+        Ok(if guard::begins() {
+            made.into_guarded()
+        } else {
+            made
         })
     }
 

@@ -228,6 +228,11 @@ pub trait Host: Language {
         callback: usize,
     ) -> Result<(), OutOfMemory>;
 
+    /// Where in the program the call is made that is being made now, as in "main.scm:7". Asked in checking mode alone.
+    fn place(&mut self) -> Option<String> {
+        None
+    }
+
     /// C has jumped back into the function of the call whose arguments stand at `args`, past callbacks of that call and all
     /// that they did: what the host keeps for those is forgotten, and a pending exit with it. The thread is Managed.
     fn abandon(&mut self, _args: usize) {}

@@ -23,6 +23,7 @@ use crate::call::CallError;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::error::FfiError;
+use crate::guard;
 use crate::host::Host;
 use crate::inside_error::InsideError;
 use crate::object;
@@ -96,7 +97,9 @@ pub fn inside<R>(f: impl FnOnce(&mut Inside<'_>) -> R) -> Result<R, Outside> {
                 call.forget_jumped(host);
             }
         }
+        guard::to_language(host.mutator());
         let done = f(&mut Inside { call, host });
+        guard::to_c(host.mutator());
         if call.raw.get() == 0 {
             host.mutator().enter_native();
             call.goes_to_c();

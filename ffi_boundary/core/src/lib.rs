@@ -6,7 +6,7 @@
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types`, `aggregate` and `enums` (what
 //! is talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host`
 //! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`,
-//! `blocking`, `byvalue`, `convert`, `object`, `direct`, `cif` and `errno` (how, which `describe` says in words),
+//! `blocking`, `guard` with `check_error` (checking mode), `byvalue`, `convert`, `object`, `direct`, `cif` and `errno` (how, which `describe` says in words),
 //! `callback` (how C calls back), `inside_error` and `inside` (how C
 //! comes back without a procedure), `exported` (procedures that C calls by name), `memory` (C memory by type), `data` (typed fields of the language's own data),
 //! `handle` (how C holds on to objects that move), `signal` (Ctrl-C, also while C runs), `stdio` (what C printed),
@@ -33,6 +33,8 @@ mod callback;
 #[cfg(not(loom))]
 mod callback_error;
 #[cfg(not(loom))]
+mod check_error;
+#[cfg(not(loom))]
 mod cif;
 #[cfg(not(loom))]
 mod clauses;
@@ -57,6 +59,8 @@ pub mod exported;
 #[cfg(not(loom))]
 mod function;
 mod gate;
+#[cfg(not(loom))]
+mod guard;
 mod handle;
 #[cfg(not(loom))]
 mod held;

@@ -205,6 +205,13 @@ pub(crate) unsafe fn copy_bytes_out(v: Value, length: usize, to: *mut u8) {
     unsafe { std::ptr::copy(bytes_address(v), to, length) };
 }
 
+/// The first bytes of a string's body or of a bytevector with bytes of its own, to be looked at and changed at once
+/// (`inv:object.live`).
+pub(crate) fn bytes_mut<'a>(v: Value, length: usize) -> &'a mut [u8] {
+    // SAFETY: inv:object.live; callers have asked for the length, and let go of the bytes before anything else.
+    unsafe { access::bytes_mut(v, 1, length) }
+}
+
 /// Copies bytes of C memory over the first ones of a bytevector with bytes of its own.
 ///
 /// # Safety

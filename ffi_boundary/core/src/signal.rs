@@ -104,6 +104,11 @@ fn tell_what_runs() {
 
 /// Writes to standard error.
 pub(crate) fn say(text: &str) {
+    say_bytes(text.as_bytes());
+}
+
+/// The same, of text that may be cut off anywhere.
+pub(crate) fn say_bytes(text: &[u8]) {
     // SAFETY: a buffer with its length. Nobody is left to be told of a failure.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

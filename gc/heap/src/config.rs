@@ -147,6 +147,10 @@ pub struct HeapConfig {
     pub workers: Option<usize>,
     /// Needless collections.
     pub zeal: Zeal,
+    /// Whether what C does with what it is lent is checked; then how many of the copies that it was lent stay out of use
+    /// afterwards. The boundary lends them; here objects are looked for to which C's memory still refers when they have
+    /// moved. That wants zeal.
+    pub checking: Option<usize>,
     /// What is refused although there is room.
     pub refusal: Option<Refusal>,
     /// Whether to walk the whole heap after every collection and check each reference.
@@ -176,6 +180,7 @@ impl Default for HeapConfig {
             growth_percent: 200,
             workers: None,
             zeal: Zeal::Off,
+            checking: None,
             refusal: None,
             verify: false,
             ambiguous: false,

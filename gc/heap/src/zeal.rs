@@ -11,11 +11,14 @@
 
 use crate::access;
 use crate::alloc::MAX_SMALL;
+use crate::heap::Heap;
+use crate::mutator::Mutator;
+use crate::pins::is_promoted;
 use crate::sync::lock;
 use crate::sys;
 use crate::thread::ThreadBlock;
 use crate::verify::{Census, POISON};
-use bowline_layout::{Addr, WORD};
+use bowline_layout::{Addr, Value, WORD};
 use std::sync::Mutex;
 
 /// Every object that may be alive, and its size.
@@ -58,5 +61,19 @@ pub(crate) fn check_moved(moved: u64, census: &Census) {
             "a collection that moves everything did not: moved {moved} + pinned {pinned} + large \
              {large} is not live {live}"
         ));
+    }
+}
+
+impl Heap {
+    /// How many copies stay out of use when C was lent them, if what C does with them is checked.
+    pub fn checking(&self) -> Option<usize> {
+        self.config.checking
+    }
+}
+
+impl Mutator {
+    /// Whether the program holds `v` in its place, by a counted pin or because it has promoted it while it could move.
+    pub fn is_held(&self, v: Value) -> bool {
+        self.heap().pins.is_pinned(v) || is_promoted(v)
     }
 }

@@ -149,6 +149,12 @@ pub(crate) struct HeapOptions {
     /// malloc needs a page).
     #[arg(long)]
     zeal: Option<Zeal>,
+    /// Check what C does with what it is lent: everything moves at each crossing (unless --zeal says otherwise), C gets
+    /// copies between pages that it cannot touch, and the last N of them stay so [N: 256]. Environment:
+    /// BOWLINE_CHECK_BOUNDARY=1.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "256",
+          value_parser = resting)]
+    check_boundary: Option<usize>,
     /// Refuse memory that there is, to find bugs: the program's Nth allocation (N), it and all later ones
     /// (N+), or counted from the runtime's own first (start:N, start:N+).
     #[arg(long, value_name = "N")]
@@ -186,11 +192,32 @@ impl HeapOptions {
         if let Some(plan) = self.plan {
             config.plan = plan;
         }
+        config.checking = self.check_boundary.or_else(checking_by_environment);
+        if config.checking.is_some() {
+            config.zeal = Zeal::Crossing(1);
+        }
         if let Some(zeal) = self.zeal {
             config.zeal = zeal;
         }
         config
     }
+}
+
+/// How many copies that C was lent stay out of use, unless the command line says otherwise.
+const RESTING: usize = 256;
+/// The most: each takes a mapping of the process's.
+const MOST_RESTING: usize = 16_384;
+
+/// Whether the environment asks for what `--check-boundary` does.
+fn checking_by_environment() -> Option<usize> {
+    let said = std::env::var_os("BOWLINE_CHECK_BOUNDARY")?;
+    (!said.is_empty() && said != "0").then_some(RESTING)
+}
+
+/// A number of copies.
+fn resting(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| *n <= MOST_RESTING);
+    number.ok_or_else(|| format!("\"{text}\" is no number from 0 to {MOST_RESTING}"))
 }
 
 /// A number of bytes: digits, then k, m or g for 2¹⁰, 2²⁰, 2³⁰.
@@ -267,6 +294,29 @@ mod tests {
         assert_eq!(patience("--watchdog=50"), Some(Duration::from_millis(50)));
         assert_eq!(patience("--watchdog=0"), None);
         assert_eq!(patience("--heap=64m"), HeapConfig::default().watchdog);
+    }
+
+    #[test]
+    fn checking_the_boundary_moves_everything_unless_told_otherwise() {
+        let config = |flags: &[&str]| {
+            let line = [&["bowline", "run"], flags, &["a.scm"]].concat();
+            let cli = Cli::try_parse_from(line).expect("good");
+            let Command::Run(run) = cli.command else {
+                panic!("it says run");
+            };
+            let config = run.heap.config();
+            (config.checking, config.zeal)
+        };
+        assert_eq!(config(&[]), (None, Zeal::Off));
+        let asked = config(&["--check-boundary"]);
+        assert_eq!(asked, (Some(RESTING), Zeal::Crossing(1)));
+        let few = config(&["--zeal=crossing:9", "--check-boundary=2"]);
+        assert_eq!(few, (Some(2), Zeal::Crossing(9)));
+        assert_eq!(resting("0"), Ok(0));
+        for bad in ["x", "-1", "16385"] {
+            let message = format!("\"{bad}\" is no number from 0 to 16384");
+            assert_eq!(resting(bad), Err(message));
+        }
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl Owners {
         self.places.len() as u32
     }
 
+    /// The text of a place with such a number.
+    pub fn place_text(&self, place: u32) -> Option<&str> {
+        let i = (place as usize).checked_sub(1)?;
+        self.places.get(i).map(String::as_str)
+    }
+
     /// The label of what `maker` makes at the current place, if it has made something here before.
     pub(crate) fn known(&mut self, maker: Maker) -> Option<OwnerLabel> {
         let key = (maker, self.place);
@@ -62,8 +68,7 @@ impl Owners {
 
     /// The text of a label for what a maker of this name makes at the current place.
     pub(crate) fn text(&self, name: &str) -> String {
-        let place = (self.place as usize).checked_sub(1);
-        match place.and_then(|i| self.places.get(i)) {
+        match self.place_text(self.place) {
             Some(place) => format!("{name} at {place}"),
             None => name.to_string(),
         }

@@ -128,6 +128,10 @@ impl Host for Vm {
         kept.map_err(|_| OutOfMemory { requested: WORD })
     }
 
+    fn place(&mut self) -> Option<String> {
+        self.place_of_call()
+    }
+
     fn abandon(&mut self, args: usize) {
         self.abandon_above(args);
     }

@@ -22,6 +22,7 @@ use super::pool::Trampoline;
 use crate::active::{self, ActiveCall, Jumped};
 use crate::callback_error::Ended;
 use crate::gate::Closed;
+use crate::guard;
 use crate::host::{Host, HostGate, Runner};
 use crate::signal;
 use crate::types::Lifetime;
@@ -170,7 +171,10 @@ fn inside(
         };
         host.mutator().push(procedure);
         host.mutator().crossing();
-        run(host)
+        guard::to_language(host.mutator());
+        let done = run(host);
+        guard::to_c(host.mutator());
+        done
     });
     host.mutator().enter_native();
     if let Some((callee, began)) = recorded {

@@ -94,7 +94,7 @@ struct Registry {
 /// kind.
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded is whole between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

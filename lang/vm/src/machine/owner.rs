@@ -65,6 +65,12 @@ impl Vm {
         self.rt.held_label(held)
     }
 
+    /// The place in the program's own text of the foreign call that is being made.
+    pub(crate) fn place_of_call(&mut self) -> Option<String> {
+        let place = self.place_of_caller(self.caller_fp);
+        self.rt.owners.place_text(place).map(str::to_owned)
+    }
+
     /// The number of the place in the program's own text that the frame at `fp` was called from; 0
     /// if there is none near.
     pub(super) fn place_of_caller(&mut self, fp: Sp) -> u32 {

@@ -1,0 +1,357 @@
+//! Checking mode: C gets guarded copies instead of what it would be lent, so that what it does beside them, or with them
+//! when the call is over, is told by name and place and ends the process.
+//!
+//! | what | copied | afterwards |
+//! |---|---|---|
+//! | a string | byte by byte, its NUL the last before the guard | must be as it was |
+//! | a bytevector | aligned to a word | what C has changed is changed in the object |
+//! | the word of `(out T)`, `(inout T)` | as long as T is | becomes the result |
+//!
+//! `inv:guard.same` Whoever looks sees one object: what C has changed goes to the object before Scheme runs in a callback and
+//! when the call returns, and what Scheme has changed goes to the copy before C runs. An object that is lent again while it
+//! is lent has one copy. That of a blocking call stays apart until it returns.
+//!
+//! `inv:guard.calls` A thread's calls in C stand in a list, outermost first, each with the slots that were taken for it.
+//! A call takes itself off when it returns; C that has jumped over it has it taken off with its closures.
+//!
+//! What the program holds in its place (`pin!`, `with-pinned`, `promote!`), and views of C's memory, C gets as ever: it may
+//! keep their addresses beyond the call. The same is true of structs and arrays of `(out T)`.
+//!
+//! Absent on purpose: a cost for others. A function is made ready for this when it is declared; calls of functions that
+//! are not, in processes that do not check, look at nothing.
+
+mod fault;
+mod slot;
+
+use crate::active;
+use crate::blocking;
+use crate::callback::pool::lock;
+use crate::check_error::{Crime, Loan, Wrong};
+use crate::function::{ForeignFunction, Way};
+use crate::host::Host;
+use crate::object;
+use bowline_gc::{Heap, Mutator, OutOfMemory};
+use bowline_layout::Value;
+use slot::Slot;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex};
+
+/// Whether C is checked in this process.
+static ON: AtomicBool = AtomicBool::new(false);
+
+type Loans = HashMap<(String, Option<String>), &'static Loan>;
+
+/// What was lent where: each pair once, for what C may use at any time.
+static LOANS: LazyLock<Mutex<Loans>> = LazyLock::new(Mutex::default);
+
+/// An argument that has a copy.
+struct Lent {
+    /// Where it stands on the root stack.
+    argument: usize,
+    /// Whether C may write to it.
+    writable: bool,
+    slot: &'static Slot,
+    /// What object and copy were when they were the same last.
+    same: Vec<u8>,
+    /// Whether the slot is another argument's.
+    shared: bool,
+    /// Whether the copy is to stay a copy until the call returns (`inv:blocking.copies`).
+    apart: bool,
+}
+
+/// A call in C (`inv:guard.calls`).
+struct Call {
+    /// The number of calls that the thread had made before it.
+    before: u64,
+    lent: Vec<Lent>,
+    cells: Vec<&'static Slot>,
+}
+
+thread_local! {
+    /// Never dropped: callbacks may come when the thread's other variables have been.
+    static CALLS: RefCell<ManuallyDrop<Vec<Call>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+}
+
+/// The copies of a call.
+pub(crate) struct Guards {
+    /// For each copy its address, or 0 for an object that is lent as it is.
+    addresses: Vec<u64>,
+    cells: Vec<Option<&'static Slot>>,
+    next: Cell<usize>,
+    next_cell: Cell<usize>,
+}
+
+/// Whether functions that are declared now are to be checked.
+pub(crate) fn begins() -> bool {
+    let Some(most) = Heap::get().and_then(Heap::checking) else {
+        return false;
+    };
+    slot::MOST.store(most, Ordering::Relaxed);
+    fault::begin();
+    ON.store(true, Ordering::Relaxed);
+    true
+}
+
+/// Whether C is checked.
+pub(crate) fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+fn loan(what: String, place: Option<&String>) -> &'static Loan {
+    let key = (what, place.cloned());
+    lock(&LOANS).entry(key).or_insert_with_key(|(what, place)| {
+        Box::leak(Box::new(Loan {
+            what: what.clone(),
+            place: place.clone(),
+        }))
+    })
+}
+
+/// Ends the process for what C has done.
+fn accuse(wrong: Wrong, loan: &Loan) -> ! {
+    let by_c = true;
+    fault::tell(&Crime { by_c, wrong, loan });
+    std::process::abort()
+}
+
+impl Lent {
+    fn object(&self, mutator: &Mutator) -> Value {
+        let v = mutator.get(self.argument);
+        object::string_body(v).map_or(v, |(body, _)| body)
+    }
+
+    /// What C has changed is changed in the object.
+    fn change_object(&mut self, mutator: &Mutator) {
+        if !self.writable || self.shared {
+            return;
+        }
+        let object = object::bytes_mut(self.object(mutator), self.same.len());
+        let copies = self.slot.copy().iter();
+        for ((same, copy), byte) in self.same.iter_mut().zip(copies).zip(object) {
+            if copy != same {
+                (*same, *byte) = (*copy, *copy);
+            }
+        }
+    }
+
+    /// What the program has changed is changed in the copy.
+    fn change_copy(&mut self, mutator: &Mutator) {
+        if !self.writable || self.shared {
+            return;
+        }
+        let object = object::bytes_mut(self.object(mutator), self.same.len());
+        let copies = self.slot.copy().iter_mut();
+        for ((same, copy), byte) in self.same.iter_mut().zip(copies).zip(object) {
+            if byte != same {
+                (*same, *copy) = (*byte, *byte);
+            }
+        }
+    }
+
+    /// The call is over.
+    fn judge(&self) {
+        if self.shared {
+            return;
+        }
+        if let Some(wrong) = self.slot.wrong() {
+            accuse(wrong, self.slot.loan());
+        }
+        if !self.writable && *self.slot.copy() != *self.same {
+            accuse(Wrong::Changed, self.slot.loan());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let lent = self.lent.iter().filter(|lent| !lent.shared);
+        lent.map(|lent| lent.slot).for_each(Slot::rest);
+        self.cells.iter().copied().for_each(Slot::rest);
+    }
+}
+
+impl Call {
+    /// Lends argument `argument`, which is the object `body` with `length` bytes for C. Gives the address.
+    fn lend(
+        &mut self,
+        outer: &[Call],
+        mutator: &Mutator,
+        (argument, body, length, writable): (usize, Value, usize, bool),
+        (loan, apart): (&'static Loan, bool),
+    ) -> Option<u64> {
+        let all = outer.iter().flat_map(|call| &call.lent).chain(&self.lent);
+        let known = all.filter(|lent| lent.writable == writable);
+        let known = known.map(|lent| (lent.object(mutator), lent.slot));
+        let shared = known.into_iter().find(|(object, _)| *object == body);
+        let slot = match shared {
+            Some((_, slot)) => slot,
+            None => Slot::take(length, if writable { 8 } else { 1 }, loan)?,
+        };
+        let mut same = Vec::new();
+        if shared.is_none() {
+            let taken = same.try_reserve_exact(length);
+            if taken.is_err() {
+                slot.rest();
+                return None;
+            }
+            same.extend_from_slice(object::bytes_mut(body, length));
+            slot.copy().copy_from_slice(&same);
+        }
+        self.lent.push(Lent {
+            argument,
+            writable,
+            slot,
+            same,
+            shared: shared.is_some(),
+            apart,
+        });
+        Some(slot.address() as u64)
+    }
+}
+
+impl Guards {
+    /// Makes copies of what the arguments that begin at `start` on the root stack would lend.
+    pub(crate) fn make(
+        function: &ForeignFunction,
+        host: &mut dyn Host,
+        start: usize,
+    ) -> Result<Guards, OutOfMemory> {
+        let place = host.place();
+        let mutator = host.mutator();
+        to_c(mutator);
+        let mut guards = Guards {
+            addresses: Vec::new(),
+            cells: Vec::new(),
+            next: Cell::new(0),
+            next_cell: Cell::new(0),
+        };
+        let mut call = Call {
+            before: active::last_id(),
+            lent: Vec::new(),
+            cells: Vec::new(),
+        };
+        CALLS.with_borrow_mut(|calls| {
+            let place = place.as_ref();
+            let made = guards.fill(&mut call, calls, function, mutator, (start, place));
+            made.map_err(|requested| OutOfMemory { requested })?;
+            calls.push(call);
+            Ok(guards)
+        })
+    }
+
+    /// `Err`: how many bytes there was no memory for.
+    fn fill(
+        &mut self,
+        call: &mut Call,
+        outer: &[Call],
+        function: &ForeignFunction,
+        mutator: &Mutator,
+        (start, place): (usize, Option<&String>),
+    ) -> Result<(), usize> {
+        let (mut argument, name) = (start, &function.name);
+        let params = function.signature.params.iter().zip(&function.ways);
+        for (i, (param, way)) in params.enumerate() {
+            let number = argument - start + 1;
+            if let Way::Cell { .. } = way {
+                let what = format!("parameter {}, {param}, of {name}", i + 1);
+                let size = param.ctype.size().unwrap_or(8);
+                let slot = Slot::take(size, 1, loan(what, place)).ok_or(size)?;
+                slot.copy().fill(0);
+                call.cells.push(slot);
+                self.cells.push(Some(slot));
+            } else if let Way::Memory { .. } = way {
+                self.cells.push(None);
+            } else if way.arguments() > 0
+                && let Some((body, length, back)) = blocking::bytes_of(way, mutator.get(argument))
+            {
+                let address = if mutator.is_held(body) {
+                    0
+                } else {
+                    let what = format!("argument {number} ({param}) of {name}");
+                    let lent = (argument, body, length, back > 0 || length == 0);
+                    let lent =
+                        call.lend(outer, mutator, lent, (loan(what, place), function.blocking));
+                    lent.ok_or(length)?
+                };
+                self.addresses.push(address);
+            }
+            argument += way.arguments();
+        }
+        Ok(())
+    }
+
+    /// The address of the next copy; 0 for an object that C gets as it is.
+    pub(crate) fn next(&self) -> u64 {
+        let next = self.next.replace(self.next.get() + 1);
+        self.addresses.get(next).copied().unwrap_or(0)
+    }
+
+    /// The address of the copy of the next cell, if it has one.
+    pub(crate) fn next_cell(&self, cell: &Cell<u64>) -> Option<u64> {
+        let next = self.next_cell.replace(self.next_cell.get() + 1);
+        let slot = (*self.cells.get(next)?)?;
+        let bytes = cell.get().to_ne_bytes();
+        let copy = slot.copy();
+        copy.copy_from_slice(&bytes[..copy.len()]);
+        Some(slot.address() as u64)
+    }
+
+    /// Gives the cells what C has written to their copies.
+    pub(crate) fn read_cells(&self, cells: &[Cell<u64>]) {
+        for (cell, slot) in cells.iter().zip(&self.cells) {
+            if let Some(slot) = slot {
+                let mut bytes = cell.get().to_ne_bytes();
+                let copy = slot.copy();
+                bytes[..copy.len()].copy_from_slice(copy);
+                cell.set(u64::from_ne_bytes(bytes));
+            }
+        }
+    }
+
+    /// The call is over.
+    pub(crate) fn give_back(&self, mutator: &Mutator) {
+        to_language(mutator);
+        let call = CALLS.with_borrow_mut(|calls| calls.pop());
+        let Some(mut call) = call else { return };
+        let apart = call.lent.iter_mut().filter(|lent| lent.apart);
+        apart.for_each(|lent| lent.change_object(mutator));
+        call.lent.iter().for_each(Lent::judge);
+        for slot in &call.cells {
+            if let Some(wrong) = slot.wrong() {
+                accuse(wrong, slot.loan());
+            }
+        }
+    }
+}
+
+/// Before Scheme runs in a callback, and when a call has returned (`inv:guard.same`). The thread is Managed.
+pub(crate) fn to_language(mutator: &Mutator) {
+    if is_on() {
+        each_lent(|lent| lent.change_object(mutator));
+    }
+}
+
+/// Before C runs (`inv:guard.same`). The thread is Managed.
+pub(crate) fn to_c(mutator: &Mutator) {
+    if is_on() {
+        each_lent(|lent| lent.change_copy(mutator));
+    }
+}
+
+#[cold]
+fn each_lent(f: impl FnMut(&mut Lent)) {
+    CALLS.with_borrow_mut(|calls| {
+        let all = calls.iter_mut().flat_map(|call| &mut call.lent);
+        all.filter(|lent| !lent.apart).for_each(f);
+    });
+}
+
+/// C has jumped over the calls that were made after the one with this id (`inv:guard.calls`).
+pub(crate) fn end_after(id: u64) {
+    if is_on() {
+        CALLS.with_borrow_mut(|calls| calls.retain(|call| call.before < id));
+    }
+}
