@@ -18,7 +18,10 @@ use libtest_mimic::Failed;
 const LIMIT: Duration = Duration::from_secs(240);
 
 /// The signal of `abort`.
-pub(crate) const SIGABRT: i32 = 6;
+const SIGABRT: i32 = 6;
+
+/// The signal of an access to what is not there.
+const SIGSEGV: i32 = 11;
 
 /// How often the heap is asked to collect: as it thinks fit, or at every crossing into C and out of it.
 pub(crate) const CROSSINGS: &[&[&str]] = &[&[], &["--zeal=crossing:1"]];
@@ -124,6 +127,12 @@ impl Case {
     /// It says this, and ends with a status.
     pub(crate) const fn fails(mut self, status: i32, stderr: &'static str) -> Case {
         self.end = End::Status(status);
+        self.says(stderr)
+    }
+
+    /// It says this, and ends at the access that is one too many.
+    pub(crate) const fn faults(mut self, stderr: &'static str) -> Case {
+        self.end = End::Signal(SIGSEGV);
         self.says(stderr)
     }
 

@@ -1,4 +1,4 @@
-//! E12 to E20: handles, by the program and by C that knows `bowline.h`.
+//! E12 to E19: handles, by the program and by C that knows `bowline.h`.
 //!
 //! Absent on purpose: many threads at one table, `holding` of `bowline-ffi` and its models under loom.
 

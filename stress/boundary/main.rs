@@ -10,6 +10,7 @@
 //! | `callbacks.rs` | E38 to E41, E49: callbacks that are left, jumped over, dead, entered again |
 //! | `threads.rs` | E42 to E46: threads, processes, libraries |
 //! | `life.rs` | E47, E48, E50, E51: finalizers, memory that is refused, interrupts, limits |
+//! | `checking.rs` | E20, E35: what the checking mode tells |
 //! | `table.rs` | that the table in `docs/safety.md` and the trials name each other |
 //!
 //! `cargo test -p bowline-stress --test boundary e41` runs those of a number.
@@ -21,6 +22,7 @@
 
 mod callbacks;
 mod case;
+mod checking;
 mod handles;
 mod lending;
 mod life;
@@ -50,6 +52,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         callbacks::CASES,
         threads::CASES,
         life::CASES,
+        checking::CASES,
     ]
     .into_iter()
     .flatten()

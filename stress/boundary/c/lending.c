@@ -180,3 +180,11 @@ int quiet(void)
     interrupting = 0;
     return pthread_join(interrupter, NULL);
 }
+
+/* C that does not keep to what it was lent. */
+static const char *static_address;
+void saves(const char *text) { static_address = text; }
+int uses_saved(void) { return static_address[1]; }
+void writes_past(uint8_t *bytes, size_t size) { bytes[size] = 1; }
+void writes_past_text(char *text) { text[strlen(text) + 1] = 'x'; }
+void writes_to_text(char *text) { text[0] = 'x'; }
