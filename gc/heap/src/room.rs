@@ -19,6 +19,10 @@
 //! has found as much in the free lines of used blocks, whoever waited for the last is told that there is no memory,
 //! although there is some: it is what its handler runs in. Then the count begins anew.
 //!
+//! `inv:room.holes` Where every collection moves all that it may, free lines in used blocks are room only while the total
+//! is within the limit. The copies go to fresh blocks, and what is pinned leaves the holes around it to be filled anew: each
+//! full collection would find room, and leave the heap larger than the one before.
+//!
 //! Absent on purpose: MMTk's own notion of giving up, which takes three or four full collections.
 
 use crate::binding::wait_for_pause;
@@ -52,7 +56,9 @@ impl Mutator {
             let covered = || heap.grants.cover(heap, bytes, semantics);
             // Of small objects the system is asked when MMTk polls (see `grants`).
             let ahead = semantics == AllocationSemantics::Los || heap.is_asleep();
-            let at = match !ahead || covered() {
+            // inv:room.holes
+            let holes = !heap.config.moves_everything() || !heap.pressure.is_beyond_limit();
+            let at = match holes && (!ahead || covered()) {
                 true => mmtk::memory_manager::alloc_with_options(
                     self.context(),
                     bytes,

@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
         m.push(Value::NIL);
         between(heap, &mut m);
     }),
+    everywhere("a heap of pins stays within its limit", full_of_holes),
     case(
         "a full heap is not collected at each poll",
         polls_of_a_full_heap,
@@ -178,6 +179,37 @@ pub(crate) fn between(heap: &Heap, m: &mut Mutator) {
     }
     let stays = std::iter::successors(Some(m.get(0)), |v| follow(*v, 0)).count();
     assert_eq!(stays, all.div_ceil(500));
+}
+
+/// Each collection leaves holes around what is pinned; they are filled, and what filled them is moved elsewhere by
+/// the next one, where all moves.
+fn full_of_holes() {
+    const LIMIT: usize = 24 * MIB;
+    const PINS: i64 = 200;
+    let (heap, mut m) = limited(LIMIT);
+    for i in 0..PINS {
+        let kept = pair(&mut m, fix(i), Value::NIL);
+        m.push(kept);
+        m.pin(kept).unwrap();
+        garbage(&mut m, 2500);
+    }
+    m.push(Value::NIL);
+    let most = LIMIT / 16;
+    let mut made = 0;
+    while made <= most {
+        m.poll();
+        let rest = m.get(PINS as usize);
+        match m.alloc_pair(fix(made as i64), rest) {
+            Ok(list) => m.set(PINS as usize, list),
+            Err(_) => break,
+        }
+        made += 1;
+    }
+    let s = heap.stats();
+    assert!(made <= most, "{made} pairs in {most}: {s:?}");
+    m.truncate(PINS as usize);
+    let l = list(&mut m, 100_000);
+    check_list(l, 100_000);
 }
 
 fn recover() {
