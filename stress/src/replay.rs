@@ -1,6 +1,8 @@
 //! Replay files: all that is needed to run a failing plan once more.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,22 @@ impl fmt::Display for NoReplay {
     }
 }
 
+/// The most bytes of a replay file: far more than there can be.
+const MOST: u64 = 64 << 20;
+
+/// The text of a replay file.
+pub(crate) fn text_of(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let read = file.take(MOST + 1).read_to_string(&mut text);
+    // What goes on for ever may be no text, and is cut off within a letter.
+    match read {
+        Ok(bytes) if bytes as u64 <= MOST => Ok(text),
+        Ok(_) => Err(format!("no replay file: more than {} MiB", MOST >> 20)),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
 impl Replay {
     /// A failure of this plan.
     pub(crate) fn new(
@@ -96,7 +114,7 @@ impl Replay {
 
     /// Reads one and looks whether it makes sense.
     pub(crate) fn read(path: &Path) -> Result<Self, NoReplay> {
-        let text = std::fs::read_to_string(path).map_err(|e| NoReplay::NoFile(e.to_string()))?;
+        let text = text_of(path).map_err(NoReplay::NoFile)?;
         let replay: Self =
             serde_json::from_str(&text).map_err(|e| NoReplay::Malformed(e.to_string()))?;
         if replay.version != VERSION {
@@ -178,5 +196,9 @@ mod tests {
         assert!(told.starts_with("no replay file: missing field"), "{told}");
         let told = Replay::read(Path::new("/no/such")).unwrap_err().to_string();
         assert!(told.starts_with("No such file"), "{told}");
+        let told = Replay::read(Path::new("/dev/zero"))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(told, "no replay file: more than 64 MiB");
     }
 }

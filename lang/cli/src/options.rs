@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use bowline_engine::Stage;
@@ -143,7 +144,7 @@ pub(crate) struct HeapOptions {
     #[arg(long)]
     plan: Option<Plan>,
     /// Collector threads.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>("threads"))]
     workers: Option<usize>,
     /// Collect needlessly, to find bugs: off, alloc:N, crossing:N, malloc:N (each Nth time that C's
     /// malloc needs a page).
@@ -163,7 +164,7 @@ pub(crate) struct HeapOptions {
     #[arg(long)]
     verify: bool,
     /// Name the threads that a collection has waited for so many milliseconds; 0: never [default: 10000].
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = number::<u64>("milliseconds"))]
     watchdog: Option<u64>,
     /// Keep alive and in place whatever C's stacks seem to have an address of, in a build that can.
     #[arg(long)]
@@ -241,10 +242,46 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("\"{text}\" is no size: give bytes, or a number with k, m or g"))
 }
 
+/// What reads a number of `things`.
+fn number<N: FromStr>(
+    things: &'static str,
+) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse();
+        number.map_err(|_| format!("\"{text}\" is no number of {things}: give digits"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn numbers_say_what_they_count() {
+        for (flag, told) in [
+            (
+                "--watchdog=x",
+                "\"x\" is no number of milliseconds: give digits",
+            ),
+            (
+                "--watchdog=1s",
+                "\"1s\" is no number of milliseconds: give digits",
+            ),
+            (
+                "--workers=-1",
+                "\"-1\" is no number of threads: give digits",
+            ),
+            (
+                "--trace-limit=x",
+                "\"x\" is no size: give bytes, or a number with k, m or g",
+            ),
+        ] {
+            let wrong = Cli::try_parse_from(["bowline", "run", flag, "a.scm"]);
+            let text = wrong.expect_err("no number").to_string();
+            assert!(text.contains(told), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -12,8 +12,8 @@ use crate::options::size;
 const LEAST: u64 = 10_000;
 /// The most bytes of a trace, unless the command line says otherwise.
 const LIMIT: usize = 256 << 20;
-/// The fewest that hold the sums and a few events.
-const LEAST_LIMIT: usize = 64 << 10;
+/// The fewest that hold the sums and some events.
+const LEAST_LIMIT: usize = 128 << 10;
 
 /// What the help puts these options under.
 const TOLD: &str = "What is told of the run";
@@ -44,7 +44,7 @@ pub(crate) struct RecordingOptions {
     #[arg(long, value_name = "TIME", value_parser = nanoseconds, requires = "trace",
           help_heading = TOLD)]
     trace_min: Option<u64>,
-    /// The most that the trace may take, 64k at least; then it is cut off, and says so.
+    /// The most that the trace may take, 128k at least; then it is cut off, and says so.
     #[arg(long, value_name = "SIZE", value_parser = limit, requires = "trace",
           help_heading = TOLD)]
     trace_limit: Option<usize>,
@@ -87,7 +87,7 @@ fn nanoseconds(text: &str) -> Result<u64, String> {
 fn limit(text: &str) -> Result<usize, String> {
     match size(text)? {
         bytes if bytes < LEAST_LIMIT => Err(format!(
-            "\"{text}\" is too little: a trace takes 64k at least"
+            "\"{text}\" is too little: a trace takes 128k at least"
         )),
         bytes => Ok(bytes),
     }
@@ -99,9 +99,9 @@ mod tests {
 
     #[test]
     fn a_limit_leaves_room_for_the_sums() {
-        assert_eq!(limit("64k"), Ok(LEAST_LIMIT));
-        for little in ["0", "1", "1k", "63k"] {
-            let message = format!("\"{little}\" is too little: a trace takes 64k at least");
+        assert_eq!(limit("128k"), Ok(LEAST_LIMIT));
+        for little in ["0", "1", "1k", "127k"] {
+            let message = format!("\"{little}\" is too little: a trace takes 128k at least");
             assert_eq!(limit(little), Err(message));
         }
         let message = limit("x").unwrap_err();

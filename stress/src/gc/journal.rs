@@ -233,16 +233,18 @@ pub(super) fn transcript(
 mod tests {
     use super::*;
 
-    fn word(event: Event, thread: u64, index: u64) -> u64 {
-        (event as u64) << EVENT | thread << THREAD | index
-    }
+    /// A word of the journal: what happened, on which thread, with which operation.
+    type Word = (Event, u64, u64);
 
-    fn told(words: &[u64], zealous: bool) -> Vec<String> {
+    fn told(words: &[Word], zealous: bool) -> Vec<String> {
+        let word =
+            |&(event, thread, index): &Word| (event as u64) << EVENT | thread << THREAD | index;
+        let words: Vec<u64> = words.iter().map(word).collect();
         let operation = |_, index| {
             let text = ["drop r1", "request a collection", "native 1", "drop r2"];
             text[index as usize].parse().unwrap()
         };
-        let lines = transcript(words, zealous, operation);
+        let lines = transcript(&words, zealous, operation);
         let text = lines.iter().map(|(thread, op)| format!("{thread}: {op}"));
         text.collect()
     }
@@ -251,13 +253,13 @@ mod tests {
     fn a_collection_stands_before_the_operation_that_saw_it() {
         use Event::{Begins, Full, Minor, Vain};
         let words = [
-            word(Begins, 0, 0),
-            word(Begins, 0, 1),
-            word(Begins, 1, 3),
-            word(Minor, 0, 0),
-            word(Begins, 0, 2),
-            word(Vain, 0, 0),
-            word(Full, 1, 0),
+            (Begins, 0, 0),
+            (Begins, 0, 1),
+            (Begins, 1, 3),
+            (Minor, 0, 0),
+            (Begins, 0, 2),
+            (Vain, 0, 0),
+            (Full, 1, 0),
         ];
         let wanted = [
             "0: drop r1",
@@ -274,14 +276,14 @@ mod tests {
     fn marking_stands_before_what_began_during_it() {
         use Event::{Begins, Marks, Minor};
         let words = [
-            word(Begins, 0, 0),
-            word(Begins, 0, 3),
-            word(Marks, 0, 0),
-            word(Begins, 0, 0),
-            word(Begins, 1, 0),
-            word(Begins, 0, 3),
-            word(Minor, 0, 0),
-            word(Begins, 0, 0),
+            (Begins, 0, 0),
+            (Begins, 0, 3),
+            (Marks, 0, 0),
+            (Begins, 0, 0),
+            (Begins, 1, 0),
+            (Begins, 0, 3),
+            (Minor, 0, 0),
+            (Begins, 0, 0),
         ];
         let wanted = [
             "0: drop r1",
@@ -298,12 +300,12 @@ mod tests {
 
     #[test]
     fn a_request_that_was_not_answered_collects_before_the_end() {
-        let words = [0, 1, 3].map(|i| word(Event::Begins, 0, i));
+        let words = [0, 1, 3].map(|i| (Event::Begins, 0, i));
         let wanted = ["0: drop r1", "0: poll", "0: collect minor", "0: drop r2"];
         assert_eq!(told(&words, false), wanted);
         let zealous = ["0: drop r1", "0: request a collection", "0: drop r2"];
         assert_eq!(told(&words, true), zealous);
-        let words = [0, 1, 2].map(|i| word(Event::Begins, 0, i));
+        let words = [0, 1, 2].map(|i| (Event::Begins, 0, i));
         let answered = ["0: drop r1", "0: poll", "0: native 1"];
         assert_eq!(told(&words, false), answered);
     }

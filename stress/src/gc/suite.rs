@@ -83,7 +83,7 @@ struct Replay {
 /// Reads a replay file. The error names the file.
 fn read(path: &Path) -> Result<Replay, String> {
     let told = |error: String| format!("{}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|e| told(e.to_string()))?;
+    let text = crate::replay::text_of(path).map_err(told)?;
     let suite = serde_json::from_str::<serde_json::Value>(&text).ok();
     let suite = suite.and_then(|value| Some(value.get("suite")?.as_str()?.to_owned()));
     if let Some(other) = suite.filter(|suite| suite != "gc") {

@@ -81,9 +81,9 @@ has type int64: expected an exact integer, got \"text\"
         exit: 0,
         stdout: "\
 1
-a continuation was entered on another thread than the one it belongs to
-a continuation was entered after its C frame returned
-a continuation was entered on another thread than the one it belongs to
+a continuation was entered on another thread than the one it belongs to:
+a continuation was entered after the callback or finalizer that it belongs to had returned:
+a continuation was entered on another thread than the one it belongs to:
 ",
         stderr: "",
         modes: &[&[], &["--zeal=crossing:1"]],
@@ -112,7 +112,7 @@ C jumped (longjmp) back into `place`, past a callback of it: what the callback w
 (program 0)
 (program 0 0)
 100000
-a continuation was entered after its C frame returned
+a continuation was entered after the callback or finalizer that it belongs to had returned:
 ",
         stderr: "",
         modes: &MODES,

@@ -391,7 +391,7 @@ fn counters(context: &Context, folder: &Path) -> Result<(), Failed> {
 
 fn truncated(context: &Context, folder: &Path) -> Result<(), Failed> {
     let body = "(do ((i 0 (+ i 1))) ((= i 50000)) (strlen \"hello\"))";
-    let flags = ["--trace-min=0", "--trace-limit=64k"];
+    let flags = ["--trace-min=0", "--trace-limit=128k"];
     let trace = context.trace(folder, &flags, body)?;
     let marker = trace
         .instants()
@@ -399,7 +399,9 @@ fn truncated(context: &Context, folder: &Path) -> Result<(), Failed> {
         .any(|name| name.starts_with("truncated at "));
     ensure(marker, "it is told")?;
     let bytes = std::fs::metadata(folder.join("t.json"))?.len();
-    ensure(bytes <= 64 << 10, &format!("{bytes} bytes"))?;
+    ensure(bytes <= 128 << 10, &format!("{bytes} bytes"))?;
+    let slices = trace.slices().len();
+    ensure(slices > 100, &format!("{slices} slices are there"))?;
     let functions = trace.metadata("bowline_function");
     ensure(functions[0]["calls"] == 50_000, "the sums are whole")
 }

@@ -265,9 +265,11 @@ impl Vm {
         let message = match reach {
             Reach::Here | Reach::Outer => None,
             Reach::Elsewhere => {
-                Some("a continuation was entered on another thread than the one it belongs to")
+                Some("a continuation was entered on another thread than the one it belongs to:")
             }
-            Reach::Gone => Some("a continuation was entered after its C frame returned"),
+            Reach::Gone => Some(
+                "a continuation was entered after the callback or finalizer that it belongs to had returned:",
+            ),
         };
         if let Some(message) = message {
             return self.control_fault(r, message, k);
@@ -275,7 +277,7 @@ impl Vm {
         // What a finalizer interrupts goes on when it returns (inv:vm.finalize).
         let outer = matches!(reach, Reach::Outer);
         if outer && self.activations.last().is_some_and(|a| a.interrupts) {
-            let message = "a finalizer cannot leave for a continuation of what it interrupts";
+            let message = "a finalizer cannot leave for a continuation of what it interrupts:";
             return self.control_fault(r, message, k);
         }
         let hook = self.root(Root::Rewind);

@@ -150,7 +150,7 @@ fn told() {
         texts,
         [
             "car: argument 1 must be a pair, not #<pointer 0x1000>",
-            "a finalizer cannot leave for a continuation of what it interrupts #<continuation>",
+            "a finalizer cannot leave for a continuation of what it interrupts: #<continuation>",
             "object",
         ]
     );

@@ -165,7 +165,7 @@ fn gone() {
     );
     w.check(
         "(message (lambda () (k 1)))",
-        "\"a continuation was entered after its C frame returned\"",
+        "\"a continuation was entered after the callback or finalizer that it belongs to had returned:\"",
     );
 }
 
