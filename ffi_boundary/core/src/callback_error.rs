@@ -159,13 +159,7 @@ impl fmt::Display for CallbackError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn argument() -> Place {
-        Place::Argument {
-            function: "labs".into(),
-            position: 1,
-        }
-    }
+    use crate::error::tests::argument;
 
     #[test]
     fn texts() {

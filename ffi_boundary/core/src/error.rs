@@ -395,10 +395,11 @@ pub(crate) fn plural(n: usize, noun: &str) -> String {
 impl std::error::Error for FfiError {}
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn argument() -> Place {
+    /// A place that errors are about.
+    pub(crate) fn argument() -> Place {
         Place::Argument {
             function: "labs".into(),
             position: 1,

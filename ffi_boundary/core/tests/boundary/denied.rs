@@ -1,5 +1,6 @@
 //! A kernel that refuses memory that can be executed.
 
+use crate::seccomp::{ALLOW, EQUAL, HAS, LOAD, install, refuse_with, step};
 use crate::toy::{Leave, Toy, function, libc_function, read, text};
 use bowline_ffi::{ForeignFunction, Maker, make_callback};
 use bowline_gc::OwnerLabel;
@@ -15,32 +16,17 @@ const NO_CLOSURE: &str =
 
 /// Has the kernel refuse every mapping that is executable, or becomes it, with EACCES from now on.
 fn refuse_executable_mappings() {
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let ret = (libc::BPF_RET | libc::BPF_K) as u16;
-    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    let has = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
     // Where the kernel puts the call's third argument, of both calls the protection.
     const PROTECTION: u32 = 32;
-    let mut filter = [
-        step(load, 0, 0, 0),
-        step(equal, 1, 0, libc::SYS_mmap as u32),
-        step(equal, 0, 3, libc::SYS_mprotect as u32),
-        step(load, 0, 0, PROTECTION),
-        step(has, 0, 1, libc::PROT_EXEC as u32),
-        step(ret, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32),
-        step(ret, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: takes numbers.
-    let status = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(status, 0);
-    // SAFETY: the program is alive for the call, and the kernel copies it. For all threads there are.
-    let status = unsafe { libc::syscall(libc::SYS_seccomp, 1, 1, &raw const program) };
-    assert_eq!(status, 0, "no seccomp here");
+    install(&mut [
+        step(LOAD, 0, 0, 0),
+        step(EQUAL, 1, 0, libc::SYS_mmap as u32),
+        step(EQUAL, 0, 3, libc::SYS_mprotect as u32),
+        step(LOAD, 0, 0, PROTECTION),
+        step(HAS, 0, 1, libc::PROT_EXEC as u32),
+        refuse_with(libc::EACCES),
+        ALLOW,
+    ]);
 }
 
 /// What is called, loaded while libraries can be.

@@ -19,6 +19,8 @@ mod lifetimes;
 mod memory;
 mod numbers;
 mod outs;
+#[path = "../../../../gc/heap/tests/heap/seccomp.rs"]
+mod seccomp;
 mod structs;
 mod threads;
 mod toy;

@@ -20,6 +20,7 @@ mod safe;
 mod safe_forks;
 mod safe_lists;
 mod safe_threads;
+mod seccomp;
 mod stopping;
 mod support;
 mod surplus;
