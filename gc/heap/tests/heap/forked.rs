@@ -54,6 +54,11 @@ impl Drop for Stop<'_> {
 
 /// Runs `f` in a forked child. The child ends well if `f` does, and is killed if it takes too long.
 pub(crate) fn fork(f: impl FnOnce()) {
+    reap(begin(f));
+}
+
+/// A forked child, which runs `f`.
+fn begin(f: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child runs `f` alone and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
@@ -65,6 +70,11 @@ pub(crate) fn fork(f: impl FnOnce()) {
         unsafe { libc::_exit(failed.into()) };
     }
     assert!(child > 0, "no fork");
+    child
+}
+
+/// Waits for the end of a child, which is to be a good one.
+fn reap(child: libc::pid_t) {
     let mut status = 0;
     // SAFETY: `status` is live and writable.
     let ended = unsafe { libc::waitpid(child, &mut status, 0) };
@@ -260,7 +270,8 @@ fn finalizer_thread() {
     let dead = |m: &mut Mutator| {
         for i in 0..10 {
             let p = pointer(m, 4096 + i);
-            m.attach_finalizer(p, fix(1), 100, OwnerLabel::default());
+            m.attach_finalizer(p, fix(1), 100, OwnerLabel::default())
+                ;
         }
         m.collect(Collect::Full);
     };
@@ -471,7 +482,7 @@ fn storm() {
                     if native {
                         m.enter_native();
                     }
-                    fork(|| {
+                    let child = begin(|| {
                         if native {
                             m.leave_native();
                         }
@@ -480,9 +491,12 @@ fn storm() {
                             use_heap(&mut m, 0, 1000, 2);
                         }
                     });
-                    if native {
-                        m.leave_native();
+                    // Another thread's fork does not wait for ever for who waits for a child and is Managed.
+                    if !native {
+                        m.enter_native();
                     }
+                    reap(child);
+                    m.leave_native();
                     garbage(&mut m, 5000);
                     check_list(m.get(0), 1000);
                     if i % 10 == 0 {
