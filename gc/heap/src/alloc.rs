@@ -15,6 +15,7 @@ use crate::config::Plan;
 use crate::heap::{engine, heap};
 use crate::mutator::Mutator;
 use crate::recorder::Note;
+use crate::roots::Globals;
 use bowline_layout::{Addr, Flags, Header, Tag, Value, WORD, object_bytes};
 use mmtk::AllocationSemantics;
 use mmtk::util::Address;
@@ -184,11 +185,15 @@ impl Mutator {
     /// A fresh object in the boot heap: it is never moved and never collected. Every word but its
     /// header is zero.
     pub fn alloc_boot(&mut self, header: Header, tag: Tag) -> Result<Value, OutOfMemory> {
-        if let Some(at) = heap().boot.alloc(header) {
+        if let Some(at) = heap().boot.alloc(heap(), header) {
             return Ok(Value::pointer(at, tag));
         }
         // A full boot heap is no reason to fail: an immovable object that a global cell holds serves
         // as well, at the price of being traced.
+        if !heap().has_memory_for(Globals::STEP) {
+            let requested = object_bytes(header);
+            return Err(OutOfMemory { requested });
+        }
         let v = self.alloc_immovable(header, tag)?;
         let _held_for_ever = heap().new_global(v);
         Ok(v)

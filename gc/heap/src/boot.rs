@@ -13,6 +13,7 @@
 use crate::HeapError;
 use crate::access;
 use crate::binding::{WordSlot, each_reference, is_weak};
+use crate::heap::Heap;
 use crate::pins::AddrMap;
 use crate::roots::word_of;
 use crate::sync::lock;
@@ -98,6 +99,10 @@ impl Boot {
             return false;
         }
         let more = bytes.saturating_sub(inner.usable).next_multiple_of(STEP);
+        // inv:grants.margin
+        if more > 0 && Heap::get().is_some_and(|heap| !heap.would_give(more)) {
+            return false;
+        }
         if more > 0 && !sys::protect(self.start.byte(inner.usable), more, Access::ReadWrite) {
             return false;
         }
@@ -106,12 +111,21 @@ impl Boot {
     }
 
     /// A fresh object with this header, if there is room.
-    pub(crate) fn alloc(&self, header: Header) -> Option<Addr> {
+    pub(crate) fn alloc(&self, heap: &Heap, header: Header) -> Option<Addr> {
+        if !self.has_room_for_slots(heap) {
+            return None;
+        }
         let at = self.room(object_bytes(header))?;
         // SAFETY: the room is fresh and as large as the object.
         unsafe { access::write(at, header.bits()) };
         self.add_slots(at, header);
         Some(at)
+    }
+
+    /// Whether the slots of another object can be noted.
+    fn has_room_for_slots(&self, heap: &Heap) -> bool {
+        let mut inner = lock(&self.inner);
+        heap.has_room_in(&mut inner.ranges, 1) && heap.has_room_in(&mut inner.bitmaps, 1)
     }
 
     /// How many bytes are left, if the system gives as many as `wanted` of them.

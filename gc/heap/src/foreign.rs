@@ -45,9 +45,7 @@ impl Mutator {
         // When the system has no memory, what dead owners hold may do.
         for again in [true, false] {
             let owner = self.alloc(foreign_pointer::HEADER, Tag::Object)?;
-            let memory = self.heap().pressure.memory.alloc(bytes.max(1), zeroed);
-            if let Some(memory) = memory {
-                self.own(owner, memory, bytes, label);
+            if self.own_memory(owner, bytes, zeroed, label).is_ok() {
                 return Ok(owner);
             }
             if again && self.heap().wake() {
@@ -57,8 +55,33 @@ impl Mutator {
         Err(OutOfMemory { requested: bytes })
     }
 
-    /// Makes the fresh object `owner` own `memory`.
-    fn own(&mut self, owner: Value, memory: NonNull<c_void>, bytes: usize, label: OwnerLabel) {
+    /// Makes the fresh object `owner` own fresh memory, if there is some.
+    fn own_memory(
+        &mut self,
+        owner: Value,
+        bytes: usize,
+        zeroed: bool,
+        label: OwnerLabel,
+    ) -> Result<(), OutOfMemory> {
+        let heap = self.heap();
+        let memory = match heap.has_memory_for(bytes) {
+            true => heap.pressure.memory.alloc(bytes.max(1), zeroed),
+            false => None,
+        };
+        let memory = memory.ok_or(OutOfMemory { requested: bytes })?;
+        self.own(owner, memory, bytes, label)
+    }
+
+    /// Makes the fresh object `owner` own `memory`, or gives that back.
+    fn own(
+        &mut self,
+        owner: Value,
+        memory: NonNull<c_void>,
+        bytes: usize,
+        label: OwnerLabel,
+    ) -> Result<(), OutOfMemory> {
+        let (heap, charged) = (self.heap(), bytes.max(1));
+        self.note_owner(owner, Release::Memory(memory), charged, label)?;
         let address = memory.as_ptr().expose_provenance();
         // SAFETY: the object is fresh.
         unsafe { access::set_word(owner, foreign_pointer::POINTER, address as u64) };
@@ -66,15 +89,15 @@ impl Mutator {
         unsafe { access::set_word(owner, foreign_pointer::BYTES, bytes as u64) };
         // SAFETY: the object is fresh.
         unsafe { access::init(owner, foreign_pointer::BASE, Value::FALSE) };
-        let heap = self.heap();
-        let (pressure, charged) = (&heap.pressure, bytes.max(1));
+        let pressure = &heap.pressure;
         pressure.owner_made(charged, pressure.memory.counts(address));
-        lock(&heap.owners).add(owner, Release::Memory(memory), charged, label);
+        Ok(())
     }
 
     /// Makes the fresh object `owner` own what `release` gives back when it is called with `word`: `bytes`, which count
     /// as declared until then. It is called once when the collector has found the owner dead, on any thread, which may
-    /// be the collector's or in C's `malloc`: it may neither use the heap nor wait for a thread that does.
+    /// be the collector's or in C's `malloc`: it may neither use the heap nor wait for a thread that does. For `Err`,
+    /// there is no memory to note it, and `release` has been called.
     pub fn own_by(
         &mut self,
         owner: Value,
@@ -82,44 +105,60 @@ impl Mutator {
         word: usize,
         bytes: usize,
         label: OwnerLabel,
-    ) {
+    ) -> Result<(), OutOfMemory> {
         let heap = self.heap();
         let bytes = bytes.clamp(1, MOST_BYTES);
+        self.note_owner(owner, Release::Call(release, word), bytes, label)?;
         heap.pressure.owner_made(bytes, false);
-        quietly(|| lock(&heap.owners).add(owner, Release::Call(release, word), bytes, label));
         self.want_poll_if_over();
+        Ok(())
+    }
+
+    /// Notes what `owner` owns, or gives it back.
+    fn note_owner(
+        &self,
+        owner: Value,
+        release: Release,
+        bytes: usize,
+        label: OwnerLabel,
+    ) -> Result<(), OutOfMemory> {
+        let heap = self.heap();
+        let noted = quietly(|| lock(&heap.owners).add(heap, owner, release, bytes, label));
+        noted.map_err(|left| {
+            left.give_back(&heap.pressure.memory);
+            OutOfMemory { requested: bytes }
+        })
     }
 
     /// Attaches `finalizer` to the foreign pointer `pointer`; `bytes` is what it stands for: how much
     /// memory will be free when the finalizer has run, at most 64 TiB. If the region does not count them already they
-    /// count as declared until the finalizer is taken.
+    /// count as declared until the finalizer is taken. For `Err`, there is no memory to note it.
     pub fn attach_finalizer(
         &mut self,
         pointer: Value,
         finalizer: Value,
         bytes: usize,
         label: OwnerLabel,
-    ) {
+    ) -> Result<(), OutOfMemory> {
         let heap = self.heap();
         let pressure = &heap.pressure;
         let bytes = bytes.min(MOST_BYTES);
         // SAFETY: the caller's foreign pointer is live.
         let address = unsafe { access::word(pointer, foreign_pointer::POINTER) };
         let declared = !pressure.memory.counts(address as usize);
+        let charge = Charge {
+            bytes,
+            declared,
+            label,
+        };
+        heap.with_weak(|weak| weak.finalize(heap, pointer, finalizer, charge))?;
         lock(&heap.owners).charge(label, bytes);
-        heap.with_weak(|weak| {
-            let charge = Charge {
-                bytes,
-                declared,
-                label,
-            };
-            weak.finalize(pointer, finalizer, charge);
-        });
         pressure.owner_made(bytes, !declared);
         pressure.expect(bytes);
         if declared {
             self.want_poll_if_over();
         }
+        Ok(())
     }
 
     /// The oldest finalizer whose pointer has died, and the pointer. The runtime asks at safe points
@@ -175,12 +214,16 @@ impl Heap {
 
     #[cold]
     fn give_back_now(&self) {
-        let dead = lock(&self.owners).take_dead();
-        let bytes = dead.iter().map(|d| d.bytes).sum();
-        let declared = dead.iter().filter(|d| d.is_declared());
-        let declared = declared.map(|d| d.bytes).sum();
-        dead.into_iter()
-            .for_each(|d| d.give_back(&self.pressure.memory));
-        self.pressure.gave_back(bytes, declared);
+        loop {
+            let dead = lock(&self.owners).take_dead();
+            let dead = || dead.iter().flatten();
+            if dead().next().is_none() {
+                return;
+            }
+            let bytes = dead().map(|d| d.bytes).sum();
+            let declared = dead().filter(|d| d.is_declared()).map(|d| d.bytes).sum();
+            dead().for_each(|d| d.give_back(&self.pressure.memory));
+            self.pressure.gave_back(bytes, declared);
+        }
     }
 }

@@ -11,14 +11,19 @@
 //! takes no pages, and asks nobody. Only where there is nobody to collect, to whom such a poll cannot refuse anything,
 //! and for large objects, is the system asked before MMTk is.
 //!
-//! `inv:grants.margin` What is granted leaves, at the time, a margin for what nobody can ask about: copies that
-//! a collection makes, side tables of the pages, queues, stacks of threads. Its fixed part is lent to who reacts to
-//! a full heap (`pressure::reserve`); the rest the collector needs then, too.
+//! `inv:grants.margin` What is granted leaves, at the time, a margin for what nobody can ask about: side tables of the
+//! pages, queues, stacks of threads. Its fixed part is lent to who reacts to
+//! a full heap (`pressure::reserve`); the rest the collector needs then, too. What a program makes grow beside the heap
+//! would use the margin up, so it is asked for in the same way before it grows, by [`Heap::would_give`] if the system is
+//! to give pages for it and by [`Heap::has_memory_for`] if it stands in the region.
 //!
-//! MMTk gives nothing back, so what was granted once is there for ever, but for its space alone:
+//! Neither MMTk nor the region gives anything back, so what was granted once is there for ever, but for its space alone:
 //!
 //! * Objects that move and small ones that do not live in spaces of equal blocks. As long as such a space takes no
-//!   more than it had once, nobody asks.
+//!   more than it had once, nobody asks. Of those that move, that is what a collection would make of them while
+//!   it copies: what is free between two collections is where the next one copies to.
+//! * So does what the region has, C's blocks and the runtime's, with the tables that a collection needs for weak
+//!   things.
 //! * So do large objects, but one that fits into no hole lies behind all. So for all but the least of them the system is
 //!   asked each time, and if it refuses a hole must be known (`surplus`).
 //!
@@ -28,11 +33,11 @@
 //! While it is asked, the system counts what it is asked for: an eighth of the heap and about 72 MiB, under
 //! `compact-test` as much as the heap. With strict overcommit another process may be refused for that moment.
 //!
-//! Absent on purpose: certainty. Objects of 16 to 256 KiB may each be too large for the holes that there are; memory
+//! Absent on purpose: C's own `malloc`, which is refused by the system alone; and certainty. Objects of 16 to 256 KiB may each be too large for the holes that there are; memory
 //! that others take between the question and the use, more than the margin, still ends the process, with a line
 //! (`binding::collection`).
 
-use crate::binding::{BLOCK, Bowline};
+use crate::binding::{BLOCK, Bowline, heap_bytes};
 use crate::heap::{Heap, engine, used_bytes};
 use crate::sys;
 use mmtk::{AllocationSemantics, Plan};
@@ -50,15 +55,29 @@ const STEP: usize = 8 * MIB;
 const UNASKED: usize = 256 << 10;
 /// The part of the margin that does not depend on the heap: the first chunks of a space's side tables, and threads.
 const FIXED: usize = 48 * MIB;
+/// The fewest entries that a table grows by.
+const LEAST_ENTRIES: usize = 256;
+/// What a collection takes at most for each weak object and for each one that somebody guards or finalizes, for as
+/// long as it lasts: an entry of a hash table and one of a list, while both grow (`weak::pass`).
+const AWAITED: usize = 128;
 /// The part of the heap that its side tables, and the queues of a collection, may take: less than this.
 const PART: usize = 8;
 
 /// Up to which size, in bytes, the spaces have been granted.
 #[derive(Default)]
 pub(crate) struct Grants {
+    /// While a collection copies.
     moving: AtomicUsize,
     immovable: AtomicUsize,
     large: AtomicUsize,
+    /// The region.
+    outside: AtomicUsize,
+    /// What the space of what moves, and the region, have had: that is there.
+    moving_had: AtomicUsize,
+    outside_had: AtomicUsize,
+    /// How many objects can be guarded or have finalizers without more room, and how many weak objects there are at most.
+    guarded: AtomicUsize,
+    weak: AtomicUsize,
 }
 
 impl Grants {
@@ -66,12 +85,12 @@ impl Grants {
     pub(crate) fn cover_pages(&self, heap: &Heap, plan: &dyn Plan<VM = Bowline>) -> bool {
         let mut covered = true;
         plan.for_each_space(&mut |space| {
-            let granted = match space.get_name() {
-                MOVING => &self.moving,
-                IMMOVABLE => &self.immovable,
+            let taken = space.reserved_pages() << LOG_PAGE;
+            covered &= match space.get_name() {
+                MOVING => self.covers_moving(heap, taken),
+                IMMOVABLE => is_given(heap, &self.immovable, taken, need),
                 _ => return,
             };
-            covered &= is_given(heap, granted, space.reserved_pages() << LOG_PAGE);
         });
         covered
     }
@@ -82,23 +101,86 @@ impl Grants {
         match semantics {
             AllocationSemantics::Los => self.covers_large(heap, bytes),
             AllocationSemantics::NonMoving => {
-                is_given(heap, &self.immovable, taken(IMMOVABLE) + BLOCK)
+                is_given(heap, &self.immovable, taken(IMMOVABLE) + BLOCK, need)
             }
-            _ => is_given(heap, &self.moving, taken(MOVING) + BLOCK),
+            _ => self.covers_moving(heap, taken(MOVING) + BLOCK),
         }
+    }
+
+    /// Whether the space of what moves may take `bytes`, and a collection may copy them.
+    fn covers_moving(&self, heap: &Heap, bytes: usize) -> bool {
+        let wanted = bytes + copies(heap, bytes);
+        if wanted <= self.moving.load(Relaxed) {
+            return true;
+        }
+        let had = self.moving_had.load(Relaxed).max(bytes - BLOCK.min(bytes));
+        let more = wanted - had.min(wanted);
+        let besides = tables() + self.outside_lacks(heap);
+        give(heap, &self.moving, wanted, more, besides)
     }
 
     fn covers_large(&self, heap: &Heap, bytes: usize) -> bool {
         let wanted = heap.surplus.large_bytes() + bytes;
         (bytes <= UNASKED && wanted <= self.large.load(Relaxed))
-            || give(heap, &self.large, wanted, bytes)
+            || give(heap, &self.large, wanted, bytes, need(heap))
             || heap.surplus.has_hole(bytes)
+    }
+
+    /// What the region has, and what a collection will take of it.
+    fn outside(&self, heap: &Heap) -> usize {
+        let memory = &heap.pressure.memory;
+        let weak = self.guarded.load(Relaxed) + self.weak.load(Relaxed);
+        memory.client_bytes() + memory.runtime_bytes() + weak * AWAITED
+    }
+
+    /// What of that it has not had yet.
+    fn outside_lacks(&self, heap: &Heap) -> usize {
+        self.note_outside(heap);
+        let had = self.outside_had.load(Relaxed);
+        self.outside(heap).saturating_sub(had)
+    }
+
+    /// What copies will want beyond what the space of what moves has had.
+    fn moving_lacks(&self, heap: &Heap) -> usize {
+        let bytes = taken(MOVING);
+        let had = self.moving_had.load(Relaxed).max(bytes);
+        (bytes + copies(heap, bytes)).saturating_sub(had)
+    }
+
+    /// There can be as many objects that somebody guards or finalizes.
+    pub(crate) fn guarded(&self, most: usize) {
+        self.guarded.store(most, Relaxed);
+    }
+
+    /// There is one more weak object.
+    pub(crate) fn weak_made(&self) {
+        self.weak.fetch_add(1, Relaxed);
+    }
+
+    /// So many weak objects live, as a full collection has found.
+    pub(crate) fn weak_live(&self, count: usize) {
+        self.weak.store(count, Relaxed);
+    }
+
+    /// A collection has copied what it copies, and freed nothing yet. Copies take pages unasked, and those are there
+    /// from now on.
+    pub(crate) fn copied(&self) {
+        let has = taken(MOVING);
+        self.moving.fetch_max(has, Relaxed);
+        self.moving_had.fetch_max(has, Relaxed);
+    }
+
+    /// What the region has it will always have. Called also when a collection has all that it needs for weak things,
+    /// before it lets that go.
+    pub(crate) fn note_outside(&self, heap: &Heap) {
+        let memory = &heap.pressure.memory;
+        let has = memory.client_bytes() + memory.runtime_bytes();
+        self.outside.fetch_max(has, Relaxed);
+        self.outside_had.fetch_max(has, Relaxed);
     }
 
     /// A collection ends.
     pub(crate) fn settle(&self, heap: &Heap, full: bool) {
-        // Copies take pages unasked, and those are there from now on.
-        self.moving.fetch_max(taken(MOVING), Relaxed);
         // A limit that was lowered may be what it was.
         if full && heap.pressure.is_lowered() && sys::would_map(4 * STEP + FIXED + need(heap)) {
             heap.pressure.restore_limit();
@@ -117,15 +199,29 @@ fn taken(name: &str) -> usize {
     pages << LOG_PAGE
 }
 
-/// Whether a space of small objects was granted `wanted` bytes before, or is now.
-fn is_given(heap: &Heap, granted: &AtomicUsize, wanted: usize) -> bool {
-    let before = granted.load(Relaxed);
-    wanted <= before || give(heap, granted, wanted, wanted - before)
+/// What a collection copies at most, with the space of what moves as large as this.
+fn copies(heap: &Heap, bytes: usize) -> usize {
+    match heap.config.moves_everything() {
+        true => bytes,
+        false => heap.config.effective_nursery(),
+    }
 }
 
-/// Grants a space `wanted` bytes if the system would give `more`.
-fn give(heap: &Heap, granted: &AtomicUsize, wanted: usize, more: usize) -> bool {
-    let given = would_give(heap, more.max(wanted.saturating_sub(granted.load(Relaxed))));
+/// Whether a space was granted `wanted` bytes before, or is now, with what is needed besides.
+fn is_given(
+    heap: &Heap,
+    granted: &AtomicUsize,
+    wanted: usize,
+    besides: impl FnOnce(&Heap) -> usize,
+) -> bool {
+    let before = granted.load(Relaxed);
+    wanted <= before || give(heap, granted, wanted, wanted - before, besides(heap))
+}
+
+/// Grants a space `wanted` bytes if the system would give `more`, and `besides`.
+fn give(heap: &Heap, granted: &AtomicUsize, wanted: usize, more: usize, besides: usize) -> bool {
+    let more = more.max(wanted.saturating_sub(granted.load(Relaxed)));
+    let given = would_give(heap, more, besides);
     if given {
         let ahead = if heap.pressure.is_lent() { 0 } else { STEP };
         granted.fetch_max(wanted + ahead, Relaxed);
@@ -134,30 +230,63 @@ fn give(heap: &Heap, granted: &AtomicUsize, wanted: usize, more: usize) -> bool 
 }
 
 /// Whether the system would give `more` bytes of pages with their side tables, and leave what it must
-/// (`inv:grants.margin`).
-fn would_give(heap: &Heap, more: usize) -> bool {
+/// (`inv:grants.margin`): `besides` is the part of that which is never lent.
+fn would_give(heap: &Heap, more: usize, besides: usize) -> bool {
     let fixed = if heap.pressure.is_lent() { 0 } else { FIXED };
-    sys::would_map(more + more / PART + STEP + fixed + need(heap))
+    sys::would_map(more + more / PART + STEP + fixed + besides)
 }
 
 /// The part of the margin that is never lent: what the collector needs for as much as is in use now.
 fn need(heap: &Heap) -> usize {
-    let used = used_bytes() as usize;
-    let copies = match heap.config.moves_everything() {
-        true => used,
-        false => heap.config.effective_nursery(),
-    };
-    copies + used / PART
+    let grants = &heap.grants;
+    tables() + grants.moving_lacks(heap) + grants.outside_lacks(heap)
+}
+
+/// What of that is for side tables and queues.
+fn tables() -> usize {
+    used_bytes() as usize / PART
 }
 
 impl Heap {
+    /// Whether the system would give `bytes` of pages for what grows beside the heap, and leave what the heap needs
+    /// (`inv:grants.margin`). Asking costs two system calls.
+    pub fn would_give(&self, bytes: usize) -> bool {
+        would_give(self, bytes, need(self))
+    }
+
+    /// Whether the region has, or the system would give, `bytes` more for what grows there (`inv:grants.margin`). The
+    /// system is asked for steps of megabytes. Where the process's `malloc` is another one it is asked for what is large.
+    pub fn has_memory_for(&self, bytes: usize) -> bool {
+        let grants = &self.grants;
+        if self.pressure.memory.is_degraded() {
+            return bytes < UNASKED || self.would_give(bytes);
+        }
+        grants.note_outside(self);
+        let wanted = grants.outside(self).saturating_add(bytes);
+        if wanted <= grants.outside.load(Relaxed) {
+            return true;
+        }
+        let more = wanted.saturating_sub(grants.outside_had.load(Relaxed));
+        let besides = tables() + grants.moving_lacks(self);
+        give(self, &grants.outside, wanted, more, besides)
+    }
+
+    /// Whether `table` has room for `more` entries, or there is memory to make it. It grows by a quarter at least.
+    pub fn has_room_in<T>(&self, table: &mut Vec<T>, more: usize) -> bool {
+        if more <= table.capacity() - table.len() {
+            return true;
+        }
+        let more = more.max(table.len() / 4).max(LEAST_ENTRIES);
+        let bytes = (table.len() + more).saturating_mul(size_of::<T>());
+        self.has_memory_for(bytes) && table.try_reserve_exact(more).is_ok()
+    }
+
     /// Makes the heap's limit what there is, because the system gives no more for small objects that move. A large
     /// one may be refused for its size alone, an immovable one while others have room, and where the reserve is lent
     /// the limit is known already.
     pub(crate) fn refused_by_the_system(&self, semantics: AllocationSemantics) {
         if semantics == AllocationSemantics::Default && !self.pressure.is_lent() {
-            self.pressure
-                .lower_limit(engine().mmtk.get_plan().get_used_pages() << LOG_PAGE);
+            self.pressure.lower_limit(heap_bytes());
         }
     }
 }

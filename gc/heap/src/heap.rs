@@ -357,7 +357,7 @@ impl Heap {
     /// Somebody reacts to a full heap: lets as much be allocated as was kept back, until
     /// [`Heap::take_reserve_back`]. Each call lends it anew.
     pub fn lend_reserve(&self) {
-        self.pressure.lend_reserve(used_bytes() as usize);
+        self.pressure.lend_reserve(binding::heap_bytes());
     }
 
     /// Whoever reacted has done so. What was allocated meanwhile stays until it is collected; beyond the limit

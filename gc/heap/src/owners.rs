@@ -12,16 +12,20 @@
 //!                                │ given back
 //! ```
 //!
-//! `inv:owners.dead` What is in `dead` belongs to nobody: its owner was not reached when everything
-//! that can be reached, resurrected objects included, had been. Each entry leaves the list once.
+//! `inv:owners.dead` What is dead belongs to nobody: its owner was not reached when everything
+//! that can be reached, resurrected objects included, had been, or never came to own it. It is taken away once.
 //!
 //! Dead memory is given back by the first thread that goes on after the collection, not by the
 //! collector: most of it was allocated by that thread, to which a `free` is cheap, and pauses do not
 //! pay for it. If no thread waits for the end of the collection the collector does it.
 //!
+//! `inv:owners.row` All owners stand in one row: the old, the young, the dead. So a collection, which may find no memory,
+//! needs none to sort them.
+//!
 //! Absent on purpose: an order among the dead. Memory without a finalizer needs none.
 
 use crate::c_memory::CMemory;
+use crate::heap::Heap;
 use crate::thread::quietly;
 use crate::weak::View;
 use bowline_layout::Value;
@@ -93,12 +97,17 @@ struct Line {
     count: usize,
 }
 
+/// The most of the dead that are taken at once.
+const TAKEN: usize = 64;
+
 /// The owners of the process.
 #[derive(Default)]
 pub(crate) struct Owners {
-    young: Vec<Owned>,
-    old: Vec<Owned>,
-    dead: Vec<Dead>,
+    /// inv:owners.row
+    row: Vec<Owned>,
+    /// How many are old, and how many live.
+    old: usize,
+    live: usize,
     lines: Vec<Line>,
     labels: HashMap<String, OwnerLabel>,
 }
@@ -124,19 +133,31 @@ impl Owners {
         self.lines.get(index).map(|line| line.name.as_str())
     }
 
-    /// Adds an owner of what `release` gives back, which are `bytes`.
-    pub(crate) fn add(&mut self, owner: Value, release: Release, bytes: usize, label: OwnerLabel) {
+    /// Adds an owner of what `release` gives back, which are `bytes`. For `Err`, there is no memory to note it, and
+    /// the caller gives that back.
+    pub(crate) fn add(
+        &mut self,
+        heap: &Heap,
+        owner: Value,
+        release: Release,
+        bytes: usize,
+        label: OwnerLabel,
+    ) -> Result<(), Dead> {
+        let left = Dead { release, bytes };
+        if !heap.has_room_in(&mut self.row, 1) {
+            return Err(left);
+        }
         self.charge(label, bytes);
-        self.young.push(Owned {
-            owner,
-            left: Dead { release, bytes },
-            label,
-        });
+        self.row.push(Owned { owner, left, label });
+        let last = self.row.len() - 1;
+        self.row.swap(self.live, last);
+        self.live += 1;
+        Ok(())
     }
 
     /// How many objects own something.
     pub(crate) fn count(&self) -> usize {
-        self.young.len() + self.old.len()
+        self.live
     }
 
     fn line(&mut self, label: OwnerLabel) -> Option<&mut Line> {
@@ -174,31 +195,30 @@ impl Owners {
 
     fn sort(&mut self, old_too: bool, place: &mut dyn FnMut(Value) -> Value) -> usize {
         let mut died = 0;
-        let mut old = std::mem::take(&mut self.old);
-        let mut young = std::mem::take(&mut self.young);
-        let mut lives = |this: &mut Self, owned: &mut Owned| {
+        let first = if old_too { 0 } else { self.old };
+        let mut kept = first;
+        for i in first..self.live {
+            let owned = &mut self.row[i];
             owned.owner = place(owned.owner);
             if owned.owner != Value::BROKEN {
-                return true;
+                self.row.swap(kept, i);
+                kept += 1;
+                continue;
             }
-            died += owned.left.bytes;
-            this.discharge(owned.label, owned.left.bytes);
-            this.dead.push(owned.left);
-            false
-        };
-        if old_too {
-            old.retain_mut(|owned| lives(self, owned));
+            let (label, bytes) = (owned.label, owned.left.bytes);
+            died += bytes;
+            self.discharge(label, bytes);
         }
-        young.retain_mut(|owned| lives(self, owned));
-        old.append(&mut young);
-        self.old = old;
-        self.young = young;
+        self.live = kept;
+        self.old = kept;
         died
     }
 
-    /// Takes the dead away (`inv:owners.dead`).
-    pub(crate) fn take_dead(&mut self) -> Vec<Dead> {
-        std::mem::take(&mut self.dead)
+    /// Takes some of the dead away (`inv:owners.dead`); nothing once there are none.
+    pub(crate) fn take_dead(&mut self) -> [Option<Dead>; TAKEN] {
+        let count = (self.row.len() - self.live).min(TAKEN);
+        let mut dead = self.row.drain(self.row.len() - count..);
+        std::array::from_fn(|_| dead.next().map(|owned| owned.left))
     }
 
     /// The labels that hold the most bytes, at most `top` of them.

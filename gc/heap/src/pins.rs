@@ -138,6 +138,8 @@ impl Pins {
                 Some(cell) => cell,
                 None => {
                     let mut outside = lock(&self.outside);
+                    let room = outside.try_reserve(1);
+                    room.map_err(|_| PinError::OutOfMemory(v))?;
                     let count = outside.entry(v.addr()).or_insert(0);
                     *count += 1;
                     return Ok(*count);
@@ -179,7 +181,8 @@ impl Pins {
         if !in_heap(v.addr()) {
             return Ok(None);
         }
-        if Heap::get().is_some_and(Heap::refuses) {
+        let refuses = |heap: &Heap| heap.refuses() || !heap.has_memory_for(Counters::MOST);
+        if Heap::get().is_some_and(refuses) {
             return Err(PinError::OutOfMemory(v));
         }
         let made = self.counters.make(v.addr());
@@ -191,8 +194,9 @@ impl Pins {
     #[inline(never)]
     fn list(&self, cell: &AtomicU32, v: Value) -> Result<(), PinError> {
         let mut listed = lock(&self.listed);
-        let room = listed.try_reserve(1);
-        room.map_err(|_| PinError::OutOfMemory(v))?;
+        if !has_room_in(&mut listed) {
+            return Err(PinError::OutOfMemory(v));
+        }
         if cell.fetch_or(LISTED, Ordering::AcqRel) & LISTED == 0 {
             listed.push(v);
         }
@@ -284,6 +288,14 @@ impl Pins {
         let mut total = 0;
         self.each(&mut |v| total += size_of_pinned(v));
         total
+    }
+}
+
+/// Whether a list has room for another object, or there is memory to make it.
+fn has_room_in(list: &mut Vec<Value>) -> bool {
+    match Heap::get() {
+        Some(heap) => heap.has_room_in(list, 1),
+        None => list.try_reserve(1).is_ok(),
     }
 }
 

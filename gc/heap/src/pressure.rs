@@ -218,6 +218,7 @@ impl Pressure {
     fn excess(&self, bytes: usize) -> usize {
         let lasting = self.heap.load(Relaxed) + self.lasting();
         let size = self.size.load(Relaxed).min(self.ceiling());
+        let size = size.max(self.reserve.floor());
         lasting.saturating_add(bytes).saturating_sub(size)
     }
 

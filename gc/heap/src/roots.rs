@@ -93,6 +93,9 @@ impl Cells {
 pub(crate) struct Globals(Mutex<Cells>);
 
 impl Globals {
+    /// More than the tables grow by for one more cell, in bytes, unless there are millions.
+    pub(crate) const STEP: usize = 1 << 20;
+
     pub(crate) fn hold(&self) -> MutexGuard<'_, Cells> {
         lock(&self.0)
     }

@@ -17,13 +17,18 @@
 //! objects alone afterwards. So a minor collection looks at the entries made since the last one, and at
 //! none of the queues.
 //!
+//! `inv:weak.row` Entries stand in one row, the old ones first and each kind by age. So the end of a collection needs no
+//! memory to sort them.
+//!
 //! Reading order: `pass` (what a collection does), `objects` (weak objects as a program sees them). The
 //! order of events is told in `docs/design/weak.md`.
 
 mod objects;
 mod pass;
 
+use crate::alloc::OutOfMemory;
 use crate::binding::{is_reached, now_at, reference};
+use crate::heap::{Heap, heap};
 use crate::owners::OwnerLabel;
 use crate::pins::AddrHasher;
 use crate::roots::Sources;
@@ -97,11 +102,14 @@ pub struct WeakWork {
 pub(crate) struct Weak {
     /// Weak objects reached in this collection, but for ephemerons.
     found: Vec<Addr>,
+    /// How many were, with these.
+    reached: usize,
     /// What waits in this collection for an object to be reached.
     awaited: Awaited,
-    /// Entries made since the last collection (inv:weak.young).
-    young: Vec<Entry>,
-    old: Vec<Entry>,
+    /// inv:weak.row
+    entries: Vec<Entry>,
+    /// How many were there at the last collection (inv:weak.young).
+    old: usize,
     /// Representatives that wait to be asked for.
     ready: Queues,
     /// Guardians whose queues this collection has added to.
@@ -139,23 +147,51 @@ impl View {
 
 impl Weak {
     /// Adds an entry to a guardian.
-    pub(crate) fn guard(&mut self, guardian: Value, object: Value, representative: Value) {
-        self.enter(guardian, object, representative, Charge::default());
+    pub(crate) fn guard(
+        &mut self,
+        heap: &Heap,
+        guardian: Value,
+        object: Value,
+        representative: Value,
+    ) -> Result<(), OutOfMemory> {
+        self.enter(heap, guardian, object, representative, Charge::default())
     }
 
     /// Adds a finalizer to an object.
-    pub(crate) fn finalize(&mut self, object: Value, finalizer: Value, charge: Charge) {
-        self.enter(FINALIZERS, object, finalizer, charge);
+    pub(crate) fn finalize(
+        &mut self,
+        heap: &Heap,
+        object: Value,
+        finalizer: Value,
+        charge: Charge,
+    ) -> Result<(), OutOfMemory> {
+        self.enter(heap, FINALIZERS, object, finalizer, charge)
     }
 
-    fn enter(&mut self, guardian: Value, object: Value, representative: Value, charge: Charge) {
-        self.young.push(Entry {
+    fn enter(
+        &mut self,
+        heap: &Heap,
+        guardian: Value,
+        object: Value,
+        representative: Value,
+        charge: Charge,
+    ) -> Result<(), OutOfMemory> {
+        let before = self.entries.capacity();
+        if !heap.has_room_in(&mut self.entries, 1) {
+            let requested = size_of::<Entry>();
+            return Err(OutOfMemory { requested });
+        }
+        if self.entries.capacity() != before {
+            heap.grants.guarded(self.entries.capacity());
+        }
+        self.entries.push(Entry {
             guardian,
             object,
             representative,
             charge,
             served: false,
         });
+        Ok(())
     }
 
     /// The oldest finalizer that waits to be run.
@@ -172,17 +208,17 @@ impl Weak {
     /// many wait now, and the bytes of those added.
     pub(crate) fn hurry_finalizers(&mut self) -> (usize, usize) {
         let mut bytes = 0;
-        for entries in [&mut self.young, &mut self.old] {
-            let mut taken: Vec<Entry> = entries.extract_if(.., |e| e.resurrects()).collect();
-            for entry in taken.drain(..).rev() {
-                bytes += entry.charge.bytes;
-                self.finalizers.push_back(Finalizer {
-                    object: entry.object,
-                    finalizer: entry.representative,
-                    charge: entry.charge,
-                });
-            }
+        for entry in self.entries.iter().rev().filter(|e| e.resurrects()) {
+            bytes += entry.charge.bytes;
+            self.finalizers.push_back(Finalizer {
+                object: entry.object,
+                finalizer: entry.representative,
+                charge: entry.charge,
+            });
         }
+        let old = self.entries.iter().take(self.old);
+        self.old = old.filter(|e| !e.resurrects()).count();
+        self.entries.retain(|e| !e.resurrects());
         self.hurried = true;
         (self.finalizers.len(), bytes)
     }
@@ -210,7 +246,7 @@ impl Weak {
     /// Calls `f` with each word that refers to an object of a live guardian's. Whoever changes them calls
     /// [`Weak::rehash`].
     pub(crate) fn each_word(&mut self, f: &mut dyn FnMut(Addr)) {
-        for entry in self.young.iter_mut().chain(&mut self.old) {
+        for entry in &mut self.entries {
             entry.each_word(f);
         }
         for queue in self.ready.values_mut() {
@@ -242,6 +278,11 @@ impl Weak {
         self.work.rounds += 1;
         if Pass::new(self, view, trace).run(found) {
             return true;
+        }
+        heap().grants.note_outside(heap());
+        let reached = std::mem::take(&mut self.reached);
+        if !minor {
+            heap().grants.weak_live(reached);
         }
         // inv:weak.last
         self.break_dead(view);

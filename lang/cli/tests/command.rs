@@ -189,6 +189,64 @@ fn programs_that_fill_a_limited_process_are_told_by_a_condition() {
     }
 }
 
+/// What fills a process: a step of a loop with `l`, from which it goes on by `(loop …)`.
+const FILLS: &[(&str, &str)] = &[
+    ("handles", "(loop (cons (make-handle 1) l))"),
+    ("memory", "(loop (cons (make-foreign-memory 10) l))"),
+    ("guarded", "(begin (guardian (list 1)) (loop (cons 1 l)))"),
+    (
+        "finalizers",
+        "(loop (cons (attach-finalizer! (integer->pointer 64) list 0) l))",
+    ),
+    ("ephemerons", "(loop (cons (make-ephemeron l n) l))"),
+    ("weak pairs", "(loop (weak-cons 1 (cons l l)))"),
+    (
+        "symbols",
+        "(begin (set! n (+ n 1)) (string->symbol (number->string n)) (loop l))",
+    ),
+    ("pins", "(loop (cons (pin! (make-bytevector 100 0)) l))"),
+    (
+        "text",
+        "(begin (write-string \"abcdefghijklmnop\" port) (loop l))",
+    ),
+    ("numbers", "(begin (set! n (* (+ n 3) (+ n 3))) (loop l))"),
+];
+
+/// What `bowline run` says under this plan of a program in which `step` fills a limited process.
+fn filled(plan: &str, name: &str, step: &str) {
+    let body = format!(
+        "(import (bowline ffi) (bowline gc))
+(define n 0)
+(define guardian (make-guardian))
+(define port (open-output-string))
+(define (fill) (let loop ((l (list 1))) {step}))
+(display (guard (e ((error-object? e) (error-object-message e))) (fill)))
+(display (length (make-list 100 0)))"
+    );
+    let program = Program::new(&format!("filled-{}", name.replace(' ', "-")), &body);
+    let mut command = Command::new("sh");
+    let line = "ulimit -d 330000 && exec \"$0\" run \"$@\"";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_bowline")]);
+    let output = command
+        .arg(format!("--plan={plan}"))
+        .arg(&program.0)
+        .output();
+    let output = output.expect("a shell");
+    assert_eq!(told(&output), "", "{name}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text, "out of memory: the heap is full100", "{name}");
+    assert_eq!(output.status.code(), Some(0), "{name}");
+}
+
+/// What takes memory beside the heap is refused before it takes what the handler needs, and so is what collections need.
+#[test]
+fn whatever_fills_a_limited_process_is_told_by_a_condition() {
+    for (name, step) in FILLS {
+        filled("throughput", name, step);
+    }
+    filled("compact-test", "pairs", "(loop (cons 1 l))");
+}
+
 #[test]
 fn what_is_refused_on_demand_must_be_a_number() {
     let output = Program::new("refuse", "1").run(&["--refuse=0"], Stdio::piped());

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use bowline_gc::Mutator;
+use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::{Flags, Header, Shape, Tag, Value, string, type_id};
 
 use crate::fault::Result;
@@ -46,13 +46,35 @@ impl SymbolTable {
         if let Some(&symbol) = self.map.get(name) {
             return Ok(symbol);
         }
+        let key = self.room(heap, name)?;
         let text = boot_string(heap, name)?;
         let symbol = heap.alloc_boot(Header::new(Shape::Values, kinds::SYMBOL, 3), Tag::Object)?;
         object::init(symbol, NAME, text);
         object::init(symbol, HASH, Value::fixnum(hash(name.as_bytes())));
         object::init(symbol, INTERNED, Value::TRUE);
-        self.map.insert(name.into(), symbol);
+        self.map.insert(key.into_boxed_str(), symbol);
         Ok(symbol)
+    }
+
+    /// Room in the table for another name, and the name, if there is memory.
+    fn room(&mut self, heap: &Mutator, name: &str) -> Result<String> {
+        let full = || OutOfMemory {
+            requested: name.len(),
+        };
+        let (names, heap) = (&mut self.map, heap.heap());
+        // One more doubles a full table, whose capacity is seven eighths of its places.
+        let grown = match names.len() == names.capacity() {
+            true => names.capacity().saturating_mul(3) * size_of::<(Box<str>, Value)>(),
+            false => 0,
+        };
+        if !heap.has_memory_for(grown + name.len()) {
+            return Err(full().into());
+        }
+        names.try_reserve(1).map_err(|_| full())?;
+        let mut key = String::new();
+        key.try_reserve_exact(name.len()).map_err(|_| full())?;
+        key.push_str(name);
+        Ok(key)
     }
 }
 

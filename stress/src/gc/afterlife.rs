@@ -61,7 +61,11 @@ impl Worker {
             Some(Plant::GuardLost) => 0,
             _ => 1,
         };
-        (0..times).for_each(|_| self.m.guard(g, o, r));
+        for _ in 0..times {
+            if self.m.guard(g, o, r).is_err() {
+                return Ok(());
+            }
+        }
         owed.push(Entry {
             guardian: Some(guardian),
             object,
@@ -108,7 +112,10 @@ impl Worker {
             _ => 1,
         };
         for _ in 0..times {
-            self.m.attach_finalizer(pointer, finalizer, bytes, label);
+            let attached = self.m.attach_finalizer(pointer, finalizer, bytes, label);
+            if attached.is_err() {
+                return Ok(());
+            }
         }
         owed.push(Entry {
             guardian: None,

@@ -180,7 +180,8 @@ fn make_own(
     trampoline.hold(pool::lender_of(mutator.heap(), by.label), by.gate, handle);
     let word = std::ptr::from_ref(trampoline).expose_provenance();
     object::set_callback(made, trampoline.code(), word);
-    mutator.own_by(made, bury, word, BYTES, by.label);
+    let owns = mutator.own_by(made, bury, word, BYTES, by.label);
+    owns.map_err(CallError::OutOfMemory)?;
     Ok(made)
 }
 

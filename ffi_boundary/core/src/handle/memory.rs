@@ -45,10 +45,14 @@ mod system {
             Room(unsafe { std::slice::from_raw_parts(at.cast::<Slot>(), length) })
         }
 
-        /// Lets slot `index` be written. Called before its first use, and for those below it before that.
-        pub(in super::super) fn open(&self, index: u32) -> bool {
+        /// Lets slot `index` be written, if the system gives the memory and `may_take` says that so many bytes may be
+        /// had of it. Called before its first use, and for those below it before that.
+        pub(in super::super) fn open(&self, index: u32, may_take: fn(usize) -> bool) -> bool {
             if !index.is_multiple_of(STEP_SLOTS) {
                 return true;
+            }
+            if !may_take(STEP) {
+                return false;
             }
             let access = libc::PROT_READ | libc::PROT_WRITE;
             let first: *const Slot = &self.0[index as usize];
@@ -83,7 +87,7 @@ mod model {
         }
 
         /// Slots can always be written.
-        pub(in super::super) fn open(&self, _index: u32) -> bool {
+        pub(in super::super) fn open(&self, _index: u32, _may_take: fn(usize) -> bool) -> bool {
             true
         }
     }

@@ -151,6 +151,7 @@ pub struct Slots {
     slots: Room,
     limit: u32,
     tag: u8,
+    may_take: fn(usize) -> bool,
     /// How many slots were ever used; those below are live, free, or about to be either.
     used: CachePadded<AtomicU64>,
     free: [CachePadded<AtomicU64>; SHARDS],
@@ -165,9 +166,15 @@ impl Slots {
             slots: Room::reserve(limit),
             limit,
             tag: tag.max(1),
+            may_take: |_| true,
             used: CachePadded::new(AtomicU64::new(0)),
             free: std::array::from_fn(|_| CachePadded::new(AtomicU64::new(head(0, None)))),
         }
+    }
+
+    /// Has the table ask `may_take` before it takes so many bytes more of the system.
+    pub fn asking(self, may_take: fn(usize) -> bool) -> Slots {
+        Slots { may_take, ..self }
     }
 
     /// A new handle for a value with these bits. `shard` is any number; threads that pass different
@@ -444,7 +451,7 @@ impl Slots {
             }
             let slot = self.slot(index).ok_or(HandleError::OutOfMemory)?;
             // Before others can find that it was used, and so rely on those below (inv:handle.fixed).
-            if !self.slots.open(index) {
+            if !self.slots.open(index, self.may_take) {
                 return Err(HandleError::OutOfMemory);
             }
             let taken =

@@ -75,7 +75,9 @@ fn table(heap: &'static Heap) -> &'static Slots {
     TABLE.get_or_init(|| {
         heap.register_roots(Box::new(Roots));
         heap.add_gauge("handles", || TABLE.get().map_or(0, Slots::count));
+        // inv:grants.margin of the heap
         Slots::new(process_tag(), MAX_INDEX)
+            .asking(|bytes| Heap::get().is_none_or(|heap| heap.would_give(bytes)))
     })
 }
 

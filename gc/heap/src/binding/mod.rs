@@ -19,7 +19,7 @@ mod slot;
 pub(crate) use blocks::{BLOCK, CHUNK, chunk, each_table, free_blocks, is_seen};
 pub(crate) use collection::{end_on_panic, wait_for_pause};
 pub(crate) use object_model::{ObjectWords, is_old, is_reached, is_unlogged, large_lives, now_at};
-pub(crate) use policy::is_marked;
+pub(crate) use policy::{heap_bytes, is_marked};
 pub(crate) use scanning::{each_reference, is_weak};
 pub(crate) use slot::{WordSlot, heap_range, in_heap, object_at, reference};
 

@@ -23,7 +23,7 @@
 use super::Bowline;
 use crate::config::{HeapConfig, Zeal};
 use crate::cycle::Pause;
-use crate::heap::heap;
+use crate::heap::{engine, heap};
 use crate::pressure::Pressure;
 use crate::recorder::Reason;
 use mmtk::util::heap::{GCTriggerPolicy, SpaceStats};
@@ -67,8 +67,12 @@ fn pressure() -> &'static Pressure {
     &heap().pressure
 }
 
-/// The heap's own pages, as bytes.
-fn heap_bytes(plan: &dyn Plan<VM = Bowline>) -> usize {
+/// The heap's own pages, and those that a collection will want, as bytes: what is judged by the size and the limit.
+pub(crate) fn heap_bytes() -> usize {
+    bytes_of(engine().mmtk.get_plan())
+}
+
+fn bytes_of(plan: &dyn Plan<VM = Bowline>) -> usize {
     (plan.get_used_pages() + plan.get_collection_reserved_pages()) << LOG_PAGE
 }
 
@@ -96,7 +100,7 @@ fn reason(space_full: bool) -> Reason {
 /// [`GCTriggerPolicy::is_gc_required`] where collections are marked beside the program.
 fn is_pause_required(space_full: bool, plan: &dyn Plan<VM = Bowline>) -> bool {
     let heap = heap();
-    let over = pressure().poll(heap_bytes(plan)) || space_full;
+    let over = pressure().poll(bytes_of(plan)) || space_full;
     if heap.is_marking() {
         let marked = is_marked(plan);
         if over && !marked {
@@ -163,10 +167,11 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     }
 
     fn is_heap_full(&self, plan: &dyn Plan<VM = Bowline>) -> bool {
-        !self.beside && pressure().poll(heap_bytes(plan))
+        !self.beside && pressure().poll(bytes_of(plan))
     }
 
     fn on_gc_release(&self, mmtk: &'static MMTK<Bowline>) {
+        heap().grants.copied();
         if heap().pause() == Pause::End {
             pressure().marking_ends(heap().marked());
         }
@@ -176,7 +181,7 @@ impl GCTriggerPolicy<Bowline> for Trigger {
     }
 
     fn on_gc_end(&self, mmtk: &'static MMTK<Bowline>) {
-        let (used, full) = (heap_bytes(mmtk.get_plan()), is_full(mmtk));
+        let (used, full) = (bytes_of(mmtk.get_plan()), is_full(mmtk));
         pressure().ended(used, full);
         heap().grants.settle(heap(), full);
         heap().surplus.settle(full);

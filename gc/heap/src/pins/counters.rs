@@ -55,6 +55,9 @@ fn load_or_make<T>(table: &AtomicPtr<T>) -> Option<&'static T> {
 }
 
 impl Counters {
+    /// What the tables for one more object take at most, in bytes.
+    pub(super) const MOST: usize = size_of::<Top>() + size_of::<Middle>() + size_of::<Page>();
+
     /// The counter of the object at `addr`, if one of its page was asked for before.
     #[inline(always)]
     pub(super) fn get(&self, addr: Addr) -> Option<&AtomicU32> {

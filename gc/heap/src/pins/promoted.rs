@@ -19,7 +19,7 @@
 //!
 //! Absent on purpose: taking a promotion back.
 
-use super::{PROMOTED, PinError, Pins};
+use super::{PROMOTED, PinError, Pins, has_room_in};
 use crate::binding::{is_seen, reference};
 use crate::heap::heap;
 use crate::sync::{MutexGuard, lock};
@@ -37,11 +37,11 @@ pub(super) struct Promoted {
     made: AtomicU64,
 }
 
-/// inv:promoted.listed
+/// inv:promoted.listed. In one row, so that a collection needs no memory to sort them: the old ones stand first.
 #[derive(Default)]
 pub(super) struct Lists {
-    young: Vec<Value>,
-    old: Vec<Value>,
+    row: Vec<Value>,
+    old: usize,
 }
 
 impl Promoted {
@@ -81,11 +81,12 @@ impl Pins {
             return Ok(false);
         }
         let mut lists = lock(&self.promoted.lists);
-        let room = lists.young.try_reserve(1);
-        room.map_err(|_| PinError::OutOfMemory(v))?;
+        if !has_room_in(&mut lists.row) {
+            return Err(PinError::OutOfMemory(v));
+        }
         let first = cell.fetch_or(PROMOTED, Ordering::AcqRel) & PROMOTED == 0;
         if first {
-            lists.young.push(v);
+            lists.row.push(v);
             self.promoted.any.store(true, Ordering::Release);
         }
         Ok(first)
@@ -110,7 +111,9 @@ impl Pins {
 
     fn strike(&self, old_too: bool, lives: &mut dyn FnMut(Value) -> bool) {
         let mut lists = lock(&self.promoted.lists);
-        let Lists { young, old } = &mut *lists;
+        let Lists { row, old } = &mut *lists;
+        let spared = if old_too { 0 } else { *old };
+        let mut number = 0;
         let mut keep = |v: &Value| {
             let keep = lives(*v);
             if !keep && let Some(cell) = self.counter(*v) {
@@ -118,12 +121,12 @@ impl Pins {
             }
             keep
         };
-        if old_too {
-            old.retain(&mut keep);
-        }
-        young.retain(&mut keep);
-        old.append(young);
-        self.promoted.any.store(!old.is_empty(), Ordering::Release);
+        row.retain(|v| {
+            number += 1;
+            number <= spared || keep(v)
+        });
+        *old = row.len();
+        self.promoted.any.store(!row.is_empty(), Ordering::Release);
     }
 
     /// How many objects were promoted that could have moved.
@@ -153,7 +156,7 @@ mod tests {
 
     fn listed(pins: &Pins) -> (usize, usize) {
         let lists = lock(&pins.promoted.lists);
-        (lists.young.len(), lists.old.len())
+        (lists.row.len() - lists.old, lists.old)
     }
 
     #[test]

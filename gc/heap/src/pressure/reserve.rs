@@ -11,6 +11,8 @@ pub(super) struct Reserve {
     bytes: AtomicUsize,
     ceiling: AtomicUsize,
     lent: AtomicBool,
+    /// The size is no less while the reserve is lent: a collection at each poll would give nothing.
+    floor: AtomicUsize,
 }
 
 impl Reserve {
@@ -19,7 +21,13 @@ impl Reserve {
             bytes: AtomicUsize::new(0),
             ceiling: AtomicUsize::new(limit),
             lent: AtomicBool::new(false),
+            floor: AtomicUsize::new(0),
         }
+    }
+
+    /// What the size counts as at least.
+    pub(super) fn floor(&self) -> usize {
+        self.floor.load(Relaxed)
     }
 }
 
@@ -54,6 +62,7 @@ impl Pressure {
         self.reserve
             .ceiling
             .store(ceiling.max(self.limit()), Relaxed);
+        self.reserve.floor.store(ceiling, Relaxed);
     }
 
     /// The limit is what it was before the reserve was lent.
@@ -62,6 +71,7 @@ impl Pressure {
         let kept = limit - self.reserve.bytes.load(Relaxed).min(limit / 4);
         self.reserve.ceiling.store(kept, Relaxed);
         self.reserve.lent.store(false, Relaxed);
+        self.reserve.floor.store(0, Relaxed);
     }
 
     /// Whether somebody reacts to a full heap.
@@ -95,6 +105,20 @@ mod tests {
         assert!(!p.is_beyond_limit());
         p.poll(159 * MIB + 1);
         assert!(p.is_beyond_limit());
+    }
+
+    #[test]
+    fn what_is_lent_is_had_without_a_collection_also_where_the_limit_was_lowered() {
+        let p = pressure();
+        p.keep_reserve(MIB);
+        p.lower_limit(100 * MIB);
+        p.ended(100 * MIB, true);
+        assert!(p.poll(100 * MIB));
+        p.lend_reserve(100 * MIB);
+        assert!(!p.poll(101 * MIB));
+        assert!(p.poll(101 * MIB + 1));
+        p.take_reserve_back();
+        assert!(p.poll(100 * MIB));
     }
 
     #[test]

@@ -89,10 +89,10 @@ impl<'s> Scope<'s> {
         guardian: Local<'_, Guardian>,
         object: impl Into<Operand<'a>>,
         representative: impl Into<Operand<'b>>,
-    ) {
+    ) -> Result<(), AllocError> {
         let guardian = self.view(guardian).word();
         let (object, representative) = (object.into().value(), representative.into().value());
-        self.mutator().guard(guardian, object, representative);
+        Ok(self.mutator().guard(guardian, object, representative)?)
     }
 
     /// The next representative of a dead object under `guardian`'s care. While there is no room for a handle it is
@@ -115,11 +115,11 @@ impl<'s> Scope<'s> {
         finalizer: impl Into<Operand<'a>>,
         bytes: usize,
         label: OwnerLabel,
-    ) {
+    ) -> Result<(), AllocError> {
         let pointer = self.view(pointer).word();
         let finalizer = finalizer.into().value();
-        self.mutator()
-            .attach_finalizer(pointer, finalizer, bytes, label);
+        let mutator = self.mutator();
+        Ok(mutator.attach_finalizer(pointer, finalizer, bytes, label)?)
     }
 
     /// The oldest pointer that was found dead and its finalizer. The language asks between two steps of its

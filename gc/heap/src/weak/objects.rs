@@ -20,7 +20,7 @@ use crate::alloc::OutOfMemory;
 use crate::binding::reference;
 use crate::heap::Heap;
 use crate::mutator::Mutator;
-use bowline_layout::{Header, Tag, Value, ephemeron, weak_pair, weak_vector};
+use bowline_layout::{Header, Tag, Value, ephemeron, object_bytes, weak_pair, weak_vector};
 
 impl Mutator {
     /// A fresh weak pair: its car does not keep its object alive and becomes [`Value::BROKEN`] when
@@ -49,6 +49,7 @@ impl Mutator {
         a: (usize, Value),
         b: (usize, Value),
     ) -> Result<Value, OutOfMemory> {
+        self.weak_made(object_bytes(header))?;
         self.push(a.1);
         self.push(b.1);
         let made = self.alloc(header, Tag::Object);
@@ -62,6 +63,15 @@ impl Mutator {
         Ok(v)
     }
 
+    /// A weak object of so many bytes is to be made, for which a collection will take memory, too.
+    fn weak_made(&mut self, requested: usize) -> Result<(), OutOfMemory> {
+        self.heap().grants.weak_made();
+        match self.heap().has_memory_for(0) {
+            true => Ok(()),
+            false => Err(OutOfMemory { requested }),
+        }
+    }
+
     /// A fresh weak vector of `length` words that hold `fill`: none keeps its object alive, and each
     /// becomes [`Value::BROKEN`] when its object dies.
     pub fn weak_vector(&mut self, length: usize, fill: Value) -> Result<Value, OutOfMemory> {
@@ -69,6 +79,7 @@ impl Mutator {
             let requested = length.saturating_mul(bowline_layout::WORD);
             return Err(OutOfMemory { requested });
         }
+        self.weak_made(length.saturating_mul(bowline_layout::WORD))?;
         self.push(fill);
         let made = self.alloc(weak_vector::header(length), Tag::Object);
         let fill = self.pop();
@@ -82,10 +93,15 @@ impl Mutator {
 
     /// Puts `object` under the care of `guardian`, which is any object that stands for the guardian:
     /// once `object` is found dead, [`Mutator::guardian_next`] returns `representative`. Each time that
-    /// an object is put under somebody's care counts.
-    pub fn guard(&mut self, guardian: Value, object: Value, representative: Value) {
-        self.heap()
-            .with_weak(|weak| weak.guard(guardian, object, representative));
+    /// an object is put under somebody's care counts. For `Err`, there is no memory to note it.
+    pub fn guard(
+        &mut self,
+        guardian: Value,
+        object: Value,
+        representative: Value,
+    ) -> Result<(), OutOfMemory> {
+        let heap = self.heap();
+        heap.with_weak(|weak| weak.guard(heap, guardian, object, representative))
     }
 
     /// The next representative of a dead object under `guardian`'s care.

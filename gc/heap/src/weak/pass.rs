@@ -101,6 +101,7 @@ impl<'a> Pass<'a> {
             self.weak.awaited.begun = true;
             self.begin();
         }
+        self.weak.reached += found.len();
         for at in found {
             match header_at(at).map(|h| h.shape()) {
                 Some(Shape::Ephemeron) => self.consider(Waiter::Ephemeron(at)),
@@ -115,8 +116,7 @@ impl<'a> Pass<'a> {
 
     /// Considers what lives longer than a collection.
     fn begin(&mut self) {
-        let old = self.weak.old.len();
-        let first = if self.view.minor { old } else { 0 };
+        let first = if self.view.minor { self.weak.old } else { 0 };
         // inv:weak.young
         if !self.view.minor || self.weak.hurried {
             let mut waiting = std::mem::take(&mut self.weak.finalizers);
@@ -126,7 +126,7 @@ impl<'a> Pass<'a> {
             }
             self.weak.finalizers = waiting;
         }
-        for i in first..old + self.weak.young.len() {
+        for i in first..self.weak.entries.len() {
             self.consider(Waiter::Entry(i));
         }
         if !self.view.minor {
@@ -167,11 +167,7 @@ impl<'a> Pass<'a> {
     }
 
     fn entry(&mut self, i: usize) -> &mut Entry {
-        let old = self.weak.old.len();
-        match i.checked_sub(old) {
-            None => &mut self.weak.old[i],
-            Some(i) => &mut self.weak.young[i],
-        }
+        &mut self.weak.entries[i]
     }
 
     /// Step 1 for one waiter: keeps what hangs on objects that live, or lets it wait.
@@ -344,20 +340,25 @@ impl Weak {
                 next = *after;
             }
         }
-        let mut entries = std::mem::take(&mut self.young);
-        if !view.minor {
-            let old = std::mem::replace(&mut self.old, entries);
-            entries = old.into_iter().chain(self.old.drain(..)).collect();
+        let first = if view.minor { self.old } else { 0 };
+        let mut kept = first;
+        for i in first..self.entries.len() {
+            let entry = &mut self.entries[i];
+            if entry.served || !view.lives(entry.guardian) {
+                continue;
+            }
+            let words = [
+                &mut entry.guardian,
+                &mut entry.object,
+                &mut entry.representative,
+            ];
+            words.into_iter().for_each(|v| *v = view.settle(*v));
+            // inv:weak.row
+            self.entries.swap(kept, i);
+            kept += 1;
         }
-        let live = entries
-            .into_iter()
-            .filter(|e| !e.served && view.lives(e.guardian));
-        self.old.extend(live.map(|e| Entry {
-            guardian: view.settle(e.guardian),
-            object: view.settle(e.object),
-            representative: view.settle(e.representative),
-            ..e
-        }));
+        self.entries.truncate(kept);
+        self.old = kept;
         self.settle_queues(view);
         self.hurried = false;
     }

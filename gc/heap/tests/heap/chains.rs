@@ -194,7 +194,7 @@ fn guardian_chain() {
         let g = pair(&mut m, fix(i as i64), Value::NIL);
         m.set(0, g);
         let object = m.pop();
-        m.guard(g, object, object);
+        m.guard(g, object, object).expect("memory");
     }
     let done = work(heap, || m.collect(Collect::Full));
     assert!(done.steps <= 40 * GUARDIANS as u64, "{done:?}");
@@ -220,7 +220,7 @@ fn many_guardians() {
             for j in 0..3 {
                 let object = pair(&mut m, fix(i as i64), fix(j));
                 let g = m.get(i);
-                m.guard(g, object, object);
+                m.guard(g, object, object).expect("memory");
             }
         }
         let done = work(heap, || m.collect(kind));
@@ -245,7 +245,7 @@ fn waiting_cost_nothing() {
         m.poll();
         let object = pair(&mut m, fix(i as i64), Value::NIL);
         let g = m.get(0);
-        m.guard(g, object, object);
+        m.guard(g, object, object).expect("memory");
     }
     m.collect(Collect::Minor);
     let done = work(heap, || m.collect(Collect::Minor));
@@ -263,9 +263,9 @@ fn several_guardians() {
         }
         let object = pair(m, fix(1), fix(2));
         let (a, b) = (m.get(0), m.get(1));
-        m.guard(a, object, object);
-        m.guard(b, object, object);
-        m.guard(a, object, object);
+        m.guard(a, object, object).expect("memory");
+        m.guard(b, object, object).expect("memory");
+        m.guard(a, object, object).expect("memory");
         m.collect(kind);
         let first = m.guardian_next(m.get(0)).expect("once");
         assert_eq!(m.guardian_next(m.get(0)), Some(first));
@@ -290,8 +290,8 @@ fn guardian_of_guardians() {
         m.push(inner);
         let object = pair(m, fix(3), Value::NIL);
         let (outer, inner) = (m.get(0), m.get(1));
-        m.guard(inner, object, object);
-        m.guard(outer, inner, inner);
+        m.guard(inner, object, object).expect("memory");
+        m.guard(outer, inner, inner).expect("memory");
         m.truncate(1);
         m.collect(kind);
         let inner = m.guardian_next(m.get(0)).expect("the inner guardian");
@@ -308,7 +308,7 @@ fn weak_and_pinned() {
         m.pin(held).expect("an object");
         let g = pair(m, Value::NIL, Value::NIL);
         m.push(g);
-        m.guard(g, held, held);
+        m.guard(g, held, held).expect("memory");
         let weak = m.weak_pair(held, Value::NIL).expect("room");
         m.push(weak);
         let e = m.ephemeron(held, fix(5)).expect("room");
@@ -338,12 +338,12 @@ fn weak_things_freeze() {
     let g = pair(&mut m, fix(1), Value::NIL);
     m.push(g);
     let object = pair(&mut m, fix(2), Value::NIL);
-    m.guard(g, object, object);
+    m.guard(g, object, object).expect("memory");
     m.collect(Collect::Full);
     let kept = pair(&mut m, fix(3), Value::NIL);
     m.push(kept);
     let g = m.get(0);
-    m.guard(g, kept, fix(33));
+    m.guard(g, kept, fix(33)).expect("memory");
     let e = m.ephemeron(kept, fix(4)).expect("room");
     m.push(e);
     let lost = pair(&mut m, fix(5), Value::NIL);

@@ -17,7 +17,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 fn attach(m: &mut Mutator, v: Value, finalizer: Value) {
-    m.attach_finalizer(v, finalizer, 0, OwnerLabel::default());
+    m.attach_finalizer(v, finalizer, 0, OwnerLabel::default())
+        .expect("memory");
 }
 
 fn lost(m: &mut Mutator, n: i64) {
@@ -128,7 +129,8 @@ fn hurried() {
         }
         let v = pointer(&mut m, 0x1000);
         m.push(v);
-        m.attach_finalizer(v, fix(i), 1000, OwnerLabel::default());
+        m.attach_finalizer(v, fix(i), 1000, OwnerLabel::default())
+            .expect("memory");
     }
     lost(&mut m, 9);
     m.collect(Collect::Minor);

@@ -239,7 +239,7 @@ fn keeps() {
         m.pin(pinned).expect("an object");
         let (guardian, guarded) = (vector(&mut m, 1), vector(&mut m, 1));
         m.push(guardian);
-        m.guard(guardian, guarded, guarded);
+        m.guard(guardian, guarded, guarded).expect("memory");
         owner(&mut m, MIB);
         let weak_car = |m: &mut Mutator| at(m.heap().global(&global), 1);
         fork(|| {
@@ -271,7 +271,7 @@ fn finalizer_thread() {
         for i in 0..10 {
             let p = pointer(m, 4096 + i);
             m.attach_finalizer(p, fix(1), 100, OwnerLabel::default())
-                ;
+                .expect("memory");
         }
         m.collect(Collect::Full);
     };

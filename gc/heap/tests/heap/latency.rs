@@ -267,13 +267,13 @@ fn queues() {
                 let inner = pair(m, fix(7), Value::NIL);
                 let v = pair(m, inner, Value::NIL);
                 let g = m.get(height - 1);
-                m.guard(g, v, v);
+                m.guard(g, v, v).expect("memory");
                 let v = pointer(m, 64);
                 m.push(v);
                 let inner = pair(m, fix(7), Value::NIL);
                 let finalizer = pair(m, inner, Value::NIL);
                 let v = m.pop();
-                m.attach_finalizer(v, finalizer, 1, label);
+                m.attach_finalizer(v, finalizer, 1, label).expect("memory");
             }
             m.collect(Collect::Minor);
             assert_eq!(heap.finalizers_waiting(), 10);

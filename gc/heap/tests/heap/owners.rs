@@ -158,8 +158,9 @@ fn finalizers_wait() {
         }
         let v = pointer(&mut m, 0x1000);
         m.push(v);
-        m.attach_finalizer(v, fix(i), 10, label);
-        m.attach_finalizer(v, fix(i + 100), 10, label);
+        m.attach_finalizer(v, fix(i), 10, label).expect("memory");
+        m.attach_finalizer(v, fix(i + 100), 10, label)
+            .expect("memory");
     }
     m.collect(Collect::Full);
     assert!(!heap.finalizable());
@@ -174,11 +175,13 @@ fn finalizers_wait() {
     assert!(!heap.finalizable());
     m.truncate(0);
     let young = pointer(&mut m, 0x1000);
-    m.attach_finalizer(young, fix(50), 0, label);
+    m.attach_finalizer(young, fix(50), 0, label)
+        .expect("memory");
     m.collect(Collect::Minor);
     assert_eq!(finished(&mut m), [50], "the others are old");
     let young = pointer(&mut m, 0x1000);
-    m.attach_finalizer(young, fix(51), 0, label);
+    m.attach_finalizer(young, fix(51), 0, label)
+        .expect("memory");
     m.collect(Collect::Full);
     let wanted = (0..9).flat_map(|i| [i, i + 100]);
     // A full collection begins with a minor one, which found the young one dead.
@@ -194,7 +197,8 @@ fn finalizer_refers() {
     let v = pointer(&mut m, 0x1230);
     let p = pair(&mut m, v, fix(8));
     let v = at(p, 0);
-    m.attach_finalizer(v, p, 0, OwnerLabel::default());
+    m.attach_finalizer(v, p, 0, OwnerLabel::default())
+        .expect("memory");
     m.collect(Collect::Full);
     let (v, p) = m.next_finalizable().expect("it is dead");
     assert_eq!((at(p, 0), at(p, 1)), (v, fix(8)));
@@ -206,11 +210,11 @@ fn comes_back() {
     for kind in [Collect::Minor, Collect::Full] {
         let v = owner(&mut m, 64);
         memory(v, 64).fill(3);
-        m.attach_finalizer(v, fix(1), 0, label);
+        m.attach_finalizer(v, fix(1), 0, label).expect("memory");
         m.collect(kind);
         let (v, _) = m.next_finalizable().expect("it is dead");
         m.push(v);
-        m.attach_finalizer(v, fix(2), 0, label);
+        m.attach_finalizer(v, fix(2), 0, label).expect("memory");
         m.collect(Collect::Full);
         assert!(memory(m.get(0), 64).iter().all(|b| *b == 3));
         assert_eq!(m.next_finalizable(), None);
@@ -228,7 +232,8 @@ fn declared_bytes() {
     for i in 0..1000 {
         m.poll();
         let v = pointer(&mut m, 0x1000);
-        m.attach_finalizer(v, fix(i), MIB, OwnerLabel::default());
+        m.attach_finalizer(v, fix(i), MIB, OwnerLabel::default())
+            .expect("memory");
         while heap.finalizable() {
             m.next_finalizable().expect("there is one");
             run += 1;
@@ -275,7 +280,7 @@ fn owners_freeze() {
     m.push(v);
     owner(&mut m, 1000);
     let label = heap.owner_label("a finalizer");
-    m.attach_finalizer(v, fix(1), 0, label);
+    m.attach_finalizer(v, fix(1), 0, label).expect("memory");
     heap.freeze(&mut m, &mut |_| {}).expect("nothing is pinned");
     assert!(heap.in_boot_heap(m.get(0)));
     assert_eq!(held(heap).0, 2, "the frozen one and its finalizer");
@@ -301,7 +306,7 @@ fn released() {
         if word <= 10 {
             m.push(v);
         }
-        m.own_by(v, release, word, 1000, label);
+        m.own_by(v, release, word, 1000, label).expect("memory");
     }
     for _ in 0..3 {
         m.collect(Collect::Full);

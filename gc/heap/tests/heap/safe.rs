@@ -452,7 +452,7 @@ fn guardians_and_finalizers() {
         let label = s.heap().owner_label("a test");
         s.scope(|s| {
             let doomed = numbers(s, 4).unwrap();
-            s.guard(guardian, doomed, doomed);
+            s.guard(guardian, doomed, doomed).expect("memory");
             let memory = s.foreign_memory(1000, label).unwrap();
             s.view(memory).memory()[999].store(1, Relaxed);
             let pointer = s
@@ -462,7 +462,8 @@ fn guardians_and_finalizers() {
                 (s.view(pointer).owned(), s.view(pointer).memory().len()),
                 (0, 0)
             );
-            s.attach_finalizer(pointer, 'f', 100, label);
+            s.attach_finalizer(pointer, 'f', 100, label)
+                .expect("memory");
         });
         assert!(s.guardian_next(guardian).unwrap().is_none());
         assert!(s.next_finalizable().unwrap().is_none());

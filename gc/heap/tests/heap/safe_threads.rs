@@ -150,7 +150,7 @@ fn locks() {
 fn doomed(s: &mut Scope<'_>, guardian: bowline_gc::safe::Local<'_, bowline_gc::safe::Guardian>) {
     s.scope(|s| {
         let object = numbers(s, 4).unwrap();
-        s.guard(guardian, object, object);
+        s.guard(guardian, object, object).expect("memory");
         finalized(s, 64);
     });
 }
@@ -161,7 +161,8 @@ fn finalized(s: &mut Scope<'_>, address: usize) {
         let at = std::ptr::without_provenance_mut(address);
         let pointer = s.foreign_pointer(at).unwrap();
         let label = s.heap().owner_label("a test");
-        s.attach_finalizer(pointer, 'f', 100, label);
+        s.attach_finalizer(pointer, 'f', 100, label)
+            .expect("memory");
     });
 }
 
@@ -213,7 +214,8 @@ fn finalizers_are_run() {
             if address == 64 {
                 // Again, for the next time.
                 let label = s.heap().owner_label("a test");
-                s.attach_finalizer(pointer, 'f', 100, label);
+                s.attach_finalizer(pointer, 'f', 100, label)
+                    .expect("memory");
             }
         });
         assert_eq!((run, s.locals()), (Ok(10), before));
@@ -229,7 +231,7 @@ fn finalizers_are_run() {
         let at = std::ptr::without_provenance_mut(4096);
         let alive = s.foreign_pointer(at).unwrap();
         let label = s.heap().owner_label("a test");
-        s.attach_finalizer(alive, 'g', 100, label);
+        s.attach_finalizer(alive, 'g', 100, label).expect("memory");
         assert_eq!(s.run_finalizers(|_, _, _| ()), Ok(0));
         assert_eq!(s.hurry_finalizers(), 1);
         let run = s.run_finalizers(|s, _, finalizer| {

@@ -143,7 +143,7 @@ fn guardians_resurrect() {
                 m.push(v);
             }
             let g = m.get(0);
-            m.guard(g, v, v);
+            m.guard(g, v, v).expect("memory");
         }
         m.collect(kind);
         let g = m.get(0);
@@ -169,7 +169,7 @@ fn guardian_entries_die() {
         let v = pair(m, fix(1), Value::NIL);
         m.push(v);
         let (g, v) = (m.get(0), m.get(1));
-        m.guard(g, v, v);
+        m.guard(g, v, v).expect("memory");
         let w = weak(m, v, Value::NIL);
         m.truncate(0);
         m.push(w);
@@ -193,7 +193,7 @@ fn weak_keeps_resurrected() {
             m.push(w);
         }
         let (g, v) = (m.get(0), m.get(1));
-        m.guard(g, v, v);
+        m.guard(g, v, v).expect("memory");
         m.set(1, Value::NIL);
         m.set(2, Value::NIL);
         m.collect(kind);
@@ -215,7 +215,7 @@ fn representatives() {
         let w = weak(m, v, Value::NIL);
         m.push(w);
         let (g, v, agent) = (m.get(0), m.get(1), m.get(2));
-        m.guard(g, v, agent);
+        m.guard(g, v, agent).expect("memory");
         m.set(1, Value::NIL);
         m.set(2, Value::NIL);
         m.collect(Collect::Minor);

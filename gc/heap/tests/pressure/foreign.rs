@@ -179,11 +179,13 @@ fn not_declared() {
     let p = malloc(MIB);
     let inside = pointer(&mut m, p.expose_provenance());
     m.push(inside);
-    m.attach_finalizer(inside, fix(1), MIB, OwnerLabel::default());
+    m.attach_finalizer(inside, fix(1), MIB, OwnerLabel::default())
+        .expect("memory");
     assert_eq!(m.stats().declared_bytes, 0);
     let outside = pointer(&mut m, 0x1000);
     m.push(outside);
-    m.attach_finalizer(outside, fix(2), 1000, OwnerLabel::default());
+    m.attach_finalizer(outside, fix(2), 1000, OwnerLabel::default())
+        .expect("memory");
     assert_eq!(m.stats().declared_bytes, 1000);
     m.truncate(0);
     m.collect(Collect::Full);

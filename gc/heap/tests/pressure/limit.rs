@@ -245,7 +245,8 @@ fn recover() {
 fn polls_of_a_full_heap() {
     let (heap, mut m) = limited(16 * MIB);
     let dead = m.alloc_pair(Value::NIL, Value::NIL).unwrap();
-    m.attach_finalizer(dead, fix(1), 64, OwnerLabel::default());
+    m.attach_finalizer(dead, fix(1), 64, OwnerLabel::default())
+        .expect("memory");
     m.collect(Collect::Full);
     assert!(heap.finalizable());
     m.push(Value::NIL);

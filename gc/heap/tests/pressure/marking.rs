@@ -147,7 +147,8 @@ fn in_time() {
             let p = native(&mut m, &[], || malloc(bytes));
             assert!(!p.is_null(), "refused after {made} bytes: {:?}", m.stats());
             let v = pointer(&mut m, p.expose_provenance());
-            m.attach_finalizer(v, fix(1), bytes, OwnerLabel::default());
+            m.attach_finalizer(v, fix(1), bytes, OwnerLabel::default())
+                .expect("memory");
             made += bytes;
         }
     }

@@ -15,6 +15,7 @@ mod value;
 
 use std::cmp::Ordering;
 
+use bowline_gc::OutOfMemory;
 use bowline_layout::Value;
 use bowline_syntax::Number;
 use dashu_base::BitTest;
@@ -101,6 +102,7 @@ fn add_slow(rt: &mut Rt, a: Value, b: Value) -> Result {
         return rt.make_flonum(x + y);
     }
     let (x, y) = operands(rt, "+", a, b)?;
+    make_room(rt, &x, &y)?;
     rt.make_number(&tower::add(x, y))
 }
 
@@ -110,6 +112,7 @@ fn sub_slow(rt: &mut Rt, a: Value, b: Value) -> Result {
         return rt.make_flonum(x - y);
     }
     let (x, y) = operands(rt, "-", a, b)?;
+    make_room(rt, &x, &y)?;
     rt.make_number(&tower::sub(x, y))
 }
 
@@ -119,7 +122,8 @@ fn mul_slow(rt: &mut Rt, a: Value, b: Value) -> Result {
         return rt.make_flonum(x * y);
     }
     let (x, y) = operands(rt, "*", a, b)?;
-    let product = beside_if(rt, is_large(&x) || is_large(&y), || tower::mul(x, y));
+    let large = make_room(rt, &x, &y)?;
+    let product = beside_if(rt, large, || tower::mul(x, y));
     finish(rt, "*", product)
 }
 
@@ -133,18 +137,58 @@ pub fn div(rt: &mut Rt, a: Value, b: Value) -> Result {
         return Ok(q);
     }
     let (x, y) = operands(rt, "/", a, b)?;
-    let quotient = beside_if(rt, is_large(&x) || is_large(&y), || tower::div(x, y));
+    let large = make_room(rt, &x, &y)?;
+    let quotient = beside_if(rt, large, || tower::div(x, y));
     finish(rt, "/", quotient)
 }
 
 /// How many bits make a number large: what is done with two such takes as long as a collection may be kept waiting.
 const LARGE: usize = 1 << 14;
 
-fn is_large(n: &Number) -> bool {
+/// What is taken of memory on the way to a result, and for that, for each bit of the operands: bytes of eight bits.
+const WORK: usize = 4;
+
+/// How many bits a number has, if it is none of the small ones.
+fn bits(n: &Number) -> usize {
     match n {
-        Number::Fixnum(_) | Number::Real(_) => false,
-        Number::Big(n) => n.bit_len() > LARGE,
-        Number::Ratio(q) => q.numerator().bit_len().max(q.denominator().bit_len()) > LARGE,
+        Number::Fixnum(_) | Number::Real(_) => 0,
+        Number::Big(n) => n.bit_len(),
+        Number::Ratio(q) => q.numerator().bit_len().max(q.denominator().bit_len()),
+    }
+}
+
+/// Sees to it that there is memory to work on the two, for the library of large numbers panics where it is
+/// refused any. Returns whether one is large.
+fn make_room(rt: &Rt, x: &Number, y: &Number) -> Result<bool> {
+    let (x, y) = (bits(x), bits(y));
+    let large = x.max(y) > LARGE;
+    if large {
+        make_room_for(rt, x + y)?;
+    }
+    Ok(large)
+}
+
+/// The same for so many bits together.
+pub(crate) fn make_room_for(rt: &Rt, bits: usize) -> Result<()> {
+    let requested = (bits / 8).saturating_mul(WORK);
+    match rt.heap().has_memory_for(requested) {
+        true => Ok(()),
+        false => Err(OutOfMemory { requested }.into()),
+    }
+}
+
+/// How many bits a power of an exact integer has at most; 0 for other powers.
+pub(crate) fn power_bits(base: &Number, exponent: &Number) -> usize {
+    let bits = match base {
+        Number::Fixnum(n) => (i64::BITS - n.unsigned_abs().leading_zeros()) as usize,
+        Number::Real(_) => 0,
+        _ => 2 * bits(base),
+    };
+    match exponent {
+        Number::Fixnum(n) => bits
+            .saturating_mul(n.unsigned_abs() as usize)
+            .min(tower::MAX_BITS),
+        _ => 0,
     }
 }
 
@@ -153,9 +197,10 @@ pub(crate) fn compute<R>(
     rt: &mut Rt,
     operands: [&Number; 2],
     f: impl FnOnce(&Number, &Number) -> R,
-) -> R {
+) -> Result<R> {
     let [x, y] = operands;
-    beside_if(rt, is_large(x) || is_large(y), || f(x, y))
+    let large = make_room(rt, x, y)?;
+    Ok(beside_if(rt, large, || f(x, y)))
 }
 
 fn beside_if<R>(rt: &mut Rt, large: bool, f: impl FnOnce() -> R) -> R {
@@ -283,7 +328,7 @@ pub(crate) fn division(
     let Some(y) = rt.integer(b) else {
         return Fault::wrong_type(who, 2, "an integer", b);
     };
-    let result = compute(rt, [&x, &y], |x, y| divide(which, x, y));
+    let result = compute(rt, [&x, &y], |x, y| divide(which, x, y))?;
     finish(rt, who, result)
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 
-use bowline_gc::Interrupter;
+use bowline_gc::{Heap, Interrupter};
 
 use super::{exit, flags};
 
@@ -36,6 +36,14 @@ pub struct Output {
     pub(super) interrupter: Option<Interrupter>,
     /// How much may be kept in memory.
     pub(super) limit: usize,
+}
+
+/// Whether `buffer` has room for so many bytes more, or there is memory to make it.
+fn has_room(buffer: &mut Vec<u8>, more: usize) -> bool {
+    match Heap::get() {
+        Some(heap) => heap.has_room_in(buffer, more),
+        None => buffer.try_reserve(more).is_ok(),
+    }
 }
 
 impl Output {
@@ -100,6 +108,9 @@ impl Output {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let pending = match self.sink {
             Sink::Memory if bytes.len() > self.limit.saturating_sub(self.buffer.len()) => {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            Sink::Memory if !has_room(&mut self.buffer, bytes.len()) => {
                 return Err(io::ErrorKind::OutOfMemory.into());
             }
             Sink::Stdout => {

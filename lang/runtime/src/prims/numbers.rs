@@ -183,6 +183,7 @@ pub(super) const TABLE: &[Primitive] = &[
     row("expt", 2, 2, |rt, a| {
         // The power is large where the operands are not.
         let (x, y) = (number(rt, a, 0, "expt")?, number(rt, a, 1, "expt")?);
+        num::make_room_for(rt, num::power_bits(&x, &y))?;
         let power = rt.beside(|| num::expt(&x, &y));
         num::finish(rt, "expt", power)
     }),
@@ -353,7 +354,7 @@ fn fold_integers(
         } else {
             integer(rt, a, i, who)?
         };
-        sum = match num::compute(rt, [&sum, &n], op) {
+        sum = match num::compute(rt, [&sum, &n], op)? {
             Ok(n) => n,
             Err(e) => return num::finish(rt, who, Err(e)),
         };
@@ -368,7 +369,7 @@ fn unary(
     op: fn(&Number) -> std::result::Result<Number, NumError>,
 ) -> Result {
     let n = number(rt, a, 0, who)?;
-    let result = num::compute(rt, [&n, &n], |n, _| op(n));
+    let result = num::compute(rt, [&n, &n], |n, _| op(n))?;
     num::finish(rt, who, result)
 }
 
@@ -379,7 +380,7 @@ fn binary(
     op: fn(&Number, &Number) -> std::result::Result<Number, NumError>,
 ) -> Result {
     let (x, y) = (number(rt, a, 0, who)?, number(rt, a, 1, who)?);
-    let result = num::compute(rt, [&x, &y], op);
+    let result = num::compute(rt, [&x, &y], op)?;
     num::finish(rt, who, result)
 }
 
@@ -411,14 +412,14 @@ fn round(rt: &mut Rt, a: Args, who: &'static str, how: Rounding) -> Result {
         return Ok(rt.arg(a, 0));
     }
     let n = number(rt, a, 0, who)?;
-    let rounded = num::compute(rt, [&n, &n], |n, _| num::round_to(how, n));
+    let rounded = num::compute(rt, [&n, &n], |n, _| num::round_to(how, n))?;
     rt.make_number(&rounded)
 }
 
 fn exact_integer_sqrt(rt: &mut Rt, a: Args) -> Result {
     let who = "exact-integer-sqrt";
     let n = exact_integer(rt, a, 0, who)?;
-    let (root, rest) = match num::compute(rt, [&n, &n], |n, _| num::sqrt_rem(n)) {
+    let (root, rest) = match num::compute(rt, [&n, &n], |n, _| num::sqrt_rem(n))? {
         Ok(both) => both,
         Err(e) => return num::finish(rt, who, Err(e)),
     };
@@ -490,7 +491,7 @@ fn radix(rt: &Rt, a: Args, who: &'static str) -> Result<u32> {
 fn number_to_string(rt: &mut Rt, a: Args) -> Result {
     let n = number(rt, a, 0, "number->string")?;
     let radix = radix(rt, a, "number->string")?;
-    let text = num::compute(rt, [&n, &n], |n, _| n.to_string(radix));
+    let text = num::compute(rt, [&n, &n], |n, _| n.to_string(radix))?;
     rt.make_string(&text)
 }
 
@@ -500,6 +501,7 @@ fn string_to_number(rt: &mut Rt, a: Args) -> Result {
     let number = match counts(s).0 {
         ..MANY_DIGITS => Number::parse(rt.text(s), radix),
         _ => {
+            num::make_room_for(rt, 8 * rt.text(s).len())?;
             let text = rt.text(s).to_owned();
             rt.beside(|| Number::parse(&text, radix))
         }

@@ -90,7 +90,7 @@ fn attach_finalizer(rt: &mut Rt, a: Args) -> Result {
     }
     let bytes = bytes(rt, a, 2, who)?;
     let label = finalizer_label(rt, finalizer);
-    rt.heap.attach_finalizer(pointer, finalizer, bytes, label);
+    rt.heap.attach_finalizer(pointer, finalizer, bytes, label)?;
     Ok(rt.arg(a, 0))
 }
 
@@ -106,9 +106,15 @@ impl Rt {
     }
 
     /// `finalizer` will be called with `pointer`, which a foreign call has given, once that has died.
-    pub fn finalize_result(&mut self, pointer: Value, finalizer: Value, held: Held<'_>) {
+    pub fn finalize_result(
+        &mut self,
+        pointer: Value,
+        finalizer: Value,
+        held: Held<'_>,
+    ) -> Result<()> {
         let label = self.held_label(held);
-        self.heap.attach_finalizer(pointer, finalizer, 0, label);
+        let attached = self.heap.attach_finalizer(pointer, finalizer, 0, label);
+        Ok(attached?)
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) const TABLE: &[Primitive] = &[
     row("%guardian-register", 3, 3, |rt, a| {
         let g = guardian(rt, a, "%guardian-register")?;
         let (object, representative) = (rt.arg(a, 1), rt.arg(a, 2));
-        rt.heap.guard(g, object, representative);
+        rt.heap.guard(g, object, representative)?;
         Ok(Value::UNSPECIFIED)
     }),
     row("%guardian-next", 1, 1, |rt, a| {

@@ -115,8 +115,10 @@ impl Vm {
             let errno = errno.unwrap_or(i32::MAX);
             return self.fault(r, Box::new(Fault::System { who, errno }));
         }
-        if function.finalizes() {
-            self.give_finalizer(&r, function);
+        if function.finalizes()
+            && let Err(fault) = self.give_finalizer(&r, function)
+        {
+            return self.fault(r, fault);
         }
         let own = usize::from(function.signature.result != CType::Void && !errno);
         // In the frame: the result, then the others, and at last what the call gives.
@@ -144,14 +146,14 @@ impl Vm {
     }
 
     /// The result, a pointer, dies with a call of the procedure that its declaration names.
-    fn give_finalizer(&mut self, r: &Regs, function: &ForeignFunction) {
+    fn give_finalizer(&mut self, r: &Regs, function: &ForeignFunction) -> Result<(), Box<Fault>> {
         if pointer_address(r.acc).is_none_or(|address| address == 0) {
-            return;
+            return Ok(());
         }
         self.rt.owners.place = self.place_of_caller(r.fp);
         let finalizer = object::field(r.closure, FUNCTION_FINALIZER);
         let held = Held::Result(&function.signature.result, &function.name);
-        self.rt.finalize_result(r.acc, finalizer, held);
+        self.rt.finalize_result(r.acc, finalizer, held)
     }
 
     /// Asks the predicate about the result, which is in slot 0, if C has set `errno`; the accumulator has
