@@ -122,6 +122,7 @@ impl Heap {
         let (tell, attached) = mpsc::channel();
         let ends = Arc::new(AtomicBool::new(false));
         let told = ends.clone();
+        let starting = self.pressure.thread_starts();
         let thread = std::thread::Builder::new()
             .name("bowline-final".into())
             .spawn(move || {
@@ -133,7 +134,7 @@ impl Heap {
                         return 0;
                     }
                 };
-                drop(tell);
+                drop((tell, starting));
                 let mut done = 0;
                 loop {
                     done += mutator.run_finalizers(&mut run) as u64;

@@ -44,9 +44,13 @@ impl Finisher {
         }
         // A forked child may have begun nothing, and has marking all the same.
         inner.begun = heap.is_marking();
+        let starting = heap.pressure.thread_starts();
         let body = move || {
             sys::leave_signals_to_others();
-            quietly(|| heap.finisher.work(heap));
+            quietly(|| {
+                drop(starting);
+                heap.finisher.work(heap)
+            });
         };
         let name = "bowline-mark".to_owned();
         std::thread::Builder::new().name(name).spawn(body)?;

@@ -70,8 +70,8 @@ pub(crate) struct Pressure {
     /// Under zeal: a collection at every so many runs of the hook.
     every: Option<u64>,
     runs: AtomicU64,
-    /// The threads of the collector have all started.
-    armed: AtomicBool,
+    /// Threads of the heap's own that have been started and that it does not know yet.
+    starting: AtomicUsize,
     /// Collections are marked beside the program.
     marks_beside: bool,
     size: AtomicUsize,
@@ -116,6 +116,15 @@ pub(crate) struct Pressure {
     refusals: AtomicU64,
 }
 
+/// A thread that starts.
+pub(crate) struct Starting(&'static Pressure);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.starting.fetch_sub(1, Relaxed);
+    }
+}
+
 impl Pressure {
     pub(crate) fn new(config: &HeapConfig) -> Self {
         let limit = config.hard_limit();
@@ -131,7 +140,7 @@ impl Pressure {
                 _ => None,
             },
             runs: AtomicU64::new(0),
-            armed: AtomicBool::new(false),
+            starting: AtomicUsize::new(0),
             marks_beside: config.marks_beside(),
             size: AtomicUsize::new(min_heap >> u32::from(config.marks_beside())),
             target: AtomicUsize::new(min_heap),
@@ -182,19 +191,17 @@ impl Pressure {
     /// This process is a forked child: the threads that asked and waited are not in it.
     pub(crate) fn forked(&self) {
         self.waiting.store(0, Relaxed);
+        self.starting.store(0, Relaxed);
         self.allocating.store(0, Relaxed);
         self.asked.store(false, Relaxed);
         hook::forked();
     }
 
-    /// Threads of the collector's are about to be started.
-    pub(crate) fn disarm(&self) {
-        self.armed.store(false, Relaxed);
-    }
-
-    /// The threads of the collector have all started.
-    pub(crate) fn arm(&self) {
-        self.armed.store(true, Relaxed);
+    /// A thread of the heap's own is about to be started. What it does before the guard is dropped is nobody's who could
+    /// be asked about memory: libc ends the process when it has none for a thread's first destructor.
+    pub(crate) fn thread_starts(&'static self) -> Starting {
+        self.starting.fetch_add(1, Relaxed);
+        Starting(self)
     }
 
     // The accounts.

@@ -18,6 +18,7 @@
 
 use crate::binding::Bowline;
 use crate::heap::{engine, heap};
+use crate::pressure::Starting;
 use crate::sync::lock;
 use crate::sys;
 use crate::thread::WorkerBlock;
@@ -35,8 +36,6 @@ pub(crate) struct Inner {
     blocks: Vec<&'static WorkerBlock>,
     /// Threads that were started.
     threads: usize,
-    /// Those of them that have begun.
-    begun: usize,
     /// Workers that no thread has taken yet.
     #[expect(clippy::vec_box, reason = "MMTk gives them boxed and wants them so")]
     waiting: Vec<Box<GCWorker<Bowline>>>,
@@ -64,34 +63,29 @@ impl Workers {
             if next >= count {
                 return Ok(());
             }
-            // The first things that such a thread does are nobody's who could be asked about memory.
-            heap().pressure.disarm();
             if inner.blocks.len() == next {
                 inner.blocks.push(WorkerBlock::new());
             }
             let block = inner.blocks[next];
             inner.threads += 1;
             drop(inner);
+            let starting = heap().pressure.thread_starts();
             let started = std::thread::Builder::new()
                 .name(THREAD_NAME.into())
-                .spawn(move || self.work(block, count));
+                .spawn(move || self.work(block, starting));
             if let Err(e) = started {
                 lock(&self.inner).threads -= 1;
-                heap().pressure.arm();
                 return Err(e);
             }
         }
     }
 
     /// What a thread does.
-    fn work(&self, block: &'static WorkerBlock, count: usize) {
+    fn work(&self, block: &'static WorkerBlock, starting: Starting) {
         sys::leave_signals_to_others();
         block.adopt();
+        drop(starting);
         let mut inner = lock(&self.inner);
-        inner.begun += 1;
-        if inner.begun == count {
-            heap().pressure.arm();
-        }
         loop {
             let Some(worker) = inner.waiting.pop() else {
                 inner = self.wait(inner);
@@ -149,6 +143,5 @@ impl Inner {
     /// In a forked child: its parent's threads are not there.
     pub(crate) fn forked(&mut self) {
         self.threads = 0;
-        self.begun = 0;
     }
 }

@@ -271,7 +271,8 @@ fn raise() {
     assert_eq!(calls.get(), 1);
 }
 
-/// The process maps no more memory for a million of them than for thirty thousand.
+/// The process maps no more memory for a million of them than for half of them. libffi finds its pages in an order of its own,
+/// so a few more come in the beginning.
 fn given_back() {
     let mut toy = Toy::start();
     let rounds = if crate::toy::calm() { 100 } else { 1 };
@@ -286,7 +287,8 @@ fn given_back() {
         assert_eq!(owners(&toy), (0, 0));
         mapped.push(executable_pages());
     }
-    assert_eq!(mapped.last(), mapped.get(2).or(mapped.last()), "{mapped:?}");
+    let (early, late) = mapped.split_at(mapped.len().div_ceil(2));
+    assert!(late.iter().max() <= early.iter().max(), "{mapped:?}");
 }
 
 /// The bytes of executable memory that no file backs, or libffi's table does.

@@ -86,8 +86,8 @@ pub(super) extern "C" fn hook(bytes: usize) -> u32 {
             }
             GO_ON
         }
-        // This may be a thread of the collector's that has just begun.
-        Whereabouts::Unknown if !pressure.armed.load(Relaxed) => GO_ON,
+        // This may be a thread of the heap's own that has just begun.
+        Whereabouts::Unknown if pressure.starting.load(Relaxed) > 0 => GO_ON,
         Whereabouts::Unknown => quietly(|| asked_outside(heap, bytes)),
         Whereabouts::Native(block) => {
             if pressure.is_over(bytes) {

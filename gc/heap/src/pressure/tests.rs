@@ -169,3 +169,16 @@ fn a_collection_is_in_vain_until_there_is_more_or_less() {
     p.undeclare(2 * MIB);
     assert!(p.is_over(0) && !p.is_in_vain(), "less");
 }
+
+#[test]
+fn a_thread_of_the_heaps_own_starts_until_it_is_known_or_never_was() {
+    let p: &Pressure = Box::leak(Box::new(pressure()));
+    let (first, second) = (p.thread_starts(), p.thread_starts());
+    drop(first);
+    assert_eq!(p.starting.load(Relaxed), 1);
+    drop(second);
+    assert_eq!(p.starting.load(Relaxed), 0);
+    std::mem::forget(p.thread_starts());
+    p.forked();
+    assert_eq!(p.starting.load(Relaxed), 0, "it is not in the child");
+}

@@ -29,9 +29,11 @@ pub(super) fn start(heap: &'static Heap) -> io::Result<()> {
         hears.set_read_timeout(Some(TICK))?;
     }
     let thread = std::thread::Builder::new().name("bowline-trace".into());
+    let starting = heap.pressure.thread_starts();
     thread.spawn(move || {
         // The heap's hook in C's malloc has no question for this thread.
         hush();
+        drop(starting);
         run(heap, hears)
     })?;
     if heap.recorder.options.signals {
