@@ -20,7 +20,7 @@
 //! although there is some: it is what its handler runs in. Then the count begins anew.
 //!
 //! `inv:room.holes` Where every collection moves all that it may, free lines in used blocks are room only while the total
-//! is within the limit. The copies go to fresh blocks, and what is pinned leaves the holes around it to be filled anew: each
+//! is within the limit, what waits for finalizers aside. The copies go to fresh blocks, and what is pinned leaves the holes around it to be filled anew: each
 //! full collection would find room, and leave the heap larger than the one before.
 //!
 //! Absent on purpose: MMTk's own notion of giving up, which takes three or four full collections.
@@ -57,7 +57,7 @@ impl Mutator {
             // Of small objects the system is asked when MMTk polls (see `grants`).
             let ahead = semantics == AllocationSemantics::Los || heap.is_asleep();
             // inv:room.holes
-            let holes = !heap.config.moves_everything() || !heap.pressure.is_beyond_limit();
+            let holes = !heap.config.moves_everything() || !heap.pressure.lasts_beyond_limit();
             let at = match holes && (!ahead || covered()) {
                 true => mmtk::memory_manager::alloc_with_options(
                     self.context(),

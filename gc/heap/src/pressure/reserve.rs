@@ -47,6 +47,12 @@ impl Pressure {
         self.beyond_limit(0) > 0
     }
 
+    /// Whether it is without what finalizers are about to give back.
+    pub(crate) fn lasts_beyond_limit(&self) -> bool {
+        let lasting = self.heap.load(Relaxed) + self.lasting();
+        lasting > self.reserve.ceiling.load(Relaxed)
+    }
+
     /// Keeps `bytes` of the limit back.
     pub(crate) fn keep_reserve(&self, bytes: usize) {
         self.reserve.bytes.store(bytes, Relaxed);
