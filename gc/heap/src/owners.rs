@@ -19,10 +19,8 @@
 //! collector: most of it was allocated by that thread, to which a `free` is cheap, and pauses do not
 //! pay for it. If no thread waits for the end of the collection the collector does it.
 //!
-//! `inv:owners.row` All owners stand in one row: the old, the young, the dead. So a collection, which may find no memory,
-//! needs none to sort them.
-//!
-//! Absent on purpose: an order among the dead. Memory without a finalizer needs none.
+//! `inv:owners.row` All owners stand in one row, the oldest first, also when they have died. So a collection, which may
+//! find no memory, needs none to sort them; and what was made together is given back together.
 
 use crate::c_memory::CMemory;
 use crate::heap::Heap;
@@ -90,6 +88,15 @@ struct Owned {
     label: OwnerLabel,
 }
 
+/// In place of an owner that has died and was taken away. One that was not is broken.
+const GONE: Value = Value::FALSE;
+
+impl Owned {
+    fn lives(&self) -> bool {
+        self.owner != Value::BROKEN && self.owner != GONE
+    }
+}
+
 #[derive(Default)]
 struct Line {
     name: String,
@@ -108,6 +115,8 @@ pub(crate) struct Owners {
     /// How many are old, and how many live.
     old: usize,
     live: usize,
+    /// From where on there are dead ones, and up to where they were taken.
+    dead: Option<(usize, usize)>,
     lines: Vec<Line>,
     labels: HashMap<String, OwnerLabel>,
 }
@@ -149,8 +158,6 @@ impl Owners {
         }
         self.charge(label, bytes);
         self.row.push(Owned { owner, left, label });
-        let last = self.row.len() - 1;
-        self.row.swap(self.live, last);
         self.live += 1;
         Ok(())
     }
@@ -196,29 +203,62 @@ impl Owners {
     fn sort(&mut self, old_too: bool, place: &mut dyn FnMut(Value) -> Value) -> usize {
         let mut died = 0;
         let first = if old_too { 0 } else { self.old };
-        let mut kept = first;
-        for i in first..self.live {
+        for i in first..self.row.len() {
             let owned = &mut self.row[i];
+            if !owned.lives() {
+                continue;
+            }
             owned.owner = place(owned.owner);
-            if owned.owner != Value::BROKEN {
-                self.row.swap(kept, i);
-                kept += 1;
+            if owned.lives() {
                 continue;
             }
             let (label, bytes) = (owned.label, owned.left.bytes);
             died += bytes;
+            self.live -= 1;
             self.discharge(label, bytes);
+            let (from, taken) = self.dead.unwrap_or((first, first));
+            self.dead = Some((from.min(first), taken.min(first)));
         }
-        self.live = kept;
-        self.old = kept;
+        self.old = self.row.len();
         died
     }
 
-    /// Takes some of the dead away (`inv:owners.dead`); nothing once there are none.
+    /// Takes some of the dead away (`inv:owners.dead`), the oldest first; nothing once there are none.
     pub(crate) fn take_dead(&mut self) -> [Option<Dead>; TAKEN] {
-        let count = (self.row.len() - self.live).min(TAKEN);
-        let mut dead = self.row.drain(self.row.len() - count..);
-        std::array::from_fn(|_| dead.next().map(|owned| owned.left))
+        let mut dead = [None; TAKEN];
+        let mut count = 0;
+        let Some((from, mut at)) = self.dead else {
+            return dead;
+        };
+        while count < TAKEN && at < self.row.len() {
+            let owned = &mut self.row[at];
+            if owned.owner == Value::BROKEN {
+                owned.owner = GONE;
+                dead[count] = Some(owned.left);
+                count += 1;
+            }
+            at += 1;
+        }
+        self.dead = Some((from, at));
+        if at == self.row.len() {
+            self.close_up(from);
+        }
+        dead
+    }
+
+    /// Closes the gaps that the dead have left from here on.
+    fn close_up(&mut self, from: usize) {
+        let mut kept = from;
+        for i in from..self.row.len() {
+            if self.row[i].owner != GONE {
+                self.row.swap(kept, i);
+                kept += 1;
+            }
+        }
+        // What is gone was old.
+        self.old -= self.row.len() - kept;
+        self.row.truncate(kept);
+        self.dead = None;
     }
 
     /// The labels that hold the most bytes, at most `top` of them.
