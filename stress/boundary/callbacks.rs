@@ -155,7 +155,7 @@ pub(crate) const CASES: &[Case] = &[
 (told (inside 2))
 (show (call/cc (lambda (outside) (call (lambda (n) (outside 'left)) 1))))
 "#,
-        "1\na continuation was entered after its C frame returned #<continuation>\nleft\n",
+        "1\na continuation was entered after the callback or finalizer that it belongs to had returned: #<continuation>\nleft\n",
     )
     .calls("threads.c")
     .under(CROSSINGS),
@@ -178,8 +178,8 @@ pub(crate) const CASES: &[Case] = &[
 (show said)
 (told (inside 1))
 "#,
-        "5\n\"a continuation was entered on another thread than the one it belongs to\"\n\
-         a continuation was entered after its C frame returned #<continuation>\n",
+        "5\n\"a continuation was entered on another thread than the one it belongs to:\"\n\
+         a continuation was entered after the callback or finalizer that it belongs to had returned: #<continuation>\n",
     )
     .calls("threads.c")
     .under(CROSSINGS),
