@@ -1,6 +1,6 @@
 ;; A list of a million numbers that C walks, and a search tree that C makes of it, by the functions that `bowline header`
 ;; writes for the exports below: see lists.c. Arguments: how many numbers, a million if none is given.
-(import (scheme base) (scheme write) (scheme process-context) (bowline datatype) (bowline ffi) (bowline gc))
+(import (scheme base) (scheme write) (scheme process-context) (bowline datatype) (bowline ffi))
 
 (foreign-export-du-construction "C" (list null 0) "list_empty")
 (foreign-export-du-construction "C" (list cons 2) "list_cons")
