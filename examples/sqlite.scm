@@ -151,9 +151,9 @@
                              (else (bind-blob statement i x (bytevector-length x) transient))))
                 (bind (cdr arguments) (+ i 1)))))
         (let next ((rows '()))
-          (let ((status (step statement)))
-            (check db "step" status)
-            (if (= status 100)
+          (let ((stepped (step statement)))
+            (check db "step" stepped)
+            (if (= stepped 100)
                 (next (cons (let loop ((i (- (column-count statement) 1)) (row '()))
                               (if (< i 0)
                                   row

@@ -9,7 +9,6 @@
 (import (scheme base)
         (scheme write)
         (scheme process-context)
-        (bowline bytevectors)
         (bowline ffi)
         (bowline gc))
 
