@@ -302,7 +302,7 @@ impl fmt::Display for FfiError {
             FfiError::NotInMemory { type_name } => {
                 write!(
                     f,
-                    "a {type_name} cannot be read from or stored into C memory"
+                    "`{type_name}` cannot be read from or stored into C memory"
                 )
             }
             _ => self.fmt_value(f),
@@ -516,7 +516,7 @@ pub(crate) mod tests {
                 FfiError::NotInMemory {
                     type_name: "void".into(),
                 },
-                "a void cannot be read from or stored into C memory",
+                "`void` cannot be read from or stored into C memory",
             ),
         ];
         for (error, text) in texts {

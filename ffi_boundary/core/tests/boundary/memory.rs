@@ -88,7 +88,7 @@ fn errors() {
     );
     for name in ["void", "bytevector", "(callback (int) int)"] {
         let ctype = read(name).parse(&mut toy.types).expect("a type");
-        let text = format!("a {name} cannot be read from or stored into C memory");
+        let text = format!("`{name}` cannot be read from or stored into C memory");
         assert_eq!(error(memory::read(&mut toy.mutator, &ctype, 8, 0)), text);
         assert_eq!(error(memory::write(&toy, &ctype, 8, 0, Value::FALSE)), text);
     }
