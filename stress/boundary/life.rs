@@ -119,8 +119,8 @@ main.scm:…: error: in a finalizer: car: argument 1 must be a pair, not #<point
         .after("ulimit -v 200000")
         .fails(
             2,
-            "bowline: cannot start a thread with a stack of … MiB: Resource temporarily unavailable (os error 11); see \
-             ulimit -v, -d and -u\n",
+            "bowline: the collector reserves address space (it does not use it) and the limit of 204800000 bytes is too \
+             small: raise it with \"ulimit -v unlimited\"\n",
         ),
     case(
         "e51_little_data",

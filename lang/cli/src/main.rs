@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bowline_engine::{Format, Options, Session};
-use bowline_gc::HeapConfig;
+use bowline_gc::{HeapConfig, HeapError};
 
 use color::Color;
 use options::{Cli, Command, DumpOptions, HeaderOptions, RunOptions};
@@ -132,12 +132,37 @@ fn main() -> ExitCode {
         Ok(Ok(never)) => never,
         Ok(Err(_)) => ExitCode::from(101),
         Err(error) => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "bowline: cannot start a thread with a stack of {} MiB: {error}; see ulimit -v, -d and -u",
-                stack >> 20
-            );
+            let why = no_thread(stack, &error, HeapConfig::default().check());
+            let _ = writeln!(std::io::stderr(), "bowline: {why}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Why there is no thread: what a heap would not have either, if `heap` says that, or else how many threads there may be.
+fn no_thread(stack: usize, error: &std::io::Error, heap: Result<(), HeapError>) -> String {
+    match heap {
+        Err(limit) => limit.to_string(),
+        Ok(()) => format!(
+            "cannot start a thread with a stack of {} MiB: {error}; see ulimit -u",
+            stack >> 20
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_lacks_is_told() {
+        let error = || std::io::Error::from_raw_os_error(11);
+        assert_eq!(
+            no_thread(1 << 30, &error(), Ok(())),
+            "cannot start a thread with a stack of 1024 MiB: Resource temporarily unavailable (os error 11); see ulimit -u"
+        );
+        let limit = HeapError::AddressSpace { limit: 1 << 30 };
+        let text = limit.to_string();
+        assert_eq!(no_thread(1 << 30, &error(), Err(limit)), text);
     }
 }
