@@ -163,6 +163,11 @@ impl Types {
         }
     }
 
+    /// How many types there are. As long as there are no more a name stands for what it did.
+    pub fn count(&self) -> usize {
+        self.numbered.len() + self.numbered_enums.len()
+    }
+
     fn next_number(&self) -> u32 {
         self.numbered.len() as u32 + 1
     }

@@ -42,6 +42,7 @@ pub struct Foreign {
     /// Those that were called without a declaration, by their indices.
     untyped: HashMap<Untyped, Value>,
     named: Named,
+    defined: Defined,
     /// The structs and arrays that the program knows.
     pub(crate) types: Types,
 }
@@ -132,6 +133,63 @@ fn named(rt: &mut Rt, symbol: Value) -> Option<CType> {
     Some(ctype)
 }
 
+/// The symbols of a type such as `(struct S)` or `(pointer (struct S))`; nothing in the second place of the former.
+type Symbols = [Value; 3];
+
+/// The types of such forms, by where the symbols are, which is as for [`Named`]. Where there is a new type a name may stand
+/// for that from then on.
+struct Defined {
+    known: [Option<(Symbols, CType)>; Named::SLOTS],
+    /// How many types there were.
+    types: usize,
+}
+
+impl Defined {
+    fn get(&self, symbols: Symbols, types: usize) -> Option<&CType> {
+        let (known, ctype) = self.known[Named::slot(symbols[2])].as_ref()?;
+        (types == self.types && *known == symbols).then_some(ctype)
+    }
+
+    fn put(&mut self, symbols: Symbols, ctype: CType, types: usize) {
+        if types != self.types {
+            *self = Defined::default();
+            self.types = types;
+        }
+        self.known[Named::slot(symbols[2])] = Some((symbols, ctype));
+    }
+}
+
+impl Default for Defined {
+    fn default() -> Defined {
+        Defined {
+            known: [const { None }; Named::SLOTS],
+            types: 0,
+        }
+    }
+}
+
+/// The two elements of a list, the first of which is an interned symbol.
+fn word_and(v: Value) -> Option<(Value, Value)> {
+    let parts = |v: Value| v.is_pair().then(|| (object::car(v), object::cdr(v)));
+    let (word, rest) = parts(v)?;
+    let (second, end) = parts(rest)?;
+    (end == Value::NIL && stays(word)).then_some((word, second))
+}
+
+fn stays(v: Value) -> bool {
+    symbols::is_symbol(v) && symbols::is_interned(v)
+}
+
+/// The symbols that a type is made of, if it has such a form.
+fn symbols_of(v: Value) -> Option<Symbols> {
+    let (word, second) = word_and(v)?;
+    if stays(second) {
+        return Some([word, Value::NIL, second]);
+    }
+    let (inner, name) = word_and(second)?;
+    stays(name).then_some([word, inner, name])
+}
+
 /// Data nested deeper than any type.
 const DEPTH: usize = 64;
 
@@ -176,10 +234,21 @@ pub(crate) fn ctype(rt: &mut Rt, v: Value) -> Result<CType, FfiError> {
     {
         return Ok(ctype);
     }
-    match type_expr(rt, v, 0) {
-        Some(expr) => expr.parse(&mut rt.foreign.types),
-        None => Err(unknown_type(rt, v)),
+    let symbols = symbols_of(v);
+    if let Some(symbols) = symbols
+        && let Some(known) = rt.foreign.defined.get(symbols, rt.foreign.types.count())
+    {
+        return Ok(known.clone());
     }
+    let Some(expr) = type_expr(rt, v, 0) else {
+        return Err(unknown_type(rt, v));
+    };
+    let ctype = expr.parse(&mut rt.foreign.types)?;
+    if let Some(symbols) = symbols {
+        let types = rt.foreign.types.count();
+        rt.foreign.defined.put(symbols, ctype.clone(), types);
+    }
+    Ok(ctype)
 }
 
 fn unknown_type(rt: &Rt, v: Value) -> FfiError {

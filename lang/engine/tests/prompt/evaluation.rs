@@ -128,6 +128,7 @@ fn structs() {
         ("(import (bowline ffi))", ""),
         ("(define-foreign-struct point (x int) (y int))", ""),
         ("(define old (make-point 1 2)) (point-y old)", "2\n"),
+        ("(define (size) (sizeof (struct point))) (size)", "8\n"),
         ("(define-foreign-struct point (x int) (y int))", ""),
         ("(point-y old)", "2\n"),
         ("(define-foreign-struct point (x double) (y double))", ""),
@@ -135,6 +136,7 @@ fn structs() {
             "(list (point? old) (point-y (make-point 1 2)))",
             "(#f 2.0)\n",
         ),
+        ("(size)", "16\n"),
     ]);
     p.tells(
         "(point-y old)",
