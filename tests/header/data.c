@@ -1,8 +1,9 @@
 /* Data of a program, made and looked at by the functions of a header that was written for it. Compiled as C11 and as
  * C++17 with every warning an error. */
-#include "data.h"
 #include <stdio.h>
 #include <string.h>
+
+#include "data.h"
 
 #ifdef __cplusplus
 #define EXPORT extern "C"
@@ -32,6 +33,10 @@ EXPORT uint64_t maybes(uint64_t some, uint64_t none)
     CHECK(!ML_maybe_deconstruct_yes(handle(none), &value) && bl_last_status() == BL_OK);
     CHECK(value.bits == untouched.bits);
     CHECK(ML_maybe_is_no(ML_maybe_make_no()));
+    CHECK(ML_maybe_deconstruct_no(handle(none)) && !ML_maybe_deconstruct_no(handle(some)));
+    int odd = 0;
+    double part = 0;
+    CHECK(odd_get(odd_make(5, 2.5), &odd, &part) && odd == 5 && part == 2.5);
     CHECK(ML_maybe_deconstruct_yes(handle(some), &value) && value.bits != untouched.bits);
     size_t length;
     const char *text = bl_to_string(value, &length);

@@ -22,6 +22,15 @@
 (foreign-export-du-construction "C" (list cons 2) "list_cons")
 (foreign-export-du-deconstruction "C" (list cons 2) "list_uncons")
 
+;; What has no fields is tested in two ways, and names may have anything in them.
+(foreign-export-du-deconstruction "C" (maybe no 0) "ML_maybe_deconstruct_no")
+(define-datatype |odd */ name| (|*/ /* \\
+/| (EOF int) (|/* x| double)))
+(foreign-export-du-construction "C" (|odd */ name| |*/ /* \\
+/| 2) "odd_make")
+(foreign-export-du-deconstruction "C" (|odd */ name| |*/ /* \\
+/| 2) "odd_get")
+
 (define-foreign-library lib (cadr (command-line)))
 (define-foreign c-maybes (lib "maybes") (uint64 uint64) uint64)
 (define-foreign c-points (lib "points") (uint64 uint64) uint64)

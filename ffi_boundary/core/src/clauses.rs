@@ -4,18 +4,55 @@ use crate::callback_error::CallbackError;
 use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
-use crate::types::{CType, Passing};
+use crate::types::{CType, Passing, Signature};
 use bowline_gc::Leaf;
+
+/// That calls of `function`, whose arguments go these ways, may be leaf calls.
+pub(crate) fn check_leaf(function: &str, ways: &[Way]) -> Result<(), FfiError> {
+    let callback = |way: &Way| matches!(way, Way::Callback(_) | Way::Kept(_));
+    let Some(i) = ways.iter().position(callback) else {
+        return Ok(());
+    };
+    let (function, position) = (function.to_owned(), i + 1);
+    Err(CallbackError::Leaf { function, position }.into())
+}
+
+/// That a result of this type may be an error number.
+pub(crate) fn check_errno_result(result: &CType) -> Result<(), FfiError> {
+    if result.repr().range().is_some() {
+        return Ok(());
+    }
+    let type_name = result.to_string();
+    Err(DeclareError::ErrnoResult { type_name }.into())
+}
+
+/// That a result of this type can be given back.
+pub(crate) fn check_freed(result: &CType) -> Result<(), FfiError> {
+    if *result == CType::String || result.is_pointer() {
+        return Ok(());
+    }
+    let type_name = result.to_string();
+    Err(DeclareError::FreedResult { type_name }.into())
+}
+
+/// That it can be given to `function`, which is declared so.
+pub(crate) fn check_frees(function: &str, declared: &Signature) -> Result<(), FfiError> {
+    let takes = match declared.params.as_slice() {
+        [param] => param.passing == Passing::In && param.ctype.is_pointer(),
+        _ => false,
+    };
+    if takes && declared.fixed.is_none() {
+        return Ok(());
+    }
+    let (function, declared) = (function.to_owned(), declared.to_string());
+    Err(DeclareError::FreesNothing { function, declared }.into())
+}
 
 impl ForeignFunction {
     /// The same function, whose calls are leaf calls: the thread stays Managed, so no collection begins meanwhile,
     /// and the function may not block, nor call back.
     pub fn into_leaf(mut self) -> Result<ForeignFunction, FfiError> {
-        let callback = |way: &Way| matches!(way, Way::Callback(_) | Way::Kept(_));
-        if let Some(i) = self.ways.iter().position(callback) {
-            let (function, position) = (self.name, i + 1);
-            return Err(CallbackError::Leaf { function, position }.into());
-        }
+        check_leaf(&self.name, &self.ways)?;
         self.leaf = Some(Leaf::named(&self.name));
         Ok(self)
     }
@@ -48,11 +85,7 @@ impl ForeignFunction {
 
     /// The same function, whose result is an error number, 0 for none.
     pub fn with_errno_result(mut self) -> Result<ForeignFunction, FfiError> {
-        let result = &self.signature.result;
-        if result.repr().range().is_none() {
-            let type_name = result.to_string();
-            return Err(DeclareError::ErrnoResult { type_name }.into());
-        }
+        check_errno_result(&self.signature.result)?;
         self.errno_result = true;
         self.plain = false;
         Ok(self)
@@ -61,25 +94,14 @@ impl ForeignFunction {
     /// The same function, whose result is to be given to `free`: a string as soon as it is copied, a pointer when it
     /// has died, which is the host's to do ([`ForeignFunction::finalizes`]).
     pub fn freed_by(mut self, free: &ForeignFunction) -> Result<ForeignFunction, FfiError> {
-        let takes = match free.signature.params.as_slice() {
-            [param] => param.passing == Passing::In && param.ctype.is_pointer(),
-            _ => false,
-        };
-        if !takes || free.signature.fixed.is_some() {
-            let function = free.name.clone();
-            let declared = free.signature.to_string();
-            return Err(DeclareError::FreesNothing { function, declared }.into());
-        }
-        match &self.signature.result {
-            CType::String => self.free = Some(free.address),
-            result if result.is_pointer() => {
-                self.finalizes = true;
-                self.plain = false;
-            }
-            result => {
-                let type_name = result.to_string();
-                return Err(DeclareError::FreedResult { type_name }.into());
-            }
+        let result = &self.signature.result;
+        check_frees(&free.name, &free.signature)?;
+        check_freed(result)?;
+        if *result == CType::String {
+            self.free = Some(free.address);
+        } else {
+            self.finalizes = true;
+            self.plain = false;
         }
         Ok(self)
     }

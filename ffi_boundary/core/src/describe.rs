@@ -3,6 +3,7 @@
 //! The registers are those of x86-64 ("System V Application Binary Interface", 3.2.3); elsewhere none are told.
 
 use crate::callback::pool::Plan;
+use crate::clauses::{check_errno_result, check_freed, check_frees, check_leaf};
 use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::function::{self, Way};
@@ -204,10 +205,47 @@ fn result_place(ctype: &CType) -> String {
     }
 }
 
-/// How calls of a function of this type cross, declared with clauses of these keywords: a line for each parameter,
-/// one for the result and one for the rest.
-pub fn describe(signature: &Signature, clauses: &[&str]) -> Result<Vec<Crossing>, FfiError> {
-    let clause = |keyword: &str| clauses.contains(&keyword);
+/// A function as a program declares it.
+pub struct Declaration<'a> {
+    /// What errors call it.
+    pub name: &'a str,
+    /// Its type.
+    pub signature: &'a Signature,
+    /// The keywords of its clauses.
+    pub clauses: &'a [&'a str],
+    /// What `free-with` names, if that is known: its name and type.
+    pub free: Option<(&'a str, &'a Signature)>,
+}
+
+impl Declaration<'_> {
+    fn clause(&self, keyword: &str) -> bool {
+        self.clauses.contains(&keyword)
+    }
+
+    /// How its arguments go to C, if the clauses allow that they go at all.
+    fn ways(&self) -> Result<Vec<Way>, FfiError> {
+        let ways = function::ways(self.signature)?;
+        if self.clause("leaf") {
+            check_leaf(self.name, &ways)?;
+        }
+        if self.clause("errno-result") {
+            check_errno_result(&self.signature.result)?;
+        }
+        if let Some((name, declared)) = self.free {
+            check_frees(name, declared)?;
+        }
+        if self.clause("free-with") {
+            check_freed(&self.signature.result)?;
+        }
+        Ok(ways)
+    }
+}
+
+/// How calls of a function cross that is declared so: a line for each parameter, one for the result and one for the
+/// rest. What makes the declaration an error when it is evaluated makes it one here, but for what only the library says.
+pub fn describe(declaration: &Declaration<'_>) -> Result<Vec<Crossing>, FfiError> {
+    let signature = declaration.signature;
+    let clause = |keyword: &str| declaration.clause(keyword);
     let registers = cfg!(all(target_arch = "x86_64", unix));
     let fixed = signature.fixed.unwrap_or(signature.params.len());
     let mut taken = Taken::default();
@@ -215,12 +253,7 @@ pub fn describe(signature: &Signature, clauses: &[&str]) -> Result<Vec<Crossing>
         taken.integers = 1;
     }
     let mut crossings = Vec::new();
-    for (i, (param, mut way)) in signature
-        .params
-        .iter()
-        .zip(function::ways(signature)?)
-        .enumerate()
-    {
+    for (i, (param, mut way)) in signature.params.iter().zip(declaration.ways()?).enumerate() {
         if clause("blocking") {
             way.copy();
         }

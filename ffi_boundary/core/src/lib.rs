@@ -109,7 +109,7 @@ pub use callback_error::{CallbackError, Ended};
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
 #[cfg(not(loom))]
-pub use describe::{Crossing, describe};
+pub use describe::{Crossing, Declaration, describe};
 #[cfg(not(loom))]
 pub use enums::{EnumType, Member, enum_number};
 #[cfg(not(loom))]

@@ -1,12 +1,13 @@
 //! Showing what a program becomes, stage by stage.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::str::FromStr;
 
 use bowline_ffi::Types;
 use bowline_middle::{core, ir};
 
-use crate::dump_ffi::{Declarations, ExportedTo};
+use crate::dump_ffi::{Declarations, Exported, ExportedTo};
 use crate::session::{Session, Stop};
 
 /// A stage of the pipeline that can be shown.
@@ -59,7 +60,7 @@ impl Session {
             return self.dump_foreign(file);
         }
         let mut out = String::new();
-        for unit in self.expand_file(file)? {
+        for unit in self.expand_whole(file)? {
             let show = !self.is_standard(&unit);
             if show && stage == Stage::Core {
                 let (prims, globals) = (self.expander.primitives(), self.expander.globals());
@@ -82,7 +83,7 @@ impl Session {
     }
 
     fn dump_foreign(&mut self, file: &Path) -> Result<String, Stop> {
-        let mut units = self.expand_file(file)?;
+        let mut units = self.expand_whole(file)?;
         let (mut types, sources) = (Types::default(), self.loader.sources.borrow());
         let mut declarations = Declarations {
             prims: self.expander.primitives(),
@@ -91,6 +92,7 @@ impl Session {
             types: &mut types,
             out: String::new(),
             exports: Vec::new(),
+            functions: HashMap::new(),
         };
         for unit in units.iter_mut().filter(|unit| !self.is_standard(unit)) {
             declarations.unit(unit);
@@ -107,8 +109,11 @@ impl Session {
             let module = self.compile(unit)?;
             self.load(&module)?;
         }
-        for ExportedTo { text, global } in exports {
+        for ExportedTo { text, what, .. } in exports {
             out.push_str(&text);
+            let Exported::Procedure(global) = what else {
+                continue;
+            };
             out.push_str(&match global.map(|id| self.vm.heavy_global(id)) {
                 None => "  called by a way that is chosen when the program runs: it has no name\n"
                     .to_owned(),

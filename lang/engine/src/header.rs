@@ -15,6 +15,7 @@
 //!
 //! Absent on purpose: how types are written, which `header_types` says.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -24,6 +25,7 @@ use bowline_middle::{Export, ExportKind, ExportOf};
 use bowline_syntax::Symbol;
 
 use crate::dump_ffi::Declarations;
+use crate::exported::{comment, pair, purpose};
 use crate::header_types::{self, Field, Result, c_type, fields, signature};
 use crate::session::{Session, Stop};
 
@@ -300,53 +302,8 @@ impl Writer<'_> {
     }
 }
 
-/// What an export is, in the words of the program.
-fn comment(export: &Export) -> String {
-    let what = match &export.of {
-        ExportOf::Procedure {
-            name,
-            params,
-            result,
-        } => match name {
-            Some(name) => format!("`{name}`, {params} to {result}"),
-            None => format!("a procedure, {params} to {result}"),
-        },
-        ExportOf::Constructor {
-            datatype,
-            name,
-            fields,
-        } => {
-            let fields = fields.iter().map(|(name, ctype)| match ctype {
-                Some(ctype) => format!(" ({name} {ctype})"),
-                None => format!(" {name}"),
-            });
-            format!("({name}{}) of {datatype}", fields.collect::<String>())
-        }
-        ExportOf::Enumeration { datatype, .. } => format!("the constructors of {datatype}"),
-        ExportOf::Constants { name, .. } => format!("the members of {name}"),
-        ExportOf::Null => "the empty list".to_owned(),
-        ExportOf::Pair => "a pair of a list".to_owned(),
-    };
-    let text = match export.kind {
-        ExportKind::Procedure => format!(
-            "Calls {what}. Gives 0 where bl_last_status() is not BL_OK, and C should return if it is BL_E_PENDING."
-        ),
-        ExportKind::Construction => {
-            format!("Makes {what}. Like all that allocates it is refused within a no-GC scope.")
-        }
-        ExportKind::Deconstruction => {
-            format!("Whether it is {what}; its fields if so, otherwise they are left alone.")
-        }
-        ExportKind::Test => format!("Whether it is {what}."),
-        ExportKind::Enumeration => format!("Constants for {what}."),
-    };
-    // A name of the program's may have anything in it.
-    format!("/* {} */", text.replace("*/", "* /"))
-}
-
-/// Writes the functions of an export.
-fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
-    let pair = ["first", "rest"].map(|name| (Symbol::new(name), None));
+/// Writes the functions of an export, which is one of `all`.
+fn write(export: &Export, all: &[Export], types: &mut Types, out: &mut String) -> Result<()> {
     let mut result_type = CType::Void;
     let (fields, layout) = match &export.of {
         ExportOf::Procedure { params, result, .. } => {
@@ -374,7 +331,7 @@ fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
             (Vec::new(), layout(datatype.as_str(), first, []))
         }
         ExportOf::Null | ExportOf::Constants { .. } => (Vec::new(), Exported::OF_LISTS),
-        ExportOf::Pair => (fields(&pair, types)?, Exported::OF_LISTS),
+        ExportOf::Pair => (fields(&pair(), types)?, Exported::OF_LISTS),
     };
     let mut writer = Writer {
         out,
@@ -383,7 +340,7 @@ fn write(export: &Export, types: &mut Types, out: &mut String) -> Result<()> {
         layout,
     };
     writer.line("");
-    writer.line(&comment(export));
+    writer.line(&comment(&purpose(export, all)));
     match (export.kind, &export.of) {
         (ExportKind::Procedure, _) => writer.procedure(&result_type),
         (ExportKind::Construction, _) => writer.construction(),
@@ -424,10 +381,9 @@ impl Session {
              #ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
         );
         let (mut types, mut wrong) = (Types::default(), Vec::new());
+        let mut before: Vec<Export> = Vec::new();
         // A library's, too: C is compiled for it, whoever imports it.
-        let forms = self.read_file(file)?;
-        let units = self.expander.expand_whole(&forms, &mut self.loader);
-        for mut unit in units.map_err(|diagnostics| self.refuse(&diagnostics))? {
+        for mut unit in self.expand_whole(file)? {
             Declarations {
                 prims: self.expander.primitives(),
                 globals: self.expander.globals(),
@@ -435,15 +391,16 @@ impl Session {
                 types: &mut types,
                 out: String::new(),
                 exports: Vec::new(),
+                functions: HashMap::new(),
             }
             .unit(&mut unit);
             for export in &unit.exports {
-                wrong.extend(
-                    write(export, &mut types, &mut out)
-                        .err()
-                        .map(|error| *error),
-                );
+                // Within a unit its expansion has looked.
+                let twice = export.collision(&before, export.span);
+                let written = write(export, &unit.exports, &mut types, &mut out);
+                wrong.extend(twice.or(written.err()).map(|error| *error));
             }
+            before.append(&mut unit.exports);
         }
         if !wrong.is_empty() {
             return Err(self.refuse(&wrong));

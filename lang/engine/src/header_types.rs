@@ -86,13 +86,17 @@ fn parsed(datum: &Datum, types: &mut Types) -> Result<CType> {
     ctype.map_err(|error| Box::new(Diagnostic::error(error.to_string(), datum.span)))
 }
 
+/// Names that the functions use, and macros of compilers and of C's headers.
+const OF_C: [&str; 11] = [
+    "memcpy", "NULL", "EOF", "I", "assert", "errno", "linux", "stderr", "stdin", "stdout", "unix",
+];
+
 /// The name of a parameter for a field (inv:header.names).
 fn parameter(name: &str, index: usize, taken: &mut HashSet<String>) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let mut text: String = name.chars().map(letter).collect();
     let digit = text.starts_with(|c: char| c.is_ascii_digit());
-    let of_c =
-        ["_", "_t"].iter().any(|end| text.ends_with(end)) || text == "memcpy" || text == "NULL";
+    let of_c = ["_", "_t"].iter().any(|end| text.ends_with(end)) || OF_C.contains(&text.as_str());
     if digit
         || of_c
         || C_WORDS.contains(&text.as_str())

@@ -9,6 +9,7 @@ mod check;
 mod dump;
 mod dump_ffi;
 mod explain;
+mod exported;
 mod header;
 mod header_types;
 mod interact;

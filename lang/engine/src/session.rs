@@ -162,6 +162,13 @@ impl Session {
         units.map_err(|diagnostics| self.refuse(&diagnostics))
     }
 
+    /// The same of a program that is to be shown, with the libraries that its file defines although it imports them not.
+    pub(crate) fn expand_whole(&mut self, file: &Path) -> Result<Vec<Unit>, Stop> {
+        let forms = self.read_file(file)?;
+        let units = self.expander.expand_whole(&forms, &mut self.loader);
+        units.map_err(|diagnostics| self.refuse(&diagnostics))
+    }
+
     pub(crate) fn read_file(&mut self, file: &Path) -> Result<Vec<Datum>, Stop> {
         self.loader.directories = libraries::search_path(file);
         let (source, text): (SourceId, String) = match self.loader.read(file) {

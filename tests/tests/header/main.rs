@@ -165,6 +165,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     }
     trials.push(trial(&context, "library::alone".into(), library));
     trials.push(trial(&context, "refused::types".into(), refused));
+    trials.push(trial(&context, "refused::twice".into(), twice));
     Ok(trials)
 }
 
@@ -200,6 +201,33 @@ fn refused(context: &Context, folder: &Path) -> Result<(), Failed> {
          use a field without a type, or `pointer`",
         "wrong.scm:3:25: error: `bytevector` cannot be a parameter of an exported procedure; use `handle`",
         "wrong.scm:4:25: error: unknown type `in`",
+    ];
+    let all = told.iter().all(|text| outcome.stderr.contains(text));
+    match all && outcome.exit == Some(1) && outcome.stdout.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{}\n{}", outcome.ending(), outcome.stderr).into()),
+    }
+}
+
+/// A name that two units give to C is told, also where only its variants are, and no header is written.
+fn twice(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let program = "(define-library (one)\n\
+                   (import (scheme base) (bowline datatype))\n\
+                   (begin (define (half n) (/ n 2))\n\
+                   (foreign-export \"C\" half (int) int \"half_raw\")\n\
+                   (foreign-export \"C\" half (int) int \"HALF_up\")))\n\
+                   (import (scheme base) (bowline datatype) (one))\n\
+                   (define-datatype half (up) (down))\n\
+                   (foreign-export-du-test \"C\" (half up 0) \"half\")\n\
+                   (foreign-export-enum \"C\" half \"HALF_\")\n";
+    std::fs::write(folder.join("twice.scm"), program)?;
+    let mut command = Command::new(&context.bowline);
+    command.args(["header", "twice.scm"]);
+    let outcome = process::run(&mut command, folder, "", LIMIT)?;
+    let told = [
+        "twice.scm:8:1: error: `half_raw` is exported already",
+        "it is exported here first",
+        "twice.scm:9:1: error: `HALF_up` is exported already",
     ];
     let all = told.iter().all(|text| outcome.stderr.contains(text));
     match all && outcome.exit == Some(1) && outcome.stdout.is_empty() {

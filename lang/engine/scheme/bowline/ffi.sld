@@ -37,12 +37,16 @@
     (define-syntax define-foreign-library
       (syntax-rules ()
         ((_ name file)
-         (define name (%foreign-library file)))))
+         (define name (%foreign-library file)))
+        ((_ . parts)
+         (syntax-error "bad `define-foreign-library`: it looks like (define-foreign-library NAME FILE)"))))
 
     (define-syntax define-foreign-table
       (syntax-rules ()
         ((_ name symbol) (define name (%foreign-table symbol #f)))
-        ((_ name symbol library) (define name (%foreign-table symbol library)))))
+        ((_ name symbol library) (define name (%foreign-table symbol library)))
+        ((_ . parts)
+         (syntax-error "bad `define-foreign-table`: it looks like (define-foreign-table NAME SYMBOL [LIBRARY])"))))
 
     (define-syntax sizeof
       (syntax-rules () ((_ type) (%sizeof 'type))))

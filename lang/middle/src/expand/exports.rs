@@ -102,13 +102,59 @@ type Registering = (Option<(&'static str, Vec<Expr>)>, ExportOf);
 /// What variants of a function have behind its name.
 const VARIANTS: [&str; 2] = ["_raw", "_assign"];
 
-/// Whether a name in C is another one's, or that of one of its variants.
-fn is_taken(name: &str, other: &str) -> bool {
-    let of = |name: &str, other: &str| {
-        let mut variants = VARIANTS.iter();
-        variants.any(|variant| name.strip_suffix(variant) == Some(other))
-    };
-    name == other || of(name, other) || of(other, name)
+/// What names of the runtime's begin with.
+const OWN: [&str; 2] = ["bl_", "BL_"];
+
+impl Export {
+    /// The names in C that it takes.
+    fn names(&self) -> Vec<String> {
+        let name = &self.name;
+        let constants = |names: &[&Symbol]| -> Vec<String> {
+            names.iter().map(|of| format!("{name}{of}")).collect()
+        };
+        // What it is registered by stands first.
+        let mut names = vec![name.to_string()];
+        match &self.of {
+            ExportOf::Constants { members, .. } => {
+                return constants(&members.iter().map(|(name, _)| name).collect::<Vec<_>>());
+            }
+            ExportOf::Enumeration { constructors, .. } => {
+                names.extend(constants(&constructors.iter().collect::<Vec<_>>()));
+                names.push(format!("{name}of"));
+            }
+            _ => names.extend(VARIANTS.iter().map(|of| format!("{name}{of}"))),
+        }
+        names
+    }
+
+    /// The error that C would have one name for this and for one of `others`, if it would.
+    pub fn collision<'e>(
+        &self,
+        others: impl IntoIterator<Item = &'e Export>,
+        at: Span,
+    ) -> Option<Box<Diagnostic>> {
+        let own = self.names();
+        others.into_iter().find_map(|other| {
+            let names = other.names();
+            let name = own.iter().find(|name| names.contains(name))?;
+            let error = Diagnostic::error(format!("`{name}` is exported already"), at);
+            Some(Box::new(
+                error.with_secondary(other.span, "it is exported here first"),
+            ))
+        })
+    }
+}
+
+/// A name for C that the program has given.
+fn check_name(text: &str, at: Span) -> Result<()> {
+    if OWN.iter().any(|own| text.starts_with(own)) {
+        let message = format!("`{text}` begins as the names of bowline.h do");
+        return Err(error(message, at));
+    }
+    match is_name(text) && !C_WORDS.contains(&text) {
+        true => Ok(()),
+        false => Err(error(format!("`{text}` is no name in C"), at)),
+    }
 }
 
 /// How what C may do with constructors is registered.
@@ -178,17 +224,7 @@ impl Cx<'_> {
             Special::ExportTest => ExportKind::Test,
             _ => ExportKind::Enumeration,
         };
-        if !is_name(&text) || C_WORDS.contains(&&*text) {
-            return Err(error(format!("`{text}` is no name in C"), name.span()));
-        }
-        let same = |export: &&Export| is_taken(&text, &export.name);
-        if let Some(first) = self.unit.exports.iter().find(same) {
-            let message = format!("`{text}` is exported already");
-            let error = Diagnostic::error(message, name.span());
-            return Err(Box::new(
-                error.with_secondary(first.span, "it is exported here first"),
-            ));
-        }
+        check_name(&text, name.span())?;
         let span = form.span();
         let c_name = Expr::Const(Datum::new(DatumKind::String(Rc::clone(&text)), span));
         let what = &form.parts[1];
@@ -197,12 +233,23 @@ impl Cx<'_> {
             ExportKind::Enumeration => registering(c_name, self.exported_enumeration(what, &form)?),
             _ => registering(c_name, self.exported_constructor(what, &form)?),
         };
-        self.unit.exports.push(Export {
+        let export = Export {
             kind,
             name: text,
             of,
             span,
-        });
+        };
+        if let Some(error) = export.collision(&self.unit.exports, name.span()) {
+            return Err(error);
+        }
+        if kind == ExportKind::Enumeration {
+            // With its prefix a constant may be a word of C's.
+            let names = export.names();
+            names
+                .iter()
+                .try_for_each(|constant| check_name(constant, name.span()))?;
+        }
+        self.unit.exports.push(export);
         match registered {
             Some((primitive, args)) => self.call_primitive(primitive, args, span),
             None => Ok(Expr::unspecified(span)),
