@@ -6,6 +6,9 @@
 //!
 //! `inv:account.locked` Accounts are written under the region's lock alone; anyone may read them.
 //!
+//! `inv:account.limit` The client never holds more than the limit, if one is set: that is asked under the lock at which it is
+//! counted.
+//!
 //! Pressure: the client's bytes are watched by a hook once they would pass a mark. The runtime's are not: whoever
 //! collects must be able to allocate.
 
@@ -34,6 +37,7 @@ pub type PressureHook = extern "C" fn(bytes: usize) -> u32;
 pub(crate) struct Accounts {
     live: [AtomicUsize; CLASSES],
     peak: [AtomicUsize; CLASSES],
+    limit: AtomicUsize,
 }
 
 impl Accounts {
@@ -41,7 +45,24 @@ impl Accounts {
         Accounts {
             live: [AtomicUsize::new(0), AtomicUsize::new(0)],
             peak: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            limit: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// Sets the most bytes that the client may hold; `usize::MAX`: there is no limit.
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The most bytes that the client may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Whether `class` may hold `bytes` more: inv:account.limit.
+    pub(crate) fn has_room(&self, class: Class, bytes: usize) -> bool {
+        let wanted = self.live(Class::Client).saturating_add(bytes);
+        class != Class::Client || wanted <= self.limit()
     }
 
     /// Bytes that `class` holds.

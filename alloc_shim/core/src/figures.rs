@@ -89,6 +89,8 @@ impl Counters {
 pub struct Figures {
     /// Address space of the region.
     pub reserved: usize,
+    /// The most that the client may hold; `usize::MAX`: there is no limit.
+    pub limit: usize,
     /// How much of it was made usable, side tables included.
     pub committed: usize,
     /// What users hold.

@@ -58,6 +58,8 @@ pub mod tls;
 #[cfg(not(loom))]
 pub mod alloc;
 #[cfg(not(loom))]
+pub mod census;
+#[cfg(not(loom))]
 pub mod check;
 #[cfg(not(loom))]
 mod fork;

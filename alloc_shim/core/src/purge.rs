@@ -7,7 +7,8 @@
 //! * at once, oldest first, while free spans hold more than [`bound`] allows; or
 //! * when somebody asks ([`Region::purge_all`]), or a request finds no room.
 //!
-//! So a process that has become idle keeps at most the bound in free spans. A span that grows by a neighbour counts as
+//! So a process that has become idle keeps at most the bound in free spans. Where the client has a limit, the bound is at most what
+//! it has left, so that both together stay below it. A span that grows by a neighbour counts as
 //! old as its oldest part: what is used again and again cannot keep what lies beside it.
 //!
 //! `inv:purge.leaving` The system is called without the lock. Meanwhile the span is *leaving*: in no bin, merged with
@@ -98,7 +99,8 @@ impl<P: Pal> Region<P> {
             return dirty > 0;
         }
         let live = self.live(Class::Client) + self.live(Class::Runtime);
-        dirty > bound(live)
+        let left = self.limit().saturating_sub(self.live(Class::Client));
+        dirty > bound(live).min(left)
             || self
                 .spans(inner)
                 .oldest_age(now)

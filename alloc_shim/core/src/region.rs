@@ -36,6 +36,7 @@ use crate::lock::{Guard, Lock};
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::spans::{Fault, Index, Kind, Spans, State, Tag, Totals, Want};
+use core::ops::Range;
 use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -93,6 +94,8 @@ pub struct Region<P> {
     counters: Counters,
     /// Grows whenever a purge ends.
     pub(crate) arrivals: AtomicU32,
+    /// `Inner::low` and `Inner::frontier`, for who looks without the lock.
+    seen: [AtomicU32; 2],
 }
 
 impl<P: Pal> Region<P> {
@@ -117,6 +120,7 @@ impl<P: Pal> Region<P> {
             accounts: Accounts::new(),
             counters: Counters::new(),
             arrivals: AtomicU32::new(0),
+            seen: [AtomicU32::new(0), AtomicU32::new(0)],
         }
     }
 
@@ -157,6 +161,14 @@ impl<P: Pal> Region<P> {
     #[inline]
     pub fn entry(&self, slice: usize) -> *mut PageEntry {
         self.base().cast::<PageEntry>().wrapping_add(slice)
+    }
+
+    /// The slices that somebody may have taken, as it was a moment ago. Nothing is locked.
+    pub fn reached(&self) -> Range<usize> {
+        let [low, frontier] = &self.seen;
+        // In this order: where the second was stored, so was the first.
+        let frontier = frontier.load(Ordering::Acquire) as usize;
+        low.load(Ordering::Relaxed) as usize..frontier
     }
 
     /// The first byte of a slice.
@@ -211,6 +223,9 @@ impl<P: Pal> Region<P> {
         let mut inner = self.lock();
         let behind = (first + from) as u32;
         let end = behind.checked_add(more).filter(|end| *end <= inner.end)?;
+        if !self.accounts.has_room(class, more as usize * SLICE) {
+            return None;
+        }
         if !self.reach(&mut inner, behind, end) {
             return None;
         }
@@ -261,6 +276,17 @@ impl<P: Pal> Region<P> {
         self.pressure.set_mark(bytes);
     }
 
+    /// Sets the most bytes that the client may hold; `usize::MAX`: there is no limit. What it would take beyond it is refused
+    /// (`inv:account.limit`).
+    pub fn set_limit(&self, bytes: usize) {
+        self.accounts.set_limit(bytes);
+    }
+
+    /// The most bytes that the client may hold.
+    pub fn limit(&self) -> usize {
+        self.accounts.limit()
+    }
+
     /// Bytes that `class` holds.
     #[inline]
     pub fn live(&self, class: Class) -> usize {
@@ -284,6 +310,7 @@ impl<P: Pal> Region<P> {
         let classes = [Class::Client, Class::Runtime];
         Figures {
             reserved: self.size(),
+            limit: self.limit(),
             committed: inner.usable,
             live: classes.map(|class| self.accounts.live(class)),
             peak: classes.map(|class| self.accounts.peak(class)),
@@ -371,6 +398,9 @@ impl<P: Pal> Region<P> {
     }
 
     fn take_in(&self, inner: &mut Inner, want: Want, class: Class, thorough: bool) -> Option<Span> {
+        if !self.accounts.has_room(class, want.len as usize * SLICE) {
+            return None;
+        }
         let mut spans = self.spans(inner);
         let (first, zeroed) = match spans.find(want, thorough) {
             Some(fit) => {

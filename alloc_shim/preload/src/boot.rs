@@ -13,8 +13,9 @@
 //!
 //! Absent on purpose: anything of std, which nobody has initialised yet.
 
+use crate::environment::{self, Settings};
 use crate::winner::{Outcome, decide};
-use crate::{environment, forward, heap, hooks, statistics, table};
+use crate::{forward, heap, hooks, map, place, signals, statistics, table};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use bowline_alloc::table::{RegionTable, Winner, install};
@@ -43,12 +44,7 @@ pub unsafe extern "C" fn start(
             serve(Winner::Own, Some(table::own()));
             // SAFETY: the caller's word about the array.
             let settings = unsafe { environment::read(environment) };
-            if settings.hardened {
-                harden();
-            }
-            if settings.stats {
-                statistics::at_exit();
-            }
+            follow(&settings);
         }
         Outcome::Lost(family, table) => {
             forward::to(family);
@@ -61,6 +57,37 @@ pub unsafe extern "C" fn start(
         }
         Outcome::Unreachable => serve(Winner::Split, None),
     }
+}
+
+/// Does what the variables ask for.
+fn follow(settings: &Settings<'_>) {
+    if settings.hardened {
+        harden();
+    }
+    if let Some(bytes) = settings.limit {
+        heap::set_limit(bytes);
+    }
+    let named = match settings.stats_file {
+        Some(name) => statistics::at_exit_to(name),
+        None => {
+            if settings.stats {
+                statistics::at_exit();
+            }
+            true
+        }
+    };
+    let named = settings.map_file.is_none_or(map::to) && named;
+    if !named {
+        let line = Line::new("a file's path is longer than ").decimal(place::LONGEST);
+        line.text(" bytes with the current folder, and is left out")
+            .send(&Unix::new());
+    }
+    if settings.map_file.is_some() && settings.map_signal.is_none() {
+        let line =
+            Line::new("BOWLINE_MALLOC_MAP without BOWLINE_MALLOC_MAP_SIGNAL: there is no map");
+        line.send(&Unix::new());
+    }
+    signals::handle(settings);
 }
 
 /// Writes to freed blocks are found from now on: when others have been freed, or at exit, after everything else that

@@ -3,38 +3,62 @@
 //! | variable | value | meaning |
 //! |---|---|---|
 //! | `BOWLINE_MALLOC` | `hardened` | writes to freed blocks are found (`bowline_alloc::hardened`) |
-//! | `BOWLINE_MALLOC_STATS` | `0` or `1` | `1`: figures on standard error when the process exits |
+//! | `BOWLINE_MALLOC_LIMIT` | a size | the most that blocks may occupy |
+//! | `BOWLINE_MALLOC_STATS` | `0`, `1` or a file | figures when the process exits |
+//! | `BOWLINE_MALLOC_MAP_SIGNAL` | a signal | on it a map of pages is written |
+//! | `BOWLINE_MALLOC_MAP` | a file | where to, instead of standard error |
+//!
+//! A size is a number of bytes, or of KiB, MiB, GiB, TiB with `k`, `m`, `g`, `t` behind it. A file is a path with a `/`
+//! ([`crate::place`]). A signal is a number, or one of a few names ([`crate::signals`]).
 //!
 //! What is unknown is named in one line, and the process goes on: a misspelt setting must not look like one
 //! that works, and must not break a program either.
 //!
+//! `inv:environment.secure` In a process that has gained rights at its start (set-user-ID, capabilities) no variable counts: whoever
+//! started it must not have it write to files.
+//!
 //! Absent on purpose: `getenv`. The shared library is initialised before libc has set `environ`; the variables
 //! come from the third argument that the dynamic linker gives to every initialiser.
 
+use crate::signals;
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_int};
 
-/// What the variables say.
+/// What the variables say. Names of files are still in the environment.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct Settings<'a> {
     /// Whether to find writes to freed blocks.
     pub(crate) hardened: bool,
+    /// The most bytes that blocks may occupy.
+    pub(crate) limit: Option<usize>,
     /// Whether to write figures at exit.
     pub(crate) stats: bool,
+    /// Where to, if not to standard error.
+    pub(crate) stats_file: Option<&'a [u8]>,
+    /// On which signal to write the map of pages.
+    pub(crate) map_signal: Option<c_int>,
+    /// Where to, if not to standard error.
+    pub(crate) map_file: Option<&'a [u8]>,
 }
 
 const MODE: &[u8] = b"BOWLINE_MALLOC=";
 const PREFIX: &[u8] = b"BOWLINE_MALLOC_";
 
+const NO_SIGNAL: &str = "not a signal for this: ";
+const NO_FILE: &str = "not a path with a /: ";
+
 /// Reads the variables and says what is wrong with them.
 ///
 /// # Safety
-/// `environment` is null or an array of C strings that ends with null.
-pub(crate) unsafe fn read(environment: *const *const c_char) -> Settings {
+/// `environment` is null or an array of C strings that ends with null; they stay as they are as long as the settings are used.
+pub(crate) unsafe fn read<'a>(environment: *const *const c_char) -> Settings<'a> {
     let mut settings = Settings::default();
+    // SAFETY: any entry of the auxiliary vector may be asked for.
+    let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
     let mut place = environment;
-    while !place.is_null() {
+    // inv:environment.secure
+    while !place.is_null() && !secure {
         // SAFETY: the array ends with null, which ends the loop.
         let entry = unsafe { place.read() };
         if entry.is_null() {
@@ -49,9 +73,9 @@ pub(crate) unsafe fn read(environment: *const *const c_char) -> Settings {
     settings
 }
 
-impl Settings {
+impl<'a> Settings<'a> {
     /// Takes one `NAME=VALUE` of the environment, whosever it is.
-    fn take(&mut self, entry: &[u8]) {
+    fn take(&mut self, entry: &'a [u8]) {
         match entry.strip_prefix(MODE) {
             Some(b"hardened") => self.hardened = true,
             Some(_) => complain("no such mode: ", entry),
@@ -60,18 +84,65 @@ impl Settings {
         let Some(setting) = entry.strip_prefix(PREFIX) else {
             return;
         };
-        let end = setting
-            .iter()
-            .position(|c| *c == b'=')
-            .unwrap_or(setting.len());
-        let (name, value) = setting.split_at(end);
-        match (name, value) {
-            (b"STATS", b"=0") => self.stats = false,
-            (b"STATS", b"=1") => self.stats = true,
-            (b"STATS", _) => complain("neither 0 nor 1: ", entry),
-            _ => complain("no such setting: ", entry),
+        let Some(end) = setting.iter().position(|c| *c == b'=') else {
+            return complain("no such setting: ", entry);
+        };
+        let (name, value) = (&setting[..end], &setting[end + 1..]);
+        if let Some(wrong) = self.set(name, value) {
+            complain(wrong, entry);
         }
     }
+
+    /// Takes one setting; what is wrong with it.
+    fn set(&mut self, name: &[u8], value: &'a [u8]) -> Option<&'static str> {
+        match name {
+            b"LIMIT" => {
+                self.limit = size(value).filter(|bytes| *bytes != 0);
+                self.limit.is_none().then_some("not a size: ")
+            }
+            b"STATS" => {
+                self.stats_file = file(value);
+                self.stats = value == b"1" || self.stats_file.is_some();
+                let known = self.stats || value == b"0";
+                (!known).then_some("neither 0 nor 1 nor a path with a /: ")
+            }
+            b"MAP_SIGNAL" => {
+                self.map_signal = signals::named(value);
+                self.map_signal.is_none().then_some(NO_SIGNAL)
+            }
+            b"MAP" => {
+                self.map_file = file(value);
+                self.map_file.is_none().then_some(NO_FILE)
+            }
+            _ => Some("no such setting: "),
+        }
+    }
+}
+
+/// A file's path: it has a `/`, so that a misspelt word is not taken for one.
+fn file(value: &[u8]) -> Option<&[u8]> {
+    value.contains(&b'/').then_some(value)
+}
+
+/// A number in decimal digits.
+pub(crate) fn decimal(text: &[u8]) -> Option<usize> {
+    let digit = |byte: u8| byte.is_ascii_digit().then_some((byte - b'0') as usize);
+    let step = |sum: usize, byte: &u8| sum.checked_mul(10)?.checked_add(digit(*byte)?);
+    let number = text.iter().try_fold(0, step)?;
+    (!text.is_empty()).then_some(number)
+}
+
+/// A number of bytes, with a unit or without.
+fn size(text: &[u8]) -> Option<usize> {
+    let (unit, digits) = text.split_last()?;
+    let shift = match unit.to_ascii_lowercase() {
+        b'k' => 10,
+        b'm' => 20,
+        b'g' => 30,
+        b't' => 40,
+        _ => return decimal(text),
+    };
+    decimal(digits)?.checked_mul(1 << shift)
 }
 
 fn complain(what: &str, entry: &[u8]) {

@@ -1,6 +1,7 @@
 //! This copy's heap, with C's types.
 
 use bowline_alloc::account::{Class, PressureHook};
+use bowline_alloc::census::{Census, Found, Holder};
 use bowline_alloc::classes::{CLASSES, LARGEST, bin_of};
 use bowline_alloc::figures::Figures;
 use bowline_alloc::global::{self, ALLOCATOR};
@@ -93,6 +94,32 @@ pub(crate) fn peak(class: Class) -> usize {
 /// All figures; none in a signal handler that interrupted this heap at the wrong moment.
 pub(crate) fn figures() -> Option<Figures> {
     ALLOCATOR.figures()
+}
+
+/// What the pages of the region hold, in rows.
+pub(crate) fn census() -> Census {
+    ALLOCATOR.census()
+}
+
+/// What begins at each slice, without a lock.
+pub(crate) fn look(visit: impl FnMut(usize, usize, Found)) {
+    ALLOCATOR.look(visit);
+}
+
+/// All heaps, without a lock.
+pub(crate) fn holders() -> impl Iterator<Item = Holder> {
+    ALLOCATOR.holders()
+}
+
+/// The region's address, and the first slice that somebody may take.
+pub(crate) fn beginning() -> (usize, usize) {
+    let region = ALLOCATOR.region();
+    (region.base().addr(), region.reached().start)
+}
+
+/// Sets the most bytes that blocks may occupy.
+pub(crate) fn set_limit(bytes: usize) {
+    ALLOCATOR.region().set_limit(bytes);
 }
 
 /// Sets who is asked before the client's account passes the mark.

@@ -13,7 +13,7 @@
 //!
 //! Absent on purpose: fast bins and mapped blocks, which there are none of: their figures are 0.
 
-use crate::statistics::write;
+use crate::output::write;
 use crate::text::Text;
 use crate::{forward, heap};
 use core::ffi::c_int;

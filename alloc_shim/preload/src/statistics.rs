@@ -1,25 +1,27 @@
-//! The table of figures that `BOWLINE_MALLOC_STATS=1` asks for.
+//! The figures that `BOWLINE_MALLOC_STATS` asks for.
 //!
-//! It is written when the process exits, after everything else that runs at exit: this function is registered
+//! They are written when the process exits, after everything else that runs at exit: this function is registered
 //! before any other, and libc runs them backwards. Many programs close standard error on their way out to
 //! learn whether it was written; so a copy of the descriptor is made at the start, and used only while it is
-//! still the same file.
+//! still the same file. A file that was named is opened then, and what stands in it stays.
 //!
 //! Every line begins with `bowline_malloc:`, so that they can be told from the program's own.
 //!
 //! Absent on purpose: figures of a process that ends by `_exit`, by `execve` or by a signal. What is freed
 //! after the table is freed as always.
 
-use crate::text::Text;
+use crate::output::Output;
+use crate::place::{self, Place};
 use crate::{heap, hooks};
+use bowline_alloc::census::{Census, Row};
+use bowline_alloc::classes::CLASSES;
 use bowline_alloc::figures::Figures;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// Said instead of figures by a process that exits in a signal handler: what it interrupted would never go on.
-const NO_FIGURES: &str =
-    "bowline_malloc: no figures: exit was called in a signal handler that interrupted malloc\n";
+const NO_FIGURES: &str = "no figures: exit was called in a signal handler that interrupted malloc";
 
 const STDERR: c_int = 2;
 /// Programs count on getting the lowest free descriptors; the copy stays clear of them.
@@ -30,7 +32,10 @@ static COPY: AtomicI32 = AtomicI32::new(-1);
 static DEVICE: AtomicU64 = AtomicU64::new(0);
 static INODE: AtomicU64 = AtomicU64::new(0);
 
-/// Has the figures written when the process exits.
+/// The file, if one was named.
+static FILE: Place = Place::none();
+
+/// Has the figures written to standard error when the process exits.
 pub(crate) fn at_exit() {
     let Some((device, inode)) = file(STDERR) else {
         return;
@@ -43,6 +48,15 @@ pub(crate) fn at_exit() {
     hooks::at_exit(finish);
 }
 
+/// Has the figures added to a file when the process exits; false where its name is too long.
+pub(crate) fn at_exit_to(name: &[u8]) -> bool {
+    let named = FILE.set(name);
+    if named {
+        hooks::at_exit(finish_file);
+    }
+    named
+}
+
 extern "C" fn finish(_: *mut c_void) {
     let wanted = (
         DEVICE.load(Ordering::Relaxed),
@@ -50,12 +64,15 @@ extern "C" fn finish(_: *mut c_void) {
     );
     let open = [COPY.load(Ordering::Relaxed), STDERR];
     let same = open.into_iter().find(|place| file(*place) == Some(wanted));
-    let Some(descriptor) = same else {
-        return;
-    };
-    match heap::figures() {
-        Some(figures) => write(descriptor, table(&figures).as_bytes()),
-        None => write(descriptor, NO_FIGURES.as_bytes()),
+    if let Some(descriptor) = same {
+        tell(descriptor);
+    }
+}
+
+extern "C" fn finish_file(_: *mut c_void) {
+    if let Some(descriptor) = FILE.open() {
+        tell(descriptor);
+        place::close(descriptor);
     }
 }
 
@@ -72,20 +89,27 @@ fn file(descriptor: c_int) -> Option<(u64, u64)> {
     Some((status.st_dev, status.st_ino))
 }
 
-/// Writes all of it, as far as the file takes it.
-pub(crate) fn write(descriptor: c_int, mut text: &[u8]) {
-    while !text.is_empty() {
-        // SAFETY: the bytes are there.
-        let written = unsafe { libc::write(descriptor, text.as_ptr().cast(), text.len()) };
-        match usize::try_from(written) {
-            Ok(written) if written > 0 => text = text.get(written..).unwrap_or_default(),
-            _ => return,
+/// Writes the figures.
+fn tell(descriptor: c_int) {
+    let mut output = Output::to(descriptor);
+    match heap::figures() {
+        Some(figures) => {
+            output.line(|line| {
+                line.text("process ").number(place::process());
+                line.text(" exits");
+            });
+            figures_to(&mut output, &figures);
+            census_to(&mut output, &heap::census());
         }
+        None => output.line(|line| {
+            line.text(NO_FIGURES);
+        }),
     }
+    output.flush();
 }
 
-/// Figures as text, one a line.
-fn table(figures: &Figures) -> Text {
+/// Figures, one a line.
+pub(crate) fn figures_to(output: &mut Output, figures: &Figures) {
     let [client, runtime] = figures.live;
     let [client_peak, runtime_peak] = figures.peak;
     let rows = [
@@ -93,6 +117,7 @@ fn table(figures: &Figures) -> Text {
         ("committed bytes", figures.committed),
         ("client bytes", client),
         ("client bytes, peak", client_peak),
+        ("client bytes, limit", figures.limit),
         ("runtime bytes", runtime),
         ("runtime bytes, peak", runtime_peak),
         ("free bytes, with memory", figures.dirty),
@@ -103,7 +128,12 @@ fn table(figures: &Figures) -> Text {
         ("bytes given to the system", figures.purged),
         ("commits", figures.commits),
         ("purges", figures.purges),
+        ("system calls for memory", figures.commits + figures.purges),
         ("requests refused", figures.refusals),
+        (
+            "heaps of threads",
+            heap::holders().filter(|holder| !holder.vacant).count(),
+        ),
         ("heaps made", figures.heaps_created),
         ("heaps left by threads", figures.heaps_orphaned),
         ("heaps taken over", figures.heaps_adopted),
@@ -111,18 +141,64 @@ fn table(figures: &Figures) -> Text {
         ("nested allocations", figures.nested),
         ("foreign frees", figures.foreign_frees),
     ];
-    let mut text = Text::new();
-    // SAFETY: the call has no precondition.
-    let process = unsafe { libc::getpid() };
-    text.text("bowline_malloc: process ")
-        .number(process as usize)
-        .text(" exits\n");
     for (name, figure) in rows {
-        text.text("bowline_malloc: ")
-            .right(figure, 15)
-            .text("  ")
-            .text(name)
-            .text("\n");
+        if name == "client bytes, limit" && figure == usize::MAX {
+            continue;
+        }
+        output.line(|line| {
+            line.right(figure, 15).text("  ").text(name);
+        });
     }
-    text
+}
+
+/// The pages of each size class that has some, and the large blocks.
+pub(crate) fn census_to(output: &mut Output, census: &Census) {
+    let titles = ["block of", "pages", "in use", "bytes in use", "room for"];
+    output.line(|line| {
+        for (title, width) in titles.into_iter().zip(WIDTHS) {
+            line.blanks(width.saturating_sub(title.len())).text(title);
+        }
+        line.text("  full");
+    });
+    let mut all = Row::default();
+    let mut bytes = 0;
+    for (class, row) in CLASSES.iter().zip(&census.rows) {
+        if row.pages == 0 {
+            continue;
+        }
+        let used = row.used as usize * class.size as usize;
+        row_to(output, class.size as usize, row, used);
+        all.pages += row.pages;
+        all.used += row.used;
+        bytes += used;
+    }
+    let blocks: usize = census.large_blocks.iter().sum();
+    let large: usize = census.large_bytes.iter().sum();
+    let sums = [
+        ("blocks in use", all.used as usize + blocks),
+        ("bytes in blocks", bytes + large),
+        ("pages", all.pages as usize),
+        ("large blocks", blocks),
+        ("bytes in large blocks", large),
+        ("bytes of the allocator's own", census.own_bytes),
+    ];
+    for (name, figure) in sums {
+        output.line(|line| {
+            line.right(figure, 15).text("  ").text(name);
+        });
+    }
+}
+
+/// How wide the columns are.
+const WIDTHS: [usize; 5] = [15, 9, 12, 15, 12];
+
+fn row_to(output: &mut Output, size: usize, row: &Row, bytes: usize) {
+    let (used, room) = (row.used as usize, row.room as usize);
+    let figures = [size, row.pages as usize, used, bytes, room];
+    output.line(|line| {
+        for (figure, width) in figures.into_iter().zip(WIDTHS) {
+            line.right(figure, width);
+        }
+        line.right(used * 100 / room.max(1), 5).text("%");
+    });
 }

@@ -26,6 +26,35 @@ impl Text {
         self
     }
 
+    /// Adds a byte.
+    pub(crate) fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.used) {
+            *place = byte;
+            self.used += 1;
+        }
+    }
+
+    /// How many bytes there is room for.
+    pub(crate) fn room(&self) -> usize {
+        LONGEST - self.used
+    }
+
+    /// Adds so many blanks.
+    pub(crate) fn blanks(&mut self, count: usize) -> &mut Text {
+        (0..count).for_each(|_| self.byte(b' '));
+        self
+    }
+
+    /// Adds an address as C's `%p` shows it.
+    pub(crate) fn address(&mut self, address: usize) -> &mut Text {
+        self.text("0x");
+        let digits = (usize::BITS - address.leading_zeros()).div_ceil(4).max(1);
+        for place in (0..digits).rev() {
+            self.byte(b"0123456789abcdef"[address >> (4 * place) & 15]);
+        }
+        self
+    }
+
     /// Adds a number, with blanks before it up to a width.
     pub(crate) fn right(&mut self, number: usize, width: usize) -> &mut Text {
         let mut digits = [b' '; 20];

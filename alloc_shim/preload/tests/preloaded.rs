@@ -278,7 +278,7 @@ fn settings_that_are_none_are_named_and_do_no_harm() {
     let lines: BTreeSet<&str> = err.lines().collect();
     let expected = BTreeSet::from([
         "bowline_malloc: no such setting: BOWLINE_MALLOC_STAT=1",
-        "bowline_malloc: neither 0 nor 1: BOWLINE_MALLOC_STATS=yes",
+        "bowline_malloc: neither 0 nor 1 nor a path with a /: BOWLINE_MALLOC_STATS=yes",
     ]);
     assert_eq!(lines, expected);
 }

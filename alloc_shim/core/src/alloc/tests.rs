@@ -1,6 +1,7 @@
 //! The allocator on the model platform: what each call promises, in each standing of the thread.
 
 mod hardened;
+mod limit;
 mod random;
 mod shrink;
 

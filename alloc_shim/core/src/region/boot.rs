@@ -70,6 +70,9 @@ impl<P: Pal> Region<P> {
         }
         inner.low = low as u32;
         inner.frontier = inner.low;
+        let [seen_low, seen_frontier] = &self.seen;
+        seen_low.store(inner.low, Ordering::Relaxed);
+        seen_frontier.store(inner.low, Ordering::Release);
         inner.committed = inner.low;
         inner.tabled = inner.low;
         inner.end = end as u32;

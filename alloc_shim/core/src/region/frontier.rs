@@ -3,6 +3,7 @@
 use super::{Inner, Region, SLICE};
 use crate::pal::Pal;
 use crate::spans::{Kind, Want};
+use crate::sync::Ordering;
 
 /// Slices made usable at a time, when the system lets us: one call for a MiB.
 const STEP: u32 = 16;
@@ -51,6 +52,9 @@ impl<P: Pal> Region<P> {
         }
         let (first, len) = (inner.frontier, end - inner.frontier);
         inner.frontier = end;
+        let [_, seen] = &self.seen;
+        // The tables behind it are usable: whoever sees it may look at them.
+        seen.store(end, Ordering::Release);
         self.spans(inner).free(first, len, Kind::Clean, 0);
         true
     }

@@ -534,3 +534,41 @@ fn threads_take_and_give_at_once() {
     let totals = region.check().expect("sound");
     assert_eq!((totals.taken, totals.dirty, totals.leaving), (0, 0, 0));
 }
+
+#[test]
+fn the_client_never_holds_more_than_its_limit_and_the_runtime_has_none() {
+    let region = region();
+    region.set_limit(10 * SLICE);
+    assert_eq!(region.figures().limit, 10 * SLICE);
+    let span = take(&region, 8);
+    assert!(region.take(3, 1, Client).is_none());
+    assert!(region.take_now(3, 1, Client).is_none());
+    assert!(region.grow(span.first, 8, 11, Client).is_none());
+    assert_eq!(region.live(Client), 8 * SLICE);
+    assert!(region.grow(span.first, 8, 10, Client).is_some());
+    assert!(region.take(1, 1, Client).is_none());
+    assert!(region.take(100, 1, Runtime).is_some());
+    region.shrink(span.first, 10, 9, Client);
+    take(&region, 1);
+    assert_eq!(region.peak(Client), 10 * SLICE);
+    assert!(region.take(usize::MAX / SLICE, 1, Client).is_none());
+}
+
+#[test]
+fn under_a_limit_free_spans_hold_no_more_memory_than_is_left_of_it() {
+    let region = region();
+    region.set_limit(20 * SLICE);
+    let (first, second) = (take(&region, 10), take(&region, 10));
+    region.give(first.first, 10, Client);
+    assert_eq!(region.figures().dirty, 10 * SLICE);
+    let other = region.take(4, 1, Client).expect("room enough");
+    assert_eq!(region.figures().dirty, 6 * SLICE);
+    region.give(second.first, 10, Client);
+    region.give(other.first, 4, Client);
+    assert_eq!(region.figures().dirty, 20 * SLICE);
+    region.set_limit(19 * SLICE);
+    let one = take(&region, 1);
+    assert!(region.figures().dirty + SLICE <= 19 * SLICE);
+    region.give(one.first, 1, Client);
+    assert_eq!(region.check().map(|totals| totals.taken), Ok(0));
+}

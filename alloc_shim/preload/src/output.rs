@@ -1,0 +1,59 @@
+//! Text that goes to a descriptor as it is made: of any length, from a buffer on the stack.
+//!
+//! Nothing here allocates, locks or formats by std, so that it may run in a signal handler.
+
+use crate::text::Text;
+use core::ffi::c_int;
+
+/// How every line of the allocator's begins.
+const PREFIX: &str = "bowline_malloc: ";
+
+/// The longest line.
+const LINE: usize = 256;
+
+/// Lines on their way to a descriptor.
+pub(crate) struct Output {
+    descriptor: c_int,
+    text: Text,
+}
+
+impl Output {
+    /// Text for an open descriptor.
+    pub(crate) fn to(descriptor: c_int) -> Output {
+        Output {
+            descriptor,
+            text: Text::new(),
+        }
+    }
+
+    /// A line: `fill` adds what stands behind the prefix. It must be shorter than [`LINE`].
+    pub(crate) fn line(&mut self, fill: impl FnOnce(&mut Text)) {
+        if self.text.room() < LINE {
+            self.flush();
+        }
+        self.text.text(PREFIX);
+        fill(&mut self.text);
+        self.text.text("\n");
+    }
+
+    /// Hands over what is there.
+    pub(crate) fn flush(&mut self) {
+        write(self.descriptor, self.text.as_bytes());
+        self.text = Text::new();
+    }
+}
+
+/// Writes all of it, as far as the file takes it; whether it took all.
+pub(crate) fn write(descriptor: c_int, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        // SAFETY: the bytes are there.
+        let written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(written) if written > 0 => bytes = bytes.get(written..).unwrap_or_default(),
+            Ok(_) => return false,
+            Err(_) if crate::errno::get() == libc::EINTR => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}

@@ -1,0 +1,120 @@
+//! A file that the environment names, to be opened later.
+//!
+//! `inv:place.copy` The name is copied at the start, for programs write over their environment, and made absolute, for they change
+//! their folder. It is written before any handler that reads it is registered, and never again.
+//!
+//! In the name `%p` stands for the number of the process that writes, so that a program and what it starts write to files of their
+//! own, and `%%` for a percent sign.
+
+use crate::text::Text;
+use bowline_alloc::pal::Unix;
+use bowline_alloc::report::Line;
+use core::ffi::{CStr, c_int};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+/// The longest name, the current folder counted.
+pub(crate) const LONGEST: usize = 1000;
+
+/// See the module.
+pub(crate) struct Place {
+    bytes: [AtomicU8; LONGEST],
+    used: AtomicUsize,
+}
+
+impl Place {
+    /// No file.
+    pub(crate) const fn none() -> Place {
+        Place {
+            bytes: [const { AtomicU8::new(0) }; LONGEST],
+            used: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether a file was named.
+    pub(crate) fn is_some(&self) -> bool {
+        self.used.load(Ordering::Acquire) != 0
+    }
+
+    /// Names the file; false where the name is too long, or the current folder is not known.
+    pub(crate) fn set(&self, name: &[u8]) -> bool {
+        let mut folder = [0u8; LONGEST];
+        let mut used = 0;
+        if !name.starts_with(b"/") {
+            // SAFETY: the folder has so much room.
+            let found = unsafe { libc::getcwd(folder.as_mut_ptr().cast(), LONGEST) };
+            if found.is_null() {
+                return false;
+            }
+            used = folder.iter().position(|byte| *byte == 0).unwrap_or(0);
+            folder[used.min(LONGEST - 1)] = b'/';
+            used += 1;
+        }
+        if used + name.len() > LONGEST {
+            return false;
+        }
+        for (cell, byte) in self.bytes.iter().zip(folder[..used].iter().chain(name)) {
+            cell.store(*byte, Ordering::Relaxed);
+        }
+        // inv:place.copy: whoever sees the length sees the name.
+        self.used.store(used + name.len(), Ordering::Release);
+        true
+    }
+
+    /// Opens the file to add to it. Where it cannot be opened, a line says so.
+    pub(crate) fn open(&self) -> Option<c_int> {
+        let mut name = Text::new();
+        self.spell(&mut name);
+        name.text("\0");
+        let name = CStr::from_bytes_until_nul(name.as_bytes()).ok()?;
+        let kind = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
+        let flags = kind | libc::O_CLOEXEC | libc::O_NOCTTY;
+        // SAFETY: a C string.
+        let descriptor = unsafe { libc::open(name.as_ptr(), flags, 0o644) };
+        if descriptor < 0 {
+            let number = crate::errno::get();
+            let line = Line::new("cannot open ").bytes(name.to_bytes());
+            line.text(": error ")
+                .decimal(number as usize)
+                .send(&Unix::new());
+            return None;
+        }
+        Some(descriptor)
+    }
+
+    /// The name, with the number of this process.
+    fn spell(&self, name: &mut Text) {
+        let used = self.used.load(Ordering::Acquire);
+        let mut bytes = self.bytes[..used]
+            .iter()
+            .map(|byte| byte.load(Ordering::Relaxed));
+        while let Some(byte) = bytes.next() {
+            if byte != b'%' {
+                name.byte(byte);
+                continue;
+            }
+            match bytes.next() {
+                Some(b'p') => {
+                    name.number(process());
+                }
+                Some(b'%') | None => name.byte(b'%'),
+                Some(other) => {
+                    name.byte(b'%');
+                    name.byte(other);
+                }
+            }
+        }
+    }
+}
+
+/// The number of this process.
+pub(crate) fn process() -> usize {
+    // SAFETY: the call has no precondition.
+    let process = unsafe { libc::getpid() };
+    process as usize
+}
+
+/// Closes what `open` has opened.
+pub(crate) fn close(descriptor: c_int) {
+    // SAFETY: whoever calls has opened it, and uses it no more.
+    unsafe { libc::close(descriptor) };
+}
