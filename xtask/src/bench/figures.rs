@@ -138,7 +138,7 @@ pub(super) fn once(command: &[String], scratch: &Path) -> Result<BTreeMap<String
 }
 
 /// The words of the form `name=number`.
-fn numbers(output: &str) -> BTreeMap<String, f64> {
+pub(super) fn numbers(output: &str) -> BTreeMap<String, f64> {
     let words = output.split_whitespace();
     let pair = |word: &str| {
         let (name, number) = word.split_once('=')?;

@@ -10,7 +10,7 @@
 //!
 //! Reading order: `run` (one process), `race` (the turns), `report` (the page), `peers` (who takes part), `scheme`, `heap`
 //! and `stores` (races), `start` (processes too short for the others' clock), `figures` (programs that tell
-//! figures of their own) with `trigger`, `pauses`, `overhead`, `calls` and `data`, `printed` (programs that print tables), `soak` (no
+//! figures of their own) with `trigger`, `pauses`, `overhead`, `calls`, `data` and `malloc`, `printed` (programs that print tables), `soak` (no
 //! figures, but torture for an hour), `machine` (where it ran).
 
 mod calls;
@@ -18,6 +18,7 @@ mod data;
 mod figures;
 mod heap;
 mod machine;
+mod malloc;
 mod overhead;
 mod pauses;
 mod peers;
@@ -63,6 +64,8 @@ pub enum What {
     Lists,
     /// Random stores into old vectors, against the Boehm collector.
     Stores,
+    /// Programs under other mallocs than the system's, against jemalloc, tcmalloc, mimalloc and snmalloc.
+    Malloc,
     /// Nothing: the heap is tortured for an hour, by all plans.
     Soak,
 }
@@ -82,6 +85,7 @@ impl What {
             What::Stops => "stops",
             What::Lists => "lists",
             What::Stores => "stores",
+            What::Malloc => "malloc",
             What::Soak => "soak",
         }
     }
@@ -93,7 +97,7 @@ impl What {
             (What::Scheme | What::Heap | What::Stores, false) => 9,
             (What::Start, true) => 11,
             (What::Start, false) => 101,
-            (What::Trigger | What::Overhead | What::Calls | What::Data, false) => 5,
+            (What::Trigger | What::Overhead | What::Calls | What::Data | What::Malloc, false) => 5,
             (_, true) => 1,
             (_, false) => 3,
         }
@@ -200,6 +204,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Data => data::measure(task)?,
         What::Stops => print(&printed::STOPS)?,
         What::Lists => print(&printed::LISTS)?,
+        What::Malloc => malloc::measure(task)?,
         What::Soak => soak::measure(task, minutes)?,
     };
     let said = std::io::stdout().write_all(page.as_bytes());
@@ -241,6 +246,12 @@ fn target_directory(root: &Path) -> Result<PathBuf, String> {
     let path = json["target_directory"].as_str();
     path.map(PathBuf::from)
         .ok_or_else(|| "cargo metadata names no target directory".to_string())
+}
+
+/// Writes a file that is needed for a measurement, and gives its name.
+fn with_contents(path: &Path, text: &str) -> Result<String, String> {
+    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path.to_string_lossy().into_owned())
 }
 
 fn cargo() -> std::ffi::OsString {

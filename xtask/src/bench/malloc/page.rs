@@ -1,0 +1,176 @@
+//! The page of the malloc set.
+
+use super::super::figures::{self, Told, told};
+use super::super::{Entrant, Task, report};
+use super::{Peer, Row, Set};
+use std::fmt::Write;
+
+const ABOUT: &str = "Mallocs under LD_PRELOAD: programs that each stand for a use of memory, and programs that people use. The \
+     sources are in `xtask/programs/malloc`.";
+const LEGEND: &str = "Every round runs each program once on each malloc, in turns. CPU is user and system time of the process, its \
+     threads and children, in milliseconds; RSS the most memory that one process had, in MiB. The first column tells \
+     the median of this tree's with the least and the greatest, the others ratios of medians to glibc's: below 1 is \
+     less. The last column is this tree's ratio to the best of the peers, and below stand geometric means.";
+
+/// A table's figure: its title, its key, by what it is divided to be told, and with how many digits.
+const FIGURES: [(&str, &str, f64, usize); 2] = [("CPU", "cpu", 1.0, 0), ("RSS", "rss", 1024.0, 1)];
+
+/// Which of the peers ratios refer to.
+const BASE: usize = 1;
+
+pub(super) fn page(peers: &[Peer], missing: &[String], rows: &[Row<'_>], task: Task<'_>) -> String {
+    let entrants: Vec<Entrant> = peers
+        .iter()
+        .map(|peer| Entrant {
+            name: peer.name,
+            version: peer.how.clone(),
+            how: "preloaded".to_string(),
+            commands: Vec::new(),
+        })
+        .collect();
+    let facts = report::Facts {
+        about: ABOUT,
+        command: task.command,
+        entrants: &entrants,
+        missing,
+    };
+    let mut page = report::head("malloc", &facts, task.machine);
+    let _ = writeln!(page, "\n{LEGEND}");
+    for (set, title) in [(Set::Small, "Uses of memory"), (Set::Real, "Real programs")] {
+        let rows: Vec<&Row<'_>> = rows.iter().filter(|row| row.program.set == set).collect();
+        for figure in FIGURES.iter().filter(|_| !rows.is_empty()) {
+            let _ = write!(
+                page,
+                "\n## {title}: {}\n{}",
+                figure.0,
+                table(peers, &rows, figure)
+            );
+        }
+    }
+    page += &left(peers, rows);
+    page += &failures(peers, rows);
+    page
+}
+
+fn table(
+    peers: &[Peer],
+    rows: &[&Row<'_>],
+    &(_, key, unit, digits): &(&str, &str, f64, usize),
+) -> String {
+    let names = peers.iter().map(|peer| peer.name.to_string());
+    let columns: Vec<String> = ["program".to_string(), "this tree".to_string()]
+        .into_iter()
+        .chain(names)
+        .chain(["× best".to_string()])
+        .collect();
+    let mut all: Vec<Vec<f64>> = vec![Vec::new(); peers.len() + 1];
+    let mut cells = Vec::new();
+    for row in rows {
+        let ratios = ratios(&row.told, key);
+        let own = row.told.first().and_then(|told| told.spread(key));
+        let own = own.map_or("–".to_string(), |s| {
+            let [median, least, most] = [s.median, s.least, s.most].map(|n| n / unit);
+            format!("{median:.digits$} ({least:.digits$}–{most:.digits$})")
+        });
+        let mut line = vec![row.program.name.to_string(), own];
+        for (ratio, all) in ratios.iter().zip(&mut all) {
+            all.extend(ratio);
+            line.push(told(*ratio, 2));
+        }
+        cells.push(line);
+    }
+    let means = all.iter().map(|ratios| told(mean(ratios), 3));
+    let mut last = vec!["**geometric mean**".to_string(), String::new()];
+    last.extend(means);
+    cells.push(last);
+    figures::table(&columns, &cells)
+}
+
+/// The ratios of all peers to the base, then that of the first to the best of the others.
+fn ratios(all: &[Told], key: &str) -> Vec<Option<f64>> {
+    let medians: Vec<Option<f64>> = all.iter().map(|told| told.median(key)).collect();
+    let base = medians.get(BASE).copied().flatten();
+    let over = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
+    let best = medians.iter().skip(1).flatten().copied().reduce(f64::min);
+    let first = medians.first().copied().flatten();
+    let ratios = medians.iter().map(|median| over(*median, base));
+    ratios.chain([over(first, best)]).collect()
+}
+
+/// The geometric mean.
+fn mean(ratios: &[f64]) -> Option<f64> {
+    let logarithms: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
+    (!ratios.is_empty()).then(|| (logarithms / ratios.len() as f64).exp())
+}
+
+/// What a process still has when it has become idle.
+fn left(peers: &[Peer], rows: &[Row<'_>]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .told
+            .iter()
+            .zip(peers)
+            .filter_map(|(told, peer)| {
+                Some(format!(
+                    "{} {:.1}",
+                    peer.name,
+                    told.median("left")? / 1024.0
+                ))
+            })
+            .collect();
+        if !cells.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nLeft after a second with little to do, in MiB, of `{}`: {}.",
+                row.program.name,
+                cells.join(", ")
+            );
+        }
+    }
+    text
+}
+
+fn failures(peers: &[Peer], rows: &[Row<'_>]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        for (told, peer) in row.told.iter().zip(peers) {
+            if let Some(why) = told.failure() {
+                let _ = writeln!(
+                    text,
+                    "\n**Failed**: {} on {}: {why}",
+                    row.program.name, peer.name
+                );
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::figures::Case;
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn ratios_refer_to_glibc_and_to_the_best() {
+        let cases: Vec<Case> = ["2", "4", "1"].map(|n| Case::new(n, &[n])).into();
+        let all = figures::measure_by(&cases, 1, |command| {
+            let number = command[0].parse::<f64>().map_err(|e| e.to_string())?;
+            Ok(BTreeMap::from([("cpu".to_string(), number)]))
+        });
+        assert_eq!(
+            ratios(&all, "cpu"),
+            [Some(0.5), Some(1.0), Some(0.25), Some(2.0)]
+        );
+        assert_eq!(ratios(&all, "rss"), [None; 4]);
+    }
+
+    #[test]
+    fn the_mean_is_geometric() {
+        assert_eq!(mean(&[]), None);
+        let mean = mean(&[0.5, 2.0, 1.0]).expect("a mean");
+        assert!((mean - 1.0).abs() < 1e-9);
+    }
+}
