@@ -144,6 +144,16 @@ impl TypeExpr {
     /// The error for a type whose name or first word is not known.
     fn unknown(&self, word: &str) -> FfiError {
         let text = self.to_string();
+        if word == "..." {
+            let place = "anywhere but among the parameters of a foreign function";
+            let (type_name, hint) = (text, "the types that C passes");
+            return DeclareError::MisplacedType {
+                type_name,
+                place,
+                hint,
+            }
+            .into();
+        }
         match NOT_YET.iter().find(|(planned, _)| *planned == word) {
             Some(&(_, instead)) => DeclareError::NotYet { text, instead },
             None => DeclareError::UnknownType { text },

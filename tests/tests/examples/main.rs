@@ -1,5 +1,5 @@
-//! The worked examples of `examples/` and the C of `docs/c-interface.md`: built as their headers say, by plain `cc` and
-//! `rustc`, and run.
+//! The worked examples of `examples/` and the C of `docs/c-interface.md` and `docs/datatype.md`: built as their headers
+//! say, by plain `cc` and `rustc`, and run.
 //!
 //! | trials | show |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | `closures::…` | closures of Scheme's in C and of C's in Scheme, in the three ways that C takes them |
 //! | `lists::…` | a list and a tree by the functions of a header that is written for the program |
 //! | `page::…` | the functions that the page on the C interface shows |
+//! | `data::…` | those that the page on datatypes shows, with the header of its program |
 
 #![forbid(unsafe_code)]
 
@@ -149,6 +150,10 @@ const PAGE: &str = "\
   (show (sum many)))
 (show (guard (e (#t (error-object-message e))) (largest (vector 1 'two))))
 (show (guard (e (#t (error-object-message e))) (largest 5)))
+(define-foreign-table functions \"knots_functions\" page)
+(define-foreign first (functions 0) (handle) handle)
+(define-foreign second (functions \"sum\") (handle) int64)
+(show (list (first (vector 1 2)) (second (vector 1 2))))
 ";
 
 const PAGE_PRINTS: &str = "\
@@ -157,6 +162,26 @@ const PAGE_PRINTS: &str = "\
 100001
 \"largest: bl_to_double: expected a real number, got two\"
 \"largest: bl_tuple_size: expected a vector, got 5\"
+(2 3)
+";
+
+/// Behind the page's program.
+const DATA: &str = "\
+(define-foreign-library page (cadr (command-line)))
+(define-foreign successor (page \"successor\") (handle) handle)
+(define-foreign depth (page \"depth\") (handle) int64)
+(define (show x) (write x) (newline))
+(show (successor (yes 5)))
+(show (let ((none (no))) (eq? none (successor none))))
+(show (successor (yes \"text\")))
+(show (depth (yes (yes (no)))))
+";
+
+const DATA_PRINTS: &str = "\
+#<yes 6>
+#t
+#<yes \"text\">
+2
 ";
 
 /// Examples that are a script alone: name, the library that they call and its package, what they print.
@@ -224,6 +249,10 @@ fn trials() -> Result<Vec<Trial>, String> {
             format!("page::{compiler}"),
             move |c, folder| c.page(folder, compiler, more),
         ));
+        let name = format!("data::{compiler}");
+        trials.push(trial(&context, name, move |c, folder| {
+            c.data(folder, compiler, more)
+        }));
     }
     Ok(trials)
 }
@@ -301,9 +330,38 @@ impl Context {
     /// The page's blocks in C, and a program that calls what they define.
     fn page(&self, folder: &Path, compiler: &str, more: &[&str]) -> Result<(), Failed> {
         let page = fs::read_to_string(self.root.join("docs/c-interface.md"))?;
-        let blocks = page.split("```c\n").skip(1);
-        let blocks = blocks.filter_map(|block| block.split("```").next());
-        let blocks: Vec<&str> = blocks.collect();
+        self.called(folder, &page, PAGE, compiler, more)?;
+        let mut command = self.program(folder, &["--zeal=crossing:97"], Path::new("page.scm"));
+        prints(command.arg("libpage.so"), folder, PAGE_PRINTS)
+    }
+
+    /// The same of the page on datatypes, whose program goes on.
+    fn data(&self, folder: &Path, compiler: &str, more: &[&str]) -> Result<(), Failed> {
+        let page = fs::read_to_string(self.root.join("docs/datatype.md"))?;
+        let program = blocks(&page, "scheme,file=maybe.scm").next();
+        let program = program.ok_or("the page has no maybe.scm")?;
+        fs::write(folder.join("maybe.scm"), program)?;
+        let mut header = Command::new(&self.bowline);
+        let header = process::run(header.args(["header", "maybe.scm"]), folder, "", LIMIT)?;
+        fs::write(folder.join("maybe.h"), &header.stdout)?;
+        let more = [more, &["-I."]].concat();
+        let imports = "(import (scheme write) (scheme process-context) (bowline ffi))";
+        let whole = format!("{imports}\n{program}{DATA}");
+        self.called(folder, &page, &whole, compiler, &more)?;
+        let mut command = self.program(folder, &["--zeal=crossing:1"], Path::new("page.scm"));
+        prints(command.arg("libpage.so"), folder, DATA_PRINTS)
+    }
+
+    /// Makes `libpage.so` of a page's blocks in C, and writes the program that calls it to `page.scm`.
+    fn called(
+        &self,
+        folder: &Path,
+        page: &str,
+        program: &str,
+        compiler: &str,
+        more: &[&str],
+    ) -> Result<(), Failed> {
+        let blocks: Vec<&str> = blocks(page, "c").collect();
         let external = "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
         let end = "#ifdef __cplusplus\n}\n#endif\n";
         let source = format!("#include <bowline.h>\n{external}{}{end}", blocks.join("\n"));
@@ -311,10 +369,20 @@ impl Context {
         let mut command = self.compiler(compiler);
         command.args(["-o", "libpage.so"]);
         self.build(command.args(more).arg("page.c"), folder)?;
-        fs::write(folder.join("page.scm"), PAGE)?;
-        let mut command = self.program(folder, &["--zeal=crossing:97"], Path::new("page.scm"));
-        prints(command.arg("libpage.so"), folder, PAGE_PRINTS)
+        Ok(fs::write(folder.join("page.scm"), program)?)
     }
+}
+
+/// The blocks of a page that begin with this.
+fn blocks<'p>(page: &'p str, begin: &str) -> impl Iterator<Item = &'p str> {
+    let begin = format!("```{begin}\n");
+    let mut rest = page;
+    std::iter::from_fn(move || {
+        let (_, behind) = rest.split_once(&begin)?;
+        let (block, behind) = behind.split_once("```")?;
+        rest = behind;
+        Some(block)
+    })
 }
 
 /// That a command succeeds, prints this, and tells nothing else.
