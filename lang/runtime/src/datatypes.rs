@@ -194,6 +194,15 @@ pub(crate) fn word_text(ctype: &CType, word: u64) -> Option<String> {
     })
 }
 
+/// The symbol that the word of a typed field stands for, if that is of an enumeration and it has one.
+pub(crate) fn word_symbol(ctype: &CType, word: u64) -> Option<Value> {
+    let enumeration = ctype.as_enum()?;
+    enumeration.symbol_of(match ctype.repr() {
+        Repr::Unsigned(_) => i64::from(word as u32),
+        _ => i64::from(word as i32),
+    })
+}
+
 /// `Err` of what a procedure got that is no object of a constructor; `who` is a symbol.
 #[cold]
 pub(crate) fn not_made<T>(

@@ -11,6 +11,7 @@
 
 use std::fmt::Write;
 
+use bowline_ffi::CType;
 use bowline_layout::{Value, procedure};
 use bowline_syntax::{write_character, write_string, write_symbol};
 
@@ -252,9 +253,18 @@ impl Printer<'_> {
             return;
         };
         let word = object::raw(v, field.word);
-        match datatypes::word_text(ctype, word) {
-            Some(text) => self.out.push_str(&text),
-            None => self.out.push_str(&format!("#<pointer {word:#x}>")),
+        if let Some(symbol) = datatypes::word_symbol(ctype, word) {
+            self.tasks.push(Task::Value(symbol));
+            return;
+        }
+        match (ctype, datatypes::word_text(ctype, word)) {
+            (_, Some(text)) => self.out.push_str(&text),
+            (CType::PointerTo(of), None) => {
+                let name = of.name();
+                self.out
+                    .push_str(&format!("#<pointer (struct {name}) {word:#x}>"));
+            }
+            (_, None) => self.out.push_str(&format!("#<pointer {word:#x}>")),
         }
     }
 
