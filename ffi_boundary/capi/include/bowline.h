@@ -205,7 +205,8 @@ bl_status bl_procedure_call(bl_procedure *procedure, const uint64_t *words, uint
 /* ---- Tables of functions ---------------------------------------------------------------------------------------- */
 
 /* A function of a table. A table ends with one whose name is NULL; a program names it once, by define-foreign-table, and then has
- * its functions by name or by number. It is found as a symbol of the process or of a library, or because it was registered. */
+ * its functions by name or by number. It is found as a symbol of the process or of a library, or because it was registered; in C++ a
+ * constant is no symbol but where it was declared `extern` before. */
 typedef struct bl_function {
     const char *name;
     void (*address)(void);  /* cast from what it is */
