@@ -10,7 +10,7 @@
 //! | `callbacks.rs` | E38 to E41, E49: callbacks that are left, jumped over, dead, entered again |
 //! | `threads.rs` | E42 to E46: threads, processes, libraries |
 //! | `life.rs` | E47, E48, E50, E51: finalizers, memory that is refused, interrupts, limits |
-//! | `checking.rs` | E20, E35: what the checking mode tells |
+//! | `checking.rs` | E20, E35, E40: what the checking mode tells |
 //! | `table.rs` | that the table in `docs/safety.md` and the trials name each other |
 //!
 //! `cargo test -p bowline-stress --test boundary e41` runs those of a number.

@@ -60,6 +60,10 @@ void fill_kept(int64_t byte) {
     kept[0] = (unsigned char)byte;
 }
 
+void forget(void) {
+    kept = NULL;
+}
+
 int64_t add(int64_t a, int64_t *b, int32_t *c) {
     *b += a;
     *c = (int32_t)*b;

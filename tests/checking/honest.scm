@@ -5,6 +5,7 @@
 (define-foreign twice (crimes "twice") (bytevector (callback (int64) int64)) int64)
 (define-foreign keep (crimes "keep") (bytevector) void)
 (define-foreign fill-kept (crimes "fill_kept") (int64) void)
+(define-foreign forget (crimes "forget") () void)
 (define-foreign add (crimes "add") (int64 (inout int64) (out int32)) int64)
 (define-foreign upcase (crimes "upcase") (string) void)
 
@@ -21,7 +22,8 @@
 (with-pinned ((p b))
   (keep b)
   (fill-kept 77)
-  (show b))
+  (show b)
+  (forget))
 (call-with-values (lambda () (add 2 40)) (lambda values (show values)))
 (upcase "TEXT")
 ;; Many copies.

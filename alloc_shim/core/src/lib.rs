@@ -81,6 +81,8 @@ mod slow;
 mod tend;
 #[cfg(not(loom))]
 mod threads;
+#[cfg(not(loom))]
+pub mod walk;
 
 // The allocator of the process.
 #[cfg(not(loom))]

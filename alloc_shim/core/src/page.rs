@@ -237,6 +237,11 @@ impl PageEntry {
             && (offset as u64).wrapping_mul(reciprocal) < reciprocal
     }
 
+    /// How many bytes of the page were carved into blocks.
+    pub(crate) fn carved(&self) -> usize {
+        self.carved.load(Relaxed) as usize
+    }
+
     /// How `offset` lies in the page.
     pub fn lies(&self, offset: usize) -> Lies {
         if offset >= self.carved.load(Relaxed) as usize {

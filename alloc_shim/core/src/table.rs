@@ -42,7 +42,13 @@ pub struct RegionTable {
     pub usable_size: unsafe extern "C" fn(*const c_void) -> usize,
     /// The most bytes that a class ever held; 0 for a class that is none.
     pub peak_bytes: extern "C" fn(class: u32) -> usize,
+    /// Calls `visit` with the blocks of a class that are in use, which other threads may free meanwhile.
+    pub each_in_use: unsafe extern "C" fn(class: u32, visit: Visit, context: *mut c_void),
 }
+
+/// Gets blocks of one size in a row: where they begin, how many bytes they have together, and how many each. It may allocate.
+pub type Visit =
+    unsafe extern "C" fn(context: *mut c_void, start: *const c_void, bytes: usize, block: usize);
 
 impl RegionTable {
     /// The layout that this file describes.

@@ -6,6 +6,7 @@ use bowline_alloc::classes::{CLASSES, LARGEST, bin_of};
 use bowline_alloc::figures::Figures;
 use bowline_alloc::global::{self, ALLOCATOR};
 use bowline_alloc::region::SLICE;
+use bowline_alloc::walk::InUse;
 use core::ffi::c_void;
 
 pub(crate) use global::{
@@ -79,6 +80,11 @@ pub(crate) fn alloc_class(bytes: usize, align: usize, zeroed: bool, class: Class
 #[inline]
 pub(crate) fn contains(place: *const c_void) -> bool {
     ALLOCATOR.region().contains(place.cast())
+}
+
+/// Calls `visit` with the blocks of an account that are in use.
+pub(crate) fn each_in_use(class: Class, visit: &mut dyn FnMut(InUse)) {
+    ALLOCATOR.each_in_use(class, visit);
 }
 
 /// The bytes that an account holds.

@@ -2,7 +2,7 @@
 
 use crate::heap;
 use bowline_alloc::account::{Class, PressureHook};
-use bowline_alloc::table::RegionTable;
+use bowline_alloc::table::{RegionTable, Visit};
 use core::ffi::c_void;
 
 /// The table, under its exported and versioned name. A reader trusts it only if it lies in the module whose `malloc`
@@ -25,6 +25,7 @@ const TABLE: RegionTable = RegionTable {
     free,
     usable_size,
     peak_bytes,
+    each_in_use,
 };
 
 /// This copy's table.
@@ -84,4 +85,12 @@ unsafe extern "C" fn free(block: *mut c_void) {
 unsafe extern "C" fn usable_size(block: *const c_void) -> usize {
     // SAFETY: the table says that the block is one of this region, or null.
     unsafe { heap::usable_size(block) }
+}
+
+unsafe extern "C" fn each_in_use(number: u32, visit: Visit, context: *mut c_void) {
+    let Some(class) = class(number) else { return };
+    heap::each_in_use(class, &mut |found| {
+        // SAFETY: the table says that the visitor takes these, with this context.
+        unsafe { visit(context, found.start.cast(), found.bytes, found.block) };
+    });
 }

@@ -71,7 +71,9 @@ pub unsafe extern "C" fn bl_nogc_end(scope: *mut BlNogc) -> Status {
 pub unsafe extern "C" fn bl_raw(scope: *const BlNogc, handle: BlHandle) -> u64 {
     let word = within("bl_raw", |inside| {
         open(inside, scope)?;
-        edge::object(inside, handle)
+        let object = edge::object(inside, handle)?;
+        inside.lends_word("bl_raw", object);
+        Ok(object)
     });
     word.unwrap_or(Value::BROKEN).bits()
 }

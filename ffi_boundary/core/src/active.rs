@@ -395,9 +395,10 @@ fn unlink_dead(thread: &Thread, here: usize) {
     if is_dead(thread.outermost.get()) {
         // There was a callback below it, on a thread of C's.
         thread.innermost.set(std::ptr::null());
-        signal::say(
-            "bowline: C jumped (longjmp) out of a callback on a thread of its own: what it held is lost\n",
-        );
+        let callback = guard::end_all().map_or(String::new(), |callback| format!(" ({callback})"));
+        signal::say(&format!(
+            "bowline: C jumped (longjmp) out of a callback{callback} on a thread of its own: what it held is lost\n"
+        ));
         return;
     }
     let mut at = thread.outermost.get();

@@ -3,7 +3,7 @@
 //! Absent on purpose: what goes on around them; `call` has it, and with it `inv:call.lent`.
 
 use crate::blocking::Copies;
-use crate::callback::pool::{Lent, Plan, Trampoline};
+use crate::callback::pool::{Lender, Lent, Plan, Trampoline};
 use crate::callback::{kept, made};
 use crate::convert::{self, Spot};
 use crate::error::FfiError;
@@ -121,7 +121,8 @@ pub(crate) fn convert_arguments(
             Way::ByValue => convert::struct_to_pass(host, ctype, v, spot)? as u64,
             Way::Callback(plan) => {
                 kept::check(host, ctype, plan, v, spot)?;
-                let trampoline = lend(function, plan, (id, argument), spot)?;
+                let lender = copies.lender().or(function.lender);
+                let trampoline = lend(lender, plan, (id, argument), spot)?;
                 lent.add(trampoline);
                 function_of(function, trampoline, i, words)
             }
@@ -145,13 +146,13 @@ pub(crate) fn convert_arguments(
 /// What C calls during the call `id` for the procedure that is this argument.
 #[inline(always)]
 fn lend(
-    function: &ForeignFunction,
+    lender: Option<&'static Lender>,
     plan: &'static Plan,
     (id, argument): (u64, usize),
     spot: &Spot<'_>,
 ) -> Result<&'static Trampoline, FfiError> {
     let lend = |lender| plan.lend(lender, id, argument);
-    let lent = function.lender.and_then(lend);
+    let lent = lender.and_then(lend);
     lent.ok_or_else(|| made::refused(plan, spot))
 }
 

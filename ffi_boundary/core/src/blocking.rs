@@ -5,6 +5,7 @@
 //! call's result has become a value. Back they go to where the argument's object is then, which the root stack
 //! knows; a bytevector is as long as it was.
 
+use crate::callback::pool::Lender;
 use crate::function::{ForeignFunction, Way};
 use crate::guard::Guards;
 use crate::host::Host;
@@ -60,15 +61,17 @@ impl Copies {
         }
     }
 
-    /// Copies the strings and bytevectors among the arguments that begin at `start` on the root stack.
+    /// Copies the strings and bytevectors among the arguments that begin at `start` on the root stack. The cells are those
+    /// of the call, prepared.
     pub(crate) fn make(
         function: &ForeignFunction,
         host: &mut dyn Host,
         start: usize,
+        cells: &[Cell<u64>],
     ) -> Result<Copies, OutOfMemory> {
         let mut copies = Copies::none();
         if function.guarded {
-            copies.guards = Some(Guards::make(function, host, start)?);
+            copies.guards = Some(Guards::make(function, host, start, cells)?);
             return Ok(copies);
         }
         let mutator = host.mutator();
@@ -103,6 +106,12 @@ impl Copies {
     /// Those of checking mode.
     pub(crate) fn guards(&self) -> Option<&Guards> {
         self.guards.as_ref()
+    }
+
+    /// Who lends the call's callbacks in checking mode.
+    #[inline(always)]
+    pub(crate) fn lender(&self) -> Option<&'static Lender> {
+        self.guards.as_ref()?.lender
     }
 
     fn address(&self, copy: &Copy) -> *const u8 {

@@ -29,6 +29,7 @@ use crate::convert::{self, Spot};
 use crate::errno::errno_around;
 use crate::error::FfiError;
 use crate::function::ForeignFunction;
+use crate::guard;
 use crate::handle::scope;
 use crate::held::Held;
 use crate::host::Host;
@@ -140,7 +141,7 @@ fn call_with_room(
     }
     outs::prepare(function, host, cells)?;
     if function.copies {
-        made.copies = Copies::make(function, host, start)?;
+        made.copies = Copies::make(function, host, start, cells)?;
     }
     if function.keeps {
         // Last: what is made for one call of C's has no other end.
@@ -249,7 +250,7 @@ pub(crate) fn cross(
     let left_open = come_back(function, host, active, began);
     let mutator = host.mutator();
     let returned = if active.jumped.get() != Jumped::No {
-        Err(jumped_over(function))
+        Err(jumped_over(function, active.id))
     } else if active.pending.get() {
         Err(CallError::PendingExit)
     } else if let Some(lender) = active.called_back.get() {
@@ -306,9 +307,10 @@ fn come_back(
 }
 
 #[cold]
-fn jumped_over(function: &ForeignFunction) -> CallError {
+fn jumped_over(function: &ForeignFunction, id: u64) -> CallError {
     let function = function.name.clone();
-    CallError::Ffi(CallbackError::Jumped { function }.into())
+    let callback = guard::jumped_over(id);
+    CallError::Ffi(CallbackError::Jumped { function, callback }.into())
 }
 
 #[cold]

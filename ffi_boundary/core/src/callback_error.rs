@@ -69,6 +69,8 @@ pub enum CallbackError {
     Jumped {
         /// The function.
         function: String,
+        /// The callback that it has jumped over, if checking mode has noted which.
+        callback: Option<String>,
     },
 }
 
@@ -147,11 +149,15 @@ impl fmt::Display for CallbackError {
                 "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
                  that ran nothing and returned its default"
             ),
-            CallbackError::Jumped { function } => write!(
-                f,
-                "C jumped (longjmp) back into `{function}`, past a callback of it: what the callback was doing is lost, and \
-                 its `after` thunks did not run"
-            ),
+            CallbackError::Jumped { function, callback } => {
+                write!(f, "C jumped (longjmp) back into `{function}`, past a callback of it")?;
+                if let Some(callback) = callback {
+                    write!(f, " ({callback})")?;
+                }
+                f.write_str(
+                    ": what the callback was doing is lost, and its `after` thunks did not run",
+                )
+            }
         }
     }
 }
@@ -167,9 +173,18 @@ mod tests {
             (
                 CallbackError::Jumped {
                     function: "parse".into(),
+                    callback: None,
                 },
                 "C jumped (longjmp) back into `parse`, past a callback of it: what the callback was doing is lost, and \
                  its `after` thunks did not run",
+            ),
+            (
+                CallbackError::Jumped {
+                    function: "parse".into(),
+                    callback: Some("argument 2 of parse, lent at main.scm:7".into()),
+                },
+                "C jumped (longjmp) back into `parse`, past a callback of it (argument 2 of parse, lent at main.scm:7): \
+                 what the callback was doing is lost, and its `after` thunks did not run",
             ),
             (
                 CallbackError::Arity {

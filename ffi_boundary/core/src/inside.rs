@@ -204,6 +204,13 @@ impl Inside<'_> {
         }
     }
 
+    /// C gets the word of `v` by this function of the interface, good for as long as a no-GC scope is open.
+    pub fn lends_word(&mut self, by: &str, v: Value) {
+        // SAFETY: borrowed from the function for the call (inv:active.linked).
+        let function = unsafe { &*self.call.name };
+        guard::lend_word(self.host.mutator(), v, by, function);
+    }
+
     /// Whether this no-GC scope is open.
     pub fn is_open(&self, scope: RawScope) -> bool {
         scope.call == self.call.id && (1..=self.call.raw.get()).contains(&scope.depth)

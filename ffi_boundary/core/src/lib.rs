@@ -119,6 +119,8 @@ pub use error::{FfiError, Place};
 #[cfg(not(loom))]
 pub use function::ForeignFunction;
 pub use gate::{Closed, Gate, Pull};
+#[cfg(not(loom))]
+pub use guard::note_address;
 pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};

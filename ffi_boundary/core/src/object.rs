@@ -9,8 +9,8 @@
 
 use bowline_gc::{Mutator, OutOfMemory, access};
 use bowline_layout::{
-    FIXNUM_MAX, FIXNUM_MIN, Flags, Header, Shape, Tag, TypeId, Value, bignum, bytevector,
-    bytevector_view, callback, flonum, foreign_pointer, string, type_id,
+    FIXNUM_MAX, FIXNUM_MIN, Flags, Header, Shape, Tag, TypeId, Value, WORD, bignum, bytevector,
+    bytevector_view, callback, flonum, foreign_pointer, object_bytes, string, type_id,
 };
 use std::ffi::CStr;
 
@@ -113,6 +113,12 @@ pub fn pointer_target(v: Value) -> u32 {
 pub fn set_pointer_target(v: Value, number: u32) {
     debug_assert!(pointer_address(v).is_some());
     set_word(v, foreign_pointer::TARGET, number.into());
+}
+
+/// Makes a fresh foreign pointer say how many bytes it owns.
+pub(crate) fn set_pointer_bytes(v: Value, bytes: usize) {
+    debug_assert!(pointer_address(v).is_some());
+    set_word(v, foreign_pointer::BYTES, bytes as u64);
 }
 
 /// Makes a fresh object the callback object of `procedure`, with no C function yet.
@@ -221,6 +227,15 @@ pub(crate) unsafe fn copy_bytes_in(v: Value, length: usize, from: *const u8) {
     let to = unsafe { access::bytes_mut(v, 1, length) };
     // SAFETY: the caller's for the source; the heap is none of the C memory.
     unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), length) };
+}
+
+/// How many bytes an object takes in the heap.
+pub(crate) fn bytes_taken(v: Value) -> usize {
+    if v.tag() == Some(Tag::Pair) {
+        return 2 * WORD;
+    }
+    // SAFETY: inv:object.live; what is no pair has a header (inv:object.typed).
+    object_bytes(unsafe { access::header(v) })
 }
 
 /// The number of bytes in a bytevector.

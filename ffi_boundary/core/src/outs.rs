@@ -10,12 +10,13 @@ use crate::call::CallError;
 use crate::convert::{self, Spot};
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
+use crate::guard;
 use crate::held::Held;
 use crate::host::{Host, Language};
 use crate::memory;
 use crate::object;
-use crate::types::{CType, Repr};
-use bowline_gc::Mutator;
+use crate::types::{CType, Parameter, Repr};
+use bowline_gc::{Mutator, OutOfMemory};
 use bowline_layout::Value;
 use std::cell::Cell;
 
@@ -30,15 +31,30 @@ pub(crate) fn prepare(
     for (cell, param) in cells.iter().zip(function.results()) {
         let mut root = Value::FALSE;
         if param.ctype.repr() == Repr::Aggregate {
-            let bytes = param.ctype.size().unwrap_or(0);
-            let label = host.owner_label(Held::Result(&param.ctype, &function.name));
-            root = host.mutator().foreign_memory(bytes, true, label)?;
+            root = memory(function, host, param)?;
             object::set_pointer_target(root, param.ctype.number());
             cell.set(object::pointer_address(root).unwrap_or(0) as u64);
         }
         host.mutator().push(root);
     }
     Ok(())
+}
+
+/// A pointer that owns zeros for a struct or an array.
+fn memory(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    param: &Parameter,
+) -> Result<Value, OutOfMemory> {
+    let guarded = function
+        .guarded
+        .then(|| guard::out_memory(function, host, param));
+    if let Some(made) = guarded.flatten() {
+        return made;
+    }
+    let bytes = param.ctype.size().unwrap_or(0);
+    let label = host.owner_label(Held::Result(&param.ctype, &function.name));
+    host.mutator().foreign_memory(bytes, true, label)
 }
 
 /// Gives a cell the value of its argument, or the memory that it names a copy.

@@ -19,6 +19,35 @@ const RUNTIME: u32 = 1;
 /// What `malloc` aligns to.
 const ALIGN: usize = 16;
 
+/// Blocks of C's in a row, all in use and of one size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CBlocks {
+    /// Where the first begins.
+    pub start: usize,
+    /// How many bytes they have together.
+    pub bytes: usize,
+    /// How many bytes each has.
+    pub block: usize,
+}
+
+/// # Safety
+/// `context` is that of [`CMemory::each_in_use`].
+unsafe extern "C" fn visit_one(
+    context: *mut c_void,
+    start: *const c_void,
+    bytes: usize,
+    block: usize,
+) {
+    let visit: *mut &mut dyn FnMut(CBlocks) = context.cast();
+    // SAFETY: the caller's: the visitor waits for its end.
+    let visit = unsafe { &mut *visit };
+    visit(CBlocks {
+        start: start.expose_provenance(),
+        bytes,
+        block,
+    });
+}
+
 /// The door to C's memory.
 pub(crate) struct CMemory {
     table: Option<&'static RegionTable>,
@@ -62,6 +91,15 @@ impl CMemory {
     pub(crate) fn counts(&self, p: usize) -> bool {
         let p = std::ptr::without_provenance(p);
         self.table.is_some_and(|t| (t.contains)(p))
+    }
+
+    /// Calls `visit` with C's blocks that are in use, which other threads may free meanwhile.
+    pub(crate) fn each_in_use(&self, mut visit: &mut dyn FnMut(CBlocks)) {
+        if let Some(table) = self.table {
+            let context = (&raw mut visit).cast();
+            // SAFETY: `visit_one` takes such a context.
+            unsafe { (table.each_in_use)(CLIENT, visit_one, context) };
+        }
     }
 
     /// Runs `hook` inside C's `malloc` whenever C's bytes would pass the mark.

@@ -103,7 +103,7 @@ pub struct Heap {
     pub(crate) cycle: Cycle,
     pub(crate) finisher: Finisher,
     pub(crate) counters: Counters,
-    log: Log,
+    pub(crate) log: Log,
     /// The kinds of the language's objects, by name.
     pub(crate) kinds: OnceLock<&'static [crate::safe::KindInfo]>,
 }

@@ -77,6 +77,7 @@ mod world;
 mod zeal;
 
 pub use alloc::OutOfMemory;
+pub use c_memory::CBlocks;
 pub use config::{HeapConfig, HeapError, Plan, Zeal};
 pub use finalize::FinalizerThread;
 pub use freeze::{FreezeError, Frozen, MoreRoots};

@@ -17,7 +17,9 @@ use crate::pins::{AddrMap, is_promoted};
 use crate::sys;
 use crate::thread::ThreadBlock;
 use bowline_layout::{Addr, Header, Shape, Tag, Value, WORD, object_bytes};
+use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 
 /// What zeal writes over dead objects and old places.
 pub(crate) const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
@@ -98,7 +100,11 @@ pub(crate) fn walk(heap: &Heap, threads: &[&'static ThreadBlock], when: When) ->
         when,
         ages: when == When::Before && is_minor(),
         census: Census {
-            objects: AddrMap::default(),
+            // Mostly as many live as did last time.
+            objects: AddrMap::with_capacity_and_hasher(
+                heap.log.len(),
+                BuildHasherDefault::default(),
+            ),
             large: 0,
             pinned: 0,
         },
@@ -180,7 +186,7 @@ impl Walk<'_> {
             if header.shape() == Shape::Ephemeron && self.when == When::After {
                 self.value(v, place);
             } else if v.is_pointer() && in_heap(v.addr()) {
-                self.plausible(v, place);
+                plausible(self.heap, self.when, v, place);
             }
         }
     }
@@ -198,12 +204,14 @@ impl Walk<'_> {
             }
             return;
         }
-        if self.census.objects.contains_key(&v.addr()) {
+        let (heap, when) = (self.heap, self.when);
+        let Entry::Vacant(new) = self.census.objects.entry(v.addr()) else {
             return;
-        }
-        let bytes = self.plausible(v, place);
+        };
+        let Plausible { bytes, movable } = plausible(heap, when, v, place);
+        new.insert(bytes);
         let object = object_at(v.addr());
-        if self.when == When::After && object.is_movable() {
+        if when == When::After && movable {
             if object.get_forwarded_object().is_some() {
                 self.fail("a reference leads to where an object was", v, place);
             }
@@ -211,35 +219,8 @@ impl Walk<'_> {
                 self.fail("a reference leads to a dead object", v, place);
             }
         }
-        self.census.large += u64::from(!object.is_movable());
-        self.census.objects.insert(v.addr(), bytes);
+        self.census.large += u64::from(!movable);
         self.todo.push(v.addr());
-    }
-
-    /// Checks that an object can be where `v` points to, and returns its size.
-    fn plausible(&self, v: Value, place: Place) -> usize {
-        let object = object_at(v.addr());
-        if !object.is_in_any_space() {
-            self.fail("a reference leads to memory that was never used", v, place);
-        }
-        let first = word_at(v.addr()).bits();
-        if first == POISON {
-            self.fail("a reference leads to overwritten memory", v, place);
-        }
-        let header = Header::from_bits(first);
-        if header.is_some() == (v.tag() == Some(Tag::Pair)) {
-            self.fail("tag and first word disagree", v, place);
-        }
-        let bytes = header.map_or(2 * WORD, object_bytes);
-        let fits = if object.is_movable() {
-            bytes <= MAX_SMALL && v.addr().raw() % BLOCK + bytes <= BLOCK
-        } else {
-            bytes <= self.heap.limit
-        };
-        if !fits {
-            self.fail("an object is too large for its space", v, place);
-        }
-        bytes
     }
 
     fn count_pinned(&mut self, threads: &[&'static ThreadBlock]) {
@@ -263,9 +244,50 @@ impl Walk<'_> {
     }
 
     fn fail(&self, what: &str, v: Value, place: Place) -> ! {
-        sys::die(format_args!(
-            "the heap is damaged, found {}: {what}: {v:?} in {place}",
-            self.when
-        ))
+        fail(self.when, what, v, place)
     }
+}
+
+/// What is known of a reference that may be one.
+struct Plausible {
+    bytes: usize,
+    movable: bool,
+}
+
+/// Checks that an object can be where `v` points to.
+fn plausible(heap: &Heap, when: When, v: Value, place: Place) -> Plausible {
+    let object = object_at(v.addr());
+    if !object.is_in_any_space() {
+        fail(
+            when,
+            "a reference leads to memory that was never used",
+            v,
+            place,
+        );
+    }
+    let first = word_at(v.addr()).bits();
+    if first == POISON {
+        fail(when, "a reference leads to overwritten memory", v, place);
+    }
+    let header = Header::from_bits(first);
+    if header.is_some() == (v.tag() == Some(Tag::Pair)) {
+        fail(when, "tag and first word disagree", v, place);
+    }
+    let bytes = header.map_or(2 * WORD, object_bytes);
+    let movable = object.is_movable();
+    let fits = if movable {
+        bytes <= MAX_SMALL && v.addr().raw() % BLOCK + bytes <= BLOCK
+    } else {
+        bytes <= heap.limit
+    };
+    if !fits {
+        fail(when, "an object is too large for its space", v, place);
+    }
+    Plausible { bytes, movable }
+}
+
+fn fail(when: When, what: &str, v: Value, place: Place) -> ! {
+    sys::die(format_args!(
+        "the heap is damaged, found {when}: {what}: {v:?} in {place}"
+    ))
 }

@@ -11,6 +11,7 @@
 
 use crate::access;
 use crate::alloc::MAX_SMALL;
+use crate::c_memory::CBlocks;
 use crate::heap::Heap;
 use crate::mutator::Mutator;
 use crate::pins::is_promoted;
@@ -29,6 +30,11 @@ impl Log {
     /// Takes over what `block` has logged.
     pub(crate) fn absorb(&self, block: &ThreadBlock) {
         lock(&self.0).append(&mut block.take_log());
+    }
+
+    /// How many objects may be alive.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).len()
     }
 
     /// Overwrites what is not alive where it was, and forgets it (`inv:zeal.log`).
@@ -68,6 +74,12 @@ impl Heap {
     /// How many copies stay out of use when C was lent them, if what C does with them is checked.
     pub fn checking(&self) -> Option<usize> {
         self.config.checking
+    }
+
+    /// Calls `visit` with C's blocks that are in use, if the process's `malloc` is Bowline's. Other threads may allocate and
+    /// free meanwhile: what is visited may be gone.
+    pub fn each_c_block(&self, visit: &mut dyn FnMut(CBlocks)) {
+        self.pressure.memory.each_in_use(visit);
     }
 }
 

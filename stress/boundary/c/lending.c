@@ -1,4 +1,5 @@
 /* C that holds what it was lent, while something else happens. */
+#include "bowline.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -185,6 +186,16 @@ int quiet(void)
 static const char *static_address;
 void saves(const char *text) { static_address = text; }
 int uses_saved(void) { return static_address[1]; }
+void saves_nothing(void) {}
+void saves_word(bl_handle object)
+{
+    static bl_value *words;
+    bl_nogc scope;
+    words = calloc(4, sizeof *words);
+    bl_nogc_begin(&scope);
+    words[1] = bl_raw(&scope, object);
+    bl_nogc_end(&scope);
+}
 void writes_past(uint8_t *bytes, size_t size) { bytes[size] = 1; }
 void writes_past_text(char *text) { text[strlen(text) + 1] = 'x'; }
 void writes_to_text(char *text) { text[0] = 'x'; }

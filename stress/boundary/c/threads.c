@@ -94,6 +94,9 @@ int64_t jump_place(procedure f, int64_t n)
     return f(n);
 }
 void jump(const char *text) { if (text != NULL) longjmp(place, 1); }
+static const char *jumped_with;
+void jump_saving(const char *text) { jumped_with = text; jump(text); }
+int uses_jumped(void) { return *(const volatile char *)jumped_with; }
 
 /* Closes the library that this is in, as often as it can. */
 int64_t close_and_call(const char *path, procedure f, int64_t n)

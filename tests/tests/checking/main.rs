@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -64,7 +65,8 @@ const CRIMES: [(&str, i32, &str); 13] = [
     (
         "after",
         SEGV,
-        "C has used argument 1 (string) of save after the call, lent at crimes.scm:39",
+        "C still has the address of argument 1 (string) of save after the call, in static memory of crimes.so at 0x…, \
+         lent at crimes.scm:39\nbowline: C has used argument 1 (string) of save after the call, lent at crimes.scm:39",
     ),
     (
         "changed",
@@ -84,9 +86,134 @@ const CRIMES: [(&str, i32, &str); 13] = [
     (
         "jumped",
         SEGV,
-        "C has used argument 1 (string) of leave after the call, lent at crimes.scm:48",
+        "C still has the address of argument 1 (string) of leave after the call, in static memory of crimes.so at 0x…, \
+         lent at crimes.scm:48\nbowline: C has used argument 1 (string) of leave after the call, lent at crimes.scm:48",
     ),
 ];
+
+/// What C does that `keeps.scm` lets it do, how that ends (by a signal, or well), what the program prints before that,
+/// and what is told; `…` there is any number.
+const KEEPS: [(&str, Option<i32>, &str, &str); 18] = [
+    (
+        "text",
+        None,
+        DONE,
+        "C still has the address of argument 1 (string) of keep after the call, in `variable` of keeps.so, lent at \
+         keeps.scm:32",
+    ),
+    (
+        "table",
+        None,
+        DONE,
+        "C still has the address of argument 1 (bytevector) of keep-in-table after the call, in `table` of keeps.so, 24 \
+         bytes into it, lent at keeps.scm:34",
+    ),
+    (
+        "hidden",
+        None,
+        DONE,
+        "C still has the address of argument 1 (bytevector) of keep-hidden after the call, in static memory of keeps.so \
+         at 0x…, lent at keeps.scm:36",
+    ),
+    (
+        "block",
+        None,
+        DONE,
+        "C still has the address of argument 1 (bytevector) of keep-in-block after the call, in a block of 32 bytes at \
+         0x…, 24 bytes into it, lent at keeps.scm:38",
+    ),
+    (
+        "middle",
+        None,
+        DONE,
+        "C still has the address of argument 1 (string) of keep-at after the call, in `variable` of keeps.so, lent at \
+         keeps.scm:40",
+    ),
+    (
+        "moved",
+        None,
+        DONE,
+        "C still has the address of argument 1 (pointer) of keep-pointer though the object has moved, in `variable` of \
+         keeps.so, lent at keeps.scm:42",
+    ),
+    (
+        "unpinned",
+        None,
+        DONE,
+        "C still has the address of argument 1 (bytevector) of keep-bytes though the object has moved, in `variable` of \
+         keeps.so, lent at keeps.scm:47",
+    ),
+    (
+        "died",
+        None,
+        DONE,
+        "C still has the address of argument 1 (pointer) of keep-pointer though the object has died, in `variable` of \
+         keeps.so, lent at keeps.scm:51",
+    ),
+    (
+        "word",
+        None,
+        DONE,
+        "C still has the address of what bl_raw gave to keep-word though the object has moved, in `variable` of keeps.so, \
+         lent at keeps.scm:57",
+    ),
+    (
+        "once",
+        None,
+        DONE,
+        "C still has the address of argument 1 (string) of keep after the call, in `variable` of keeps.so, lent at \
+         keeps.scm:61",
+    ),
+    (
+        "past-struct",
+        Some(SEGV),
+        "",
+        "C has written 1 byte past the end of parameter 1, (out (struct point)), of set-point, lent at keeps.scm:63",
+    ),
+    (
+        "before-struct",
+        Some(ABRT),
+        "",
+        "C has written 16 bytes before the beginning of parameter 1, (out (struct point)), of set-point, lent at \
+         keeps.scm:65",
+    ),
+    (
+        "past-inout",
+        Some(SEGV),
+        "",
+        "C has written 1 byte past the end of parameter 1, (inout (struct point)), of change-point, lent at keeps.scm:67",
+    ),
+    (
+        "past-array",
+        Some(SEGV),
+        "",
+        "C has written 1 byte past the end of parameter 1, (out (array int32 4)), of set-elements, lent at keeps.scm:69",
+    ),
+    (
+        "dead-struct",
+        Some(SEGV),
+        "",
+        "C has used parameter 1, (out (struct point)), of keep-point when the pointer to it had died, lent at \
+         keeps.scm:71",
+    ),
+    (
+        "late",
+        None,
+        DONE,
+        "callback from (keep-callback) called after the call that lent it returned, lent at keeps.scm:77",
+    ),
+    (
+        "jumped",
+        None,
+        "C jumped (longjmp) back into `place`, past a callback of it (argument 1 of place, lent at keeps.scm:82): what the \
+         callback was doing is lost, and its `after` thunks did not run\ndone\n",
+        "",
+    ),
+    ("honest", None, "(7 3)79\ndone\n", ""),
+];
+
+/// What `keeps.scm` prints at its end.
+const DONE: &str = "\ndone\n";
 
 /// How checking is asked for.
 const WAYS: [&[&str]; 3] = [
@@ -109,6 +236,8 @@ done
 struct Context {
     bowline: PathBuf,
     programs: PathBuf,
+    /// Where `bowline.h` is.
+    include: PathBuf,
     compiler: Compiler,
 }
 
@@ -121,6 +250,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     let context = Arc::new(Context {
         bowline: process::product("bowline")?,
         programs: tests.join("checking"),
+        include: tests.join("../ffi_boundary/capi/include"),
         compiler: Compiler::new(tests).map_err(|error| error.to_string())?,
     });
     let mut trials = Vec::new();
@@ -135,6 +265,18 @@ fn trials() -> Result<Vec<Trial>, String> {
             )
         };
         trials.push(trial(&context, crime.into(), body));
+    }
+    for (case, signal, stdout, line) in KEEPS {
+        let body = move |context: &Context, folder: &Path| {
+            let outcome = run(context, folder, WAYS[0], "keeps.scm", &[case], false)?;
+            let status = signal.is_none().then_some(0);
+            let stderr = match line {
+                "" => String::new(),
+                line => format!("bowline: {line}\n"),
+            };
+            expect(&outcome, (status, signal), stdout, &stderr)
+        };
+        trials.push(trial(&context, format!("keeps-{case}"), body));
     }
     for flags in WAYS {
         let name = format!("honest{}", flags.concat().replace("--", ":"));
@@ -173,10 +315,15 @@ fn run(
     arguments: &[&str],
     by_environment: bool,
 ) -> Result<Outcome, Failed> {
-    let source = "checking/crimes.c";
-    let library = context
-        .compiler
-        .make("crimes.so", Kind::CLibrary, source, &[])?;
+    let name = match program {
+        "keeps.scm" => "keeps",
+        _ => "crimes",
+    };
+    let (output, source) = (format!("{name}.so"), format!("checking/{name}.c"));
+    let mut include = OsString::from("-I");
+    include.push(&context.include);
+    let compiler = &context.compiler;
+    let library = compiler.make(&output, Kind::CLibrary, &source, &[include])?;
     let mut command = Command::new(&context.bowline);
     command.args(["run", "--heap=256m"]).args(flags);
     command.arg(context.programs.join(program)).arg(library);
@@ -194,14 +341,26 @@ fn expect(
     stderr: &str,
 ) -> Result<(), Failed> {
     let told = (outcome.exit, outcome.signal) == ending;
-    if told && outcome.stdout == stdout && without_folders(&outcome.stderr) == stderr {
+    if told && without_folders(&outcome.stdout) == stdout && matches(&outcome.stderr, stderr) {
         return Ok(());
     }
     let (ending, stdout, stderr) = (outcome.ending(), &outcome.stdout, &outcome.stderr);
     Err(format!("{ending}, the output\n{stdout}\nand the diagnostics\n{stderr}").into())
 }
 
-/// A program is named as it was given.
+/// Whether a text, in which programs and libraries are named as they were given, is what is expected, where `…` is a number.
+fn matches(text: &str, expected: &str) -> bool {
+    let text = without_folders(text);
+    let Some((head, tail)) = expected.split_once('…') else {
+        return text == expected;
+    };
+    let Some(rest) = text.strip_prefix(head) else {
+        return false;
+    };
+    rest.trim_start_matches(|digit: char| digit.is_ascii_hexdigit()) == tail
+}
+
+/// Without what stands before the last `/` of each word.
 fn without_folders(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.rsplit_once('/') {
         Some((_, name)) => name,

@@ -4,6 +4,7 @@ mod hardened;
 mod limit;
 mod random;
 mod shrink;
+mod walk;
 
 use super::Allocator;
 use crate::account::Class::{self, Client, Runtime};

@@ -1,6 +1,6 @@
 //! The table's layout, and who is said to have won.
 
-use super::{RegionTable, Winner, current, install, winner};
+use super::{RegionTable, Visit, Winner, current, install, winner};
 use crate::account::PressureHook;
 use core::ffi::c_void;
 use std::mem::{offset_of, size_of};
@@ -18,6 +18,7 @@ extern "C" fn alloc(_: usize, _: usize, _: u32) -> *mut c_void {
     ptr::null_mut()
 }
 unsafe extern "C" fn free(_: *mut c_void) {}
+unsafe extern "C" fn each_in_use(_: u32, _: Visit, _: *mut c_void) {}
 unsafe extern "C" fn usable_size(_: *const c_void) -> usize {
     0
 }
@@ -35,6 +36,7 @@ const fn table(version: u32, bytes: usize) -> RegionTable {
         free,
         usable_size,
         peak_bytes: live_bytes,
+        each_in_use,
     }
 }
 
@@ -43,7 +45,7 @@ static TABLE: RegionTable = table(RegionTable::VERSION, size_of::<RegionTable>()
 /// Other copies, made from other states of these sources, read these places.
 #[test]
 fn version_one_has_this_layout() {
-    assert_eq!(size_of::<RegionTable>(), 80);
+    assert_eq!(size_of::<RegionTable>(), 88);
     let offsets = [
         offset_of!(RegionTable, version),
         offset_of!(RegionTable, bytes),
@@ -56,8 +58,9 @@ fn version_one_has_this_layout() {
         offset_of!(RegionTable, free),
         offset_of!(RegionTable, usable_size),
         offset_of!(RegionTable, peak_bytes),
+        offset_of!(RegionTable, each_in_use),
     ];
-    assert_eq!(offsets, [0, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72]);
+    assert_eq!(offsets, [0, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80]);
 }
 
 #[test]

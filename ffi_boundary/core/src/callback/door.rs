@@ -171,9 +171,9 @@ fn inside(
         };
         host.mutator().push(procedure);
         host.mutator().crossing();
-        guard::to_language(host.mutator());
+        let depth = guard::callback_begins(trampoline, host.mutator());
         let done = run(host);
-        guard::to_c(host.mutator());
+        guard::callback_ends(depth, host.mutator());
         done
     });
     host.mutator().enter_native();
@@ -243,5 +243,9 @@ impl fmt::Display for Misuse {
 #[cold]
 fn report(trampoline: &Trampoline, misuse: &Misuse) {
     let name = trampoline.lender_name();
-    signal::say(&format!("bowline: callback from ({name}) {misuse}\n"));
+    let lent = match trampoline.lent_at() {
+        Some(place) => format!(", lent at {place}"),
+        None => String::new(),
+    };
+    signal::say(&format!("bowline: callback from ({name}) {misuse}{lent}\n"));
 }

@@ -38,6 +38,8 @@ const REST: usize = 256;
 pub(crate) struct Lender {
     /// The foreign function's name.
     pub(crate) name: Box<str>,
+    /// Where it lends, if there is one lender for each place.
+    place: Option<Box<str>>,
     /// Where its callbacks are counted, if they are.
     pub(crate) callee: Option<&'static Callee>,
 }
@@ -86,7 +88,7 @@ pub(crate) struct Trampoline {
 #[derive(Default)]
 struct Registry {
     plans: HashMap<CallbackType, &'static Plan>,
-    lenders: HashMap<String, &'static Lender>,
+    lenders: HashMap<(String, Option<String>), &'static Lender>,
     makers: HashMap<OwnerLabel, &'static Lender>,
 }
 
@@ -101,15 +103,22 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The lender of this name.
 pub(crate) fn lender(name: &str) -> &'static Lender {
+    lender_at(name, None)
+}
+
+/// The lender of this name that lends at this place of the program.
+pub(crate) fn lender_at(name: &str, place: Option<&str>) -> &'static Lender {
+    let key = (name.to_owned(), place.map(str::to_owned));
     let mut registry = lock(&REGISTRY);
-    if let Some(known) = registry.lenders.get(name) {
+    if let Some(known) = registry.lenders.get(&key) {
         return known;
     }
     let lender: &'static Lender = Box::leak(Box::new(Lender {
         name: name.into(),
+        place: place.map(Into::into),
         callee: Heap::get().and_then(|heap| heap.callee(name, true)),
     }));
-    registry.lenders.insert(name.to_owned(), lender);
+    registry.lenders.insert(key, lender);
     lender
 }
 
@@ -420,6 +429,23 @@ impl Trampoline {
     /// The function that it is or was lent to.
     pub(crate) fn lender_name(&self) -> &'static str {
         self.lender().map_or("nobody", |lender| &lender.name)
+    }
+
+    /// The place where it is or was lent, if each has a lender of its own.
+    pub(crate) fn lent_at(&self) -> Option<&'static str> {
+        self.lender()?.place.as_deref()
+    }
+
+    /// Whose it is and where it was lent, as in "argument 4 of qsort, lent at main.scm:7".
+    pub(crate) fn describe(&self) -> String {
+        let mut text = match self.lent_to() {
+            Some((_, position)) => format!("argument {} of {}", position + 1, self.lender_name()),
+            None => self.lender_name().to_owned(),
+        };
+        if let Some(place) = self.lent_at() {
+            text += &format!(", lent at {place}");
+        }
+        text
     }
 
     /// Where its runs are counted, if they are.

@@ -37,13 +37,13 @@ impl Write for Line {
 }
 
 /// Tells a person, in one line.
-pub(super) fn tell(crime: &Crime<'_>) {
+pub(super) fn tell(what: &impl fmt::Display) {
     let mut line = Line {
         text: [0; 1024],
         length: 0,
     };
     // Writing to it does not fail.
-    let _ = write!(line, "bowline: {crime}");
+    let _ = write!(line, "bowline: {what}");
     line.text[line.length] = b'\n';
     signal::say_bytes(&line.text[..=line.length]);
 }

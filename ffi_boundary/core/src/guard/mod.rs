@@ -7,6 +7,9 @@
 //! | a bytevector | aligned to a word | what C has changed is changed in the object |
 //! | the word of `(out T)`, `(inout T)` | as long as T is | becomes the result |
 //!
+//! The struct or array of `(out T)` or `(inout T)` is no copy, for C may keep it as long as the program does: its memory
+//! stands between two such pages from the beginning, until the pointer that is the result has died.
+//!
 //! `inv:guard.same` Whoever looks sees one object: what C has changed goes to the object before Scheme runs in a callback and
 //! when the call returns, and what Scheme has changed goes to the copy before C runs. An object that is lent again while it
 //! is lent has one copy. That of a blocking call stays apart until it returns.
@@ -15,23 +18,33 @@
 //! A call takes itself off when it returns; C that has jumped over it has it taken off with its closures.
 //!
 //! What the program holds in its place (`pin!`, `with-pinned`, `promote!`), and views of C's memory, C gets as ever: it may
-//! keep their addresses beyond the call. The same is true of structs and arrays of `(out T)`.
+//! keep their addresses beyond the call. Of what is not where it was any more it may not, nor of copies: `keeping` looks
+//! for that in C's memory (`memory`).
+//!
+//! What a callback is, and where it was lent, is known while it runs (`running`), for who jumps over it.
 //!
 //! Absent on purpose: a cost for others. A function is made ready for this when it is declared; calls of functions that
 //! are not, in processes that do not check, look at nothing.
 
 mod fault;
+mod keeping;
+mod memory;
+mod running;
 mod slot;
 
 use crate::active;
 use crate::blocking;
-use crate::callback::pool::lock;
-use crate::check_error::{Crime, Loan, Wrong};
+use crate::callback::pool::{self, Lender, lock};
+use crate::check_error::{Crime, End, Loan, Wrong};
 use crate::function::{ForeignFunction, Way};
+use crate::held::Held;
 use crate::host::Host;
 use crate::object;
+use crate::types::Parameter;
 use bowline_gc::{Heap, Mutator, OutOfMemory};
 use bowline_layout::Value;
+pub use keeping::note_address;
+pub(crate) use running::{callback_begins, callback_ends, jumped_over};
 use slot::Slot;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -66,8 +79,12 @@ struct Lent {
 struct Call {
     /// The number of calls that the thread had made before it.
     before: u64,
+    /// Where it is made, if that is known.
+    place: Option<String>,
     lent: Vec<Lent>,
     cells: Vec<&'static Slot>,
+    /// The memory of structs and arrays, which stays when the call has returned.
+    memory: Vec<&'static Slot>,
 }
 
 thread_local! {
@@ -82,6 +99,8 @@ pub(crate) struct Guards {
     cells: Vec<Option<&'static Slot>>,
     next: Cell<usize>,
     next_cell: Cell<usize>,
+    /// Who lends the call's callbacks, if it lends any.
+    pub(crate) lender: Option<&'static Lender>,
 }
 
 /// Whether functions that are declared now are to be checked.
@@ -129,6 +148,9 @@ impl Lent {
             return;
         }
         let object = object::bytes_mut(self.object(mutator), self.same.len());
+        if *self.slot.copy() == *self.same {
+            return;
+        }
         let copies = self.slot.copy().iter();
         for ((same, copy), byte) in self.same.iter_mut().zip(copies).zip(object) {
             if copy != same {
@@ -143,6 +165,9 @@ impl Lent {
             return;
         }
         let object = object::bytes_mut(self.object(mutator), self.same.len());
+        if *object == *self.same {
+            return;
+        }
         let copies = self.slot.copy().iter_mut();
         for ((same, copy), byte) in self.same.iter_mut().zip(copies).zip(object) {
             if byte != same {
@@ -168,8 +193,8 @@ impl Lent {
 impl Drop for Call {
     fn drop(&mut self) {
         let lent = self.lent.iter().filter(|lent| !lent.shared);
-        lent.map(|lent| lent.slot).for_each(Slot::rest);
-        self.cells.iter().copied().for_each(Slot::rest);
+        let slots = lent.map(|lent| lent.slot).chain(self.cells.iter().copied());
+        slots.for_each(|slot| slot.rest(End::Returned));
     }
 }
 
@@ -194,7 +219,7 @@ impl Call {
         if shared.is_none() {
             let taken = same.try_reserve_exact(length);
             if taken.is_err() {
-                slot.rest();
+                slot.rest(End::Returned);
                 return None;
             }
             same.extend_from_slice(object::bytes_mut(body, length));
@@ -218,6 +243,7 @@ impl Guards {
         function: &ForeignFunction,
         host: &mut dyn Host,
         start: usize,
+        memory: &[Cell<u64>],
     ) -> Result<Guards, OutOfMemory> {
         let place = host.place();
         let mutator = host.mutator();
@@ -227,15 +253,19 @@ impl Guards {
             cells: Vec::new(),
             next: Cell::new(0),
             next_cell: Cell::new(0),
+            lender: function
+                .lender
+                .map(|lender| pool::lender_at(&lender.name, place.as_deref())),
         };
         let mut call = Call {
             before: active::last_id(),
+            place,
             lent: Vec::new(),
             cells: Vec::new(),
+            memory: Vec::new(),
         };
         CALLS.with_borrow_mut(|calls| {
-            let place = place.as_ref();
-            let made = guards.fill(&mut call, calls, function, mutator, (start, place));
+            let made = guards.fill(&mut call, calls, function, mutator, (start, memory));
             made.map_err(|requested| OutOfMemory { requested })?;
             calls.push(call);
             Ok(guards)
@@ -249,34 +279,49 @@ impl Guards {
         outer: &[Call],
         function: &ForeignFunction,
         mutator: &Mutator,
-        (start, place): (usize, Option<&String>),
+        (start, memory): (usize, &[Cell<u64>]),
     ) -> Result<(), usize> {
         let (mut argument, name) = (start, &function.name);
+        let place = call.place.clone();
+        let place = place.as_ref();
         let params = function.signature.params.iter().zip(&function.ways);
-        for (i, (param, way)) in params.enumerate() {
-            let number = argument - start + 1;
-            if let Way::Cell { .. } = way {
-                let what = format!("parameter {}, {param}, of {name}", i + 1);
-                let size = param.ctype.size().unwrap_or(8);
-                let slot = Slot::take(size, 1, loan(what, place)).ok_or(size)?;
-                slot.copy().fill(0);
-                call.cells.push(slot);
-                self.cells.push(Some(slot));
-            } else if let Way::Memory { .. } = way {
-                self.cells.push(None);
-            } else if way.arguments() > 0
-                && let Some((body, length, back)) = blocking::bytes_of(way, mutator.get(argument))
-            {
-                let address = if mutator.is_held(body) {
-                    0
-                } else {
-                    let what = format!("argument {number} ({param}) of {name}");
-                    let lent = (argument, body, length, back > 0 || length == 0);
-                    let lent =
-                        call.lend(outer, mutator, lent, (loan(what, place), function.blocking));
-                    lent.ok_or(length)?
-                };
-                self.addresses.push(address);
+        for (param, way) in params {
+            let what = || format!("argument {} ({param}) of {name}", argument - start + 1);
+            match way {
+                Way::Cell { .. } => {
+                    let size = param.ctype.size().unwrap_or(8);
+                    let slot = Slot::take(size, 1, out_loan(function, param, place)).ok_or(size)?;
+                    slot.copy().fill(0);
+                    call.cells.push(slot);
+                    self.cells.push(Some(slot));
+                }
+                Way::Memory { .. } => {
+                    let at = memory[self.cells.len()].get();
+                    call.memory.extend(slot::at(at as usize));
+                    self.cells.push(None);
+                }
+                Way::Word => {
+                    let address = object::pointer_address(mutator.get(argument));
+                    if let Some(address) = address.filter(|_| param.ctype.is_pointer()) {
+                        keeping::lend_address(address, what, place);
+                    }
+                }
+                _ if way.arguments() > 0 => {
+                    let bytes = blocking::bytes_of(way, mutator.get(argument));
+                    if let Some((body, length, back)) = bytes {
+                        let loan = loan(what(), place);
+                        let address = if mutator.is_held(body) {
+                            keeping::lend(mutator, body, loan);
+                            0
+                        } else {
+                            let lent = (argument, body, length, back > 0 || length == 0);
+                            let lent = call.lend(outer, mutator, lent, (loan, function.blocking));
+                            lent.ok_or(length)?
+                        };
+                        self.addresses.push(address);
+                    }
+                }
+                _ => {}
             }
             argument += way.arguments();
         }
@@ -319,11 +364,62 @@ impl Guards {
         let apart = call.lent.iter_mut().filter(|lent| lent.apart);
         apart.for_each(|lent| lent.change_object(mutator));
         call.lent.iter().for_each(Lent::judge);
-        for slot in &call.cells {
+        for slot in call.cells.iter().chain(&call.memory) {
             if let Some(wrong) = slot.wrong() {
                 accuse(wrong, slot.loan());
             }
         }
+        drop(call);
+        keeping::look(mutator);
+    }
+}
+
+fn out_loan(
+    function: &ForeignFunction,
+    param: &Parameter,
+    place: Option<&String>,
+) -> &'static Loan {
+    let (number, name) = (function.position(param), &function.name);
+    loan(format!("parameter {number}, {param}, of {name}"), place)
+}
+
+/// A pointer that owns zeros for a struct or an array that C writes to. `None`: there is no memory of this kind left.
+pub(crate) fn out_memory(
+    function: &ForeignFunction,
+    host: &mut dyn Host,
+    param: &Parameter,
+) -> Option<Result<Value, OutOfMemory>> {
+    let place = host.place();
+    let label = host.owner_label(Held::Result(&param.ctype, &function.name));
+    let bytes = param.ctype.size().unwrap_or(0);
+    let slot = Slot::take(bytes, 1, out_loan(function, param, place.as_ref()))?;
+    slot.copy().fill(0);
+    let mutator = host.mutator();
+    let made = object::make_pointer(mutator, slot.address());
+    let Ok(v) = made else {
+        slot.rest(End::Died);
+        return Some(made);
+    };
+    object::set_pointer_bytes(v, bytes);
+    let word = std::ptr::from_ref(slot).expose_provenance();
+    let owns = mutator.own_by(v, end_memory, word, bytes, label);
+    Some(owns.map(|()| v))
+}
+
+/// What the heap calls when such a pointer has died, or has come to own nothing.
+fn end_memory(word: usize) {
+    let slot: *const Slot = std::ptr::with_exposed_provenance(word);
+    // SAFETY: what `out_memory` has given the heap; records live for ever (inv:guard.slot).
+    let slot: &'static Slot = unsafe { &*slot };
+    slot.rest(End::Died);
+}
+
+/// C gets the word of an object, good for as long as that is in its place, by this function of the C interface.
+pub(crate) fn lend_word(mutator: &Mutator, v: Value, by: &str, function: &str) {
+    if is_on() {
+        let place = CALLS.with_borrow(|calls| calls.last().and_then(|call| call.place.clone()));
+        let what = format!("what {by} gave to {function}");
+        keeping::lend(mutator, v, loan(what, place.as_ref()));
     }
 }
 
@@ -349,9 +445,19 @@ fn each_lent(f: impl FnMut(&mut Lent)) {
     });
 }
 
-/// C has jumped over the calls that were made after the one with this id (`inv:guard.calls`).
+/// C has jumped over the calls that were made after the one with this id (`inv:guard.calls`), and what ran in them.
 pub(crate) fn end_after(id: u64) {
     if is_on() {
         CALLS.with_borrow_mut(|calls| calls.retain(|call| call.before < id));
+        running::end_after(id);
     }
+}
+
+/// C has jumped out of all calls on a thread of its own. The outermost callback, as a text.
+pub(crate) fn end_all() -> Option<String> {
+    if !is_on() {
+        return None;
+    }
+    CALLS.with_borrow_mut(|calls| calls.clear());
+    running::end_all()
 }

@@ -4,21 +4,25 @@
 //!   begin            inner                copy           end    guard
 //!   | no access page | pattern …          | what is lent | …    | no access page |
 //!
-//!   lent ── its call is over ──► resting: no access at all ── N others came to rest ──► given back to the system
+//!   lent ── it is over ──► resting: no access at all ── N others came to rest ──► given back to the system
 //! ```
+//!
+//! It is over when its call has returned, or, for the memory of a struct that C may keep, when the pointer that owns it has died.
 //!
 //! The copy ends where the guard begins, or, where C may count on an alignment, up to seven bytes before it.
 //!
 //! `inv:guard.slot` A slot's record lives for ever and stays in the list of all slots. Its memory is the slot's own while
-//! `begin` is not 0, and what else the record says of it does not change meanwhile, but for `over`. So a signal handler
+//! `begin` is not 0, and what else the record says of it does not change meanwhile, but for `end`. So a signal handler
 //! can read the list at any time.
 
+use super::keeping;
 use crate::callback::pool::lock;
-use crate::check_error::{Access, Loan, Wrong};
+use crate::check_error::{Access, End, Loan, Wrong};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 /// What stands around a copy.
 const PATTERN: u8 = 0xb5;
@@ -32,7 +36,8 @@ pub(crate) struct Slot {
     length: AtomicUsize,
     guard: AtomicUsize,
     loan: AtomicPtr<Loan>,
-    over: AtomicBool,
+    /// The [`End`] by which it is over, and 1; 0 while it is lent.
+    end: AtomicU8,
 }
 
 /// All slots.
@@ -59,7 +64,7 @@ fn page() -> usize {
     usize::try_from(bytes).unwrap_or(4096)
 }
 
-fn at(address: usize) -> *mut u8 {
+fn pointer(address: usize) -> *mut u8 {
     ptr::with_exposed_provenance_mut(address)
 }
 
@@ -78,13 +83,13 @@ impl Slot {
         let begin = begin.expose_provenance();
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: pages of the mapping made above.
-        if unsafe { libc::mprotect(at(begin + page).cast(), inside, access) } != 0 {
+        if unsafe { libc::mprotect(pointer(begin + page).cast(), inside, access) } != 0 {
             // SAFETY: the mapping made above, which nobody knows of.
-            unsafe { libc::munmap(at(begin).cast(), bytes) };
+            unsafe { libc::munmap(pointer(begin).cast(), bytes) };
             return None;
         }
         // SAFETY: the bytes are writable, and nobody knows of them.
-        unsafe { at(begin + page).write_bytes(PATTERN, inside) };
+        unsafe { pointer(begin + page).write_bytes(PATTERN, inside) };
         let empty = lock(&IDLE).empty.pop();
         let slot = empty.unwrap_or_else(Slot::listed);
         let guard = begin + page + inside;
@@ -92,7 +97,7 @@ impl Slot {
             .store((guard - length) & !(align - 1), Ordering::Relaxed);
         slot.length.store(length, Ordering::Relaxed);
         slot.guard.store(guard, Ordering::Relaxed);
-        slot.over.store(false, Ordering::Relaxed);
+        slot.end.store(0, Ordering::Relaxed);
         let loan = ptr::from_ref(loan).cast_mut();
         slot.loan.store(loan, Ordering::Relaxed);
         slot.begin.store(begin, Ordering::Release);
@@ -123,7 +128,7 @@ impl Slot {
     pub(super) fn copy(&self) -> &mut [u8] {
         let length = self.length.load(Ordering::Relaxed);
         // SAFETY: inv:guard.slot: the bytes are the slot's, and its call's thread alone asks, for one moment.
-        unsafe { std::slice::from_raw_parts_mut(at(self.address()), length) }
+        unsafe { std::slice::from_raw_parts_mut(pointer(self.address()), length) }
     }
 
     pub(super) fn loan(&self) -> &'static Loan {
@@ -133,7 +138,20 @@ impl Slot {
 
     fn pattern(&self, from: usize, to: usize) -> &[u8] {
         // SAFETY: inv:guard.slot: both are bounds in the slot's pages that can be read.
-        unsafe { std::slice::from_raw_parts(at(from), to - from) }
+        unsafe { std::slice::from_raw_parts(pointer(from), to - from) }
+    }
+
+    /// Why it is over, if it is.
+    fn end(&self) -> Option<End> {
+        let ends = [End::Returned, End::Moved, End::Died];
+        let end = self.end.load(Ordering::Acquire);
+        ends.into_iter().find(|known| *known as u8 + 1 == end)
+    }
+
+    /// The addresses of the copy.
+    fn addresses(&self) -> Range<usize> {
+        let start = self.address();
+        start..start + self.length.load(Ordering::Relaxed)
     }
 
     /// What was written around the copy.
@@ -142,10 +160,7 @@ impl Slot {
             self.begin.load(Ordering::Relaxed),
             self.guard.load(Ordering::Relaxed),
         );
-        let (copy, end) = (
-            self.address(),
-            self.address() + self.length.load(Ordering::Relaxed),
-        );
+        let Range { start: copy, end } = self.addresses();
         let touched = |byte: &u8| *byte != PATTERN;
         if let Some(last) = self.pattern(end, guard).iter().rposition(touched) {
             return Some(Wrong::Past(Access::Written, last + 1));
@@ -155,14 +170,15 @@ impl Slot {
         Some(Wrong::Before(Access::Written, copy - inner - first))
     }
 
-    /// Its call is over: nobody may touch it from now on.
-    pub(super) fn rest(&'static self) {
-        self.over.store(true, Ordering::Release);
+    /// It is over: nobody may touch it from now on.
+    pub(super) fn rest(&'static self, end: End) {
+        self.end.store(end as u8 + 1, Ordering::Release);
+        keeping::is_over();
         let (begin, page) = (self.begin.load(Ordering::Relaxed), page());
         let bytes = self.guard.load(Ordering::Relaxed) - begin;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-        // SAFETY: inv:guard.slot: the pages are the slot's; what was in them is over.
-        unsafe { libc::mmap(at(begin).cast(), bytes, libc::PROT_NONE, flags, -1, 0) };
+        // SAFETY: inv:guard.slot: the pages are the slot's; what was in them is of no use.
+        unsafe { libc::mmap(pointer(begin).cast(), bytes, libc::PROT_NONE, flags, -1, 0) };
         let mut idle = lock(&IDLE);
         idle.resting.push_back(self);
         for _ in MOST.load(Ordering::Relaxed)..idle.resting.len() {
@@ -172,7 +188,7 @@ impl Slot {
             let begin = old.begin.swap(0, Ordering::AcqRel);
             let bytes = old.guard.load(Ordering::Relaxed) + page - begin;
             // SAFETY: inv:guard.slot: the mapping was the slot's, and its call is over.
-            unsafe { libc::munmap(at(begin).cast(), bytes) };
+            unsafe { libc::munmap(pointer(begin).cast(), bytes) };
             idle.empty.push(old);
         }
     }
@@ -184,11 +200,10 @@ impl Slot {
         if begin == 0 || !(begin..guard + page).contains(&address) {
             return None;
         }
-        if self.over.load(Ordering::Acquire) {
-            return Some(Wrong::After);
+        if let Some(end) = self.end() {
+            return Some(Wrong::After(end));
         }
-        let copy = self.address();
-        let end = copy + self.length.load(Ordering::Relaxed);
+        let Range { start: copy, end } = self.addresses();
         if address >= end {
             return Some(Wrong::Past(access, address - end + 1));
         }
@@ -196,16 +211,54 @@ impl Slot {
     }
 }
 
+/// Calls `f` with each slot's record.
+fn each(mut f: impl FnMut(&'static Slot)) {
+    let mut at = ALL.load(Ordering::Acquire);
+    // SAFETY: null, or a record, which lives for ever (inv:guard.slot).
+    while let Some(slot) = unsafe { at.as_ref() } {
+        f(slot);
+        at = slot.next.load(Ordering::Relaxed);
+    }
+}
+
+/// Calls `f` with the addresses of each copy that is over and still mapped, what it was lent as, and why it is over.
+pub(super) fn each_over(mut f: impl FnMut(Range<usize>, &'static Loan, End)) {
+    each(|slot| {
+        let begin = slot.begin.load(Ordering::Acquire);
+        if begin == 0 {
+            return;
+        }
+        let (addresses, end) = (slot.addresses(), slot.end());
+        let loan = slot.loan();
+        // Otherwise another thread has given it other memory.
+        if let Some(end) = end
+            && slot.begin.load(Ordering::Acquire) == begin
+        {
+            f(addresses, loan, end);
+        }
+    });
+}
+
+/// The slot whose copy begins there and is lent.
+pub(super) fn at(address: usize) -> Option<&'static Slot> {
+    let mut found = None;
+    each(|slot| {
+        let is_there = slot.begin.load(Ordering::Acquire) != 0 && slot.address() == address;
+        if is_there && slot.end().is_none() {
+            found = Some(slot);
+        }
+    });
+    found
+}
+
 /// What an access at `address` that was refused did wrong, and to what. For a signal handler (`inv:guard.slot`).
 pub(super) fn judge(address: usize, access: Access) -> Option<(Wrong, &'static Loan)> {
     let page = page();
-    let mut at = ALL.load(Ordering::Acquire);
-    // SAFETY: null, or a record, which lives for ever.
-    while let Some(slot) = unsafe { at.as_ref() } {
+    let mut judged = None;
+    each(|slot| {
         if let Some(wrong) = slot.judge(address, access, page) {
-            return Some((wrong, slot.loan()));
+            judged = Some((wrong, slot.loan()));
         }
-        at = slot.next.load(Ordering::Relaxed);
-    }
-    None
+    });
+    judged
 }

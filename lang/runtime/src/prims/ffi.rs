@@ -309,6 +309,9 @@ fn promote(rt: &mut Rt, a: Args) -> Result {
     if strings::is_string(rt.arg(a, 0)) {
         strings::share(holder);
     }
+    if !is_view(holder) {
+        bowline_ffi::note_address(&rt.heap, holder);
+    }
     Ok(bowline_ffi::make_pointer_to_bytes(&mut rt.heap, holder)?)
 }
 
@@ -337,6 +340,7 @@ fn data_pointer(rt: &mut Rt, a: Args) -> Result {
     if !rt.heap.is_pinned(holder) {
         return Fault::bad(who, "the object is not pinned:", vec![v]);
     }
+    bowline_ffi::note_address(&rt.heap, holder);
     pointer(rt, holder.addr().word(1).raw())
 }
 
