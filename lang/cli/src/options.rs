@@ -53,9 +53,9 @@ fn name_run(mut error: clap::Error) -> clap::Error {
 pub(crate) enum Command {
     /// Run a program.
     Run(RunOptions),
-    /// Show what a program becomes.
+    /// Show what a program or library becomes.
     Dump(DumpOptions),
-    /// Write a C header of what a program exports to C.
+    /// Write a C header of what a program or library exports to C.
     Header(HeaderOptions),
     /// Tell what is wrong with programs, and what looks wrong, without running them.
     Check(CheckOptions),
