@@ -244,15 +244,25 @@ impl Mutator {
     }
 
     /// Where collections are marked beside the program, one may be due for what threads have made, although MMTk,
-    /// which asks only before it takes pages, has still holes to hand out.
+    /// which asks only before it takes pages, has still holes to hand out. A thread also asks when it begins: those that
+    /// have gone before it may have made little each.
     fn tell_what_was_made(&mut self) {
         let made = self.handed_out.saturating_sub(self.told);
-        if made < TOLD_BY || !heap().config.marks_beside() {
+        let begins = self.handed_out == 0;
+        if (made < TOLD_BY && !begins) || !heap().config.marks_beside() {
             return;
         }
         self.told = self.handed_out;
         if heap().pressure.made(made as usize) && !heap().is_marking() {
             mmtk::memory_manager::gc_poll(engine().mmtk, self.tls());
+        }
+    }
+
+    /// The thread goes, and tells the rest of what it has made.
+    pub(crate) fn tell_the_rest(&mut self) {
+        if self.heap().config.marks_beside() {
+            let made = self.handed_out.saturating_sub(self.told);
+            self.heap().pressure.made(made as usize);
         }
     }
 

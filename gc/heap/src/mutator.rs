@@ -479,6 +479,7 @@ impl Drop for Mutator {
         let block = unsafe { block.read() };
         let mut here = blocks_here();
         if let Some(block) = here.find(|here| std::ptr::eq(*here, block)) {
+            self.tell_the_rest();
             self.heap.detach(block);
         }
     }
