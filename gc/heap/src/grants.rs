@@ -152,9 +152,11 @@ impl Grants {
         self.guarded.store(most, Relaxed);
     }
 
-    /// There is one more weak object.
-    pub(crate) fn weak_made(&self) {
-        self.weak.fetch_add(1, Relaxed);
+    /// Counts another weak object, if there is memory for what collections will take for it.
+    pub(crate) fn weak_made(&self, heap: &Heap) -> bool {
+        let has_room = heap.has_memory_for(AWAITED);
+        self.weak.fetch_add(usize::from(has_room), Relaxed);
+        has_room
     }
 
     /// So many weak objects live, as a full collection has found.

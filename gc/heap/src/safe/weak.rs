@@ -11,7 +11,7 @@ use crate::access;
 use crate::finalize;
 use crate::mutator;
 use crate::owners::OwnerLabel;
-use bowline_layout::{Shape, Value, weak_pair};
+use bowline_layout::{Shape, Value, object_bytes, weak_pair};
 use std::fmt;
 use std::io;
 
@@ -41,7 +41,9 @@ impl<'s> Scope<'s> {
         &mut self,
         length: usize,
     ) -> Result<Local<'s, K>, AllocError> {
-        let v = self.fresh(sized::<K>(Shape::WeakValues, length)?)?;
+        let header = sized::<K>(Shape::WeakValues, length)?;
+        self.mutator().weak_made(object_bytes(header))?;
+        let v = self.fresh(header)?;
         for i in 0..length {
             // SAFETY: the object is fresh and that long.
             unsafe { access::init(v, 1 + i, Value::FALSE) };

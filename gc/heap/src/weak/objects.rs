@@ -64,9 +64,8 @@ impl Mutator {
     }
 
     /// A weak object of so many bytes is to be made, for which a collection will take memory, too.
-    fn weak_made(&mut self, requested: usize) -> Result<(), OutOfMemory> {
-        self.heap().grants.weak_made();
-        match self.heap().has_memory_for(0) {
+    pub(crate) fn weak_made(&mut self, requested: usize) -> Result<(), OutOfMemory> {
+        match self.heap().grants.weak_made(self.heap()) {
             true => Ok(()),
             false => Err(OutOfMemory { requested }),
         }

@@ -43,6 +43,7 @@ pub(crate) const CASES: &[Case] = &[
         "many objects have no use of holes that are too small",
         growing,
     ),
+    case("weak pairs that were refused take nothing", weak),
 ];
 
 /// How many bytes a line of `/proc/self/status` speaks of.
@@ -245,4 +246,17 @@ fn growing() {
     assert!(grown < 10, "{grown} of 1.5 MiB");
     let l = list(&mut m, 100_000);
     check_list(l, 100_000);
+}
+
+/// Asks for so many weak pairs that the system would not give what collections would take for all of them, and then for
+/// one when it gives some.
+fn weak() {
+    let (_, mut m) = heap_of(Plan::Throughput);
+    garbage(&mut m, 200_000);
+    allow(libc::RLIMIT_DATA, "VmData:", 20 * MIB);
+    let refused = (0..1_000_000).filter(|i| m.weak_pair(fix(*i), fix(0)).is_err());
+    let refused = refused.count();
+    assert!(refused > 900_000, "{refused}");
+    allow(libc::RLIMIT_DATA, "VmData:", 100 * MIB);
+    assert!(m.weak_pair(fix(1), fix(0)).is_ok());
 }
