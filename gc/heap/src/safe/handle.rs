@@ -186,7 +186,7 @@ impl<'s> Scope<'s> {
     /// Pins `object` once more.
     pub fn pin<N: Names>(&self, object: N) -> Result<Pinned<'s, N::Kind>, PinError> {
         let word = self.view(object).word();
-        self.shared().heap().pins.pin(word)?;
+        self.shared().pin(word)?;
         Ok(Pinned {
             word,
             scope: PhantomData,

@@ -496,6 +496,7 @@ fn pins_and_loans() {
         // The loan has ended.
         assert_moved(s, lent.get(), s.view(name).bytes().as_ptr().addr());
         let pin = s.pin(data).unwrap();
+        assert_eq!(bowline_gc::Heap::get().map(|h| h.pins_made()), Some(1));
         let address = pin.as_ptr().addr().get();
         s.lend([data], |[lent]| {
             lent.cells()[0].store(7, Relaxed);
