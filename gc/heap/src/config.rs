@@ -274,6 +274,12 @@ impl HeapConfig {
                 self.root_stack
             ));
         }
+        if self.root_stack > LARGEST_LIMIT {
+            return refuse(format!(
+                "a root stack of {} bytes is above the most, 1 TiB",
+                self.root_stack
+            ));
+        }
         match crate::sys::address_space_limit() {
             Some(limit) if limit < ADDRESS_SPACE_NEEDED => Err(HeapError::AddressSpace { limit }),
             _ => Ok(()),
@@ -414,6 +420,10 @@ mod tests {
         }
         assert!(refused(|c| c.growth_percent = 100).contains("at least 110"));
         assert!(refused(|c| c.root_stack = 8).contains("below the least, 16 KiB"));
+        assert_eq!(
+            refused(|c| c.root_stack = usize::MAX),
+            "a root stack of 18446744073709551615 bytes is above the most, 1 TiB"
+        );
         assert_eq!(HeapConfig::default().check(), Ok(()));
     }
 
