@@ -89,9 +89,13 @@ impl Mutator {
     /// that were built one upon the other are taken down. Returns how many wait now.
     pub fn hurry_finalizers(&mut self) -> usize {
         let heap = self.heap();
-        let (waiting, bytes) = heap.with_weak(|weak| weak.hurry_finalizers());
-        heap.pressure.made_ready(bytes);
-        heap.finalizers_left(waiting);
+        let waiting = heap.with_weak(|weak| {
+            let (waiting, bytes) = weak.hurry_finalizers();
+            // With the lock held, for another thread may take one, or hurry more.
+            heap.pressure.made_ready(bytes);
+            heap.finalizers_left(waiting);
+            waiting
+        });
         heap.bell.ring();
         waiting
     }

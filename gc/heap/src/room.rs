@@ -19,9 +19,10 @@
 //! has found as much in the free lines of used blocks, whoever waited for the last is told that there is no memory,
 //! although there is some: it is what its handler runs in. Then the count begins anew.
 //!
-//! `inv:room.holes` Where every collection moves all that it may, free lines in used blocks are room only while the total
-//! is within the limit, what waits for finalizers aside. The copies go to fresh blocks, and what is pinned leaves the holes around it to be filled anew: each
-//! full collection would find room, and leave the heap larger than the one before.
+//! `inv:room.holes` Where every collection moves all that it may, free lines in used blocks are room only while the
+//! total, without what waits for finalizers, is within the limit. The copies go to fresh blocks, and what is pinned
+//! leaves the holes around it to be filled anew: each full collection would find room, and leave the heap larger than
+//! the one before.
 //!
 //! Absent on purpose: MMTk's own notion of giving up, which takes three or four full collections.
 
