@@ -46,12 +46,16 @@ fn bytevector_view(rt: &mut Rt, a: Args) -> Result {
 fn extent(rt: &Rt, a: Args, who: &'static str, most: usize) -> Result<(usize, usize)> {
     let start = address(rt, a, 0, who)?;
     let pointer = rt.arg(a, 0);
-    let room = room(pointer, start);
+    let room = room(pointer, start, who)?;
     let target = rt.foreign.types.target(pointer_target(pointer));
     let size = match (rt.opt(a, 1), target.and_then(CType::size).or(room)) {
         (Some(_), _) => {
             // Nothing in memory is larger than that or ends beyond it.
             let most = most.min((isize::MAX as usize).saturating_sub(start));
+            let most = match memory::array_target(rt, pointer) {
+                None => most.min(room.unwrap_or(most)),
+                Some(_) => most,
+            };
             rt.ranged(a, 1, who, "number of bytes", 0, most as i64)? as usize
         }
         (None, Some(size)) => size,
@@ -65,6 +69,7 @@ fn extent(rt: &Rt, a: Args, who: &'static str, most: usize) -> Result<(usize, us
     }
     memory::check_range(rt, pointer, size, 0, who)?;
     match room {
+        // What it points to was said of memory that is smaller.
         Some(room) if size > room => {
             let size = Value::fixnum(size as i64);
             Fault::range(who, "number of bytes", size, 0, room as i64)
@@ -73,10 +78,11 @@ fn extent(rt: &Rt, a: Args, who: &'static str, most: usize) -> Result<(usize, us
     }
 }
 
-/// How many bytes there are from `start` on of the memory that `pointer` owns, or the one that it was derived from.
-fn room(pointer: Value, start: usize) -> Option<usize> {
+/// How many bytes there are from `start` on of the memory that `pointer` owns, or the one that it was derived from, if
+/// that is known.
+fn room(pointer: Value, start: usize, who: &'static str) -> Result<Option<usize>> {
     if !object::is(pointer, kinds::FOREIGN_POINTER) {
-        return None;
+        return Ok(None);
     }
     let base = object::field(pointer, foreign_pointer::BASE);
     let owner = match object::is(base, kinds::FOREIGN_POINTER) {
@@ -84,8 +90,15 @@ fn room(pointer: Value, start: usize) -> Option<usize> {
         false => pointer,
     };
     let first = object::raw(owner, foreign_pointer::POINTER) as usize;
-    match object::raw(owner, foreign_pointer::BYTES) as usize {
-        0 => None,
-        bytes => Some(bytes.saturating_sub(start.wrapping_sub(first))),
+    let bytes = match object::raw(owner, foreign_pointer::BYTES) as usize {
+        0 => return Ok(None),
+        bytes => bytes,
+    };
+    match start.wrapping_sub(first) {
+        offset if offset <= bytes => Ok(Some(bytes - offset)),
+        _ => {
+            let message = format!("the pointer leads out of its memory, which has {bytes} bytes:");
+            Fault::bad(who, message, vec![pointer])
+        }
     }
 }
