@@ -30,7 +30,7 @@ pub(crate) const CASES: &[Case] = &[
         "0\n",
     )
     .calls("threads.c")
-    .says("bowline: callback from (make-callback at main.scm:…) called on another thread when the program had ended\n"),
+    .says("bowline: callback from (make-callback at main.scm:…) called when the program had ended\n"),
     case(
         "e43_attached_during_a_collection",
         r#"

@@ -27,6 +27,13 @@ const bl_function trial_functions[] = {
     { "missing", NULL },
     { NULL, NULL },
 };
+/* What is none. */
+extern const char trial_text[];
+const char trial_text[64] = "this is not a table at all, it is text, just text..............";
+extern const int64_t trial_numbers[];
+const int64_t trial_numbers[4] = { 1, 2, 3, 4 };
+extern const bl_function trial_endless[];
+const bl_function trial_endless[2] = { { "add", (address)add }, { "sum", (address)add } };
 #ifdef __cplusplus
 }
 #endif

@@ -74,7 +74,7 @@
 (show said)
 (show (call-with-current-continuation (lambda (k) (c-back (lambda (n) (k (list 'left n)))))))
 (show (list (c-deeper 1) depth))
-(show (c-leaf))
+(told (c-leaf))
 (show (c-refused))
 (show (c-threads 20))
 (show (c-own))

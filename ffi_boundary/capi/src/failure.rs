@@ -343,6 +343,7 @@ mod tests {
             (
                 Failure::Table(TableError::Endless {
                     table: "the table `x`".into(),
+                    entries: 65_536,
                 }),
                 Status::Range,
                 "the table `x` has no end among its first 65536 entries: it must end with one whose name is NULL",

@@ -22,12 +22,12 @@
 //! `inv:active.pending` A pending exit belongs to the innermost call: its C code is what runs now and
 //! must return first. While it is pending, no procedure runs for that call.
 
-use crate::callback::pool;
+use crate::callback::{guest, pool};
+use crate::callback_error::Barred;
 use crate::guard;
 use crate::handle::scope::Open;
 use crate::host::{Host, Pass, Runner};
 use crate::inside;
-use crate::signal;
 use bowline_gc::{CallFrame, RootStack};
 use bowline_layout::Value;
 use std::cell::Cell;
@@ -63,8 +63,8 @@ pub(crate) struct ActiveCall {
     pub(crate) inside: Cell<bool>,
     /// Whether it is a leaf call, which may not call back.
     pub(crate) leaf: bool,
-    /// Who lent the callback that C called during a leaf call, or in a no-GC scope.
-    pub(crate) called_back: Cell<Option<&'static str>>,
+    /// What C called during a leaf call, or in a no-GC scope.
+    pub(crate) called_back: Cell<Option<Barred>>,
     /// How many no-GC scopes are open in it (`inv:inside.raw`).
     pub(crate) raw: Cell<u32>,
 }
@@ -395,11 +395,7 @@ fn unlink_dead(thread: &Thread, here: usize) {
     if is_dead(thread.outermost.get()) {
         // There was a callback below it, on a thread of C's.
         thread.innermost.set(std::ptr::null());
-        let callback = guard::end_all().map_or(String::new(), |callback| format!(" ({callback})"));
-        signal::say(&format!(
-            "bowline: C jumped (longjmp) out of a callback{callback} on a thread of its own: what it held is lost\n"
-        ));
-        return;
+        return guest::jumped_out();
     }
     let mut at = thread.outermost.get();
     loop {

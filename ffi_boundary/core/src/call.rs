@@ -24,7 +24,7 @@ use crate::blocking::Copies;
 pub use crate::call_error::CallError;
 use crate::callback::kept;
 use crate::callback::pool::Lent;
-use crate::callback_error::CallbackError;
+use crate::callback_error::{Barred, CallbackError};
 use crate::convert::{self, Spot};
 use crate::errno::errno_around;
 use crate::error::FfiError;
@@ -253,8 +253,8 @@ pub(crate) fn cross(
         Err(jumped_over(function, active.id))
     } else if active.pending.get() {
         Err(CallError::PendingExit)
-    } else if let Some(lender) = active.called_back.get() {
-        Err(called_back(function, lender))
+    } else if let Some(called) = active.called_back.get() {
+        Err(called_back(function, called))
     } else if left_open {
         let function = function.name.clone();
         Err(FfiError::from(InsideError::ScopeLeftOpen { function }).into())
@@ -314,17 +314,16 @@ fn jumped_over(function: &ForeignFunction, id: u64) -> CallError {
 }
 
 #[cold]
-fn called_back(function: &ForeignFunction, lender: &str) -> CallError {
-    let lender = lender.to_owned();
+fn called_back(function: &ForeignFunction, called: Barred) -> CallError {
     let name = function.name.clone();
     CallError::Ffi(match function.leaf {
         Some(_) => FfiError::from(CallbackError::LeafCalledBack {
             function: name,
-            lender,
+            called,
         }),
         None => FfiError::from(InsideError::CalledBack {
             function: name,
-            lender,
+            called,
         }),
     })
 }

@@ -58,12 +58,12 @@ pub enum CallbackError {
         /// The callback's parameter.
         position: usize,
     },
-    /// A leaf call during which C has called back: the callback has returned its default at once.
+    /// A leaf call during which C has called back: nothing has run, and C got the default at once.
     LeafCalledBack {
         /// The function.
         function: String,
-        /// The function that the callback was lent to.
-        lender: String,
+        /// What C has called.
+        called: Barred,
     },
     /// C has jumped from an inner call back into this one's function.
     Jumped {
@@ -72,6 +72,24 @@ pub enum CallbackError {
         /// The callback that it has jumped over, if checking mode has noted which.
         callback: Option<String>,
     },
+}
+
+/// What C has called where no procedure can run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Barred {
+    /// The callback lent to the function of this name.
+    Callback(&'static str),
+    /// The procedure exported under this name.
+    Exported(&'static str),
+}
+
+impl fmt::Display for Barred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Barred::Callback(lender) => write!(f, "the callback lent to `{lender}`"),
+            Barred::Exported(name) => write!(f, "the exported `{name}`"),
+        }
+    }
 }
 
 /// Why a C function calls no procedure any more.
@@ -144,10 +162,10 @@ impl fmt::Display for CallbackError {
                 f,
                 "`{function}` cannot be a leaf call: its parameter {position} is a callback, and a leaf call may not call back"
             ),
-            CallbackError::LeafCalledBack { function, lender } => write!(
+            CallbackError::LeafCalledBack { function, called } => write!(
                 f,
-                "`{function}` is a leaf call, which may not call back, and called the callback lent to `{lender}`: \
-                 that ran nothing and returned its default"
+                "`{function}` is a leaf call, which may not call back, and called {called}: that ran nothing and \
+                 returned its default"
             ),
             CallbackError::Jumped { function, callback } => {
                 write!(f, "C jumped (longjmp) back into `{function}`, past a callback of it")?;
@@ -212,10 +230,18 @@ mod tests {
             (
                 CallbackError::LeafCalledBack {
                     function: "abs".into(),
-                    lender: "qsort".into(),
+                    called: Barred::Callback("qsort"),
                 },
                 "`abs` is a leaf call, which may not call back, and called the callback lent to `qsort`: that ran \
                  nothing and returned its default",
+            ),
+            (
+                CallbackError::LeafCalledBack {
+                    function: "abs".into(),
+                    called: Barred::Exported("area"),
+                },
+                "`abs` is a leaf call, which may not call back, and called the exported `area`: that ran nothing and \
+                 returned its default",
             ),
         ];
         for (error, text) in texts {

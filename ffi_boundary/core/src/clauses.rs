@@ -4,7 +4,7 @@ use crate::callback_error::CallbackError;
 use crate::declare_error::DeclareError;
 use crate::error::FfiError;
 use crate::function::{ForeignFunction, Way};
-use crate::types::{CType, Passing, Signature};
+use crate::types::{CType, Passing, Repr, Signature};
 use bowline_gc::Leaf;
 
 /// That calls of `function`, whose arguments go these ways, may be leaf calls.
@@ -15,6 +15,14 @@ pub(crate) fn check_leaf(function: &str, ways: &[Way]) -> Result<(), FfiError> {
     };
     let (function, position) = (function.to_owned(), i + 1);
     Err(CallbackError::Leaf { function, position }.into())
+}
+
+/// That a predicate can be asked about a result of this type.
+pub(crate) fn check_errno_when(result: &CType) -> Result<(), FfiError> {
+    match result.repr() {
+        Repr::Void => Err(DeclareError::ErrnoWhen.into()),
+        _ => Ok(()),
+    }
 }
 
 /// That a result of this type may be an error number.
@@ -83,6 +91,12 @@ impl ForeignFunction {
         self
     }
 
+    /// The same function, whose result a predicate is asked about, which is the host's to do.
+    pub fn with_errno_when(self) -> Result<ForeignFunction, FfiError> {
+        check_errno_when(&self.signature.result)?;
+        Ok(self)
+    }
+
     /// The same function, whose result is an error number, 0 for none.
     pub fn with_errno_result(mut self) -> Result<ForeignFunction, FfiError> {
         check_errno_result(&self.signature.result)?;
@@ -104,6 +118,17 @@ impl ForeignFunction {
             self.plain = false;
         }
         Ok(self)
+    }
+
+    /// How many bytes are free once this function was called with `address`, for which the program has named it: known
+    /// of C's own `free` alone.
+    pub fn gives_back(&self, address: usize) -> usize {
+        if self.address != libc::free as *const () || address == 0 {
+            return 0;
+        }
+        let block = std::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: the program says that `free` takes what is there, and that has not happened yet.
+        unsafe { libc::malloc_usable_size(block) }
     }
 
     /// Whether what a call gives is the value that C returned and nothing else is to be done.

@@ -69,6 +69,8 @@ pub enum DeclareError {
         /// Its number.
         number: i64,
     },
+    /// An `errno-when` of a function without a result.
+    ErrnoWhen,
     /// An `errno-result` of a function whose result is no integer.
     ErrnoResult {
         /// The result type.
@@ -136,6 +138,9 @@ impl fmt::Display for DeclareError {
                 f,
                 "(enum {name}): {number}, the number of {member}, does not fit an int of C beside the others"
             ),
+            DeclareError::ErrnoWhen => {
+                f.write_str("(errno-when P) asks P about the result, and void is none")
+            }
             DeclareError::ErrnoResult { type_name } => write!(
                 f,
                 "(errno-result) wants an integer as the result, which is the error number, not {type_name}"
@@ -167,6 +172,10 @@ mod tests {
         assert_eq!(
             unsupported.to_string(),
             "libffi cannot call a function of type (int) int"
+        );
+        assert_eq!(
+            DeclareError::ErrnoWhen.to_string(),
+            "(errno-when P) asks P about the result, and void is none"
         );
         let type_name = || "double".to_owned();
         let errno = DeclareError::ErrnoResult {

@@ -3,7 +3,7 @@
 //! The registers are those of x86-64 ("System V Application Binary Interface", 3.2.3); elsewhere none are told.
 
 use crate::callback::pool::Plan;
-use crate::clauses::{check_errno_result, check_freed, check_frees, check_leaf};
+use crate::clauses::{check_errno_result, check_errno_when, check_freed, check_frees, check_leaf};
 use crate::direct::Direct;
 use crate::error::FfiError;
 use crate::function::{self, Way};
@@ -227,6 +227,9 @@ impl Declaration<'_> {
         let ways = function::ways(self.signature)?;
         if self.clause("leaf") {
             check_leaf(self.name, &ways)?;
+        }
+        if self.clause("errno-when") {
+            check_errno_when(&self.signature.result)?;
         }
         if self.clause("errno-result") {
             check_errno_result(&self.signature.result)?;

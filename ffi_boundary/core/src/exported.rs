@@ -14,19 +14,20 @@
 
 use crate::call::CallError;
 use crate::callback::{Exit, admit, give_handle};
+use crate::callback_error::Barred;
 use crate::convert::{self, Spot};
 use crate::data;
 use crate::errno::Errno;
 use crate::error::{FfiError, Place};
-use crate::handle::{Handle, HandleKind, Handles};
+use crate::handle::{Handle, HandleError, HandleKind, Handles};
 use crate::host::{Host, PendingExit};
-use crate::inside::{Outside, inside};
+use crate::inside::{self, Outside, inside};
 use crate::language;
 use crate::types::{CType, Repr};
 use bowline_gc::{Callee, Heap, Mutator};
 use bowline_layout::Value;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A procedure that the program has given to C. It lives for ever.
 pub struct ExportedProcedure {
@@ -35,10 +36,15 @@ pub struct ExportedProcedure {
     result: CType,
     layout: u64,
     procedure: Handle,
-    /// Whether the host calls it the light way; asked when it is called first.
-    light: OnceLock<bool>,
+    /// Whether the host calls it the light way, one of the constants below.
+    light: AtomicU8,
     callee: Option<&'static Callee>,
 }
+
+/// It is asked when the procedure is called first.
+const UNASKED: u8 = 0;
+const HEAVY: u8 = 1;
+const LIGHT: u8 = 2;
 
 impl fmt::Debug for ExportedProcedure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,22 +97,23 @@ impl ExportedProcedure {
         procedure: Value,
     ) -> Result<&'static ExportedProcedure, FfiError> {
         let made = Handles::of(mutator).create(procedure, HandleKind::Global);
-        let procedure = made.map_err(|error| FfiError::Handle {
-            place: Place::Argument {
-                function: "foreign-export".to_owned(),
-                position: 2,
-            },
-            error: Some(error),
-        })?;
+        let procedure = made.map_err(refused)?;
         Ok(Box::leak(Box::new(ExportedProcedure {
             name: name.into(),
             layout: layout(&params, &result),
             params,
             result,
             procedure,
-            light: OnceLock::new(),
+            light: AtomicU8::new(UNASKED),
             callee: Heap::get().and_then(|heap| heap.callee(name, true)),
         })))
+    }
+
+    /// C calls this procedure from now on, which accepts as many arguments.
+    pub fn replace(&self, mutator: &Mutator, procedure: Value) -> Result<(), FfiError> {
+        let set = Handles::of(mutator).set(self.procedure, procedure);
+        self.light.store(UNASKED, Ordering::Relaxed);
+        set.map_err(refused)
     }
 
     /// Its number by [`layout`].
@@ -180,12 +187,31 @@ impl ExportedProcedure {
         let procedure = mutator.get(height);
         let first = height + 1;
         let args = first..first + self.params.len();
-        let light = *self.light.get_or_init(|| host.is_light(procedure));
+        // Who asks has the host, and so has who replaces the procedure.
+        let mut light = self.light.load(Ordering::Relaxed);
+        if light == UNASKED {
+            light = if host.is_light(procedure) {
+                LIGHT
+            } else {
+                HEAVY
+            };
+            self.light.store(light, Ordering::Relaxed);
+        }
         let called = match light {
-            true => host.invoke_light(procedure, args),
-            false => host.invoke(procedure, args),
+            LIGHT => host.invoke_light(procedure, args),
+            _ => host.invoke(procedure, args),
         };
         called.map_err(|PendingExit| Exit)
+    }
+}
+
+fn refused(error: HandleError) -> FfiError {
+    FfiError::Handle {
+        place: Place::Argument {
+            function: "foreign-export".to_owned(),
+            position: 2,
+        },
+        error: Some(error),
     }
 }
 
@@ -215,6 +241,11 @@ pub fn call<'w, E>(
     });
     match done {
         Err(Outside::NoCall) => call_as_guest(find),
+        Err(Outside::InLeaf) => {
+            let found = inside::bar(|host| Ok(Barred::Exported(&find(host)?.0.name)));
+            found.map_err(NotCalled::NotFound)?;
+            Err(NotCalled::Outside(Outside::InLeaf))
+        }
         Err(outside) => Err(NotCalled::Outside(outside)),
         Ok(done) => done,
     }

@@ -153,7 +153,7 @@ impl ForeignFunction {
     pub fn numbered(
         name: &str,
         table: &Arc<Library>,
-        index: usize,
+        index: i64,
         signature: Signature,
     ) -> Result<ForeignFunction, FfiError> {
         let (_, address) = table.numbered(index)?;

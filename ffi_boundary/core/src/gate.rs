@@ -212,6 +212,12 @@ impl<P: Pull> Gate<P> {
         taken.unwrap_or(std::ptr::null_mut())
     }
 
+    /// A guest that C has jumped out of takes the gate, to depart. When the gate is closed it is gone by that.
+    pub fn take_to_depart(&self, pull: P) -> Result<*mut (), Closed> {
+        let inner = lock(&self.inner);
+        self.wait_as_guest(inner, pull, true)
+    }
+
     /// The guest that has the gate lets others in, if any wait, and takes it again.
     pub fn give_way_as_guest(&self, pull: P) {
         let mut inner = lock(&self.inner);

@@ -20,6 +20,7 @@
 
 use crate::active::{self, ActiveCall, Jumped};
 use crate::call::CallError;
+use crate::callback_error::Barred;
 use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::error::FfiError;
@@ -109,6 +110,22 @@ pub fn inside<R>(f: impl FnOnce(&mut Inside<'_>) -> R) -> Result<R, Outside> {
     });
     errno.set(saved);
     done
+}
+
+/// In a leaf call: C has called what `called` finds by the host, and nothing may run (`inv:call.leaf`). The call's maker
+/// raises an error when C has returned.
+#[cold]
+pub(crate) fn bar<E>(called: impl FnOnce(&dyn Host) -> Result<Barred, E>) -> Result<(), E> {
+    active::with_innermost(|call| {
+        let Some(call) = call.filter(|call| call.leaf) else {
+            return Ok(());
+        };
+        // SAFETY: inv:active.linked: the call's maker waits for C to return and lent its host for that long; nobody
+        // comes back from a leaf call, so nobody else has it.
+        let host = unsafe { &*call.host };
+        call.called_back.set(Some(called(host)?));
+        Ok(())
+    })
 }
 
 /// Whether an exit is pending in the innermost foreign call of this thread, if it is in one.

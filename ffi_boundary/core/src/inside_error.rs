@@ -1,5 +1,6 @@
 //! What C code can do wrong by the functions of the C interface, where only the Scheme program can be told.
 
+use crate::callback_error::Barred;
 use std::fmt;
 
 /// An error that the foreign call ends in.
@@ -10,12 +11,12 @@ pub enum InsideError {
         /// The foreign procedure.
         function: String,
     },
-    /// C has called back within a no-GC scope: the callback has returned its default at once.
+    /// C has called back within a no-GC scope: nothing has run, and C got the default at once.
     CalledBack {
         /// The foreign procedure.
         function: String,
-        /// The one that the callback was lent to.
-        lender: String,
+        /// What C has called.
+        called: Barred,
     },
     /// C has raised the error in `errno` when there was none.
     NoErrno {
@@ -38,9 +39,9 @@ impl fmt::Display for InsideError {
                 f,
                 "`{function}` has returned within a no-GC scope: `bl_nogc_end` must end it before"
             ),
-            InsideError::CalledBack { function, lender } => write!(
+            InsideError::CalledBack { function, called } => write!(
                 f,
-                "`{function}` has called the callback lent to `{lender}` within a no-GC scope, where no procedure \
+                "`{function}` has called {called} within a no-GC scope, where no procedure \
                  can run: that ran nothing and returned its default"
             ),
             InsideError::NoErrno { function } => write!(
@@ -71,7 +72,7 @@ mod tests {
             (
                 InsideError::CalledBack {
                     function: function(),
-                    lender: "qsort".into(),
+                    called: Barred::Callback("qsort"),
                 },
                 "`ml-read` has called the callback lent to `qsort` within a no-GC scope, where no procedure can run: \
                  that ran nothing and returned its default",

@@ -4,7 +4,7 @@
 //! foreign pointers by `bowline_layout`, and procedures only through a [`Host`]'s eyes.
 //!
 //! Reading order: `error`, `declare_error`, `struct_error`, `callback_error`, `types`, `aggregate` and `enums` (what
-//! is talked about), `parse` (what a program writes), `library`, `function` and `clauses` (what is called), `host`
+//! is talked about), `parse` (what a program writes), `library` with `symbol` and `table`, `function` and `clauses` (what is called), `host`
 //! (who calls), `gate` and `language` (in which thread), `call` with `call_error`, `arguments`, `active`, `outs`,
 //! `blocking`, `guard` with `check_error` (checking mode), `byvalue`, `convert`, `object`, `direct`, `cif` and `errno` (how, which `describe` says in words),
 //! `callback` (how C calls back), `inside_error` and `inside` (how C
@@ -90,6 +90,8 @@ mod simple;
 mod stdio;
 #[cfg(not(loom))]
 mod struct_error;
+#[cfg(not(loom))]
+mod symbol;
 mod sync;
 #[cfg(not(loom))]
 mod table;
@@ -105,7 +107,7 @@ pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
 pub use callback::made::{Maker, free_callback, is_callback, make_callback};
 #[cfg(not(loom))]
-pub use callback_error::{CallbackError, Ended};
+pub use callback_error::{Barred, CallbackError, Ended};
 #[cfg(not(loom))]
 pub use declare_error::DeclareError;
 #[cfg(not(loom))]

@@ -12,10 +12,10 @@
 //! Absent on purpose: a search path of our own. Names mean what they mean to `dlopen`.
 
 use crate::error::FfiError;
+use crate::symbol::module_of;
 use crate::table::{self, FunctionTable, TableError};
 use std::ffi::{CStr, CString};
 use std::fmt;
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -70,7 +70,8 @@ impl Library {
     /// The table of functions of this name: one that C has registered, or else the data of this symbol of `library`, by
     /// default of the process.
     ///
-    /// That the symbol is one of a table the program says, as it says what type a function has.
+    /// That the symbol is one of a table the program says, as it says what type a function has; what is seen to be none
+    /// is an error.
     pub fn table(name: &str, library: Option<&Library>) -> Result<Arc<Library>, FfiError> {
         let registered = library.map_or_else(|| table::registered(name), |_| None);
         let table = match (registered, library) {
@@ -85,9 +86,19 @@ impl Library {
     }
 
     fn read_table(&self, name: &str) -> Result<Arc<FunctionTable>, FfiError> {
+        let table = table::named(name);
+        if self.is_table() {
+            let within = self.to_string();
+            return Err(TableError::Nested { table, within }.into());
+        }
         let first = self.symbol(name)?.cast();
         // SAFETY: the program says that a table stands there, and the library stays (inv:library.open).
-        Ok(unsafe { FunctionTable::read(&table::named(name), first) }?)
+        Ok(unsafe { FunctionTable::of_symbol(&table, first) }?)
+    }
+
+    /// Whether it is a table of functions.
+    pub fn is_table(&self) -> bool {
+        matches!(self.source, Source::Table(_))
     }
 
     /// The name that this was opened by; `None` for the process.
@@ -105,7 +116,7 @@ impl Library {
             Source::Loaded(handle) => handle,
             Source::Table(table) => {
                 let index = table.find(symbol).ok_or_else(unknown)?;
-                return self.numbered(index).map(|(_, address)| address);
+                return self.numbered(index as i64).map(|(_, address)| address);
             }
         };
         let c_symbol = c_string(symbol)?;
@@ -126,12 +137,13 @@ impl Library {
     }
 
     /// The name and the address of function `index` of a table, counted from 0.
-    pub fn numbered(&self, index: usize) -> Result<(&str, *const ()), FfiError> {
+    pub fn numbered(&self, index: i64) -> Result<(&str, *const ()), FfiError> {
         let whole = self.to_string();
         let Source::Table(table) = &self.source else {
             return Err(TableError::NoTable { library: whole }.into());
         };
-        let Some((name, address)) = table.get(index) else {
+        let found = usize::try_from(index).ok().and_then(|i| table.get(i));
+        let Some((name, address)) = found else {
             let count = table.len();
             return Err(TableError::Index {
                 table: whole,
@@ -150,16 +162,6 @@ impl Library {
         }
         Ok((name, address))
     }
-}
-
-/// Where the module that holds `address` begins.
-fn module_of(address: *const libc::c_void) -> Option<NonNull<libc::c_void>> {
-    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: any address may be asked for, and the answer is ours to fill.
-    let known = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
-    // SAFETY: all zero bytes are a Dl_info too.
-    let info = unsafe { info.assume_init() };
-    NonNull::new(info.dli_fbase).filter(|_| known)
 }
 
 /// Whether `address` lies in the C library itself.

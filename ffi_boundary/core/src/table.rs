@@ -9,12 +9,14 @@
 //!
 //! `inv:table.still` A table is constant and stays, and so do its functions: it is data of the process or of a library
 //! that is never closed (`inv:library.open`), or C has registered it and says so. It is read once, when it is opened or
-//! registered.
+//! registered. What the program says is a table and the dynamic linker knows to be a function, or data of another size, is refused,
+//! and so are names where no library has data: most of what is no table is found so, and nothing of it is followed.
 //!
 //! Absent on purpose: types. A table says where functions are; a declaration, or the arguments of an untyped call, say
 //! what they take.
 
 use crate::error::FfiError;
+use crate::symbol::{Symbol, module_of, symbol_at};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 use std::fmt;
@@ -22,6 +24,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// No table has more functions. It bounds the search for the end of what is no table.
 const MOST: usize = 65_536;
+/// The bytes of an entry.
+const ENTRY: usize = size_of::<TableEntry>();
 
 /// C's `bl_function`: the last of a table has no name.
 #[repr(C)]
@@ -62,13 +66,41 @@ pub enum TableError {
     Endless {
         /// The table.
         table: String,
+        /// How many entries were looked at.
+        entries: usize,
+    },
+    /// It is a function.
+    Function {
+        /// What was to be a table.
+        table: String,
+    },
+    /// It is data that is no row of entries.
+    Size {
+        /// What was to be a table.
+        table: String,
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// The name of an entry is where no library has anything.
+    Nameless {
+        /// What was to be a table.
+        table: String,
+        /// The entry.
+        index: usize,
+    },
+    /// It was to be found in another table.
+    Nested {
+        /// What was to be a table.
+        table: String,
+        /// The one that it was to be found in.
+        within: String,
     },
     /// It has no function of this number.
     Index {
         /// The table.
         table: String,
         /// The number.
-        index: usize,
+        index: i64,
         /// How many there are.
         count: usize,
     },
@@ -98,9 +130,25 @@ pub enum TableError {
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TableError::Endless { table } => write!(
+            TableError::Endless { table, entries } => write!(
                 f,
-                "{table} has no end among its first {MOST} entries: it must end with one whose name is NULL"
+                "{table} has no end among its first {entries} entries: it must end with one whose name is NULL"
+            ),
+            TableError::Function { table } => write!(
+                f,
+                "{table} is none: it is a function, which `define-foreign` declares"
+            ),
+            TableError::Size { table, bytes } => write!(
+                f,
+                "{table} is none: it is {bytes} bytes of data, and a table has {ENTRY} for each of its entries"
+            ),
+            TableError::Nameless { table, index } => write!(
+                f,
+                "{table} is none: what would be the name of its entry {index} is no text of a library's"
+            ),
+            TableError::Nested { table, within } => write!(
+                f,
+                "{table} cannot be found in {within}: tables are found in libraries"
             ),
             TableError::Index {
                 table,
@@ -153,16 +201,60 @@ impl FunctionTable {
         table: &str,
         first: *const TableEntry,
     ) -> Result<Arc<FunctionTable>, TableError> {
+        // SAFETY: the caller's.
+        unsafe { FunctionTable::read_named(table, first, MOST, |_| true) }
+    }
+
+    /// As [`FunctionTable::read`], where a symbol begins that may be of something else.
+    ///
+    /// # Safety
+    /// `inv:table.still`, if nothing else is known of the symbol.
+    pub(crate) unsafe fn of_symbol(
+        table: &str,
+        first: *const TableEntry,
+    ) -> Result<Arc<FunctionTable>, TableError> {
+        let named = || table.to_owned();
+        let most = match symbol_at(first.cast()) {
+            Some(Symbol::Function) => return Err(TableError::Function { table: named() }),
+            Some(Symbol::Data(bytes)) if bytes % ENTRY != 0 => {
+                let table = named();
+                return Err(TableError::Size { table, bytes });
+            }
+            Some(Symbol::Data(bytes)) => MOST.min(bytes / ENTRY),
+            None => MOST,
+        };
+        let is_text = |name: *const c_char| module_of(name.cast()).is_some();
+        // SAFETY: the caller's; what is known was looked at.
+        unsafe { FunctionTable::read_named(table, first, most, is_text) }
+    }
+
+    /// Reads at most so many entries, with names of which `is_name` is true.
+    ///
+    /// # Safety
+    /// As that of [`FunctionTable::read`]; a name for which `is_name` is false need be none.
+    unsafe fn read_named(
+        table: &str,
+        first: *const TableEntry,
+        most: usize,
+        is_name: impl Fn(*const c_char) -> bool,
+    ) -> Result<Arc<FunctionTable>, TableError> {
         let mut entries = Vec::new();
         loop {
-            if entries.len() == MOST {
-                let table = table.to_owned();
-                return Err(TableError::Endless { table });
+            let (table, index) = (|| table.to_owned(), entries.len());
+            if index == most {
+                return Err(TableError::Endless {
+                    table: table(),
+                    entries: most,
+                });
             }
             // SAFETY: the caller's: the end was not reached yet.
-            let entry = unsafe { &*first.wrapping_add(entries.len()) };
+            let entry = unsafe { &*first.wrapping_add(index) };
             if entry.name.is_null() {
                 return Ok(Arc::new(FunctionTable(entries.into())));
+            }
+            if !is_name(entry.name) {
+                let table = table();
+                return Err(TableError::Nameless { table, index });
             }
             // SAFETY: the caller's: a name ends with a NUL.
             let name = unsafe { CStr::from_ptr(entry.name) };
@@ -259,6 +351,10 @@ mod tests {
         let table = registered_here("another table");
         for (said, expected) in [
             (
+                text(table.numbered(-1)),
+                "the table `another table` has no function -1: the last one is 1",
+            ),
+            (
                 text(table.symbol("two")),
                 "the table `another table` has no symbol `two`",
             ),
@@ -275,6 +371,10 @@ mod tests {
                 "the table `another table` has no function 2: the last one is 1",
             ),
             (
+                text(Library::table("one", Some(&table))),
+                "the table `one` cannot be found in the table `another table`: tables are found in libraries",
+            ),
+            (
                 text(Library::table("no table", None)),
                 "the process has no symbol `no table`",
             ),
@@ -285,6 +385,31 @@ mod tests {
         ] {
             assert_eq!(said, expected);
         }
+    }
+
+    #[test]
+    fn what_is_seen_to_be_no_table_is_not_followed() {
+        let libc = Library::open(Some("libc.so.6")).expect("always there");
+        let found = |name| text(Library::table(name, Some(&libc)));
+        assert_eq!(
+            found("qsort"),
+            "the table `qsort` is none: it is a function, which `define-foreign` declares"
+        );
+        assert_eq!(
+            found("stdout"),
+            "the table `stdout` is none: it is 8 bytes of data, and a table has 16 for each of its entries"
+        );
+        let nowhere = TableEntry {
+            name: std::ptr::without_provenance(0x6369_6e6f_6d65_6861),
+            address: std::ptr::null(),
+        };
+        let entries = [TableEntry::new(c"one", one as *const ()), nowhere];
+        // SAFETY: nothing knows what stands on the stack, and its second name is none.
+        let read = unsafe { FunctionTable::of_symbol("the table `t`", entries.as_ptr()) };
+        assert_eq!(
+            text(read),
+            "the table `t` is none: what would be the name of its entry 1 is no text of a library's"
+        );
     }
 
     #[test]

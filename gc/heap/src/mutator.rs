@@ -403,7 +403,7 @@ impl Mutator {
     /// Forgets the frames that were pushed after `innermost`: C has jumped over whoever would have popped them.
     ///
     /// # Safety
-    /// `innermost` was pushed and not popped, and what was pushed after it is not popped any more.
+    /// `innermost` was pushed and not popped, or is null, and what was pushed after it, or all, is not popped any more.
     pub unsafe fn abandon_calls(&mut self, innermost: *const CallFrame<'static>) {
         self.block.abandon_calls(innermost);
     }

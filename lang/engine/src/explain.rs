@@ -159,10 +159,11 @@ fn not_procedure(rt: &Rt, sources: &SourceMap, object: Value, call: Option<Span>
     if !irritants.is_pair() {
         return;
     }
-    let got = cut(&printer::print(
+    let got = cut(&printer::print_short(
         rt,
         object::car(irritants),
         printer::Mode::Write,
+        4 * WIDTH,
     ));
     said.message = match &operator.kind {
         DatumKind::Symbol(name) => format!("`{name}` is {got}, which is not a procedure"),

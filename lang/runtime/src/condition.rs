@@ -36,6 +36,9 @@ pub const TRACE: usize = 5;
 /// Word of what only its kind knows.
 pub const EXTRA: usize = 6;
 
+/// Bytes of text that a report shows of a value.
+const DESCRIPTION: usize = 64 << 10;
+
 /// Whether `v` is a condition.
 #[inline]
 pub fn is_condition(v: Value) -> bool {
@@ -399,23 +402,20 @@ impl Rt {
     /// What a person is told of a raised object: a condition's message with its irritants, or the
     /// object as written.
     pub fn describe(&self, v: Value) -> String {
+        let text = |v| printer::print_short(self, v, printer::Mode::Write, DESCRIPTION);
         if !is_condition(v) {
-            return printer::print(self, v, printer::Mode::Write);
+            return text(v);
         }
         let message = object::field(v, MESSAGE);
         let mut out = if strings::is_string(message) {
             self.text(message).to_string()
         } else {
-            printer::print(self, message, printer::Mode::Write)
+            text(message)
         };
         let mut rest = object::field(v, IRRITANTS);
         while rest.is_pair() {
             out.push(' ');
-            out.push_str(&printer::print(
-                self,
-                object::car(rest),
-                printer::Mode::Write,
-            ));
+            out.push_str(&text(object::car(rest)));
             rest = object::cdr(rest);
         }
         out

@@ -139,6 +139,11 @@ impl Datatypes {
         *self.exports.entry(name.into()).or_insert(what) == what
     }
 
+    /// The same, whatever the name has stood for.
+    pub(crate) fn export_anew(&mut self, name: &str, what: Exported) {
+        self.exports.insert(name.into(), what);
+    }
+
     /// What was exported under this name.
     pub fn exported(&self, name: &str) -> Option<Exported> {
         self.exports.get(name).copied()

@@ -14,6 +14,7 @@ use bowline_ffi::data::Exported;
 use bowline_ffi::{
     CType, CallError, DeclareError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
 };
+use bowline_gc::Global;
 use bowline_layout::{Value, procedure};
 use bowline_syntax::Number;
 
@@ -39,8 +40,8 @@ pub const FUNCTION_FINALIZER: usize = procedure::CAPTURED + 3;
 pub struct Foreign {
     libraries: Vec<Arc<Library>>,
     functions: Vec<&'static ForeignFunction>,
-    /// Those that were called without a declaration, by their indices.
-    untyped: HashMap<Untyped, Value>,
+    /// The procedures for those that were called without a declaration.
+    untyped: HashMap<Untyped, Global>,
     named: Named,
     defined: Defined,
     /// The structs and arrays that the program knows.
@@ -48,7 +49,7 @@ pub struct Foreign {
 }
 
 /// A table's index, a function's number in it, and what the arguments of its calls are.
-pub(crate) type Untyped = (Value, usize, Vec<CType>);
+pub(crate) type Untyped = (Value, i64, Vec<CType>);
 
 fn at<T>(items: &[T], index: Value) -> Option<&T> {
     items.get(usize::try_from(index.as_fixnum()?).ok()?)
@@ -79,16 +80,14 @@ impl Foreign {
         Value::fixnum(index as i64)
     }
 
-    /// The index of a function that was called so before.
-    pub(crate) fn untyped(&self, key: &Untyped) -> Option<Value> {
-        self.untyped.get(key).copied()
+    /// The procedure for what was called so before.
+    pub(crate) fn untyped(&self, key: &Untyped) -> Option<&Global> {
+        self.untyped.get(key)
     }
 
-    /// Keeps a function that is called so, and gives its index.
-    pub(crate) fn add_untyped(&mut self, key: Untyped, function: ForeignFunction) -> Value {
-        let index = self.add_function(function);
-        self.untyped.insert(key, index);
-        index
+    /// Keeps the procedure for what is called so.
+    pub(crate) fn add_untyped(&mut self, key: Untyped, procedure: Global) {
+        self.untyped.insert(key, procedure);
     }
 
     /// Keeps a function and gives its index.
@@ -304,7 +303,8 @@ impl Language for Rt {
     }
 
     fn describe(&self, v: Value) -> String {
-        let text = printer::print(self, v, Mode::Write);
+        // A character has four bytes at most.
+        let text = printer::print_short(self, v, Mode::Write, 4 * DESCRIPTION);
         match text.char_indices().nth(DESCRIPTION) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,

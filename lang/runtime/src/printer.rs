@@ -37,15 +37,41 @@ pub enum Mode {
     Simple,
 }
 
-/// The text of `v`.
+/// The text of `v`; of what is longer than the heap may be the beginning.
 pub fn print(rt: &Rt, v: Value, mode: Mode) -> String {
-    print_until(rt, v, mode, || false).unwrap_or_default()
+    print_short(rt, v, mode, rt.heap().limit())
 }
 
-/// The same, unless somebody interrupts it.
+/// The text of `v`, or its beginning and `…` where it has more than so many bytes.
+pub fn print_short(rt: &Rt, v: Value, mode: Mode, most: usize) -> String {
+    match print_until(rt, v, mode, most, || false) {
+        Ok(text) => text,
+        Err((_, mut text)) => {
+            text.truncate(text.floor_char_boundary(most));
+            text.push('…');
+            text
+        }
+    }
+}
+
+/// The text of `v`, unless somebody interrupts it or it is longer than the heap may be.
 pub fn print_or_interrupt(rt: &Rt, v: Value, mode: Mode) -> Result<String> {
-    let text = print_until(rt, v, mode, || rt.heap.stack().interrupt_wanted());
-    text.ok_or_else(|| Box::new(Fault::Interrupt { unwound: false }))
+    let wanted = || rt.heap.stack().interrupt_wanted();
+    let text = print_until(rt, v, mode, rt.heap().limit(), wanted);
+    text.map_err(|(end, _)| {
+        Box::new(match end {
+            End::Stopped => Fault::Interrupt { unwound: false },
+            End::Full => Fault::OutOfMemory,
+        })
+    })
+}
+
+/// Why there is no more text.
+#[derive(Clone, Copy)]
+enum End {
+    Stopped,
+    /// It has as much as it may have, or there is no memory for more.
+    Full,
 }
 
 /// Steps between two looks at whether to stop.
@@ -54,12 +80,24 @@ const PATIENCE: usize = 1024;
 /// Bytes of a bytevector that are printed in a step.
 const BYTES: usize = 64;
 
-/// The text of `v`; `None` if `stop` said so meanwhile.
-fn print_until(rt: &Rt, v: Value, mode: Mode, stop: impl Fn() -> bool) -> Option<String> {
+/// Room for the text of a step; that of a string takes more.
+const ROOM: usize = 1024;
+
+/// The text of `v`; if `stop` said so meanwhile, or there is more than so many bytes, what there is of it.
+fn print_until(
+    rt: &Rt,
+    v: Value,
+    mode: Mode,
+    most: usize,
+    stop: impl Fn() -> bool,
+) -> std::result::Result<String, (End, String)> {
     let labels = match mode {
-        Mode::Shared => shared(v, &stop)?,
-        _ if is_small_tree(v) => Labels::default(),
-        _ => cyclic(v, &stop)?,
+        Mode::Shared => shared(v, &stop),
+        _ if is_small_tree(v) => Some(Labels::default()),
+        _ => cyclic(v, &stop),
+    };
+    let Some(labels) = labels else {
+        return Err((End::Stopped, String::new()));
     };
     let mut printer = Printer {
         rt,
@@ -69,8 +107,10 @@ fn print_until(rt: &Rt, v: Value, mode: Mode, stop: impl Fn() -> bool) -> Option
         labels,
         next: 0,
     };
-    printer.run(&stop)?;
-    Some(printer.out)
+    match printer.run(most, &stop) {
+        Ok(()) => Ok(printer.out),
+        Err(end) => Err((end, printer.out)),
+    }
 }
 
 /// Counts steps, and gives up when `stop` says so.
@@ -214,10 +254,13 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn run(&mut self, stop: &impl Fn() -> bool) -> Option<()> {
+    fn run(&mut self, most: usize, stop: &impl Fn() -> bool) -> std::result::Result<(), End> {
         let mut steps = Steps(0, stop);
         while let Some(task) = self.tasks.pop() {
-            steps.next()?;
+            steps.next().ok_or(End::Stopped)?;
+            if self.out.len() > most || !self.has_room() {
+                return Err(End::Full);
+            }
             match task {
                 Task::Text(text) => self.out.push_str(text),
                 Task::Value(v) => self.value(v),
@@ -227,7 +270,19 @@ impl Printer<'_> {
                 Task::Bytes(v, i) => self.bytes(v, i),
             }
         }
-        Some(())
+        match self.out.len() > most {
+            true => Err(End::Full),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether there is room for the text of a step, or memory to make it.
+    fn has_room(&mut self) -> bool {
+        if self.out.capacity() - self.out.len() >= ROOM || self.out.len() < ROOM {
+            return true;
+        }
+        let more = self.out.len().max(ROOM);
+        self.rt.heap().has_memory_for(self.out.len() + more) && self.out.try_reserve(more).is_ok()
     }
 
     fn fields(&mut self, v: Value, i: usize, space: bool) {

@@ -52,7 +52,8 @@ handled
 (\"text of C\" #f \"in\" \"out\")
 (left 3)
 (99 100)
-1
+(\"`c-leaf` is a leaf call, which may not call back, and called the exported `add`: that ran nothing and returned its \
+default\")
 0
 0
 42
@@ -163,6 +164,7 @@ fn trials() -> Result<Vec<Trial>, String> {
         };
         trials.push(trial(&context, format!("{name}::same_twice"), twice));
     }
+    trials.push(trial(&context, "calls::anew_at_the_prompt".into(), anew));
     trials.push(trial(&context, "library::alone".into(), library));
     trials.push(trial(&context, "refused::types".into(), refused));
     trials.push(trial(&context, "refused::twice".into(), twice));
@@ -178,6 +180,43 @@ fn library(context: &Context, folder: &Path) -> Result<(), Failed> {
     let outcome = process::run(&mut command, folder, "", LIMIT)?;
     let head = "static inline bool shape_circle(bl_handle data_, double *";
     match outcome.exit == Some(0) && outcome.stdout.contains(head) {
+        true => Ok(()),
+        false => Err(format!("{}\n{}{}", outcome.ending(), outcome.stdout, outcome.stderr).into()),
+    }
+}
+
+/// At the prompt a name in C may stand for another procedure. C that has found it calls that, unless the types are others:
+/// then it goes on with the one that it has.
+fn anew(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let library = context.library("calls", Kind::CLibrary)?;
+    let input = format!(
+        "(import (scheme base) (bowline datatype) (bowline ffi))\n\
+         (define-foreign-library lib \"{}\")\n\
+         (define-foreign c-late (lib \"calls_late\") () int)\n\
+         (define (late) 1)\n\
+         (foreign-export \"C\" late () int \"late\")\n\
+         (list 'first (c-late))\n\
+         (define (late) (apply + (list 1 1)))\n\
+         (list 'defined (c-late))\n\
+         (foreign-export \"C\" late () int \"late\")\n\
+         (foreign-export \"C\" late () int \"late\")\n\
+         (list 'anew (c-late))\n\
+         (foreign-export \"C\" (lambda () 3.5) () double \"late\")\n\
+         (list 'other-types (c-late))\n\
+         (foreign-export \"C\" car () int \"late\")\n\
+         (define-datatype shape (dot) (line))\n\
+         (foreign-export-du-test \"C\" (shape dot 0) \"late\")\n\
+         (define-datatype shape (dot) (line length))\n\
+         (foreign-export-du-test \"C\" (shape dot 0) \"late\")\n",
+        library.display()
+    );
+    let mut command = Command::new(&context.bowline);
+    command.arg("repl").env("BOWLINE_HISTORY", "");
+    let outcome = process::run(&mut command, folder, &input, LIMIT)?;
+    let prints = "(first 1)\n(defined 1)\n(anew 2)\n(other-types 2)\n";
+    let told = "foreign-export: C calls `late` with 0 arguments, which this does not accept: #<procedure car>";
+    let once = outcome.stderr.matches("error").count() == 1 && outcome.stderr.contains(told);
+    match outcome.stdout == prints && once {
         true => Ok(()),
         false => Err(format!("{}\n{}{}", outcome.ending(), outcome.stdout, outcome.stderr).into()),
     }

@@ -17,16 +17,17 @@
 //!
 //! A guest's outermost callback has no foreign call below it that could report how it was left: the host tells of it.
 
+use super::guest::guest;
 use super::made;
 use super::pool::Trampoline;
 use crate::active::{self, ActiveCall, Jumped};
-use crate::callback_error::Ended;
+use crate::callback_error::{Barred, Ended};
 use crate::gate::Closed;
 use crate::guard;
-use crate::host::{Host, HostGate, Runner};
+use crate::host::{Host, HostGate};
 use crate::signal;
 use crate::types::Lifetime;
-use bowline_gc::{Heap, HeapError, Mutator};
+use bowline_gc::{HeapError, Mutator};
 use bowline_layout::Value;
 use std::fmt;
 
@@ -43,7 +44,8 @@ pub(super) fn enter(
         let done = match innermost {
             Some(leaf) if leaf.leaf || leaf.raw.get() > 0 => {
                 // inv:call.leaf, inv:inside.raw. Its maker raises an error when C has returned.
-                leaf.called_back.set(Some(trampoline.lender_name()));
+                leaf.called_back
+                    .set(Some(Barred::Callback(trampoline.lender_name())));
                 return None;
             }
             Some(innermost) if shares_host(trampoline, innermost) => {
@@ -124,32 +126,6 @@ pub(crate) fn admit<R>(
     guest(gate, f).map_err(|misuse| misuse.to_string())
 }
 
-/// A guest's part in the host, from its beginning to its end.
-fn guest<R>(gate: &'static HostGate, f: impl FnOnce(&mut dyn Host) -> R) -> Result<R, Misuse> {
-    if !active::has_stack_for_a_guest() {
-        return Err(Misuse::SmallStack);
-    }
-    let heap = Heap::get().ok_or(Misuse::OtherThread)?;
-    let mut mutator = heap.try_attach().map_err(Misuse::NotAttached)?;
-    mutator.enter_native();
-    let at = gate.arrive(Runner::here(mutator.stack()))?;
-    let host: *const *mut dyn Host = at.cast_const().cast();
-    // SAFETY: the owner is in C and waits for the gate before it goes on, so the place where it said that its host is
-    // is still there (inv:gate.one).
-    let host = unsafe { *host };
-    // SAFETY: as above; the gate makes the host this thread's alone.
-    let host = unsafe { &mut *host };
-    mutator.leave_native();
-    host.guest_begins(mutator);
-    host.mutator().enter_native();
-    let done = f(host);
-    let mutator = host.guest_ends();
-    gate.depart();
-    // It may wait for a collection, and has nothing of the host.
-    drop(mutator);
-    Ok(done)
-}
-
 /// Runs the procedure in a thread that has the gate and is Native, before and afterwards. C may have jumped back into the
 /// call that it comes from.
 fn inside(
@@ -200,7 +176,7 @@ fn procedure(trampoline: &Trampoline, mutator: &Mutator) -> Result<Option<Value>
 }
 
 /// How C can call a closure when it may not.
-enum Misuse {
+pub(super) enum Misuse {
     Late(Ended),
     OtherThread,
     NotInC,
@@ -234,7 +210,7 @@ impl fmt::Display for Misuse {
             Misuse::NotAttached(error) => {
                 write!(f, "called on a thread that cannot be attached: {error}")
             }
-            Misuse::Closed => f.write_str("called on another thread when the program had ended"),
+            Misuse::Closed => f.write_str("called when the program had ended"),
         }
     }
 }

@@ -8,11 +8,12 @@
 //! C keeps its `errno` through a callback, whatever the procedure called.
 //!
 //! Reading order: `pool` (where the C functions come from), `made` (those that outlive a call), `kept` (of procedures that
-//! are arguments), `env` and `entry` (functions that are told by an argument whom they are for), `door` (who may enter, and in which thread), then here (what one does: decode, call, encode).
+//! are arguments), `env` and `entry` (functions that are told by an argument whom they are for), `door` (who may enter, and in which thread) with `guest` (threads of C's own), then here (what one does: decode, call, encode).
 
 mod door;
 mod entry;
 mod env;
+pub(crate) mod guest;
 pub(crate) mod kept;
 pub(crate) mod made;
 pub(crate) mod pool;

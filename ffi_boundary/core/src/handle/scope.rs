@@ -69,6 +69,11 @@ pub(crate) fn open() -> Open {
     OPEN.get()
 }
 
+/// Makes the thread's row of locals, if it has none.
+pub(crate) fn begin() {
+    LOCALS.with_borrow(|_| ());
+}
+
 /// Ends what a foreign call left open, before which `start` was.
 #[cold]
 pub(crate) fn end_call(mutator: &Mutator, start: Open) {

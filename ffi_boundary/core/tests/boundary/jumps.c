@@ -39,22 +39,24 @@ void jump_to(procedure f, int64_t n)
 
 void jump_at_once(int64_t n) { longjmp(places[n], 1); }
 
-/* Calls f(9) on a thread, which may jump back, and then f(0). */
+/* Calls f(9) on a thread, which may jump back, and then f(0), if the thread does not end before. */
 static procedure thread_calls;
 static int64_t thread_got;
-static void *thread_jumps(void *unused)
+static void *thread_jumps(void *ends)
 {
-    (void)unused;
     thread_got = setjmp(places[9]) == 0 ? thread_calls(9) : -7;
-    thread_got += thread_calls(0);
+    if (ends == NULL)
+        thread_got += thread_calls(0);
     return NULL;
 }
-int64_t jump_on_thread(procedure f)
+static int64_t on_thread(procedure f, void *ends)
 {
     pthread_t thread;
     thread_calls = f;
-    if (pthread_create(&thread, NULL, thread_jumps, NULL) != 0)
+    if (pthread_create(&thread, NULL, thread_jumps, ends) != 0)
         return -2;
     pthread_join(thread, NULL);
     return thread_got;
 }
+int64_t jump_on_thread(procedure f) { return on_thread(f, NULL); }
+int64_t jump_on_thread_that_ends(procedure f) { return on_thread(f, &thread_got); }

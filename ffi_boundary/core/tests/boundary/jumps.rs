@@ -14,6 +14,14 @@ pub(crate) const TRIALS: &[crate::Body] = &[
     ("a_callback_after_a_jump", calls_again),
     ("a_jump_out_of_a_leaf", leaf),
     ("a_jump_out_of_a_thread", out_of_a_thread),
+    (
+        "a_jump_out_of_a_thread_that_ends",
+        out_of_a_thread_that_ends,
+    ),
+    (
+        "a_jump_out_of_a_leaf_of_a_thread",
+        out_of_a_leaf_of_a_thread,
+    ),
     ("many_jumps", many),
 ];
 
@@ -170,13 +178,15 @@ fn leaf() {
     }
 }
 
-/// On a thread of C's there may be no call to report it: a line says so, and the next callback is one as ever.
-fn out_of_a_thread() {
+/// Calls `function` three times with a procedure that has C jump out of it, by a foreign call, when it is given 9; each time a line is
+/// told, and nothing is left of what was jumped over.
+fn jump_out_of_threads(function: &ForeignFunction, jump: ForeignFunction, gives: i64) {
     let mut toy = Toy::open();
-    let on_thread = function("jump_on_thread", &format!("({FUNCTION})"), "int64");
-    let jump = Rc::new(function("jump_at_once", "(int64)", "void"));
+    let jump = Rc::new(jump);
     let jumps = toy.procedure("jumps", 1, move |toy, args| {
         toy.churn();
+        let handle = Handles::of(&toy.mutator).create(fix(1), HandleKind::Local);
+        assert!(handle.is_err(), "no call that it could belong to");
         match toy.mutator.get(args.start) {
             n if n == fix(9) => toy.call_inside(&jump, &[n]),
             _ => Ok(fix(5)),
@@ -186,15 +196,36 @@ fn out_of_a_thread() {
     for _ in 0..3 {
         let written = standard_error_of(|| {
             let jumps = toy.mutator.get(0);
-            assert_eq!(toy.value(&on_thread, &[jumps]), fix(-2));
+            assert_eq!(toy.value(function, &[jumps]), fix(gives));
         });
         assert_eq!(
             written,
             "bowline: C jumped (longjmp) out of a callback on a thread of its own: what it held is lost\n"
         );
+        assert!(toy.parked.is_empty(), "what the thread had is gone");
         toy.churn();
     }
     assert_eq!((toy.lane, toy.mutator.len()), (0, 1));
+}
+
+/// On a thread of C's there may be no call to report it: a line says so, and the next callback is one as ever.
+fn out_of_a_thread() {
+    let on_thread = function("jump_on_thread", &format!("({FUNCTION})"), "int64");
+    jump_out_of_threads(&on_thread, function("jump_at_once", "(int64)", "void"), -2);
+}
+
+/// It is noticed when the thread ends, too.
+fn out_of_a_thread_that_ends() {
+    let name = "jump_on_thread_that_ends";
+    let on_thread = function(name, &format!("({FUNCTION})"), "int64");
+    jump_out_of_threads(&on_thread, function("jump_at_once", "(int64)", "void"), -7);
+}
+
+/// A leaf call keeps the host, too.
+fn out_of_a_leaf_of_a_thread() {
+    let on_thread = function("jump_on_thread", &format!("({FUNCTION})"), "int64");
+    let jump = function("jump_at_once", "(int64)", "void").into_leaf();
+    jump_out_of_threads(&on_thread, jump.expect("it takes no callback"), -2);
 }
 
 /// Nothing grows.

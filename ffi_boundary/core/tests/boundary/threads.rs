@@ -395,6 +395,6 @@ fn closed() {
     });
     assert_eq!(
         written,
-        "bowline: callback from (on_thread_with) called on another thread when the program had ended\n"
+        "bowline: callback from (on_thread_with) called when the program had ended\n"
     );
 }

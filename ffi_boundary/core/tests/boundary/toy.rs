@@ -43,7 +43,7 @@ pub(crate) struct Toy {
     /// Whose mutator and pending exit these are; those of the other threads.
     pub(crate) lane: u64,
     last_lane: u64,
-    parked: Vec<(u64, Box<Mutator>, Option<Leave>)>,
+    pub(crate) parked: Vec<(u64, Box<Mutator>, Option<Leave>)>,
     /// How guests' outermost callbacks were left.
     pub(crate) told: Vec<Leave>,
     /// Ephemerons of procedures that C keeps and their callback objects, by the kind of those.

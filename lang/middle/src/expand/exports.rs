@@ -3,8 +3,8 @@
 //!
 //! Each form names a function that `bowline header` writes, and registers it, when it is evaluated, by the primitive
 //! `(%export-constructor NAME NUMBER)`; in the place of the number stands `pair` or `null` for the constructors of
-//! lists. A procedure is registered by `(%export-procedure NAME PROCEDURE '(TYPE …) 'RESULT)`. What C gets to see is
-//! noted in the unit.
+//! lists. A procedure is registered by `(%export-procedure NAME PROCEDURE '(TYPE …) 'RESULT)`. At the prompt both have one
+//! argument more, `#t`: what has the name already is replaced. What C gets to see is noted in the unit.
 //!
 //! Absent on purpose: what a type of C looks like in C.
 
@@ -18,7 +18,7 @@ use super::foreign_struct::derived;
 use super::form::Form;
 use super::suggest::nearest;
 use super::syntax_forms::symbol_datum;
-use super::{Cx, Result, error};
+use super::{Cx, Result, TopKind, error};
 use crate::core::Expr;
 use crate::env::{Binding, Resolution};
 use crate::special::Special;
@@ -251,7 +251,12 @@ impl Cx<'_> {
         }
         self.unit.exports.push(export);
         match registered {
-            Some((primitive, args)) => self.call_primitive(primitive, args, span),
+            Some((primitive, mut args)) => {
+                if self.unit.kind == TopKind::Prompt {
+                    args.push(Expr::boolean(true, span));
+                }
+                self.call_primitive(primitive, args, span)
+            }
             None => Ok(Expr::unspecified(span)),
         }
     }

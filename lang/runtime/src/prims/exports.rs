@@ -14,8 +14,8 @@ use crate::symbols;
 const WHO: &str = "foreign-export";
 
 pub(super) const TABLE: &[Primitive] = &[
-    row("%export-constructor", 2, 2, constructor),
-    row("%export-procedure", 4, 4, procedure),
+    row("%export-constructor", 2, 3, constructor),
+    row("%export-procedure", 4, 5, procedure),
 ];
 
 /// Argument 0, the name in C.
@@ -24,12 +24,21 @@ fn c_name(rt: &Rt, a: Args) -> Result<String> {
     Ok(rt.text(name).to_owned())
 }
 
-/// Registers what C gets by the name that is argument 0.
-fn export(rt: &mut Rt, a: Args, name: &str, what: Exported) -> Result {
+/// Registers what C gets by the name that is argument 0; `anew` if it may have stood for something else.
+fn export(rt: &mut Rt, a: Args, name: &str, what: Exported, anew: bool) -> Result {
+    if anew {
+        rt.datatypes.export_anew(name, what);
+        return Ok(Value::UNSPECIFIED);
+    }
     match rt.datatypes.export(name, what) {
         true => Ok(Value::UNSPECIFIED),
         false => taken(rt, a),
     }
+}
+
+/// Whether argument `i` is there and says that the name may have stood for something else.
+fn is_anew(rt: &Rt, a: Args, i: usize) -> bool {
+    rt.opt(a, i).is_some_and(Value::is_true)
 }
 
 fn taken(rt: &Rt, a: Args) -> Result {
@@ -37,7 +46,7 @@ fn taken(rt: &Rt, a: Args) -> Result {
     Fault::bad(WHO, message, vec![rt.arg(a, 0)])
 }
 
-/// `(name constructor)`: a number, `pair` or `null`.
+/// `(name constructor [anew])`: a number, `pair` or `null`.
 fn constructor(rt: &mut Rt, a: Args) -> Result {
     let name = c_name(rt, a)?;
     let of = rt.arg(a, 1);
@@ -47,10 +56,10 @@ fn constructor(rt: &mut Rt, a: Args) -> Result {
         None if symbols::is_symbol(of) && rt.symbol_name(of) == "null" => Exported::Null,
         None => return Fault::bad(WHO, "no such constructor:", vec![of]),
     };
-    export(rt, a, &name, exported)
+    export(rt, a, &name, exported, is_anew(rt, a, 2))
 }
 
-/// `(name procedure types result)`
+/// `(name procedure types result [anew])`
 fn procedure(rt: &mut Rt, a: Args) -> Result {
     let name = c_name(rt, a)?;
     let params = ffi::type_exprs(rt, rt.arg(a, 2))?;
@@ -70,11 +79,16 @@ fn procedure(rt: &mut Rt, a: Args) -> Result {
         return Fault::bad(WHO, message, vec![procedure]);
     }
     let number = layout(&params, &result);
+    let anew = is_anew(rt, a, 4);
     let exported = match rt.datatypes.exported(&name) {
-        None => ExportedProcedure::new(&rt.heap, &name, params, result, procedure)?,
         // The form was evaluated again.
         Some(Exported::Procedure(known)) if known.is(&rt.heap, procedure, number) => known,
-        Some(_) => return taken(rt, a),
+        Some(Exported::Procedure(known)) if anew && known.layout() == number => {
+            known.replace(&rt.heap, procedure)?;
+            known
+        }
+        Some(_) if !anew => return taken(rt, a),
+        _ => ExportedProcedure::new(&rt.heap, &name, params, result, procedure)?,
     };
-    export(rt, a, &name, Exported::Procedure(exported))
+    export(rt, a, &name, Exported::Procedure(exported), anew)
 }

@@ -2,8 +2,8 @@
 //! procedures for those of them that are called without a declaration.
 
 use bowline_ffi::{
-    CType, ForeignFunction, Library, Parameter, Passing, Signature, TableError, is_callback,
-    pointer_address,
+    CType, DeclareError, FfiError, ForeignFunction, Library, MAX_PARAMETERS, Parameter, Passing,
+    Signature, TableError, is_callback, pointer_address,
 };
 use bowline_layout::Value;
 use bowline_syntax::Number;
@@ -48,9 +48,13 @@ fn make(rt: &mut Rt, a: Args) -> Result {
         );
     }
     let library = super::ffi::library(rt, a, 1, WHO)?;
-    let number = number(rt.arg(a, 2));
+    let number = number(rt.arg(a, 2)).filter(|n| *n >= 0 || library.is_table());
     if number.is_none() && !strings::is_string(rt.arg(a, 2)) {
-        return wrong(rt, "the name in C must be a string, not", 2);
+        let message = match library.is_table() {
+            true => "a function of a table has a name, a string, or a number, not",
+            false => "the name in C must be a string, not",
+        };
+        return wrong(rt, message, 2);
     }
     let params = ffi::type_exprs(rt, rt.arg(a, 3))?;
     let Some(result) = ffi::type_expr(rt, rt.arg(a, 4), 0) else {
@@ -68,6 +72,9 @@ fn make(rt: &mut Rt, a: Args) -> Result {
     }
     if clauses.blocking {
         function = function.into_blocking();
+    }
+    if clauses.predicate != Value::FALSE {
+        function = function.with_errno_when()?;
     }
     if clauses.errno_result {
         function = function.with_errno_result()?;
@@ -130,8 +137,8 @@ fn operand(
 }
 
 /// The number of a function in a table.
-fn number(v: Value) -> Option<usize> {
-    usize::try_from(v.as_fixnum()?).ok()
+fn number(v: Value) -> Option<i64> {
+    v.as_fixnum()
 }
 
 /// `(name library)`: the table of this name; without a library (`#f`) one that C has registered, or of the process.
@@ -152,30 +159,39 @@ fn table(rt: &mut Rt, a: Args) -> Result {
 fn caller(rt: &mut Rt, a: Args) -> Result {
     let who = "%foreign-call";
     let table = super::ffi::library(rt, a, 0, who)?;
-    let number = rt.size_arg(a, 1, who)?;
+    let Some(number) = number(rt.arg(a, 1)) else {
+        let message = "the function must be the number of one in the table; `define-foreign` finds those with names, not";
+        return Fault::bad(who, message, vec![rt.arg(a, 1)]);
+    };
     let (name, _) = table.numbered(number)?;
+    let count = a.len - 2;
+    if count > MAX_PARAMETERS {
+        let limit = MAX_PARAMETERS;
+        return Err(FfiError::from(DeclareError::TooManyParameters { count, limit }).into());
+    }
     let params: Result<Vec<CType>> = (2..a.len).map(|i| untyped(rt, a, i, name)).collect();
     let key = (object::field(rt.arg(a, 0), 1), number, params?);
-    let index = match rt.foreign.untyped(&key) {
-        Some(known) => known,
-        None => {
-            let params = key.2.iter().map(|ctype| Parameter {
-                ctype: ctype.clone(),
-                passing: Passing::In,
-            });
-            let signature = Signature {
-                params: params.collect(),
-                fixed: None,
-                result: CType::Int64,
-            };
-            let function = ForeignFunction::numbered(name, &table, number, signature)?;
-            rt.foreign.add_untyped(key, function)
-        }
+    if let Some(known) = rt.foreign.untyped(&key) {
+        return Ok(rt.heap_ref.global(known));
+    }
+    let params = key.2.iter().map(|ctype| Parameter {
+        ctype: ctype.clone(),
+        passing: Passing::In,
+    });
+    let signature = Signature {
+        params: params.collect(),
+        fixed: None,
+        result: CType::Int64,
     };
+    let function = ForeignFunction::numbered(name, &table, number, signature)?;
+    let index = rt.foreign.add_function(function);
     let name = rt.intern(name)?;
     let code = rt.stubs.foreign;
     let words = [index, name, Value::FALSE, Value::FALSE];
-    rt.make_procedure(kinds::FOREIGN_PROCEDURE, code, &words)
+    let procedure = rt.make_procedure(kinds::FOREIGN_PROCEDURE, code, &words)?;
+    rt.foreign
+        .add_untyped(key, rt.heap_ref.new_global(procedure));
+    Ok(procedure)
 }
 
 /// What C takes argument `i` for, an argument of a call that has no types.
@@ -189,7 +205,7 @@ fn untyped(rt: &Rt, a: Args, i: usize, function: &str) -> Result<CType> {
         (_, Some(Number::Fixnum(_) | Number::Big(_))) => return Ok(CType::Int64),
         (Some(kinds::FLONUM), _) => return Ok(CType::Double),
         (Some(kinds::STRING), _) => return Ok(CType::String),
-        (Some(kinds::BYTEVECTOR), _) => return Ok(CType::Bytevector),
+        (Some(kinds::BYTEVECTOR | kinds::BYTEVECTOR_VIEW), _) => return Ok(CType::Bytevector),
         _ => {}
     }
     if pointer_address(v).is_some() || is_callback(v) {
@@ -200,5 +216,5 @@ fn untyped(rt: &Rt, a: Args, i: usize, function: &str) -> Result<CType> {
         position: i - 1,
         got: rt.describe(v),
     };
-    Err(bowline_ffi::FfiError::from(error).into())
+    Err(FfiError::from(error).into())
 }

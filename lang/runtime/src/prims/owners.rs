@@ -113,7 +113,10 @@ impl Rt {
         held: Held<'_>,
     ) -> Result<()> {
         let label = self.held_label(held);
-        let attached = self.heap.attach_finalizer(pointer, finalizer, 0, label);
+        let address = pointer_address(pointer).unwrap_or(0);
+        let free = self.foreign.function(finalizer);
+        let bytes = free.map_or(0, |free| free.gives_back(address));
+        let attached = self.heap.attach_finalizer(pointer, finalizer, bytes, label);
         Ok(attached?)
     }
 }
