@@ -131,6 +131,26 @@ impl Rt {
     ) -> Result {
         let body = self.string_body(bytes)?;
         fill(object::bytes_mut(&mut self.heap, body, 0, bytes));
+        self.string_of(header, body, bytes, chars)
+    }
+
+    /// A mutable string on this fresh body, the first `bytes` of which others have written; nothing if they are not UTF-8,
+    /// but how many of them are.
+    pub(crate) fn string_on(
+        &mut self,
+        body: Value,
+        bytes: usize,
+    ) -> Result<std::result::Result<Value, usize>> {
+        match std::str::from_utf8(object::bytes(&self.heap, body, 0, bytes)) {
+            Err(e) => Ok(Err(e.valid_up_to())),
+            Ok(text) => {
+                let chars = text.chars().count();
+                self.string_of(string::HEADER, body, bytes, chars).map(Ok)
+            }
+        }
+    }
+
+    fn string_of(&mut self, header: Header, body: Value, bytes: usize, chars: usize) -> Result {
         self.push(body);
         let object = self.heap.alloc(header, Tag::Object)?;
         let body = self.pop();

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use bowline_gc::Interrupter;
 use bowline_syntax::{Datum, ReadError, Reader, SourceId};
 
-use super::flags;
+use super::{flags, has_room};
 
 /// Where input comes from.
 pub enum Source {
@@ -33,6 +33,8 @@ pub struct Input {
     fold_case: bool,
     /// Who may end a read that waits.
     pub(super) interrupter: Option<Interrupter>,
+    /// How much may be kept in memory.
+    pub(super) limit: usize,
 }
 
 /// What `read` found.
@@ -53,6 +55,7 @@ impl Input {
             ended: false,
             fold_case: false,
             interrupter: None,
+            limit: usize::MAX,
         }
     }
 
@@ -88,6 +91,10 @@ impl Input {
             self.at = 0;
         }
         let old = self.buffer.len();
+        // A line, or a datum, that has no end.
+        if old > self.limit || !has_room(&mut self.buffer, CHUNK) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         self.buffer.resize(old + CHUNK, 0);
         let got = loop {
             let space = &mut self.buffer[old..];
@@ -153,17 +160,21 @@ impl Input {
         Ok(byte)
     }
 
-    /// Up to `n` bytes; none at the end.
-    pub(crate) fn bytes(&mut self, n: usize) -> io::Result<Option<Vec<u8>>> {
+    /// How many bytes there are, up to `n`, which [`Input::take`] gives; none at the end.
+    pub(crate) fn ahead(&mut self, n: usize) -> io::Result<Option<usize>> {
         while self.rest().len() < n && self.fill()? {}
         let got = n.min(self.rest().len());
         if got == 0 && n > 0 {
             self.report_end();
             return Ok(None);
         }
-        let bytes = self.rest()[..got].to_vec();
-        self.at += got;
-        Ok(Some(bytes))
+        Ok(Some(got))
+    }
+
+    /// The next `n` bytes, which are there.
+    pub(super) fn take(&mut self, n: usize) -> &[u8] {
+        self.at += n;
+        &self.buffer[self.at - n..self.at]
     }
 
     /// The next character and its width in the buffer.
@@ -216,11 +227,14 @@ impl Input {
 
     /// Up to `n` characters; none at the end.
     pub(crate) fn string(&mut self, n: usize) -> io::Result<Option<String>> {
-        let mut out = String::new();
+        let mut out = Vec::new();
         for _ in 0..n {
             match self.decode()? {
                 Some((c, width)) => {
-                    out.push(c);
+                    if out.len() > self.limit || !has_room(&mut out, c.len_utf8()) {
+                        return Err(io::ErrorKind::OutOfMemory.into());
+                    }
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                     self.at += width;
                 }
                 None => break,
@@ -230,7 +244,8 @@ impl Input {
             self.report_end();
             return Ok(None);
         }
-        Ok(Some(out))
+        // Made of characters.
+        Ok(String::from_utf8(out).ok())
     }
 
     /// A line without its end (LF or CR LF); none at the end.

@@ -46,6 +46,18 @@ pub mod flags {
     pub const MEMORY: i64 = 16;
 }
 
+/// What an input port reads from memory counts as memory that the port object owns, from so many bytes on: less is not
+/// worth an owner.
+pub(crate) const COUNTED: usize = 4096;
+
+/// Whether `buffer` has room for so many bytes more, or there is memory to make it.
+fn has_room(buffer: &mut Vec<u8>, more: usize) -> bool {
+    match Heap::get() {
+        Some(heap) => heap.has_room_in(buffer, more),
+        None => buffer.try_reserve(more).is_ok(),
+    }
+}
+
 /// The state of a port.
 pub enum Port {
     /// An input port.
@@ -103,6 +115,14 @@ impl PortTable {
         }
         self.entries.push(port);
         Some(i)
+    }
+
+    /// What was written to a memory port so far.
+    fn kept(&self, v: Value) -> &[u8] {
+        match &self.entries[index(v)] {
+            Port::Output(out) | Port::Kept(out) => out.memory(),
+            _ => &[],
+        }
     }
 
     /// Flushes every output port, each whether or not another fails; gives the first failure.
@@ -187,7 +207,10 @@ impl Rt {
     pub fn make_port(&mut self, mut port: Port) -> Result {
         let interrupter = Some(self.heap.stack().interrupter());
         match &mut port {
-            Port::Input(p) => p.interrupter = interrupter,
+            Port::Input(p) => {
+                p.interrupter = interrupter;
+                p.limit = self.heap().limit();
+            }
             Port::Output(p) => {
                 p.interrupter = interrupter;
                 p.limit = self.heap().limit();
@@ -411,8 +434,42 @@ impl Rt {
         v: Value,
         text: &str,
     ) -> Result<()> {
-        let out = self.output(who, position, v, flags::TEXTUAL)?;
-        io(who, out.write(text.as_bytes()))
+        self.write_bytes(who, position, v, flags::TEXTUAL, text.as_bytes())
+    }
+
+    /// Writes bytes that are not in the heap to an output port of this kind.
+    pub(crate) fn write_bytes(
+        &mut self,
+        who: &'static str,
+        position: usize,
+        v: Value,
+        kind: i64,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let out = self.output(who, position, v, kind)?;
+        io(who, out.write(bytes))
+    }
+
+    /// Makes `buffer` have room for so many bytes that a port is to keep, if there is memory; `Err` if they would
+    /// pass the heap's limit. May collect.
+    pub(crate) fn has_room_for(&mut self, buffer: &mut Vec<u8>, bytes: usize) -> Result<bool> {
+        if bytes >= COUNTED {
+            self.heap.poll_pressure(bytes)?;
+            // What is dead counts no more, and so is to be gone.
+            self.ports.sweep();
+            if !self.heap().has_memory_for(bytes) {
+                return Ok(false);
+            }
+        }
+        Ok(buffer.try_reserve_exact(bytes).is_ok())
+    }
+
+    /// Takes `n` bytes that the port has ahead to a bytevector, from `at` on.
+    pub(crate) fn read_ahead(&mut self, port: Value, to: Value, at: usize, n: usize) {
+        let Rt { heap, ports, .. } = self;
+        if let Port::Input(input) = &mut ports.entries[index(port)] {
+            object::content_mut(heap, to)[at..at + n].copy_from_slice(input.take(n));
+        }
     }
 
     /// Writes bytes of a `Bytes` object or of a view to an output port that was checked.
@@ -448,11 +505,15 @@ impl Rt {
     }
 
     /// What was written to a memory port so far.
-    pub(crate) fn output_so_far(&self, v: Value) -> Vec<u8> {
-        match &self.ports.entries[index(v)] {
-            Port::Output(out) | Port::Kept(out) => out.memory().to_vec(),
-            _ => Vec::new(),
-        }
+    pub(crate) fn output_so_far(&self, v: Value) -> &[u8] {
+        self.ports.kept(v)
+    }
+
+    /// The same, to the beginning of a `Bytes` object.
+    pub(crate) fn copy_output(&mut self, v: Value, to: Value) {
+        let Rt { heap, ports, .. } = self;
+        let kept = ports.kept(v);
+        object::bytes_mut(heap, to, 0, kept.len()).copy_from_slice(kept);
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 
-use bowline_gc::{Heap, Interrupter};
+use bowline_gc::Interrupter;
 
-use super::{exit, flags};
+use super::{exit, flags, has_room};
 
 /// Where output goes.
 pub enum Sink {
@@ -20,6 +20,8 @@ pub enum Sink {
 }
 
 const BUFFER: usize = 16 * 1024;
+/// Bytes that are buffered at once, of those that are written at once.
+const PART: usize = 1 << 20;
 
 /// An output port.
 pub struct Output {
@@ -36,14 +38,6 @@ pub struct Output {
     pub(super) interrupter: Option<Interrupter>,
     /// How much may be kept in memory.
     pub(super) limit: usize,
-}
-
-/// Whether `buffer` has room for so many bytes more, or there is memory to make it.
-fn has_room(buffer: &mut Vec<u8>, more: usize) -> bool {
-    match Heap::get() {
-        Some(heap) => heap.has_room_in(buffer, more),
-        None => buffer.try_reserve(more).is_ok(),
-    }
 }
 
 impl Output {
@@ -106,34 +100,36 @@ impl Output {
 
     /// Writes bytes; text is UTF-8. Memory takes all of them or, where it would get too many, none.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let pending = match self.sink {
-            Sink::Memory if bytes.len() > self.limit.saturating_sub(self.buffer.len()) => {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
-            Sink::Memory if !has_room(&mut self.buffer, bytes.len()) => {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
-            Sink::Stdout => {
-                let mut pending = exit::pending();
-                pending.extend_from_slice(bytes);
-                pending.len()
-            }
-            _ => {
-                self.buffer.extend_from_slice(bytes);
-                self.buffer.len()
-            }
-        };
         if let Some(last) = bytes.last() {
             self.line_start = *last == b'\n';
         }
         if matches!(self.sink, Sink::Memory) {
+            let fits = bytes.len() <= self.limit.saturating_sub(self.buffer.len());
+            if !fits || !has_room(&mut self.buffer, bytes.len()) {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            self.buffer.extend_from_slice(bytes);
             return Ok(());
         }
-        let full = pending >= BUFFER;
-        if full || self.at_once || self.by_line && bytes.contains(&b'\n') {
-            return self.flush();
+        // They may be more than memory has room for.
+        for part in bytes.chunks(PART) {
+            let pending = self.pend(part);
+            if pending >= BUFFER || self.at_once || self.by_line && part.contains(&b'\n') {
+                self.flush()?;
+            }
         }
         Ok(())
+    }
+
+    /// Notes bytes for the system. Returns how many it has not got yet.
+    fn pend(&mut self, bytes: &[u8]) -> usize {
+        if matches!(self.sink, Sink::Stdout) {
+            let mut pending = exit::pending();
+            pending.extend_from_slice(bytes);
+            return pending.len();
+        }
+        self.buffer.extend_from_slice(bytes);
+        self.buffer.len()
     }
 
     /// Hands what is buffered to the system. What could not be written is dropped with the error:

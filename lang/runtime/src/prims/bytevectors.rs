@@ -1,6 +1,6 @@
 //! Bytevectors, their conversion from and to strings, and numbers stored in them.
 
-use bowline_layout::Value;
+use bowline_layout::{Value, string};
 
 use crate::fault::{Fault, Result};
 use crate::object;
@@ -186,15 +186,17 @@ fn append(rt: &mut Rt, a: Args) -> Result {
 fn utf8_to_string(rt: &mut Rt, a: Args) -> Result {
     let who = "utf8->string";
     let (start, end) = range(rt, a, 0, 1, who)?;
-    let bytes = &rt.bytevector(rt.arg(a, 0))[start..end];
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(e) => {
-            let at = Value::fixnum((start + e.valid_up_to()) as i64);
-            return Fault::bad(who, "not UTF-8 at byte", vec![at]);
+    let n = end - start;
+    let body = rt.string_body(n)?;
+    // C may be writing to a view: what is looked at is the copy.
+    object::copy_bytes(rt.arg(a, 0), start, body, 0, n);
+    match rt.string_on(body, n)? {
+        Ok(s) => Ok(s),
+        Err(valid) => {
+            let at = Value::fixnum((start + valid) as i64);
+            Fault::bad(who, "not UTF-8 at byte", vec![at])
         }
-    };
-    rt.make_string(&text)
+    }
 }
 
 fn string_to_utf8(rt: &mut Rt, a: Args) -> Result {
@@ -203,7 +205,7 @@ fn string_to_utf8(rt: &mut Rt, a: Args) -> Result {
     let (start, end) = rt.range_args(a, 1, who, strings::counts(s).1)?;
     let (from, to) = (strings::offset(rt, s, start), strings::offset(rt, s, end));
     let v = rt.alloc_bytevector(to - from)?;
-    let body = object::field(rt.arg(a, 0), bowline_layout::string::BODY);
+    let body = object::field(rt.arg(a, 0), string::BODY);
     object::copy_bytes(body, from, v, 0, to - from);
     Ok(v)
 }

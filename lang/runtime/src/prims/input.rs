@@ -7,11 +7,14 @@ use std::fs::File;
 use bowline_layout::Value;
 
 use crate::fault::{Fault, Result};
-use crate::port::{self, Input, Output, Port, Sink, Source, errno_of, flags, io, is_port};
-use crate::primitive::{Primitive, row};
+use crate::port::{self, COUNTED, Input, Output, Port, Sink, Source, errno_of, flags, io, is_port};
+use crate::primitive::{Primitive, owner, row};
 use crate::rt::{Args, Rt};
 
-use super::bytevectors;
+use super::{bytevectors, owners};
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 * 1024;
 
 pub(super) const TABLE: &[Primitive] = &[
     row("open-input-file", 1, 1, |rt, a| {
@@ -26,15 +29,15 @@ pub(super) const TABLE: &[Primitive] = &[
     row("open-binary-output-file", 1, 1, |rt, a| {
         open_output(rt, a, "open-binary-output-file", false)
     }),
-    row("open-input-string", 1, 1, |rt, a| {
-        let s = rt.string_arg(a, 0, "open-input-string")?;
-        let content = rt.text(s).as_bytes().to_vec();
-        rt.make_port(Port::Input(Input::new(Source::Memory, content, true)))
+    owner("open-input-string", 1, 1, |rt, a| {
+        rt.string_arg(a, 0, "open-input-string")?;
+        open_memory(rt, a, "open-input-string", true, |rt, s| {
+            rt.text(s).as_bytes()
+        })
     }),
-    row("open-input-bytevector", 1, 1, |rt, a| {
-        let v = rt.bytevector_arg(a, 0, "open-input-bytevector")?;
-        let content = rt.bytevector(v).to_vec();
-        rt.make_port(Port::Input(Input::new(Source::Memory, content, false)))
+    owner("open-input-bytevector", 1, 1, |rt, a| {
+        rt.bytevector_arg(a, 0, "open-input-bytevector")?;
+        open_memory(rt, a, "open-input-bytevector", false, Rt::bytevector)
     }),
     row("open-output-string", 0, 0, |rt, _| {
         rt.make_port(Port::Output(Output::new(Sink::Memory, true)))
@@ -100,15 +103,14 @@ pub(super) const TABLE: &[Primitive] = &[
         ready(rt, a, "u8-ready?", flags::BINARY)
     }),
     row("%read-bytevector", 2, 2, |rt, a| {
-        let n = rt.size_arg(a, 0, "read-bytevector")?;
-        let bytes = io(
-            "read-bytevector",
-            byte_port(rt, a, 1, "read-bytevector")?.bytes(n),
-        )?;
-        match bytes {
-            Some(bytes) => rt.make_bytevector(&bytes),
-            None => Ok(Value::EOF),
-        }
+        let who = "read-bytevector";
+        let n = rt.size_arg(a, 0, who)?;
+        let Some(n) = io(who, byte_port(rt, a, 1, who)?.ahead(n))? else {
+            return Ok(Value::EOF);
+        };
+        let v = rt.alloc_bytevector(n)?;
+        rt.read_ahead(rt.arg(a, 1), v, 0, n);
+        Ok(v)
     }),
     row("%read-bytevector!", 2, 4, read_bytevector_into),
     row("eof-object", 0, 0, |_, _| Ok(Value::EOF)),
@@ -130,6 +132,28 @@ fn file_fault<T>(who: &'static str, error: &std::io::Error, path: String) -> Res
         _ => errno_of(error),
     };
     Err(Box::new(Fault::File { who, errno, path }))
+}
+
+/// A port on a copy of what `content` finds in argument 0, which counts as the port's.
+fn open_memory(
+    rt: &mut Rt,
+    a: Args,
+    who: &'static str,
+    textual: bool,
+    content: fn(&Rt, Value) -> &[u8],
+) -> Result {
+    let bytes = content(rt, rt.arg(a, 0)).len();
+    let mut copy = Vec::new();
+    if !rt.has_room_for(&mut copy, bytes)? {
+        return Err(Box::new(Fault::OutOfMemory));
+    }
+    copy.extend_from_slice(content(rt, rt.arg(a, 0)));
+    let port = rt.make_port(Port::Input(Input::new(Source::Memory, copy, textual)))?;
+    if bytes >= COUNTED {
+        let label = owners::label(rt, who);
+        rt.heap.own_by(port, |_| (), 0, bytes, label)?;
+    }
+    Ok(port)
 }
 
 fn open_input(rt: &mut Rt, a: Args, who: &'static str, textual: bool) -> Result {
@@ -217,10 +241,21 @@ fn read(rt: &mut Rt, a: Args) -> Result {
 fn read_bytevector_into(rt: &mut Rt, a: Args) -> Result {
     let who = "read-bytevector!";
     let (start, end) = bytevectors::range(rt, a, 0, 2, who)?;
-    let Some(bytes) = io(who, byte_port(rt, a, 1, who)?.bytes(end - start))? else {
-        return Ok(Value::EOF);
-    };
-    let v = rt.arg(a, 0);
-    rt.bytevector_mut(v)[start..start + bytes.len()].copy_from_slice(&bytes);
-    Ok(Value::fixnum(bytes.len() as i64))
+    let mut at = start;
+    // A piece at a time: there may be more to read than memory has room for.
+    loop {
+        let wanted = PIECE.min(end - at);
+        let Some(n) = io(who, byte_port(rt, a, 1, who)?.ahead(wanted))? else {
+            break;
+        };
+        rt.read_ahead(rt.arg(a, 1), rt.arg(a, 0), at, n);
+        at += n;
+        if at == end || n < wanted {
+            break;
+        }
+    }
+    match at - start {
+        0 if end > start => Ok(Value::EOF),
+        n => Ok(Value::fixnum(n as i64)),
+    }
 }

@@ -33,9 +33,7 @@ pub(super) const TABLE: &[Primitive] = &[
     }),
     row("%write-u8", 2, 2, |rt, a| {
         let b = bytevectors::byte(rt, a, 0, "write-u8")?;
-        let port = rt.arg(a, 1);
-        let out = rt.output("write-u8", 2, port, flags::BINARY)?;
-        io("write-u8", out.write(&[b]))?;
+        rt.write_bytes("write-u8", 2, rt.arg(a, 1), flags::BINARY, &[b])?;
         Ok(Value::UNSPECIFIED)
     }),
     row("%write-bytevector", 2, 4, |rt, a| {
@@ -60,14 +58,23 @@ pub(super) const TABLE: &[Primitive] = &[
             flags::TEXTUAL,
             "a string output port",
         )?;
-        let bytes = rt.output_so_far(port);
-        rt.make_string(&String::from_utf8_lossy(&bytes))
+        let n = rt.output_so_far(port).len();
+        let body = rt.string_body(n)?;
+        rt.copy_output(rt.arg(a, 0), body);
+        match rt.string_on(body, n)? {
+            Ok(s) => Ok(s),
+            Err(_) => {
+                let text = String::from_utf8_lossy(rt.output_so_far(rt.arg(a, 0))).into_owned();
+                rt.make_string(&text)
+            }
+        }
     }),
     row("get-output-bytevector", 1, 1, |rt, a| {
         let who = "get-output-bytevector";
         let port = memory_port(rt, a, who, flags::BINARY, "a bytevector output port")?;
-        let bytes = rt.output_so_far(port);
-        rt.make_bytevector(&bytes)
+        let copy = rt.alloc_bytevector(rt.output_so_far(port).len())?;
+        rt.copy_output(rt.arg(a, 0), copy);
+        Ok(copy)
     }),
 ];
 
