@@ -4,6 +4,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     // Initialised before every other library, so that its fork handlers are the first ones registered.
     println!("cargo::rustc-link-arg-cdylib=-Wl,-z,initfirst");
+    // The unwinder for heap profiles, as a part of the library. What others need of it is not looked for here.
+    println!("cargo::rustc-link-arg-cdylib=-Wl,--push-state,-Bstatic");
+    println!("cargo::rustc-link-arg-cdylib=-lgcc_eh");
+    println!("cargo::rustc-link-arg-cdylib=-Wl,--pop-state");
     // Its blocks, its key and its handlers outlive any dlclose.
     println!("cargo::rustc-link-arg-cdylib=-Wl,-z,nodelete");
 }

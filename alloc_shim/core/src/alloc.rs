@@ -36,6 +36,7 @@ use crate::foreign::Foreign;
 use crate::heap::{BUSY, Heap};
 use crate::page::PageEntry;
 use crate::pal::Pal;
+use crate::profile::Profile;
 use crate::quarantine::Quarantine;
 use crate::region::{Region, SLICE};
 use crate::remote::Stack;
@@ -63,6 +64,8 @@ pub struct Allocator<P: Pal> {
     pub(crate) chores: AtomicBool,
     /// Where freed blocks wait in the hardened mode.
     pub(crate) quarantine: Quarantine,
+    /// Where the memory goes, when that is asked.
+    pub(crate) profile: Profile,
     pub(crate) start_hook: AtomicPtr<()>,
     pub(crate) foreign: AtomicPtr<Foreign>,
     /// The word of the thread that forks.
@@ -82,6 +85,7 @@ impl<P: Pal + Words> Allocator<P> {
             deferred: Stack::new(),
             chores: AtomicBool::new(false),
             quarantine: Quarantine::new(),
+            profile: Profile::new(),
             start_hook: AtomicPtr::new(null_mut()),
             foreign: AtomicPtr::new(null_mut()),
             forking: AtomicPtr::new(null_mut()),
@@ -142,12 +146,15 @@ impl<P: Pal + Words> Allocator<P> {
             bin_aligned(bytes, align)
         };
         let Some(bin) = bin else {
-            return self.large(bytes, align, zeroed, class);
+            let block = self.large(bytes, align, zeroed, class);
+            self.watch(block, bytes);
+            return block;
         };
         // Where `align` is more than 16 it divides the size: inv:class.align.
         let mut block = self.pop(class, bin);
         if block.is_null() {
             block = self.block_slow(class, bin.max(1), align).cast();
+            self.watch(block.cast(), bytes);
         }
         let block = block.cast::<u8>();
         if block.is_null() {

@@ -129,6 +129,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
         match self.place(block) {
             Ok(place) => {
+                self.unwatch(&place, block);
                 if !self.detain(block, &place) {
                     // SAFETY: `place` has found the block; the caller gives it back.
                     unsafe { self.free_at(&place, block) };
@@ -293,6 +294,7 @@ impl<P: Pal + Words> Allocator<P> {
             Err(bad) => self.refuse("realloc", block, bad),
         };
         if stays && block.addr().is_multiple_of(align) {
+            self.rewatch(block, old, bytes);
             return block;
         }
         // A move that was only to save memory may fail, and then nobody hears of it.

@@ -25,6 +25,7 @@ use crate::classes::BINS;
 use crate::figures::Counter;
 use crate::orphans::Tenure;
 use crate::page::{NO_PAGE, PageEntry};
+use crate::profile::Until;
 use crate::remote::Stack;
 use core::ptr::{self, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed, compiler_fence};
@@ -36,6 +37,8 @@ pub struct Heap {
     queues: [[AtomicPtr<PageEntry>; BINS]; CLASSES],
     parked: AtomicPtr<PageEntry>,
     changing: AtomicBool,
+    /// Where there is a profile: how far the next sample is.
+    pub(crate) until: Until,
     /// After a fork: the blocks in use are to be counted anew.
     pub(crate) stale: AtomicBool,
     pub(crate) shared: Shared,
@@ -68,6 +71,7 @@ impl Heap {
             queues: [const { [const { none() }; BINS] }; CLASSES],
             parked: AtomicPtr::new(null_mut()),
             changing: AtomicBool::new(false),
+            until: Until::undrawn(),
             stale: AtomicBool::new(false),
             shared: Shared {
                 mail: Stack::new(),

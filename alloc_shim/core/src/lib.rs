@@ -72,6 +72,8 @@ mod large;
 #[cfg(not(loom))]
 mod locked;
 #[cfg(not(loom))]
+pub mod profile;
+#[cfg(not(loom))]
 mod quarantine;
 #[cfg(not(loom))]
 mod reserve;

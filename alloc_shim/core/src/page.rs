@@ -59,7 +59,7 @@ pub enum Kind {
     Large,
     /// Nothing any more: a large block was freed here.
     Freed,
-    /// Heaps, or the table of the quarantine.
+    /// Heaps, or the tables of the quarantine and of a profile.
     Heaps,
     /// The reserve for signal handlers.
     Reserve,
@@ -88,6 +88,8 @@ pub struct PageEntry {
     pub(crate) home: AtomicPtr<Heap>,
     /// How much of a reserve is cut.
     pub(crate) cut: AtomicU64,
+    /// How many of its blocks are samples of a profile.
+    pub(crate) sampled: AtomicU32,
 }
 
 const _: () = assert!(size_of::<PageEntry>() == 128);
@@ -132,6 +134,7 @@ impl PageEntry {
             mail: AtomicPtr::new(null_mut()),
             home: AtomicPtr::new(null_mut()),
             cut: AtomicU64::new(0),
+            sampled: AtomicU32::new(0),
         }
     }
 
@@ -207,6 +210,7 @@ impl PageEntry {
         self.start.store(start, Relaxed);
         self.slices.store(slices as u32, Relaxed);
         self.class.store(class as u8, Relaxed);
+        self.sampled.store(0, Relaxed);
     }
 
     /// The large block has now so many slices.

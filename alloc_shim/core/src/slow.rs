@@ -23,6 +23,10 @@ impl<P: Pal + Words> Allocator<P> {
     #[cold]
     #[inline(never)]
     pub(crate) fn block_slow(&self, class: Class, bin: usize, align: usize) -> *mut Block {
+        let block = self.pop_profiled(class, bin);
+        if !block.is_null() {
+            return block;
+        }
         match self.standing() {
             Standing::Home(heap) => self.block_at_home(heap, class, bin),
             Standing::Without => null_mut(),

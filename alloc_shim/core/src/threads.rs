@@ -117,9 +117,13 @@ impl<P: Pal + Words> Allocator<P> {
         Standing::Home(heap)
     }
 
-    /// What the word of a thread that has this heap says: inv:hardened.word.
+    /// What the word of a thread that has this heap says: inv:hardened.word, inv:profile.word.
     fn shown<'a>(&self, heap: &'a Heap) -> &'a Heap {
-        if self.is_hardened() { &EMPTY } else { heap }
+        if self.is_hardened() || self.profile.is_on() {
+            &EMPTY
+        } else {
+            heap
+        }
     }
 
     /// Makes the region usable. The thread is busy and may wait.

@@ -15,7 +15,7 @@
 
 use crate::environment::{self, Settings};
 use crate::winner::{Outcome, decide};
-use crate::{forward, heap, hooks, map, place, signals, statistics, table};
+use crate::{forward, heap, hooks, map, place, profile, signals, statistics, table};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use bowline_alloc::table::{RegionTable, Winner, install};
@@ -77,15 +77,19 @@ fn follow(settings: &Settings<'_>) {
         }
     };
     let named = settings.map_file.is_none_or(map::to) && named;
+    let profile = |name| profile::begin(name, settings.sample);
+    let named = settings.profile.is_none_or(profile) && named;
     if !named {
         let line = Line::new("a file's path is longer than ").decimal(place::LONGEST);
         line.text(" bytes with the current folder, and is left out")
             .send(&Unix::new());
     }
     if settings.map_file.is_some() && settings.map_signal.is_none() {
-        let line =
-            Line::new("BOWLINE_MALLOC_MAP without BOWLINE_MALLOC_MAP_SIGNAL: there is no map");
-        line.send(&Unix::new());
+        Line::new("there is no map without BOWLINE_MALLOC_MAP_SIGNAL").send(&Unix::new());
+    }
+    let about_profile = settings.sample.is_some() || settings.profile_signal.is_some();
+    if about_profile && settings.profile.is_none() {
+        Line::new("there is no profile without BOWLINE_MALLOC_PROFILE").send(&Unix::new());
     }
     signals::handle(settings);
 }

@@ -7,6 +7,9 @@
 //! | `BOWLINE_MALLOC_STATS` | `0`, `1` or a file | figures when the process exits |
 //! | `BOWLINE_MALLOC_MAP_SIGNAL` | a signal | on it a map of pages is written |
 //! | `BOWLINE_MALLOC_MAP` | a file | where to, instead of standard error |
+//! | `BOWLINE_MALLOC_PROFILE` | a file | a heap profile when the process exits |
+//! | `BOWLINE_MALLOC_PROFILE_SAMPLE` | a size | how many bytes to a sample, on average |
+//! | `BOWLINE_MALLOC_PROFILE_SIGNAL` | a signal | on it the profile is written as well |
 //!
 //! A size is a number of bytes, or of KiB, MiB, GiB, TiB with `k`, `m`, `g`, `t` behind it. A file is a path with a `/`
 //! ([`crate::place`]). A signal is a number, or one of a few names ([`crate::signals`]).
@@ -40,11 +43,18 @@ pub(crate) struct Settings<'a> {
     pub(crate) map_signal: Option<c_int>,
     /// Where to, if not to standard error.
     pub(crate) map_file: Option<&'a [u8]>,
+    /// Where to write a heap profile at exit.
+    pub(crate) profile: Option<&'a [u8]>,
+    /// Bytes to a sample.
+    pub(crate) sample: Option<usize>,
+    /// On which signal to write the profile, too.
+    pub(crate) profile_signal: Option<c_int>,
 }
 
 const MODE: &[u8] = b"BOWLINE_MALLOC=";
 const PREFIX: &[u8] = b"BOWLINE_MALLOC_";
 
+const NO_SIZE: &str = "not a size: ";
 const NO_SIGNAL: &str = "not a signal for this: ";
 const NO_FILE: &str = "not a path with a /: ";
 
@@ -97,8 +107,8 @@ impl<'a> Settings<'a> {
     fn set(&mut self, name: &[u8], value: &'a [u8]) -> Option<&'static str> {
         match name {
             b"LIMIT" => {
-                self.limit = size(value).filter(|bytes| *bytes != 0);
-                self.limit.is_none().then_some("not a size: ")
+                self.limit = size(value);
+                self.limit.is_none().then_some(NO_SIZE)
             }
             b"STATS" => {
                 self.stats_file = file(value);
@@ -113,6 +123,18 @@ impl<'a> Settings<'a> {
             b"MAP" => {
                 self.map_file = file(value);
                 self.map_file.is_none().then_some(NO_FILE)
+            }
+            b"PROFILE" => {
+                self.profile = file(value);
+                self.profile.is_none().then_some(NO_FILE)
+            }
+            b"PROFILE_SAMPLE" => {
+                self.sample = size(value);
+                self.sample.is_none().then_some(NO_SIZE)
+            }
+            b"PROFILE_SIGNAL" => {
+                self.profile_signal = signals::named(value);
+                self.profile_signal.is_none().then_some(NO_SIGNAL)
             }
             _ => Some("no such setting: "),
         }
@@ -132,7 +154,7 @@ pub(crate) fn decimal(text: &[u8]) -> Option<usize> {
     (!text.is_empty()).then_some(number)
 }
 
-/// A number of bytes, with a unit or without.
+/// A number of bytes, with a unit or without; none is not one.
 fn size(text: &[u8]) -> Option<usize> {
     let (unit, digits) = text.split_last()?;
     let shift = match unit.to_ascii_lowercase() {
@@ -140,9 +162,11 @@ fn size(text: &[u8]) -> Option<usize> {
         b'm' => 20,
         b'g' => 30,
         b't' => 40,
-        _ => return decimal(text),
+        _ => 0,
     };
-    decimal(digits)?.checked_mul(1 << shift)
+    let digits = if shift == 0 { text } else { digits };
+    let bytes = decimal(digits)?.checked_mul(1 << shift)?;
+    (bytes != 0).then_some(bytes)
 }
 
 fn complain(what: &str, entry: &[u8]) {

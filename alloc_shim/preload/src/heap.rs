@@ -5,6 +5,7 @@ use bowline_alloc::census::{Census, Found, Holder};
 use bowline_alloc::classes::{CLASSES, LARGEST, bin_of};
 use bowline_alloc::figures::Figures;
 use bowline_alloc::global::{self, ALLOCATOR};
+use bowline_alloc::profile::{Backtrace, Site, Summary};
 use bowline_alloc::region::SLICE;
 use bowline_alloc::walk::InUse;
 use core::ffi::c_void;
@@ -121,6 +122,26 @@ pub(crate) fn holders() -> impl Iterator<Item = Holder> {
 pub(crate) fn beginning() -> (usize, usize) {
     let region = ALLOCATOR.region();
     (region.base().addr(), region.reached().start)
+}
+
+/// Begins a heap profile; false when there is no memory for it.
+pub(crate) fn profile(interval: usize, backtrace: Backtrace) -> bool {
+    ALLOCATOR.profile(interval, backtrace)
+}
+
+/// The stacks that have taken memory, without a lock.
+pub(crate) fn sites(visit: impl FnMut(&Site<'_>)) {
+    ALLOCATOR.sites(visit);
+}
+
+/// The places in those stacks, without a lock.
+pub(crate) fn places(visit: impl FnMut(usize, usize)) {
+    ALLOCATOR.places(visit);
+}
+
+/// What else the profile has to say.
+pub(crate) fn summary() -> Summary {
+    ALLOCATOR.summary()
 }
 
 /// Sets the most bytes that blocks may occupy.

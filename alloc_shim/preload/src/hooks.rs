@@ -13,7 +13,7 @@
 //! Absent on purpose: `thread_local!` and `__cxa_thread_atexit_impl`, which allocate; `pthread_atfork`, which
 //! would take the handlers away with a library that is closed.
 
-use crate::{heap, map};
+use crate::{heap, map, profile};
 use core::ffi::{c_int, c_void};
 use core::ptr::{self, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -80,6 +80,7 @@ extern "C" fn fork_parent() {
 extern "C" fn fork_child() {
     heap::fork_child();
     map::fork_child();
+    profile::fork_child();
 }
 
 /// Runs on a thread that got its heap.

@@ -26,12 +26,16 @@ mod hooks;
 mod module;
 mod winner;
 
+mod backtrace;
 mod environment;
 mod errno;
 mod exports;
 mod map;
+mod maps;
 mod output;
 mod place;
+mod pprof;
+mod profile;
 mod signals;
 mod statistics;
 mod table;

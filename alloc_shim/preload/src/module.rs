@@ -14,6 +14,8 @@ pub(crate) struct Module {
     entry: *mut c_void,
     /// Its file's name, as the dynamic linker has it.
     pub(crate) name: *const c_char,
+    /// Where its first page lies: its ELF header.
+    header: *const c_void,
 }
 
 impl PartialEq for Module {
@@ -47,7 +49,25 @@ pub(crate) fn of(address: *const c_void) -> Option<Module> {
     Some(Module {
         entry,
         name: info.dli_fname,
+        header: info.dli_fbase,
     })
+}
+
+/// From where to where a module's segments lie, if its header says so.
+pub(crate) fn extent(module: Module) -> Option<(usize, usize)> {
+    let header = module.header.cast::<libc::Elf64_Ehdr>();
+    // SAFETY: a loaded module begins with its header, which stays mapped as long as the module.
+    let header = unsafe { header.as_ref() }?;
+    let table = module
+        .header
+        .wrapping_byte_add(usize::try_from(header.e_phoff).ok()?);
+    let count = usize::from(header.e_phnum);
+    // SAFETY: the header says that so many segments are described there, in the first page.
+    let segments = unsafe { core::slice::from_raw_parts(table.cast::<libc::Elf64_Phdr>(), count) };
+    let loaded = segments.iter().filter(|part| part.p_type == libc::PT_LOAD);
+    let end = loaded.map(|part| part.p_vaddr + part.p_memsz).max()?;
+    let start = module.header.addr();
+    Some((start, start + usize::try_from(end).ok()?))
 }
 
 /// The module that this very code lies in.

@@ -4,7 +4,7 @@
 //! their folder. It is written before any handler that reads it is registered, and never again.
 //!
 //! In the name `%p` stands for the number of the process that writes, so that a program and what it starts write to files of their
-//! own, and `%%` for a percent sign.
+//! own; `%n` for how many files this process has written under the name, this one counted; and `%%` for a percent sign.
 
 use crate::text::Text;
 use bowline_alloc::pal::Unix;
@@ -19,6 +19,8 @@ pub(crate) const LONGEST: usize = 1000;
 pub(crate) struct Place {
     bytes: [AtomicU8; LONGEST],
     used: AtomicUsize,
+    /// How often it was opened.
+    turn: AtomicUsize,
 }
 
 impl Place {
@@ -27,6 +29,7 @@ impl Place {
         Place {
             bytes: [const { AtomicU8::new(0) }; LONGEST],
             used: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
         }
     }
 
@@ -62,11 +65,21 @@ impl Place {
 
     /// Opens the file to add to it. Where it cannot be opened, a line says so.
     pub(crate) fn open(&self) -> Option<c_int> {
+        self.open_as(libc::O_APPEND)
+    }
+
+    /// The same, and what was in it is gone.
+    pub(crate) fn open_anew(&self) -> Option<c_int> {
+        self.open_as(libc::O_TRUNC)
+    }
+
+    fn open_as(&self, before: c_int) -> Option<c_int> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) + 1;
         let mut name = Text::new();
-        self.spell(&mut name);
+        self.spell(&mut name, turn);
         name.text("\0");
         let name = CStr::from_bytes_until_nul(name.as_bytes()).ok()?;
-        let kind = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
+        let kind = libc::O_WRONLY | libc::O_CREAT | before;
         let flags = kind | libc::O_CLOEXEC | libc::O_NOCTTY;
         // SAFETY: a C string.
         let descriptor = unsafe { libc::open(name.as_ptr(), flags, 0o644) };
@@ -81,8 +94,8 @@ impl Place {
         Some(descriptor)
     }
 
-    /// The name, with the number of this process.
-    fn spell(&self, name: &mut Text) {
+    /// The name, with the numbers that it asks for.
+    fn spell(&self, name: &mut Text, turn: usize) {
         let used = self.used.load(Ordering::Acquire);
         let mut bytes = self.bytes[..used]
             .iter()
@@ -95,6 +108,9 @@ impl Place {
             match bytes.next() {
                 Some(b'p') => {
                     name.number(process());
+                }
+                Some(b'n') => {
+                    name.number(turn);
                 }
                 Some(b'%') | None => name.byte(b'%'),
                 Some(other) => {

@@ -8,13 +8,14 @@
 //! Absent on purpose: signals that tell of a fault, those that cannot be handled, and the two that libc keeps for itself.
 
 use crate::environment::{Settings, decimal};
-use crate::{errno, map};
+use crate::{errno, map, profile};
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 static MAP: AtomicI32 = AtomicI32::new(0);
+static PROFILE: AtomicI32 = AtomicI32::new(0);
 
 /// Names beside numbers.
 const NAMES: [(&[u8], c_int); 4] = [
@@ -56,6 +57,12 @@ pub(crate) fn handle(settings: &Settings<'_>) {
         MAP.store(signal, Ordering::Relaxed);
         register(signal);
     }
+    if let Some(signal) = settings.profile_signal
+        && settings.profile.is_some()
+    {
+        PROFILE.store(signal, Ordering::Relaxed);
+        register(signal);
+    }
 }
 
 fn register(signal: c_int) {
@@ -73,6 +80,9 @@ extern "C" fn told(signal: c_int) {
     let before = errno::get();
     if MAP.load(Ordering::Relaxed) == signal {
         map::write();
+    }
+    if PROFILE.load(Ordering::Relaxed) == signal {
+        profile::write();
     }
     errno::set(before);
 }

@@ -5,7 +5,8 @@ mod support;
 
 use bowline_alloc::table::{Winner, current, winner};
 use std::ffi::{CString, c_void};
-use support::{Run, library, texts};
+use std::path::Path;
+use support::{Run, library, pprof, texts};
 
 bowline_interpose::executable!();
 
@@ -76,4 +77,26 @@ fn it_stays_the_allocator_when_a_copy_is_preloaded() {
         .lines()
         .filter(|line| line.starts_with("bowline_malloc: process "));
     assert_eq!(tables.count(), 1, "{err}");
+}
+
+#[test]
+fn its_heap_profile_has_the_memory_of_rust_too() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("executable.pb");
+    let this = std::env::current_exe().expect("this program");
+    let run = Run::new(&this)
+        .arg("--exact")
+        .arg("rust_allocates_in_an_account_of_its_own");
+    let run = run.env("BOWLINE_MALLOC_PROFILE", file.to_str().expect("a path"));
+    run.succeeds();
+    let profile = pprof::read(&file);
+    let large = profile
+        .samples
+        .iter()
+        .find(|sample| sample.values[1] >= 50 << 20);
+    let stack = large.expect("the sample of 50 MiB").names();
+    let name = "rust_allocates_in_an_account_of_its_own";
+    assert!(
+        stack.iter().any(|function| function.contains(name)),
+        "{stack:?}"
+    );
 }

@@ -232,8 +232,7 @@ fn maps_are_added_to_a_file() {
     is_map(&text(&file));
     let run = Run::new(Path::new("/bin/true")).preload(library());
     let (_, err) = texts(&run.env("BOWLINE_MALLOC_MAP", name).output());
-    let line =
-        "bowline_malloc: BOWLINE_MALLOC_MAP without BOWLINE_MALLOC_MAP_SIGNAL: there is no map\n";
+    let line = "bowline_malloc: there is no map without BOWLINE_MALLOC_MAP_SIGNAL\n";
     assert_eq!(err, line);
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part of this")]
 
+pub(crate) mod pprof;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
