@@ -1,4 +1,4 @@
-//! `cargo xtask`: tidy, bench and docs.
+//! `cargo xtask`: tidy, bench, docs, install and uninstall.
 //!
 //! Only arguments are read here; the work is in the library, where tests reach it.
 
@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use xtask::bench::{self, BenchOptions, What};
-use xtask::{docs, tidy};
+use xtask::{docs, install, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Project tasks of Bowline")]
@@ -50,6 +50,21 @@ enum Task {
     },
     /// Write docs/reference.md from the reference.
     Docs,
+    /// Install libbowline_malloc.so, and the command that runs programs under it.
+    Install {
+        /// Where to: lib, bin and share are made there.
+        #[arg(long, default_value = "/usr/local")]
+        prefix: PathBuf,
+        /// A library that is built already.
+        #[arg(long)]
+        library: Option<PathBuf>,
+    },
+    /// Remove what install has put there.
+    Uninstall {
+        /// From where.
+        #[arg(long, default_value = "/usr/local")]
+        prefix: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -75,6 +90,8 @@ fn main() -> ExitCode {
             },
         ),
         Task::Docs => docs::command(&root),
+        Task::Install { prefix, library } => install::install(&root, &prefix, library.as_deref()),
+        Task::Uninstall { prefix } => install::uninstall(&prefix),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -43,14 +43,15 @@ impl Place {
         let mut folder = [0u8; LONGEST];
         let mut used = 0;
         if !name.starts_with(b"/") {
+            // The system's own: libc's allocates where the name is long.
             // SAFETY: the folder has so much room.
-            let found = unsafe { libc::getcwd(folder.as_mut_ptr().cast(), LONGEST) };
-            if found.is_null() {
+            let length = unsafe { libc::syscall(libc::SYS_getcwd, folder.as_mut_ptr(), LONGEST) };
+            // The end of the string is counted, and becomes the slash.
+            used = usize::try_from(length).unwrap_or(0);
+            if used == 0 || folder[0] != b'/' {
                 return false;
             }
-            used = folder.iter().position(|byte| *byte == 0).unwrap_or(0);
-            folder[used.min(LONGEST - 1)] = b'/';
-            used += 1;
+            folder[used - 1] = b'/';
         }
         if used + name.len() > LONGEST {
             return false;
