@@ -154,3 +154,34 @@ EXPORT int calls_late(void)
     CHECK(n > 0 || bl_last_status() == BL_E_EXPORT);
     return n;
 }
+
+static void *collecting(void *data)
+{
+    int *left = (int *)data;
+    for (int i = 0; i < 10; i++) {
+        collect_all();
+        CHECK(bl_last_status() == BL_OK);
+    }
+    __atomic_fetch_sub(left, 1, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* The list is walked again and again, by handles, as long as threads of C's collect, and it moves. */
+EXPORT int64_t calls_walk(bl_handle list, int count)
+{
+    pthread_t threads[3];
+    int left = count;
+    int64_t sum, n;
+    for (int i = 0; i < count; i++) pthread_create(&threads[i], NULL, collecting, &left);
+    do {
+        bl_handle rest = bl_local(list), first = bl_local(list);
+        for (sum = 0; list_uncons_assign(rest, first, rest); sum += n) {
+            n = 0;
+            CHECK(bl_to_int(first, &n) == BL_OK);
+        }
+        CHECK(bl_last_status() == BL_OK && sum == 500500);
+        CHECK(bl_free(first) == BL_OK && bl_free(rest) == BL_OK);
+    } while (__atomic_load_n(&left, __ATOMIC_SEQ_CST) > 0);
+    for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
+    return sum;
+}

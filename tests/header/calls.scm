@@ -40,6 +40,10 @@
 (define depth 0)
 (foreign-export "C" (lambda (n) (set! depth (max depth n)) (if (= n 100) 0 (+ 1 (c-deeper (+ n 1))))) (int) int "deeper")
 
+;; What C walks while others move it.
+(foreign-export-du-deconstruction "C" (list cons 2) "list_uncons")
+(foreign-export "C" collect () void "collect_all")
+
 (define-foreign-library lib (cadr (command-line)))
 (define-foreign c-calls (lib "calls") (handle (pointer (struct point))) handle)
 (define-foreign c-fails (lib "calls_fails") (int) int)
@@ -52,6 +56,7 @@
 (define-foreign c-own (lib "calls_own") () int)
 (define-foreign c-back (lib "calls_back") ((callback (int) int)) int)
 (define-foreign c-late (lib "calls_late") () int)
+(define-foreign c-walk (lib "calls_walk") (handle int) int64)
 
 (define (show x) (write x) (newline))
 (define-syntax told
@@ -82,3 +87,7 @@
 (show (c-late))
 (foreign-export "C" (lambda () 1) () int "late")
 (show (c-late))
+(define (count-down from)
+  (let loop ((i 1) (l '()))
+    (if (> i from) l (loop (+ i 1) (cons i l)))))
+(show (c-walk (count-down 1000) 3))

@@ -1,11 +1,11 @@
 //! Values of constructors that the program has exported.
 
-use crate::edge::{self, BlHandle, allocating, within};
+use crate::edge::{self, BlHandle, allocating, at_a_glance, within};
 use crate::failure::{Failure, Result};
 use crate::status::Status;
 use bowline_ffi::Handles;
 use bowline_ffi::data::{self, Exported};
-use bowline_ffi::inside::Inside;
+use bowline_ffi::inside::{Glance, Inside};
 use bowline_layout::{Header, Value};
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,16 +71,24 @@ impl Found {
     }
 }
 
+/// The constructor that C points to, if it was found before.
+#[inline(always)]
+fn found(at: *const BlConstructor) -> Option<Found> {
+    // SAFETY: inv:capi.pointers: it is one or null, and what changes in it is atomic.
+    let constructor = unsafe { at.as_ref() }?;
+    Found::of(constructor.header.load(Ordering::Relaxed))
+}
+
 /// The constructor that C points to.
 fn find(inside: &mut Inside<'_>, at: *mut BlConstructor) -> Result<Found> {
     if at.is_null() {
         return Err(Failure::Null("constructor"));
     }
-    // SAFETY: inv:capi.pointers: it is one, and what changes in it is atomic.
-    let constructor = unsafe { &*at };
-    if let Some(found) = Found::of(constructor.header.load(Ordering::Relaxed)) {
+    if let Some(found) = found(at) {
         return Ok(found);
     }
+    // SAFETY: inv:capi.pointers: it is one, and what changes in it is atomic.
+    let constructor = unsafe { &*at };
     if constructor.name.is_null() {
         return Err(Failure::Null("name"));
     }
@@ -229,6 +237,57 @@ pub unsafe extern "C" fn bl_data_assign(
     words: *mut u64,
     handles: *const BlHandle,
 ) -> bool {
+    let assigned =
+        at_a_glance(|glance| assign_at_a_glance(glance, constructor, value, words, handles));
+    assigned.unwrap_or_else(|| assign_within(constructor, value, words, handles))
+}
+
+/// As [`bl_data_assign`], where nothing is out of the ordinary and the handles are this thread's own.
+#[inline(always)]
+fn assign_at_a_glance(
+    glance: &Glance<'_>,
+    constructor: *const BlConstructor,
+    value: BlHandle,
+    words: *mut u64,
+    handles: *const BlHandle,
+) -> Option<bool> {
+    let found = found(constructor)?;
+    let v = glance.get(value.maybe()?)?;
+    if !found.has_made(v) {
+        return Some(false);
+    }
+    let (raw, values) = found.counts();
+    if (raw > 0 && words.is_null()) || (values > 0 && handles.is_null()) {
+        return None;
+    }
+    // SAFETY: inv:capi.pointers: each is one of as many.
+    let handle = |i: usize| unsafe { handles.wrapping_add(i).read() }.maybe();
+    // Each must be one before any changes.
+    for i in 0..values {
+        if !glance.may_set(handle(i)?) {
+            return None;
+        }
+    }
+    for i in 0..values {
+        glance.set(handle(i)?, found.value(v, i));
+    }
+    if let Found::Made(header) = found {
+        for i in 0..raw {
+            edge::store(words.wrapping_add(i), "fields", data::word(v, header, i)).ok()?;
+        }
+    }
+    Some(true)
+}
+
+/// As [`bl_data_assign`].
+#[cold]
+#[inline(never)]
+fn assign_within(
+    constructor: *mut BlConstructor,
+    value: BlHandle,
+    words: *mut u64,
+    handles: *const BlHandle,
+) -> bool {
     let give = |inside: &mut Inside<'_>, found: Found, v, values| {
         // SAFETY: inv:capi.pointers: each is one of as many.
         let handle = |i: usize| unsafe { handles.wrapping_add(i).read() }.named();
@@ -254,6 +313,17 @@ pub unsafe extern "C" fn bl_data_assign(
 /// As for [`bl_constructor_find`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bl_data_is(constructor: *mut BlConstructor, value: BlHandle) -> bool {
+    let seen = at_a_glance(|glance| {
+        let v = glance.get(value.maybe()?)?;
+        Some(found(constructor)?.has_made(v))
+    });
+    seen.unwrap_or_else(|| is_within(constructor, value))
+}
+
+/// As [`bl_data_is`].
+#[cold]
+#[inline(never)]
+fn is_within(constructor: *mut BlConstructor, value: BlHandle) -> bool {
     let is = within("bl_data_is", |inside| {
         let found = find(inside, constructor)?;
         let v = edge::object(inside, value)?;

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::status::{self, Status};
-use bowline_ffi::inside::{Inside, inside};
+use bowline_ffi::inside::{Glance, Inside, glance, inside};
 use bowline_ffi::{Handle, HandleError, HandleKind, Handles};
 use bowline_gc::Mutator;
 use bowline_layout::Value;
@@ -18,9 +18,16 @@ impl BlHandle {
     /// What functions return that fail.
     pub(crate) const NONE: BlHandle = BlHandle { bits: 0 };
 
+    /// The handle, unless it is 0.
+    #[inline(always)]
+    pub(crate) fn maybe(self) -> Option<Handle> {
+        Handle::from_bits(self.bits)
+    }
+
     /// The handle, if it may be one.
     pub(crate) fn named(self) -> Result<Handle> {
-        Handle::from_bits(self.bits).ok_or_else(|| HandleError::Foreign { bits: 0 }.into())
+        self.maybe()
+            .ok_or_else(|| HandleError::Foreign { bits: 0 }.into())
     }
 }
 
@@ -57,6 +64,15 @@ pub(crate) fn allocating<T>(
         inside.mutator().crossing();
         f(inside)
     })
+}
+
+/// Does `f` by a glance, and succeeds; or gives nothing, where that cannot be or `f` gives nothing. Then all is to be done
+/// [`within`] the call, where each error is found.
+#[inline(always)]
+pub(crate) fn at_a_glance<T>(f: impl FnOnce(&Glance<'_>) -> Option<T>) -> Option<T> {
+    let seen = glance(f)?;
+    status::succeed();
+    Some(seen)
 }
 
 /// Notes how a call of the interface has ended.

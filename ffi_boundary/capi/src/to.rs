@@ -1,6 +1,6 @@
 //! Values as C sees them.
 
-use crate::edge::{self, BlHandle, store, within};
+use crate::edge::{self, BlHandle, at_a_glance, store, within};
 use crate::failure::{Failure, Result};
 use crate::status::Status;
 use bowline_ffi::inside::{self, Inside};
@@ -22,6 +22,16 @@ fn to<T>(
     }))
 }
 
+/// The same for an object of which `of` knows the word without anybody else; the status, or nothing for another object.
+#[inline(always)]
+fn seen<T>(handle: BlHandle, at: *mut T, of: impl FnOnce(Value) -> Option<T>) -> Option<Status> {
+    at_a_glance(|glance| {
+        let word = of(glance.get(handle.maybe()?)?)?;
+        store(at, "", word).ok()?;
+        Some(Status::Ok)
+    })
+}
+
 /// The error for an object that is not what is expected.
 fn wrong(inside: &mut Inside<'_>, expected: &'static str, v: Value) -> Failure {
     let got = inside.host().describe(v);
@@ -34,6 +44,9 @@ fn wrong(inside: &mut Inside<'_>, expected: &'static str, v: Value) -> Failure {
 /// `n` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bl_to_int(handle: BlHandle, n: *mut i64) -> Status {
+    if let Some(status) = seen(handle, n, Value::as_fixnum) {
+        return status;
+    }
     to("bl_to_int", handle, (n, "n"), |inside, v| {
         let word = inside.word(&CType::Int64, v);
         let word = word.map_err(|error| Failure::of_value(error, "int64_t"))?;
@@ -60,6 +73,9 @@ pub unsafe extern "C" fn bl_to_double(handle: BlHandle, x: *mut f64) -> Status {
 /// `truth` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bl_to_boolean(handle: BlHandle, truth: *mut bool) -> Status {
+    if let Some(status) = seen(handle, truth, |v| Some(v.is_true())) {
+        return status;
+    }
     to("bl_to_boolean", handle, (truth, "truth"), |_, v| {
         Ok(v.is_true())
     })

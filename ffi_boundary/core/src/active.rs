@@ -28,7 +28,7 @@ use crate::guard;
 use crate::handle::scope::Open;
 use crate::host::{Host, Pass, Runner};
 use crate::inside;
-use bowline_gc::{CallFrame, RootStack};
+use bowline_gc::{CallFrame, Passage};
 use bowline_layout::Value;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -49,8 +49,8 @@ pub(crate) struct ActiveCall {
     pub(crate) host: *mut dyn Host,
     /// By which gate the thread uses the host.
     pub(crate) pass: Option<Pass>,
-    /// The thread's root stack.
-    stack: *const RootStack,
+    /// The thread's way into the heap.
+    passage: Passage,
     /// The name of the foreign function, borrowed from it for the call.
     pub(crate) name: *const str,
     /// Where the arguments begin on the root stack.
@@ -208,7 +208,7 @@ impl ActiveCall {
         leaf: bool,
     ) -> Self {
         let pass = host.pass();
-        let stack: *const RootStack = host.mutator().stack();
+        let passage = host.mutator().passage();
         let host: *mut (dyn Host + '_) = host;
         // SAFETY: only the lifetime of the trait object changes; `host` is used while the call is
         // linked, which is within the borrow that it was made from (inv:active.linked).
@@ -221,7 +221,7 @@ impl ActiveCall {
             id,
             host,
             pass,
-            stack,
+            passage,
             name,
             args,
             open,
@@ -324,7 +324,7 @@ impl ActiveCall {
         if pass.guest != 0 {
             // SAFETY: inv:active.linked: the call's thread has its mutator, and that its stack.
             pass.gate
-                .take_as_guest(Runner::here(unsafe { &*self.stack }));
+                .take_as_guest(Runner::here(unsafe { self.passage.stack() }));
         }
         host.exchange(pass);
     }
@@ -338,7 +338,7 @@ impl ActiveCall {
     /// has one, and is Managed: the call's thread is this one, or waits (`inv:active.linked`), and nobody collects.
     pub(crate) fn argument(&self, position: usize) -> Value {
         // SAFETY: as above.
-        unsafe { &*self.stack }.get(self.args + position)
+        unsafe { self.passage.stack() }.get(self.args + position)
     }
 
     /// Whether the call with this id is this one or one further out; then that one.
@@ -368,6 +368,21 @@ pub(crate) fn with_innermost<R>(f: impl FnOnce(Option<&ActiveCall>) -> R) -> R {
     // SAFETY: inv:active.linked: a linked call is alive, and it cannot be unlinked while `f` runs
     // inside the C code that it waits for.
     f(unsafe { innermost.as_ref() })
+}
+
+/// The way into the heap of a thread that runs C in a foreign call, Native, if nothing about that is out of the ordinary.
+#[inline(always)]
+pub(crate) fn passage_of_c() -> Option<Passage> {
+    let here = 0u8;
+    let innermost = THREAD.with(|thread| thread.innermost.get());
+    // One that lies below is dead (inv:active.jump); so does null.
+    if innermost.addr() < (&raw const here).addr() {
+        return None;
+    }
+    // SAFETY: inv:active.linked
+    let call = unsafe { &*innermost };
+    let stays_managed = call.leaf || call.inside.get() || call.raw.get() > 0;
+    (!stays_managed && call.jumped.get() == Jumped::No).then_some(call.passage)
 }
 
 /// As [`with_innermost`], for who comes from C: calls that C has jumped over are unlinked first (`inv:active.jump`).

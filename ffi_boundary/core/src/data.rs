@@ -146,7 +146,7 @@ pub fn value(v: Value, header: Header, i: usize) -> Value {
     let (raw, values) = counts(header);
     assert!(is_made(v, header) && i < values);
     // SAFETY: inv:data.counts
-    unsafe { access::value(v, 1 + raw + i) }
+    unsafe { access::published(v, 1 + raw + i) }
 }
 
 /// Both fields of a pair.
@@ -155,9 +155,9 @@ pub fn pair(v: Value) -> Option<(Value, Value)> {
         return None;
     }
     // SAFETY: a pair has two words, both values.
-    let car = unsafe { access::value(v, 0) };
+    let car = unsafe { access::published(v, 0) };
     // SAFETY: as above.
-    let cdr = unsafe { access::value(v, 1) };
+    let cdr = unsafe { access::published(v, 1) };
     Some((car, cdr))
 }
 

@@ -25,6 +25,7 @@ use crate::convert::{self, Spot};
 use crate::errno::Errno;
 use crate::error::FfiError;
 use crate::guard;
+pub use crate::handle::glance::{Glance, glance};
 use crate::host::Host;
 use crate::inside_error::InsideError;
 use crate::object;

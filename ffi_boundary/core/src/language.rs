@@ -7,6 +7,7 @@
 //! (`inv:gate.native`), so the heap need not wait for them.
 
 use crate::gate::Inner;
+use crate::handle;
 use crate::host::{HostGate, Runner};
 use bowline_gc::Heap;
 use std::cell::Cell;
@@ -61,4 +62,5 @@ extern "C" fn child() {
         let fences = Heap::get().is_some_and(|heap| heap.fence_of_all().is_none());
         gate.forked(&mut inner, fences);
     }
+    handle::forked();
 }

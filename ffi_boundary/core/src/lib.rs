@@ -123,7 +123,7 @@ pub use function::ForeignFunction;
 pub use gate::{Closed, Gate, Pull};
 #[cfg(not(loom))]
 pub use guard::note_address;
-pub use handle::{Handle, HandleError, HandleKind, Kept, Slots};
+pub use handle::{Handle, HandleError, HandleKind, Kept, Owned, Slots};
 #[cfg(not(loom))]
 pub use handle::{HandlePinError, HandleScope, Handles, LOCAL_LIMIT};
 #[cfg(not(loom))]

@@ -19,14 +19,26 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(loom)]
 mod size {
     pub(crate) const SHARDS: usize = 2;
+    pub(crate) const OWNERS: usize = 2;
 }
 
 #[cfg(not(loom))]
 mod size {
     pub(crate) const SHARDS: usize = 8;
+    pub(crate) const OWNERS: usize = 64;
 }
 
-pub(crate) use size::SHARDS;
+pub(crate) use size::{OWNERS, SHARDS};
+
+/// The fence of who passes it often, where others have every thread pass one (`inv:handle.own`): an order that the
+/// compiler keeps. To the model checker, which cannot interrupt a thread, it is a fence.
+#[inline(always)]
+pub(crate) fn light_fence() {
+    #[cfg(loom)]
+    fence(Ordering::SeqCst);
+    #[cfg(not(loom))]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
 
 /// Locks `mutex`. What it guards is whole between any two statements that change it, so a panic of a former holder
 /// leaves nothing half done.

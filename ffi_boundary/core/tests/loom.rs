@@ -1,15 +1,16 @@
 //! The handle table and the gate under the model checker: every interleaving of a few threads.
 //!
-//! Of the gate only the form by fences is tried: what `membarrier(2)` does to a processor loom does not know. Nobody
-//! wakes by time there, so a wake that is missed ends a model. Without the fence that an owner passes when it comes back
-//! three models fail, by two threads that touch the host at once.
+//! Of the gate, and of threads that own handles, only the form by fences is tried: what `membarrier(2)` does to a processor
+//! loom does not know. Nobody wakes by time there, so a wake that is missed ends a model. Without the fence that an owner of
+//! the gate passes when it comes back three models fail, by two threads that touch the host at once; without the one in a
+//! section of handles' owners three do.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p bowline-ffi --test loom --release`. Without `--cfg loom`
 //! this is an empty test.
 
 #![cfg(loom)]
 
-use bowline_ffi::{Closed, Gate, Handle, HandleError, HandleKind, Pull, Slots};
+use bowline_ffi::{Closed, Gate, Handle, HandleError, HandleKind, Kept, Pull, Slots};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
@@ -179,6 +180,118 @@ fn freed_on_another_thread() {
         assert_eq!(table.get(mine), Ok(2));
         assert_eq!(table.count(), 1);
         assert_eq!(table.check(), Ok(()));
+    });
+}
+
+/// A table whose threads own their local handles, and what this one has of it.
+fn owned_table() -> (Arc<Slots>, Kept) {
+    let table = Arc::new(Slots::new(7, 16).fencing(Some(|| ())));
+    let kept = Kept::new();
+    table.join(&kept);
+    (table, kept)
+}
+
+fn own(table: &Slots, kept: &Kept, bits: u64) -> Handle {
+    table
+        .create_own(kept, 0, bits, HandleKind::Local)
+        .expect("room enough")
+}
+
+/// An owner that writes does not write to who has the slot next.
+#[test]
+fn an_owner_writes_beside_a_free() {
+    loom::model(|| {
+        let (table, kept) = owned_table();
+        let handle = own(&table, &kept, 42);
+        let other = table.clone();
+        let thread = thread::spawn(move || {
+            other.free(0, handle).expect("nobody else frees it");
+            global(&other, 0, 7)
+        });
+        let set = table.set_kept(&kept, handle, 43);
+        assert!(matches!(
+            set,
+            Ok(()) | Err(HandleError::Freed { .. } | HandleError::Stale { .. })
+        ));
+        let new = thread.join().expect("no panic");
+        assert_eq!(table.get(new), Ok(7));
+        assert!(table.get(handle).is_err());
+        assert_eq!(table.check(), Ok(()));
+    });
+}
+
+/// Of an owner and another thread that free the same handle exactly one succeeds.
+#[test]
+fn an_owner_frees_beside_a_free() {
+    loom::model(|| {
+        let (table, kept) = owned_table();
+        let handle = own(&table, &kept, 42);
+        let other = table.clone();
+        let thread = thread::spawn(move || other.free(1, handle).is_ok());
+        let mine = table.free_kept(&kept, 0, handle, false).is_ok();
+        let theirs = thread.join().expect("no panic");
+        assert!(mine != theirs);
+        table.give_back_kept(&kept, 0);
+        assert_eq!(table.check(), Ok(()));
+    });
+}
+
+/// Each of several looks and writes of one section meets the same handles, whatever another thread does.
+#[test]
+fn a_section_beside_a_write() {
+    loom::model(|| {
+        let (table, kept) = owned_table();
+        let handle = own(&table, &kept, 42);
+        let other = table.clone();
+        let thread = thread::spawn(move || other.set(handle, 44));
+        if let Some(owned) = table.owned(&kept) {
+            let seen = table.get_strong(handle);
+            assert!(seen == Some(42) || seen == Some(44));
+            assert_eq!(table.get_strong(handle), seen);
+            assert!(owned.has(handle) && owned.set(handle, 43));
+            assert_eq!(table.get_strong(handle), Some(43));
+        }
+        assert_eq!(thread.join().expect("no panic"), Ok(()));
+        let last = table.get(handle);
+        assert!(last == Ok(43) || last == Ok(44));
+    });
+}
+
+/// Who reads beside an owner that writes, frees and makes another sees a value of the handle or none.
+#[test]
+fn reading_beside_an_owner() {
+    loom::model(|| {
+        let (table, kept) = owned_table();
+        let handle = own(&table, &kept, 42);
+        let other = table.clone();
+        let thread = thread::spawn(move || other.get(handle));
+        table.set_kept(&kept, handle, 43).expect("live");
+        table.free_kept(&kept, 0, handle, false).expect("live");
+        table.create_kept(&kept, 7, HandleKind::Global);
+        let seen = thread.join().expect("no panic");
+        assert!(matches!(seen, Ok(42 | 43) | Err(_)));
+    });
+}
+
+/// What a thread has left that has ended belongs to who gets its number.
+#[test]
+fn a_number_goes_on() {
+    loom::model(|| {
+        let (table, kept) = owned_table();
+        let other = table.clone();
+        let thread = thread::spawn(move || {
+            let kept = Kept::new();
+            other.join(&kept);
+            let handle = own(&other, &kept, 1);
+            other.set_kept(&kept, handle, 2).expect("live");
+            other.give_back_kept(&kept, 0);
+            handle
+        });
+        table.give_back_kept(&kept, 0);
+        table.join(&kept);
+        let left = thread.join().expect("no panic");
+        assert_eq!(table.set_kept(&kept, left, 3), Ok(()));
+        assert_eq!(table.get(left), Ok(3));
     });
 }
 

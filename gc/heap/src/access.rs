@@ -56,6 +56,17 @@ pub unsafe fn value(v: Value, i: usize) -> Value {
     Value::from_bits(unsafe { word(v, i) })
 }
 
+/// Word `i` of `v` as a value, which another thread may store meanwhile.
+///
+/// # Safety
+/// `inv:access.live`
+#[inline(always)]
+pub unsafe fn published(v: Value, i: usize) -> Value {
+    // SAFETY: inv:access.live
+    let cell = unsafe { AtomicU64::from_ptr(pointer(v.addr().word(i))) };
+    Value::from_bits(cell.load(Ordering::Acquire))
+}
+
 /// Sets raw word `i` of `v`.
 ///
 /// # Safety

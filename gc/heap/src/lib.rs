@@ -12,8 +12,8 @@
 //! Reading order: `config`, `machine` and `heap` (how a heap is made, and how large), `world`, `member` and
 //! `thread` (who may touch it when), `watchdog` (who is late), `ends` (who forgets to detach), `stack`,
 //! `interrupt`, `roots`, `pins`, `sites` and `weak` (what lives and what stays), `ambiguous` (a build in which C's
-//! stacks count), `mutator`, `alloc`, `room` and `grants` (a thread's door to it), `remember` (what a thread has
-//! changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners`
+//! stacks count), `mutator`, `passage`, `alloc`, `room` and `grants` (a thread's doors to it), `remember` (what a thread
+//! has changed), `cycle` and `finisher` (a collection from its beginning to its end), `c_memory`, `pressure`, `owners`
 //! and `foreign` (memory outside the heap that counts), `finalize` (who is told of deaths), `surplus` (memory that
 //! is given back), `boot` and `freeze` (what is never collected), `binding` (what MMTk is told), `workers` (the
 //! collector's threads) and `fork` (what a child process has of it), `verify`, `zeal` and `refusals` (how it is
@@ -54,6 +54,7 @@ mod membarrier;
 mod member;
 mod mutator;
 mod owners;
+mod passage;
 mod pins;
 mod pressure;
 mod recorder;
@@ -86,6 +87,7 @@ pub use interrupt::{Interrupter, Puller};
 pub use machine::mappable;
 pub use mutator::{Collect, Mutator};
 pub use owners::{Owner, OwnerLabel};
+pub use passage::Passage;
 pub use pins::PinError;
 pub use recorder::{
     Callee, CalleeFigures, PauseFigures, Reason, Recording, Shares, Summary, ThreadFigures,

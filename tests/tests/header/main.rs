@@ -60,6 +60,7 @@ default\")
 4
 0
 1
+500500
 ";
 
 /// What is raised on a thread of C's own is told.

@@ -14,25 +14,33 @@
 //! `inv:handle.tag` The tag is the same for all handles of a process and never 0, so no handle is 0
 //! and most garbage and most handles of another process are told apart.
 //!
-//! Reading order: `memory` (of the slots), `slots` (the lock-free table, which knows no heap), `table` (its values
-//! as roots), `scope` (local handles), `pin` (objects held in place by handle).
+//! Reading order: `memory` and `state` (of the slots), `own` (who may change them without a locked operation), `slots` (the
+//! lock-free table, which knows no heap), `table` (its values as roots), `glance` (a short look from C), `scope` (local
+//! handles), `pin` (objects held in place by handle).
 
+#[cfg(not(loom))]
+pub(crate) mod glance;
 mod memory;
+mod own;
 #[cfg(not(loom))]
 mod pin;
 #[cfg(not(loom))]
 pub(crate) mod scope;
 mod slots;
+mod state;
 #[cfg(not(loom))]
 mod table;
 
+pub use own::Kept;
 #[cfg(not(loom))]
 pub use pin::HandlePinError;
 #[cfg(not(loom))]
 pub use scope::{HandleScope, LOCAL_LIMIT};
-pub use slots::{Kept, Slots};
+pub use slots::{Owned, Slots};
 #[cfg(not(loom))]
 pub use table::Handles;
+#[cfg(not(loom))]
+pub(crate) use table::forked;
 
 use std::fmt;
 use std::num::NonZeroU64;

@@ -1,18 +1,18 @@
 //! The lock-free table under the handles: slots, generations and free lists.
 //!
 //! ```text
-//! slot     state = tag | generation | kind           value
-//! free     state = tag | next generation | free      value = link to the next free slot
-//! busy     state = tag | generation | kind | busy    for the few instructions of a `set`
+//! slot     state = tag | generation | owner | kind           value
+//! free     state = tag | next generation | free              value = link to the next free slot
+//! busy     state = tag | generation | owner | kind | busy    for the few instructions of a `set`
 //! unused   state = 0
 //! ```
 //!
-//! A state is a handle's bits with the kind where the index stands. So one comparison tells that a handle is of
-//! this process, of the slot's generation, and live.
+//! How a state is written `state` says.
 //!
 //! `inv:handle.seq` A slot's value is written only by the thread that has it to itself: from a free's
-//! change of the state to the next create's, and while the state is busy. A reader that finds the same
-//! live state before and after it read the value has read a value of that generation.
+//! change of the state to the next create's, while the state is busy, and in a section of its owner's
+//! (`inv:handle.own`). A reader that finds the same live state before and after it read the value has read a value of that
+//! generation.
 //!
 //! `inv:handle.aba` A free list's head carries a count that each change of it increments, so a pop
 //! that was overtaken fails.
@@ -21,49 +21,12 @@
 //! ignores. Absent on purpose: the heap. Who calls this sees to it that no collection runs meanwhile.
 
 use super::memory::Room;
-use super::{GENERATION_BITS, Handle, HandleError, HandleKind, INDEX_BITS};
-use super::{MAX_GENERATION, MAX_INDEX};
+use super::own::{Kept, Owners, Revoked, Section};
+use super::state::{BUSY, FIRST_GENERATION, FREE, LINK_BYTE, NAME, SCOPE_ENDED};
+use super::state::{freed, generation_of, is_live, kind_of, mark, owner_of, pack};
+use super::{Handle, HandleError, HandleKind, MAX_GENERATION, MAX_INDEX};
 use crate::sync::{AtomicU64, Ordering, SHARDS, spin};
 use crossbeam_utils::CachePadded;
-use std::cell::Cell;
-
-/// The kinds of a state that are no [`HandleKind`].
-const FREE: u8 = 0;
-const SCOPE_ENDED: u8 = 4;
-/// The bit that a live state has while its value is being replaced.
-const BUSY: u64 = 0x80;
-
-const LINK_BYTE: u64 = 0x57;
-const FIRST_GENERATION: u32 = 1;
-/// What of a state, and of a handle's bits, is tag and generation.
-const NAME: u64 = !0 << INDEX_BITS;
-
-const fn pack(tag: u8, generation: u32, kind: u8) -> u64 {
-    (tag as u64) << (INDEX_BITS + GENERATION_BITS) | (generation as u64) << INDEX_BITS | kind as u64
-}
-
-const fn generation_of(state: u64) -> u32 {
-    (state >> INDEX_BITS) as u32 & MAX_GENERATION
-}
-
-const fn kind_of(state: u64) -> Option<HandleKind> {
-    match (state & !NAME) as u32 {
-        1 => Some(HandleKind::Local),
-        2 => Some(HandleKind::Global),
-        3 => Some(HandleKind::Weak),
-        _ => None,
-    }
-}
-
-/// Whether a slot in this state is the handle's, live, and not busy (`inv:handle.generation`, `inv:handle.tag`).
-#[inline(always)]
-const fn is_live(state: u64, handle: Handle) -> bool {
-    const FIRST: u64 = HandleKind::Local as u64;
-    const LAST: u64 = HandleKind::Weak as u64;
-    // The kind, if all else agrees.
-    let kind = state ^ (handle.bits() & NAME);
-    kind.wrapping_sub(FIRST) <= LAST - FIRST
-}
 
 /// A free list's word: a count of changes, then the first slot's index plus one.
 const fn head(changes: u32, first: Option<u32>) -> u64 {
@@ -99,53 +62,6 @@ impl Slot {
     }
 }
 
-/// The most slots that one thread keeps.
-const KEPT: usize = 32;
-
-/// Free slots that one thread keeps for its next handles, so that it need not go to the lists, which are
-/// everybody's. Such a slot is free, and on no list.
-#[derive(Debug)]
-pub struct Kept {
-    slots: [Cell<u32>; KEPT],
-    count: Cell<usize>,
-}
-
-impl Default for Kept {
-    fn default() -> Kept {
-        Kept::new()
-    }
-}
-
-impl Kept {
-    /// None.
-    pub const fn new() -> Kept {
-        Kept {
-            slots: [const { Cell::new(0) }; KEPT],
-            count: Cell::new(0),
-        }
-    }
-
-    #[inline(always)]
-    fn take(&self) -> Option<u32> {
-        let last = self.count.get().wrapping_sub(1);
-        let slot = self.slots.get(last)?;
-        self.count.set(last);
-        Some(slot.get())
-    }
-
-    /// Keeps a slot, if there is room.
-    #[inline(always)]
-    fn keep(&self, index: u32) -> bool {
-        let count = self.count.get();
-        let Some(slot) = self.slots.get(count) else {
-            return false;
-        };
-        slot.set(index);
-        self.count.set(count + 1);
-        true
-    }
-}
-
 /// The lock-free table. Programs use [`super::Handles`], which knows the heap.
 pub struct Slots {
     slots: Room,
@@ -155,6 +71,51 @@ pub struct Slots {
     /// How many slots were ever used; those below are live, free, or about to be either.
     used: CachePadded<AtomicU64>,
     free: [CachePadded<AtomicU64>; SHARDS],
+    owners: Owners,
+}
+
+/// A section of a thread's (`inv:handle.own`): nobody else changes its own local handles meanwhile, nor does it by anything
+/// but this.
+pub struct Owned<'s> {
+    slots: &'s Slots,
+    /// What the state of its slots has besides their names.
+    mark: u64,
+    /// Ends it.
+    _section: Section<'s>,
+}
+
+impl<'s> Owned<'s> {
+    /// The slot of a live handle of its own.
+    #[inline(always)]
+    fn slot(&self, handle: Handle) -> Option<(&'s Slot, u64)> {
+        let slot = self.slots.slot(handle.index())?;
+        let state = slot.state.load(Ordering::Relaxed);
+        (state == (handle.bits() & NAME) | self.mark).then_some((slot, state))
+    }
+
+    /// Whether it is a live handle of its own.
+    #[inline(always)]
+    pub fn has(&self, handle: Handle) -> bool {
+        self.slot(handle).is_some()
+    }
+
+    /// Puts other bits under a handle; whether it is one of its own.
+    #[inline(always)]
+    pub fn set(&self, handle: Handle, bits: u64) -> bool {
+        let Some((slot, _)) = self.slot(handle) else {
+            return false;
+        };
+        slot.value.store(bits, Ordering::Release);
+        true
+    }
+
+    /// Frees a handle, if it is one of its own. Its slot is this thread's then.
+    #[inline(always)]
+    fn release(&self, handle: Handle, reason: u8) -> Option<&'s Slot> {
+        let (slot, state) = self.slot(handle)?;
+        slot.state.store(freed(state, reason), Ordering::Release);
+        Some(slot)
+    }
 }
 
 impl Slots {
@@ -169,7 +130,40 @@ impl Slots {
             may_take: |_| true,
             used: CachePadded::new(AtomicU64::new(0)),
             free: std::array::from_fn(|_| CachePadded::new(AtomicU64::new(head(0, None)))),
+            owners: Owners::new(None),
         }
+    }
+
+    /// Lets threads own local handles if there is something that has every running thread of the process pass a fence.
+    pub fn fencing(self, everywhere: Option<fn()>) -> Slots {
+        Slots {
+            owners: Owners::new(everywhere),
+            ..self
+        }
+    }
+
+    /// Gives a thread a number, if it has none and there is one. It is taken back by [`Slots::give_back_kept`].
+    pub fn join(&self, kept: &Kept) {
+        if kept.number.get() == 0 {
+            kept.number.set(self.owners.join());
+        }
+    }
+
+    /// A section of the thread whose this is; none if it has no number, or if another thread changes what it does not own.
+    #[inline(always)]
+    pub fn owned(&self, kept: &Kept) -> Option<Owned<'_>> {
+        let number = kept.number.get();
+        Some(Owned {
+            slots: self,
+            mark: mark(HandleKind::Local, number),
+            _section: self.owners.begin(number)?,
+        })
+    }
+
+    /// In a forked child: no other thread is in a section.
+    #[cfg(not(loom))]
+    pub(super) fn forked(&self) {
+        self.owners.forked();
     }
 
     /// Has the table ask `may_take` before it takes so many bytes more of the system.
@@ -181,14 +175,32 @@ impl Slots {
     /// ones disturb each other less.
     pub fn create(&self, shard: usize, bits: u64, kind: HandleKind) -> Result<Handle, HandleError> {
         let (index, slot) = self.take(shard)?;
-        fill(index, slot, bits, kind)
+        fill(index, slot, bits, mark(kind, 0))
     }
 
-    /// A new handle, in a slot that this thread has kept, if it has one.
+    /// The same for the thread whose `kept` is, which owns it if it is a local one.
+    pub fn create_own(
+        &self,
+        kept: &Kept,
+        shard: usize,
+        bits: u64,
+        kind: HandleKind,
+    ) -> Result<Handle, HandleError> {
+        let (index, slot) = self.take(shard)?;
+        fill(index, slot, bits, mark(kind, kept.number.get()))
+    }
+
+    /// The same in a slot that the thread has kept, if it has one.
     #[inline(always)]
     pub fn create_kept(&self, kept: &Kept, bits: u64, kind: HandleKind) -> Option<Handle> {
         let index = kept.take()?;
-        fill(index, self.slot(index)?, bits, kind).ok()
+        fill(
+            index,
+            self.slot(index)?,
+            bits,
+            mark(kind, kept.number.get()),
+        )
+        .ok()
     }
 
     /// The value's bits (`inv:handle.seq`).
@@ -204,6 +216,19 @@ impl Slots {
             }
         }
         self.get_slowly(handle)
+    }
+
+    /// The value's bits, if the handle is a live one that keeps its object alive, and is not being changed
+    /// (`inv:handle.seq`).
+    #[inline(always)]
+    pub fn get_strong(&self, handle: Handle) -> Option<u64> {
+        let slot = self.slot(handle.index())?;
+        let state = slot.state.load(Ordering::Acquire);
+        if !is_live(state, handle) || state as u8 == HandleKind::Weak as u8 {
+            return None;
+        }
+        let bits = slot.value.load(Ordering::Acquire);
+        (slot.state.load(Ordering::Relaxed) == state).then_some(bits)
     }
 
     /// The same for a handle that is not live, or is being changed.
@@ -227,8 +252,22 @@ impl Slots {
 
     /// Puts other bits under the handle.
     pub fn set(&self, handle: Handle, bits: u64) -> Result<(), HandleError> {
+        self.set_by(0, handle, bits)
+    }
+
+    /// The same for the thread whose `kept` is.
+    pub fn set_kept(&self, kept: &Kept, handle: Handle, bits: u64) -> Result<(), HandleError> {
+        match self.owned(kept) {
+            Some(owned) if owned.set(handle, bits) => Ok(()),
+            _ => self.set_by(kept.number.get(), handle, bits),
+        }
+    }
+
+    /// For the thread of this number, which is in no section.
+    fn set_by(&self, number: u32, handle: Handle, bits: u64) -> Result<(), HandleError> {
         loop {
             let (slot, state) = self.live(handle)?;
+            let _revoked = self.revoke(state, number);
             let mine = slot.state.compare_exchange(
                 state,
                 state | BUSY,
@@ -245,14 +284,14 @@ impl Slots {
 
     /// Frees a handle.
     pub fn free(&self, shard: usize, handle: Handle) -> Result<(), HandleError> {
-        let freed = self.release(handle, FREE)?;
+        let freed = self.release(0, handle, FREE)?;
         self.give_back(shard, freed);
         Ok(())
     }
 
     /// Frees a local handle because its scope ends.
     pub fn end_scope(&self, shard: usize, handle: Handle) -> Result<(), HandleError> {
-        let freed = self.release(handle, SCOPE_ENDED)?;
+        let freed = self.release(0, handle, SCOPE_ENDED)?;
         self.give_back(shard, freed);
         Ok(())
     }
@@ -268,7 +307,10 @@ impl Slots {
         scope_ended: bool,
     ) -> Result<(), HandleError> {
         let reason = if scope_ended { SCOPE_ENDED } else { FREE };
-        let freed = self.release(handle, reason)?;
+        let freed = match self.owned(kept).and_then(|o| o.release(handle, reason)) {
+            Some(slot) => usable(handle, slot),
+            None => self.release(kept.number.get(), handle, reason)?,
+        };
         match freed {
             Some((index, slot)) if kept.keep(index) => {
                 slot.value.store(LINK_BYTE, Ordering::Release);
@@ -278,8 +320,9 @@ impl Slots {
         Ok(())
     }
 
-    /// Puts the slots that a thread has kept on a free list.
+    /// Puts the slots that a thread has kept on a free list, and takes its number back.
     pub fn give_back_kept(&self, kept: &Kept, shard: usize) {
+        self.owners.leave(kept.number.replace(0));
         while let Some(index) = kept.take() {
             if let Some(slot) = self.slot(index) {
                 self.push(shard, index, slot);
@@ -408,25 +451,39 @@ impl Slots {
         }
     }
 
-    /// Frees a handle. Returns its slot, which is this thread's own then, unless it is to be used no more.
-    #[inline(always)]
-    fn release(&self, handle: Handle, reason: u8) -> Result<Option<(u32, &Slot)>, HandleError> {
-        let slot = loop {
+    /// Frees a handle, for the thread of this number, which is in no section. Returns its slot, which is this thread's own
+    /// then, unless it is to be used no more.
+    fn release(
+        &self,
+        number: u32,
+        handle: Handle,
+        reason: u8,
+    ) -> Result<Option<(u32, &Slot)>, HandleError> {
+        loop {
             let (slot, state) = self.live(handle)?;
-            let next = ((state & NAME) + (1 << INDEX_BITS)) | u64::from(reason);
+            let _revoked = self.revoke(state, number);
             // Two threads may free one handle: the exchange decides which of them did.
-            let mine =
-                slot.state
-                    .compare_exchange(state, next, Ordering::AcqRel, Ordering::Relaxed);
+            let mine = slot.state.compare_exchange(
+                state,
+                freed(state, reason),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
             if mine.is_ok() {
-                break slot;
+                return Ok(usable(handle, slot));
             }
-        };
-        if handle.generation() + 1 == MAX_GENERATION {
-            slot.value.store(LINK_BYTE, Ordering::Release);
-            return Ok(None);
         }
-        Ok(Some((handle.index(), slot)))
+    }
+
+    /// Keeps the owner of a slot in this state from changing it otherwise than by an exchange (`inv:handle.own`), if that is
+    /// another thread than the one of this number.
+    #[inline(always)]
+    fn revoke(&self, state: u64, number: u32) -> Option<Revoked<'_>> {
+        match owner_of(state) {
+            0 => None,
+            owner if owner == number => None,
+            owner => self.owners.revoke(owner),
+        }
     }
 
     /// The slot at `index`, if the table has so many.
@@ -498,13 +555,23 @@ impl Slots {
     }
 }
 
+/// The slot of a handle that was freed, which is this thread's own, unless it is to be used no more.
+#[inline(always)]
+fn usable(handle: Handle, slot: &Slot) -> Option<(u32, &Slot)> {
+    if handle.generation() + 1 == MAX_GENERATION {
+        slot.value.store(LINK_BYTE, Ordering::Release);
+        return None;
+    }
+    Some((handle.index(), slot))
+}
+
 /// Gives a value to a slot that is this thread's own.
 #[inline(always)]
-fn fill(index: u32, slot: &Slot, bits: u64, kind: HandleKind) -> Result<Handle, HandleError> {
+fn fill(index: u32, slot: &Slot, bits: u64, mark: u64) -> Result<Handle, HandleError> {
     // Nobody else touches a slot that was taken off its list, so this load cannot race.
     let name = slot.state.load(Ordering::Relaxed) & NAME;
     slot.value.store(bits, Ordering::Release);
-    slot.state.store(name | kind as u64, Ordering::Release);
+    slot.state.store(name | mark, Ordering::Release);
     Handle::from_bits(name | u64::from(index)).ok_or(HandleError::OutOfMemory)
 }
 

@@ -23,24 +23,25 @@ struct Own {
 }
 
 impl Own {
-    /// Whether the thread may keep slots: whether they will be given back when it ends.
+    /// Whether the thread may keep slots, and a number: whether they will be given back when it ends.
     #[inline(always)]
-    fn may_keep(&self) -> bool {
-        self.shard.get() != 0 || self.join()
+    fn may_keep(&self, slots: &Slots) -> bool {
+        self.shard.get() != 0 || self.join(slots)
     }
 
     #[cold]
     #[inline(never)]
-    fn join(&self) -> bool {
+    fn join(&self, slots: &Slots) -> bool {
         let joined = LEAVER.try_with(|_| ()).is_ok();
         if joined {
             self.shard.set(1 + THREADS.fetch_add(1, Ordering::Relaxed));
+            slots.join(&self.kept);
         }
         joined
     }
 }
 
-/// Gives back what the thread has kept when it ends.
+/// Gives back what the thread has of the table when it ends.
 struct Leaver;
 
 impl Drop for Leaver {
@@ -78,7 +79,22 @@ fn table(heap: &'static Heap) -> &'static Slots {
         // inv:grants.margin of the heap
         Slots::new(process_tag(), MAX_INDEX)
             .asking(|bytes| Heap::get().is_none_or(|heap| heap.would_give(bytes)))
+            .fencing(heap.fence_of_all())
     })
+}
+
+/// Runs `f` with the table and what this thread has of it, if there is a table.
+#[inline(always)]
+pub(super) fn with_own<R>(f: impl FnOnce(&'static Slots, &Kept) -> Option<R>) -> Option<R> {
+    let slots = TABLE.get()?;
+    OWN.with(|own| f(slots, &own.kept))
+}
+
+/// In a forked child.
+pub(crate) fn forked() {
+    if let Some(slots) = TABLE.get() {
+        slots.forked();
+    }
 }
 
 /// The table, as the collector sees it.
@@ -161,8 +177,9 @@ impl<'m> Handles<'m> {
     #[inline(never)]
     fn create_slowly(&self, v: Value, kind: HandleKind) -> Result<Handle, HandleError> {
         OWN.with(|own| {
-            own.may_keep();
-            self.slots.create(own.shard.get(), v.bits(), kind)
+            own.may_keep(self.slots);
+            let shard = own.shard.get();
+            self.slots.create_own(&own.kept, shard, v.bits(), kind)
         })
     }
 
@@ -176,7 +193,7 @@ impl<'m> Handles<'m> {
 
     /// Makes the handle stand for `v`.
     pub fn set(&self, handle: Handle, v: Value) -> Result<(), HandleError> {
-        self.slots.set(handle, v.bits())
+        OWN.with(|own| self.slots.set_kept(&own.kept, handle, v.bits()))
     }
 
     /// Which kind of handle it is.
@@ -204,7 +221,7 @@ impl<'m> Handles<'m> {
 
     #[inline]
     fn release(&self, handle: Handle, scope_ended: bool) -> Result<(), HandleError> {
-        OWN.with(|own| match (own.may_keep(), scope_ended) {
+        OWN.with(|own| match (own.may_keep(self.slots), scope_ended) {
             (true, _) => self
                 .slots
                 .free_kept(&own.kept, own.shard.get(), handle, scope_ended),

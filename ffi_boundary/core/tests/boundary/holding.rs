@@ -9,7 +9,7 @@ use bowline_layout::Value;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 pub(crate) const TRIALS: &[crate::Body] = &[
     ("handles_under_load", under_load),
@@ -18,6 +18,7 @@ pub(crate) const TRIALS: &[crate::Body] = &[
         weak_while_others_collect,
     ),
     ("handle_freed_by_all", freed_by_all),
+    ("locals_changed_by_others", locals_changed_by_others),
     ("locals_in_a_loop_of_c", locals_in_a_loop),
     ("pins_by_handle", pins_by_handle),
     ("pins_by_handle_across_threads", pins_across_threads),
@@ -151,6 +152,61 @@ fn freed_by_all() {
         });
         assert_eq!(freed.into_inner(), 1);
     }
+}
+
+/// A thread writes to a local handle of its own again and again while others write to it, free it, and use its slot at
+/// once for handles of theirs, to which nothing else is ever written.
+fn locals_changed_by_others() {
+    let mut toy = Toy::start();
+    let turns = if calm() { 1000 } else { 50 };
+    let (shown, ended) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (freed, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let mine = |t: usize| Value::fixnum(t as i64);
+    on_threads(&mut toy, |toy, t| {
+        let handles = Handles::of(&toy.mutator);
+        if t == 0 {
+            for _ in 0..turns {
+                let scope = HandleScope::enter();
+                let handle = handles.create(Value::fixnum(0), HandleKind::Local);
+                let handle = handle.expect("room");
+                shown.store(handle.bits(), Ordering::SeqCst);
+                while handles.set(handle, Value::fixnum(0)).is_ok() {
+                    std::hint::spin_loop();
+                }
+                assert!(handles.get(handle).is_err());
+                scope.leave(&toy.mutator).expect("the innermost");
+            }
+            ended.store(true, Ordering::SeqCst);
+            return;
+        }
+        let mut all = Vec::new();
+        while !ended.load(Ordering::SeqCst) {
+            let Some(theirs) = Handle::from_bits(shown.swap(0, Ordering::SeqCst)) else {
+                std::thread::yield_now();
+                continue;
+            };
+            let mine = mine(t);
+            assert_eq!(handles.set(theirs, mine), Ok(()));
+            written.fetch_add(1, Ordering::SeqCst);
+            let seen = handles.get(theirs).expect("nobody else frees it");
+            assert!(seen == mine || seen == Value::fixnum(0));
+            assert_eq!(handles.free(theirs), Ok(()));
+            freed.fetch_add(1, Ordering::SeqCst);
+            let own = handles.create(mine, HandleKind::Global).expect("room");
+            let index = |handle: Handle| handle.bits() & 0xfff_ffff;
+            assert_eq!(index(own), index(theirs), "the slot is used again");
+            for _ in 0..1000 {
+                assert_eq!(handles.get(own), Ok(mine));
+            }
+            all.push(own);
+        }
+        for own in all {
+            assert_eq!(handles.get(own), Ok(mine(t)));
+            assert_eq!(handles.free(own), Ok(()));
+        }
+    });
+    assert_eq!((freed.into_inner(), written.into_inner()), (turns, turns));
+    assert_eq!(Handles::of(&toy.mutator).count(), 0);
 }
 
 /// C calls back a million times and each call makes a local handle: an error at the limit, and none with a

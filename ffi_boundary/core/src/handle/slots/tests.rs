@@ -183,6 +183,96 @@ fn kept_slots_are_used_again_and_given_back() {
     assert_eq!(table.count(), 1);
 }
 
+/// A table with owners, where every thread is this one: nothing need be fenced.
+fn owned_table() -> Slots {
+    table().fencing(Some(|| ()))
+}
+
+fn member(table: &Slots) -> Kept {
+    let kept = Kept::new();
+    table.join(&kept);
+    kept
+}
+
+#[test]
+fn an_owner_has_its_local_handles_and_no_others() {
+    let table = owned_table();
+    let (mine, yours) = (member(&table), member(&table));
+    let create = |kept, kind| table.create_own(kept, 0, 1, kind).expect("room");
+    let local = create(&mine, HandleKind::Local);
+    let others = [
+        create(&mine, HandleKind::Global),
+        create(&mine, HandleKind::Weak),
+        create(&yours, HandleKind::Local),
+        table.create(0, 1, HandleKind::Local).expect("room"),
+    ];
+    let owned = table.owned(&mine).expect("nobody revokes");
+    assert!(owned.has(local) && owned.set(local, 2));
+    for other in others {
+        assert!(!owned.has(other) && !owned.set(other, 2));
+    }
+    drop(owned);
+    assert_eq!(table.get(local), Ok(2));
+    for handle in [[local].as_slice(), &others].concat() {
+        assert_eq!(table.set_kept(&mine, handle, 3), Ok(()));
+        assert_eq!(table.get(handle), Ok(3));
+        assert_eq!(table.free_kept(&mine, 0, handle, false), Ok(()));
+        assert!(table.set_kept(&mine, handle, 4).is_err());
+        assert!(table.free_kept(&mine, 0, handle, false).is_err());
+    }
+    table.give_back_kept(&mine, 0);
+    assert_eq!((table.count(), table.check()), (0, Ok(())));
+}
+
+#[test]
+fn strong_handles_are_told_from_weak_ones() {
+    let (table, kept) = (table(), Kept::new());
+    for (kind, strong) in [
+        (HandleKind::Local, Some(5)),
+        (HandleKind::Global, Some(5)),
+        (HandleKind::Weak, None),
+    ] {
+        let handle = table.create_own(&kept, 0, 5, kind).expect("room");
+        assert_eq!(table.get_strong(handle), strong);
+        table.free(0, handle).expect("live");
+        assert_eq!(table.get_strong(handle), None);
+    }
+}
+
+#[test]
+fn there_are_so_many_numbers_and_they_are_used_again() {
+    let table = owned_table();
+    let all: Vec<Kept> = (0..crate::sync::OWNERS).map(|_| member(&table)).collect();
+    let late = member(&table);
+    assert!(table.owned(&all[0]).is_some() && table.owned(&late).is_none());
+    let handle = table.create_own(&late, 0, 1, HandleKind::Local);
+    let handle = handle.expect("room");
+    assert_eq!(table.set_kept(&late, handle, 2), Ok(()));
+    assert_eq!(table.free_kept(&late, 0, handle, false), Ok(()));
+    table.give_back_kept(&all[7], 0);
+    assert!(table.owned(&all[7]).is_none());
+    table.join(&late);
+    assert!(table.owned(&late).is_some());
+}
+
+#[test]
+fn without_a_fence_for_all_nobody_owns() {
+    let table = table();
+    assert!(table.owned(&member(&table)).is_none());
+}
+
+#[test]
+fn a_forked_child_waits_for_no_section() {
+    let table = owned_table();
+    let (mine, gone) = (member(&table), member(&table));
+    let handle = table.create_own(&gone, 0, 1, HandleKind::Local);
+    let handle = handle.expect("room");
+    let section = table.owned(&gone);
+    table.forked();
+    assert_eq!(table.free_kept(&mine, 0, handle, false), Ok(()));
+    drop(section);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Create(usize),
