@@ -105,7 +105,7 @@ pub use aggregate::{ArrayType, Field, Layout, StructType, Types};
 #[cfg(not(loom))]
 pub use call::{CallError, Returned, call};
 #[cfg(not(loom))]
-pub use callback::made::{Maker, free_callback, is_callback, make_callback};
+pub use callback::made::{CallbackPlan, Maker, free_callback, is_callback, make_callback};
 #[cfg(not(loom))]
 pub use callback_error::{Barred, CallbackError, Ended};
 #[cfg(not(loom))]

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use bowline_ffi::data::Exported;
 use bowline_ffi::{
-    CType, CallError, DeclareError, FfiError, ForeignFunction, Language, Library, TypeExpr, Types,
+    CType, CallError, CallbackPlan, DeclareError, FfiError, ForeignFunction, Language, Library,
+    TypeExpr, Types,
 };
 use bowline_gc::Global;
 use bowline_layout::{Value, procedure};
@@ -22,7 +23,7 @@ use crate::fault::Fault;
 use crate::kinds;
 use crate::object;
 use crate::printer::{self, Mode};
-use crate::rt::Rt;
+use crate::rt::{Rt, root};
 use crate::symbols;
 use crate::walk::short_length;
 
@@ -46,6 +47,9 @@ pub struct Foreign {
     defined: Defined,
     /// The structs and arrays that the program knows.
     pub(crate) types: Types,
+    /// What the datum means that stands in `root::CALLBACK_TYPE`, and how many types there were. Where there is a new one a
+    /// name may stand for that.
+    callback: Option<(CallbackPlan, usize)>,
 }
 
 /// A table's index, a function's number in it, and what the arguments of its calls are.
@@ -248,6 +252,24 @@ pub(crate) fn ctype(rt: &mut Rt, v: Value) -> Result<CType, FfiError> {
         rt.foreign.defined.put(symbols, ctype.clone(), types);
     }
     Ok(ctype)
+}
+
+/// What callbacks of the type have in common that a datum says, `(callback (TYPE …) RESULT …)`; `None` if it says none. In a loop
+/// the datum is the same each time.
+pub(crate) fn callback_plan(rt: &mut Rt, datum: Value) -> Option<Result<CallbackPlan, FfiError>> {
+    if let Some((plan, types)) = rt.foreign.callback
+        && rt.roots.get(root::CALLBACK_TYPE) == datum
+        && rt.foreign.types.count() == types
+    {
+        return Some(Ok(plan));
+    }
+    let expr = type_expr(rt, datum, 0)?;
+    let callback = expr.parse_lasting_callback(&mut rt.foreign.types);
+    let plan = callback.and_then(|callback| CallbackPlan::of(&callback));
+    rt.roots.set(root::CALLBACK_TYPE, datum);
+    let types = rt.foreign.types.count();
+    rt.foreign.callback = plan.as_ref().ok().map(|plan| (*plan, types));
+    Some(plan)
 }
 
 fn unknown_type(rt: &Rt, v: Value) -> FfiError {

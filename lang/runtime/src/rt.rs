@@ -86,7 +86,9 @@ pub(crate) mod root {
     pub(crate) const STDERR: usize = 3;
     /// The callback objects of procedures that C keeps: a table with weak keys, or `#f` as long as there are none.
     pub(crate) const CALLBACKS: usize = 4;
-    pub(crate) const COUNT: usize = 5;
+    /// The type that callbacks were made of last, as a datum, or `#f`.
+    pub(crate) const CALLBACK_TYPE: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 }
 
 impl Rt {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              ┌── freed by the program ──┐
-//!   made ──► live ── called, once only ───┴─► ended ──(its object dies)──► tombstone ──► given back to libffi
+//!   made ──► live ── called, once only ───┴─► ended ──(its object dies)──► tombstone ──► another's, or libffi's again
 //!              └────────── its object dies ─────────────────────────────────▲   │ 4,096 others have died
 //!                                                                               ▼ since, and it does not run
 //! ```
@@ -18,8 +18,8 @@
 //! only what the heap calls for a dead owner buries it. A copy that is not freed keeps its original alive, and has the
 //! same trampoline.
 //!
-//! `inv:made.grave` A closure is given back to libffi when [`GRAVES`] others have died after its object had, and never
-//! while C is in it. Until then it is a function that says what is wrong and returns the default. In checking mode it is
+//! `inv:made.grave` A closure becomes another callback's, or libffi's again, when [`GRAVES`] others have died after its
+//! object had, and never while C is in it. Until then it is a function that says what is wrong and returns the default. In checking mode it is
 //! for ever.
 //!
 //! Absent on purpose: finalizers. A dead callback costs what is here, outside any collection.
@@ -40,7 +40,7 @@ use bowline_layout::{Tag, Value, callback};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// How many tombstones there are before the oldest is given back.
+/// How many tombstones there are before the oldest is used again.
 const GRAVES: usize = 4096;
 
 /// What a callback holds outside the heap, about: libffi's closure with its part of a table, and a trampoline.
@@ -69,6 +69,25 @@ struct Key {
 /// The handles of originals. What has died is found by its handle.
 static ORIGINALS: LazyLock<Mutex<HashMap<Key, Handle>>> = LazyLock::new(Mutex::default);
 
+/// What callbacks of one type have in common: the way to [`make_callback`].
+#[derive(Clone, Copy)]
+pub struct CallbackPlan(&'static Plan);
+
+impl CallbackPlan {
+    /// That of a type. It is made once, and lives for ever.
+    pub fn of(callback: &CallbackType) -> Result<CallbackPlan, FfiError> {
+        pool::plan(callback).map(CallbackPlan).ok_or_else(|| {
+            let signature = CType::Callback(Arc::new(callback.clone())).to_string();
+            DeclareError::Unsupported { signature }.into()
+        })
+    }
+
+    /// How many arguments C passes.
+    pub fn arguments(self) -> usize {
+        self.0.arguments
+    }
+}
+
 /// Who makes a callback.
 #[derive(Clone, Copy)]
 pub struct Maker {
@@ -82,18 +101,14 @@ pub struct Maker {
 /// what it does. May collect.
 pub fn make_callback(
     mutator: &mut Mutator,
-    callback: &CallbackType,
+    plan: CallbackPlan,
     procedure: Value,
     constant: Option<u64>,
     by: Maker,
 ) -> Result<Value, CallError> {
-    let plan = pool::plan(callback).ok_or_else(|| {
-        let signature = CType::Callback(Arc::new(callback.clone())).to_string();
-        CallError::Ffi(DeclareError::Unsupported { signature }.into())
-    })?;
     let (function, position) = ("make-callback", 1);
     let spot = &Spot::Argument { function, position };
-    make(mutator, plan, procedure, constant, by, spot)
+    make(mutator, plan.0, procedure, constant, by, spot)
 }
 
 /// As [`make_callback`], of the procedure at `spot`.

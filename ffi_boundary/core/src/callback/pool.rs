@@ -34,6 +34,18 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 /// How many tombstones of a type there are before the oldest is used again.
 const REST: usize = 256;
 
+/// How many trampolines of a type, at most, keep their closures while nobody has them. A loop that makes callbacks drops so many
+/// between two collections.
+const ARMED: usize = 1 << 17;
+
+/// Trampolines that nobody has.
+#[derive(Default)]
+struct Spare {
+    /// Those that kept their closures, at most [`ARMED`].
+    armed: Vec<&'static Trampoline>,
+    bare: Vec<&'static Trampoline>,
+}
+
 /// Who lends: what an error message says about a closure, for as long as the process lives.
 pub(crate) struct Lender {
     /// The foreign function's name.
@@ -57,8 +69,7 @@ pub(crate) struct Plan {
     /// What it has if C passes an env.
     pub(crate) env: Option<Env>,
     resting: Mutex<VecDeque<&'static Trampoline>>,
-    /// Trampolines that have no closure now.
-    spare: Mutex<Vec<&'static Trampoline>>,
+    spare: Mutex<Spare>,
 }
 
 /// One closure: what its C function finds when it is called.
@@ -202,20 +213,33 @@ impl Plan {
         if Heap::get().is_some_and(Heap::refuses) {
             return None;
         }
-        let spare = lock(&self.spare).pop();
-        let trampoline = match spare {
-            Some(spare) => spare,
+        let mut spare = lock(&self.spare);
+        let (armed, bare) = match spare.armed.pop() {
+            None => (None, spare.bare.pop()),
+            armed => (armed, None),
+        };
+        drop(spare);
+        if armed.is_some() {
+            return armed;
+        }
+        let trampoline = match bare {
+            Some(bare) => bare,
             None => Trampoline::without_closure(self)?,
         };
         let armed = trampoline.arm();
         if !armed {
-            lock(&self.spare).push(trampoline);
+            lock(&self.spare).bare.push(trampoline);
         }
         armed.then_some(trampoline)
     }
 
-    /// Gives a trampoline's closure back to libffi. Nobody calls it.
+    /// Keeps a trampoline for the next who takes one, or gives its closure back to libffi. Nobody calls it.
     pub(super) fn give_back(&'static self, trampoline: &'static Trampoline) {
+        let mut spare = lock(&self.spare);
+        if spare.armed.len() < ARMED {
+            return spare.armed.push(trampoline);
+        }
+        drop(spare);
         let closure = trampoline
             .closure
             .swap(std::ptr::null_mut(), Ordering::Relaxed);
@@ -223,7 +247,7 @@ impl Plan {
             // SAFETY: `arm` got it from libffi, and it is given back once.
             unsafe { low::closure_free(closure) };
         }
-        lock(&self.spare).push(trampoline);
+        lock(&self.spare).bare.push(trampoline);
     }
 
     /// Writes a callback's result where libffi wants it.

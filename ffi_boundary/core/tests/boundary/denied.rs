@@ -2,7 +2,7 @@
 
 use crate::seccomp::{ALLOW, EQUAL, HAS, LOAD, install, refuse_with, step};
 use crate::toy::{Leave, Toy, function, libc_function, read, text};
-use bowline_ffi::{ForeignFunction, Maker, make_callback};
+use bowline_ffi::{CallbackPlan, ForeignFunction, Maker, make_callback};
 use bowline_gc::OwnerLabel;
 use bowline_layout::Value;
 
@@ -72,12 +72,13 @@ impl Functions {
 fn made(toy: &mut Toy) -> Result<Value, String> {
     let callback = read("(callback (int64) int64)").parse_lasting_callback(&mut toy.types);
     let same = toy.procedure("same", 1, |toy, args| Ok(toy.mutator.get(args.start)));
-    let callback = callback.expect("a type of a callback");
+    let plan = CallbackPlan::of(&callback.expect("a type of a callback"));
+    let plan = plan.expect("libffi knows the types");
     let by = Maker {
         gate: None,
         label: OwnerLabel::default(),
     };
-    make_callback(&mut toy.mutator, &callback, same, None, by).map_err(|e| e.to_string())
+    make_callback(&mut toy.mutator, plan, same, None, by).map_err(|e| e.to_string())
 }
 
 fn no_executable_memory() {

@@ -2,7 +2,9 @@
 
 use crate::callbacks::standard_error_of;
 use crate::toy::{Leave, Toy, function, read};
-use bowline_ffi::{CallbackType, Host, Maker, Types, free_callback, is_callback, make_callback};
+use bowline_ffi::{
+    CallbackPlan, CallbackType, Host, Maker, Types, free_callback, is_callback, make_callback,
+};
 use bowline_gc::Collect;
 use bowline_layout::Value;
 use std::cell::Cell;
@@ -41,6 +43,7 @@ fn lasting(text: &str) -> CallbackType {
 /// A callback object of `(int64) int64` with these options.
 pub(crate) fn make(toy: &mut Toy, options: &str, procedure: Value) -> Value {
     let callback = lasting(&format!("(callback (int64) int64 {options})"));
+    let plan = CallbackPlan::of(&callback).expect("libffi knows the types");
     let label = toy.mutator.heap().owner_label("made in a trial");
     let by = Maker {
         gate: toy.gate,
@@ -48,7 +51,7 @@ pub(crate) fn make(toy: &mut Toy, options: &str, procedure: Value) -> Value {
     };
     let constant = toy.constant(procedure);
     let mutator = &mut toy.mutator;
-    make_callback(mutator, &callback, procedure, constant, by).expect("there is memory")
+    make_callback(mutator, plan, procedure, constant, by).expect("there is memory")
 }
 
 /// One that adds 1.

@@ -37,15 +37,15 @@ pub(super) const TABLE: &[Primitive] = &[
 
 /// `(procedure type)`, the type as `(callback (TYPE …) RESULT …)`
 fn make_callback(rt: &mut Rt, a: Args) -> Result {
-    let Some(expr) = ffi::type_expr(rt, rt.arg(a, 1), 0) else {
+    let Some(plan) = ffi::callback_plan(rt, rt.arg(a, 1)) else {
         return Fault::wrong_type(WHO, 2, "types", rt.arg(a, 1));
     };
-    let callback = expr.parse_lasting_callback(&mut rt.foreign.types)?;
+    let plan = plan?;
     let procedure = rt.arg(a, 0);
     if !procedure.is_procedure() {
         return Fault::wrong_type(WHO, 1, "a procedure", procedure);
     }
-    let count = callback.params.len();
+    let count = plan.arguments();
     if !rt.procedure_accepts(procedure, count) {
         let (function, position) = (WHO.to_owned(), 1);
         let error = CallbackError::Arity {
@@ -60,7 +60,7 @@ fn make_callback(rt: &mut Rt, a: Args) -> Result {
     let (constant, by) = (constant(procedure), Maker { gate, label });
     let heap = &mut rt.heap;
     Ok(bowline_ffi::make_callback(
-        heap, &callback, procedure, constant, by,
+        heap, plan, procedure, constant, by,
     )?)
 }
 
