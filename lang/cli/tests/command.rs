@@ -253,3 +253,17 @@ fn what_is_refused_on_demand_must_be_a_number() {
     let wanted = "what is refused is \"N\", \"N+\", \"start:N\" or \"start:N+\" with N at least 1, not \"0\"";
     assert!(told(&output).contains(wanted), "{}", told(&output));
 }
+
+#[test]
+fn a_program_whose_constants_are_refused_is_named() {
+    let program = Program::new("constants", "(write \"a text\")");
+    // The first that are refused are those of libraries.
+    let outputs = (1..50).map(|n| program.run(&[&format!("--refuse={n}")], Stdio::piped()));
+    let wanted = "constants.scm:2:1: error: no room for the constants of the program";
+    let ends: Vec<_> = outputs
+        .map(|output| (output.status.code(), told(&output)))
+        .take_while(|(code, _)| *code != Some(0))
+        .collect();
+    let told = |(code, told): &(_, String)| *code == Some(1) && told.contains(wanted);
+    assert!(ends.iter().any(told), "{ends:?}");
+}

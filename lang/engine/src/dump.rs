@@ -8,7 +8,7 @@ use bowline_ffi::Types;
 use bowline_middle::{core, ir};
 
 use crate::dump_ffi::{Declarations, Exported, ExportedTo};
-use crate::session::{Session, Stop};
+use crate::session::{Session, Stop, first_place};
 
 /// A stage of the pipeline that can be shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,13 +67,14 @@ impl Session {
                 out.push_str(&core::print(&unit, prims, globals));
                 continue;
             }
+            let place = first_place(&unit);
             let module = self.compile(unit)?;
             if show && stage == Stage::Ir {
                 let (prims, globals) = (self.expander.primitives(), self.expander.globals());
                 out.push_str(&ir::print(&module, prims, globals));
             } else if stage == Stage::Bytecode {
                 // The library's globals must be known to the linker.
-                let entry = self.load(&module)?;
+                let entry = self.load(&module, place)?;
                 if show {
                     out.push_str(&self.vm.disassemble(entry));
                 }
@@ -106,8 +107,9 @@ impl Session {
         }
         // How much of the machine a procedure needs its code says.
         for unit in units {
+            let place = first_place(&unit);
             let module = self.compile(unit)?;
-            self.load(&module)?;
+            self.load(&module, place)?;
         }
         for ExportedTo { text, what, .. } in exports {
             out.push_str(&text);

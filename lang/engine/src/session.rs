@@ -11,11 +11,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use bowline_gc::{HeapConfig, HeapError};
-use bowline_middle::core::Unit;
+use bowline_middle::core::{Expr, Unit};
 use bowline_middle::ir::Module;
 use bowline_middle::{Expander, InlineOp, PrimitiveInfo, passes};
 use bowline_runtime::{PrimKind, Primitive, Rt};
-use bowline_syntax::{Datum, Diagnostic, Format, SourceId};
+use bowline_syntax::{Datum, Diagnostic, Format, SourceId, Span};
 use bowline_vm::{CompileError, Entry, Exit, Vm};
 
 use crate::libraries;
@@ -197,8 +197,9 @@ impl Session {
         if !self.is_standard(&unit) {
             self.freeze();
         }
+        let place = first_place(&unit);
         let module = self.compile(unit)?;
-        let entry = self.load(&module)?;
+        let entry = self.load(&module, place)?;
         match self.vm.run(entry) {
             Ok(_) => Ok(()),
             Err(Exit::Quit(status)) => Err(Stop(status)),
@@ -220,16 +221,14 @@ impl Session {
         passes::compile(unit, prims, globals).map_err(|diagnostic| self.refuse(&[*diagnostic]))
     }
 
-    /// Makes a module's code ready to run.
-    pub(crate) fn load(&mut self, module: &Module) -> Result<Entry, Stop> {
-        self.vm.load(module).map_err(|error| match error {
-            CompileError::FrameTooLarge { span } => {
-                self.refuse(&[Diagnostic::error(error.to_string(), span)])
-            }
-            _ => {
-                tell(&self.format.remark(&error.to_string()));
-                Stop(FAILED)
-            }
+    /// Makes the code of a module, which begins at `place`, ready to run.
+    pub(crate) fn load(&mut self, module: &Module, place: Span) -> Result<Entry, Stop> {
+        self.vm.load(module).map_err(|error| {
+            let place = match error {
+                CompileError::FrameTooLarge { span } => span,
+                _ => place,
+            };
+            self.refuse(&[Diagnostic::error(error.to_string(), place)])
         })
     }
 
@@ -247,6 +246,12 @@ impl Session {
             self.frozen = self.vm.freeze().is_ok();
         }
     }
+}
+
+/// Where what was written of a unit begins.
+pub(crate) fn first_place(unit: &Unit) -> Span {
+    let mut places = unit.body.iter().map(Expr::place);
+    places.find(|place| !place.is_none()).unwrap_or(Span::NONE)
 }
 
 /// Writes to standard error. There is nobody to tell when that fails.

@@ -174,6 +174,30 @@ pub enum Expr {
 }
 
 impl Expr {
+    /// Where it stands, or the first part of it that knows its place.
+    pub fn place(&self) -> Span {
+        match self {
+            Expr::Const(datum) => datum.span,
+            Expr::Local(_, span)
+            | Expr::Global(_, span)
+            | Expr::Primitive(_, span)
+            | Expr::SetLocal(_, _, span)
+            | Expr::SetGlobal(_, _, span)
+            | Expr::DefineGlobal(_, _, span)
+            | Expr::CaseLambda(_, span)
+            | Expr::Call { span, .. }
+            | Expr::PrimCall { span, .. }
+            | Expr::CheckBound(_, _, span) => *span,
+            Expr::Lambda(lambda) => lambda.span,
+            Expr::If(test, ..) => test.place(),
+            Expr::Seq(items) => items.first().map_or(Span::NONE, Expr::place),
+            Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
+                inits.first().unwrap_or(body).place()
+            }
+            _ => Span::NONE,
+        }
+    }
+
     /// The constant that stands for no value.
     pub(crate) fn unspecified(span: Span) -> Self {
         Self::Const(Datum::new(DatumKind::Unspecified, span))

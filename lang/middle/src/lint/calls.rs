@@ -4,7 +4,7 @@ use bowline_syntax::{Datum, DatumKind, Diagnostic, Span};
 
 use super::kinds::{self, Kind};
 use super::known::{Clause, Procedure, Value};
-use super::walk::{Walk, place};
+use super::walk::Walk;
 use crate::core::Expr;
 use crate::expand::is_written;
 use crate::lint::Name;
@@ -94,7 +94,7 @@ impl Walk<'_> {
         let Some(value) = self.value(procedure) else {
             return;
         };
-        let span = match place(procedure) {
+        let span = match procedure.place() {
             span if is_written(span) => span,
             _ => call,
         };
@@ -135,7 +135,7 @@ impl Walk<'_> {
 
     fn not_procedure(&mut self, f: &Expr, kind: Kind, span: Span) {
         let message = format!("what is called here is {}, not a procedure", kind.name());
-        let written = place(f);
+        let written = f.place();
         let span = match is_written(written) {
             true => written,
             false => span,
@@ -169,7 +169,7 @@ impl Walk<'_> {
                     shown(arg, value.kind())
                 );
                 let at = match self.is_written(arg) {
-                    true => place(arg),
+                    true => arg.place(),
                     false => span,
                 };
                 self.warn(Name::WrongType, message, at);
@@ -207,7 +207,7 @@ impl Walk<'_> {
         if self.caught || !self.is_written(expr) {
             return;
         }
-        let span = place(expr);
+        let span = expr.place();
         match expr {
             Expr::Call { f, .. } => {
                 let Expr::Primitive(id, _) = **f else {

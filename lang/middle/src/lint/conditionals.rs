@@ -6,7 +6,7 @@ use bowline_syntax::{Datum, DatumKind};
 
 use super::kinds;
 use super::known::Value;
-use super::walk::{Walk, place};
+use super::walk::Walk;
 use crate::core::Expr;
 use crate::fx::FxHashMap;
 use crate::lint::Name;
@@ -27,7 +27,7 @@ fn constant(walk: &mut Walk<'_>, test: &Expr) {
     if !walk.is_written(test) {
         return;
     }
-    let span = place(test);
+    let span = test.place();
     match test {
         // `#t` and `#f` are meant.
         Expr::Const(datum) => {
@@ -65,7 +65,7 @@ fn repeated(walk: &mut Walk<'_>, test: &Expr, other: &Expr) {
         if !write_key(walk, test, &mut key) {
             seen.clear();
         } else if walk.is_written(test) && !matches!(test, Expr::Const(_)) {
-            let span = place(test);
+            let span = test.place();
             if let Some(first) = seen.insert(key, span) {
                 let message = "this test was made before and failed".to_owned();
                 let found = walk.warn(Name::DuplicateTest, message, span);

@@ -85,30 +85,6 @@ pub(super) fn unit(unit: &mut Unit, notes: &UnitNotes, known: &Known<'_>) -> Vec
     walk.found
 }
 
-/// Where an expression stands, or the first part of it that knows its place.
-pub(super) fn place(expr: &Expr) -> Span {
-    match expr {
-        Expr::Const(datum) => datum.span,
-        Expr::Local(_, span)
-        | Expr::Global(_, span)
-        | Expr::Primitive(_, span)
-        | Expr::SetLocal(_, _, span)
-        | Expr::SetGlobal(_, _, span)
-        | Expr::DefineGlobal(_, _, span)
-        | Expr::CaseLambda(_, span)
-        | Expr::Call { span, .. }
-        | Expr::PrimCall { span, .. }
-        | Expr::CheckBound(_, _, span) => *span,
-        Expr::Lambda(lambda) => lambda.span,
-        Expr::If(test, ..) => place(test),
-        Expr::Seq(items) => items.first().map_or(Span::NONE, place),
-        Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
-            place(inits.first().unwrap_or(body))
-        }
-        _ => Span::NONE,
-    }
-}
-
 impl Walk<'_> {
     pub(super) fn warn(&mut self, name: Name, message: String, span: Span) -> &mut Diagnostic {
         let at = self.found.len();
@@ -118,7 +94,7 @@ impl Walk<'_> {
 
     /// Whether the user wrote what stands here, a call or anything else (inv:lint.written).
     pub(super) fn is_written(&self, expr: &Expr) -> bool {
-        let span = place(expr);
+        let span = expr.place();
         match expr {
             Expr::Call { .. } => self.notes.calls.contains(&span),
             _ => is_written(span),
@@ -284,7 +260,7 @@ impl Walk<'_> {
             return;
         };
         if self.notes.calls.contains(&span) {
-            let next = place(next);
+            let next = next.place();
             let message = format!("nothing behind this call of `{name}` is ever run");
             let found = self.warn(Name::Unreachable, message, span);
             if !next.is_none() && next != span {
