@@ -5,6 +5,7 @@ mod support;
 
 use bowline_alloc::table::{Winner, current, winner};
 use std::ffi::{CString, c_void};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use support::{Run, library, pprof, texts};
 
@@ -99,4 +100,33 @@ fn its_heap_profile_has_the_memory_of_rust_too() {
         stack.iter().any(|function| function.contains(name)),
         "{stack:?}"
     );
+}
+
+/// What this program, copied with a mode and perhaps another owner, says when figures are asked for.
+fn told_by_copy(name: &str, owner: Option<u32>, mode: u32) -> Option<String> {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_file(&copy);
+    std::fs::copy(std::env::current_exe().expect("this program"), &copy).expect("a copy");
+    if std::os::unix::fs::chown(&copy, owner, None).is_err() {
+        return None;
+    }
+    let mode = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(&copy, mode).expect("its rights");
+    let run = Run::new(&copy)
+        .arg("--exact")
+        .arg("libc_allocates_in_the_region");
+    let done = run.env("BOWLINE_MALLOC_STATS", "1").output();
+    assert!(done.status.success(), "{}", done.status);
+    Some(texts(&done).1)
+}
+
+#[test]
+fn where_a_program_changes_user_as_it_starts_no_variable_counts() {
+    let plain = told_by_copy("plain", None, 0o755).expect("nothing is changed");
+    assert!(plain.contains("  spans taken"), "{plain}");
+    // Only root may give a file to another; everybody else tries the first half alone.
+    const NOBODY: u32 = 65534;
+    if let Some(told) = told_by_copy("changes_user", Some(NOBODY), 0o4755) {
+        assert_eq!(told, "");
+    }
 }
