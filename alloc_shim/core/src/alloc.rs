@@ -43,14 +43,17 @@ use crate::remote::Stack;
 use crate::reserve::Reserve;
 use crate::tls::Words;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize,
+    Ordering::{Acquire, Relaxed},
+};
 
 /// An allocator over one region.
 #[derive(Debug)]
 pub struct Allocator<P: Pal> {
     pub(crate) region: Region<P>,
-    /// What seals free blocks; 0 until the allocator is booted.
-    pub(crate) secret: AtomicUsize,
+    /// Whether the region and the reserve can be used.
+    pub(crate) booted: AtomicBool,
     /// The newest heap.
     pub(crate) heaps: AtomicPtr<Heap>,
     /// Heaps that no thread owns.
@@ -77,7 +80,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub const fn new(pal: P) -> Self {
         Self {
             region: Region::new(pal),
-            secret: AtomicUsize::new(0),
+            booted: AtomicBool::new(false),
             heaps: AtomicPtr::new(null_mut()),
             unowned: AtomicIsize::new(0),
             shelf: AtomicUsize::new(0),
@@ -107,25 +110,33 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     #[inline(always)]
-    pub(crate) fn secret(&self) -> usize {
-        self.secret.load(Relaxed)
+    pub(crate) fn is_booted(&self) -> bool {
+        self.booted.load(Acquire)
     }
 
     /// A block of the client's, as C's `malloc`.
     #[inline(always)]
     pub fn malloc(&self, bytes: usize) -> *mut u8 {
-        if bytes <= SMALL {
-            let block = self.pop(Class::Client, bytes.div_ceil(GRAIN));
-            if !block.is_null() {
-                return block.cast();
-            }
+        let block = self.malloc_fast(bytes);
+        if block.is_null() {
+            return self.malloc_slow(bytes);
         }
-        self.malloc_slow(bytes)
+        block
     }
 
+    /// The same if the thread has a small block at hand, else null, and nothing was done.
+    #[inline(always)]
+    pub fn malloc_fast(&self, bytes: usize) -> *mut u8 {
+        if bytes <= SMALL {
+            return self.pop(Class::Client, bytes.div_ceil(GRAIN)).cast();
+        }
+        null_mut()
+    }
+
+    /// The same when there was none.
     #[cold]
     #[inline(never)]
-    fn malloc_slow(&self, bytes: usize) -> *mut u8 {
+    pub fn malloc_slow(&self, bytes: usize) -> *mut u8 {
         self.alloc_class(bytes, GRAIN, false, Class::Client)
     }
 
@@ -188,26 +199,24 @@ impl<P: Pal + Words> Allocator<P> {
     /// `block` is null or a live block of this allocator that nothing uses any more.
     #[inline(always)]
     pub unsafe fn free(&self, block: *mut u8) {
-        if let Some(offset) = self.region.offset(block) {
-            let page = self.entry(offset / SLICE);
+        if let Some((entry, offset)) = self.region.entry_of(block) {
+            let page = self.at(entry);
             let words = self.words();
             let slot = words.slot();
             let heap = words.get(slot);
-            let secret = self.secret();
             let freed = block.cast::<Block>();
             // Before anything is looked at: a handler may park the page, as long as it may use the heap.
             words.set(slot, &BUSY);
             if core::ptr::eq(page.owner.load(Relaxed), heap)
-                && page.begins_at(offset % SLICE)
-                // SAFETY: inv:page.owner: the slice is a page's, and the offset a block's.
-                && !unsafe { Block::is_sealed(freed, secret) }
+                // inv:page.owner: the slice is a page's.
+                && page.has_live(freed, offset % SLICE)
             {
                 // SAFETY: inv:heap.holder: the word led to the heap, and is busy now; the caller gives the block back.
-                let emptied = unsafe { page.push(freed, secret) };
-                words.set(slot, heap);
-                if emptied {
-                    self.emptied(page);
+                if unsafe { page.push(freed) } {
+                    words.set(slot, heap);
+                    return self.emptied(page);
                 }
+                words.set(slot, heap);
                 return;
             }
             words.set(slot, heap);
@@ -219,8 +228,14 @@ impl<P: Pal + Words> Allocator<P> {
     /// The entry of a slice of the region.
     #[inline(always)]
     pub(crate) fn entry(&self, slice: usize) -> &PageEntry {
+        self.at(self.region.entry(slice))
+    }
+
+    /// What the region's pointer to an entry leads to.
+    #[inline(always)]
+    pub(crate) fn at(&self, entry: *mut PageEntry) -> &PageEntry {
         // SAFETY: inv:region.table: every slice of the region has an entry, at least a zeroed one.
-        unsafe { &*self.region.entry(slice) }
+        unsafe { &*entry }
     }
 
     /// The entry `page` is that of this slice.

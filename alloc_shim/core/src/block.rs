@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   0        the next free block, or its number in a list of frees by others
-//!   8        the seal: the secret of the process, mixed with the block's address
+//!   8        the seal: the address of the page's entry in the side table
 //! ```
 //!
 //! `inv:block.free` A block on a list belongs to whoever holds the list; nobody else writes to it, unless the program
 //! writes to memory that it has freed.
 //!
 //! `inv:block.seal` Blocks on lists bear the seal, and it is wiped from a block before the program gets it. So a block
-//! given back that bears the seal has been freed before, or the program has guessed 64 bits. The second is told from
-//! the first by looking through the lists, so that no program is stopped by chance.
+//! given back that bears the seal has been freed before, or the program has written this very address, which nothing of the
+//! allocator's shows it. The second is told from the first by looking through the lists, so that no program is stopped by chance.
 //!
 //! Absent: encrypted links. A program that writes to freed blocks is not caught by this.
 
@@ -25,12 +25,6 @@ pub struct Block {
 }
 
 impl Block {
-    /// The seal of the block at `block` in a process with this secret.
-    #[inline(always)]
-    pub fn seal_of(block: *const Self, secret: usize) -> usize {
-        secret ^ block.addr()
-    }
-
     /// Where the seal is.
     #[inline(always)]
     fn seal_place(block: *const Self) -> *mut usize {
@@ -55,10 +49,9 @@ impl Block {
     /// # Safety
     /// The block lies in memory of a page.
     #[inline(always)]
-    pub unsafe fn is_sealed(block: *const Self, secret: usize) -> bool {
+    pub unsafe fn is_sealed(block: *const Self, seal: usize) -> bool {
         // SAFETY: inv:block.free: the block's memory is readable; what is in it does not matter.
-        let seal = unsafe { Self::seal_place(block).read() };
-        seal == Self::seal_of(block, secret)
+        unsafe { Self::seal_place(block).read() == seal }
     }
 
     /// Writes the link, and the seal.
@@ -66,8 +59,7 @@ impl Block {
     /// # Safety
     /// The block is the caller's.
     #[inline(always)]
-    pub unsafe fn set(block: *mut Self, next: *mut Self, secret: usize) {
-        let seal = Self::seal_of(block, secret);
+    pub unsafe fn set(block: *mut Self, next: *mut Self, seal: usize) {
         // SAFETY: inv:block.free: the block is the caller's.
         unsafe { block.write(Self { next, seal }) };
     }

@@ -11,9 +11,10 @@
 //! `inv:class.align` Every size is a multiple of 16, and a page begins where a slice begins; so a block is aligned to
 //! the largest power of two that divides its size, and every power of two from 16 to 64 KiB is a size.
 //!
-//! `inv:class.exact` `offset * reciprocal` wraps to less than `reciprocal` exactly when the size divides the offset, and
-//! its upper word is the quotient, for offsets and sizes below 2³² (Lemire, Kaser, Kurz: Faster remainder by direct
-//! computation, 2019).
+//! `inv:class.exact` `offset * factor` wraps to `number * step` where the block with this number begins at the offset, and to
+//! 2⁴⁸ or more at any other offset in a page. All steps of a page together stay below 2²⁰, so one comparison tells whether one of
+//! its first blocks begins there. The factor is about 2⁶⁴ / size (after Lemire, Kaser, Kurz: Faster remainder by direct
+//! computation, 2019), but never exactly, so that the step is never zero.
 //!
 //! A page is as few slices as waste little at its end. Absent: a class for zero bytes; `malloc(0)` gets the smallest.
 
@@ -40,8 +41,10 @@ pub struct SizeClass {
     pub slices: u32,
     /// Bytes of a page that blocks take up: a whole number of blocks.
     pub extent: u32,
-    /// ⌈2⁶⁴ / size⌉.
-    pub reciprocal: u64,
+    /// The least number above 2⁶⁴ / size.
+    pub factor: u64,
+    /// By how much `size * factor` is more than 2⁶⁴.
+    pub step: u64,
 }
 
 /// Table of the classes by bin.
@@ -52,7 +55,8 @@ const fn table() -> [SizeClass; BINS] {
         size: 0,
         slices: 0,
         extent: 0,
-        reciprocal: 0,
+        factor: 0,
+        step: 0,
     }; BINS];
     let mut bin = 1;
     while bin < BINS {
@@ -62,11 +66,22 @@ const fn table() -> [SizeClass; BINS] {
             size: size as u32,
             slices: slices as u32,
             extent: (slices * SLICE / size * size) as u32,
-            reciprocal: u64::MAX / size as u64 + 1,
+            factor: factor(size as u64),
+            step: factor(size as u64).wrapping_mul(size as u64),
         };
         bin += 1;
     }
     table
+}
+
+const fn factor(size: u64) -> u64 {
+    // Where the size divides 2⁶⁴ this is one less than the quotient.
+    let below = u64::MAX / size;
+    if size.is_power_of_two() {
+        below + 2
+    } else {
+        below + 1
+    }
 }
 
 const fn size_of(bin: usize) -> usize {
@@ -162,13 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn the_reciprocal_tells_block_starts_from_all_other_offsets() {
+    fn the_factor_tells_block_starts_from_all_other_offsets() {
         for class in &CLASSES[1..] {
+            let size = u64::from(class.size);
+            assert!(class.step > 0);
+            assert!(u64::from(class.extent) / size * class.step < 1 << 20);
             for offset in 0..class.slices as u64 * SLICE as u64 {
-                let wide = u128::from(offset) * u128::from(class.reciprocal);
-                let starts = (wide as u64) < class.reciprocal;
-                assert_eq!(starts, offset % u64::from(class.size) == 0);
-                assert_eq!((wide >> 64) as u64, offset / u64::from(class.size));
+                let product = offset.wrapping_mul(class.factor);
+                if offset % size == 0 {
+                    assert_eq!(product, offset / size * class.step);
+                } else {
+                    assert!(product >= 1 << 48, "{offset} in {class:?}");
+                }
             }
         }
     }

@@ -127,6 +127,10 @@ impl<P: Pal + Words> Allocator<P> {
         if block.is_null() {
             return;
         }
+        if let Some(page) = self.page_of(block) {
+            // SAFETY: `page_of` has found the block, and it is not free; the caller gives it back.
+            return unsafe { self.free_in_page(page, block.cast()) };
+        }
         match self.place(block) {
             Ok(place) => {
                 self.unwatch(&place, block);
@@ -144,14 +148,28 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
+    /// The page of a block that needs no second look: one that begins in the page's first slice and does not bear the seal, while
+    /// no mode asks for more.
+    #[inline]
+    fn page_of(&self, block: *const u8) -> Option<&PageEntry> {
+        let (entry, offset) = self.region.entry_of(block)?;
+        let page = self.at(entry);
+        let modes = self.is_hardened() || self.profile.is_on();
+        let plain = page.kind() == Kind::Page && !modes;
+        (plain && page.has_live(block.cast(), offset % SLICE)).then_some(page)
+    }
+
     /// Frees a block that is at this place.
     ///
     /// # Safety
     /// [`Allocator::place`] has found it there, and the caller gives it back.
     pub(crate) unsafe fn free_at(&self, place: &Place<'_>, block: *mut u8) {
         match *place {
-            // SAFETY: as the caller says.
-            Place::Page(page, _) => unsafe { self.free_in_page(page, block.cast()) },
+            Place::Page(page, _) => {
+                self.refuse_freed("free", page, block.cast());
+                // SAFETY: as the caller says.
+                unsafe { self.free_in_page(page, block.cast()) }
+            }
             Place::Large(entry, size) => {
                 if !self.free_large(entry) {
                     self.refuse("free", block, Bad::Freed(size));
@@ -165,16 +183,15 @@ impl<P: Pal + Words> Allocator<P> {
     /// Frees a block of a page, of this thread's or of another's.
     ///
     /// # Safety
-    /// A block of the page begins there, and the caller gives it back.
+    /// A block of the page begins there that is not free, and the caller gives it back.
+    #[inline]
     unsafe fn free_in_page(&self, page: &PageEntry, block: *mut Block) {
-        self.refuse_freed("free", page, block);
-        let secret = self.secret();
         let busy = self.busy();
         let home = page.home.load(Relaxed);
         if !ptr::eq(home, busy.heap()) {
             drop(busy);
             // SAFETY: as the caller says. Unless it is to be told of, the page may be gone afterwards: inv:remote.last.
-            if unsafe { page.push_remote(block, secret) } {
+            if unsafe { page.push_remote(block) } {
                 self.post(page);
             }
             return;
@@ -183,7 +200,7 @@ impl<P: Pal + Words> Allocator<P> {
         let heap = unsafe { &*home };
         let change = heap.change();
         // SAFETY: inv:heap.holder: the words led to the heap; the caller gives the block back.
-        let emptied = unsafe { page.push(block, secret) };
+        let emptied = unsafe { page.push(block) };
         if heap.is_parked(page) {
             heap.unpark(page);
         }
@@ -196,13 +213,12 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Stops the process when a block of a page is free already: inv:free.verified.
     pub(crate) fn refuse_freed(&self, what: &str, page: &PageEntry, block: *const Block) {
-        let secret = self.secret();
         // SAFETY: inv:block.seal: the block lies in the page.
-        if unsafe { Block::is_sealed(block, secret) } && {
+        if unsafe { Block::is_sealed(block, page.seal()) } && {
             // A page whose lists move under the look gets a few looks.
             // SAFETY: inv:page.start: a page whose block the program frees for the first time stays; when it frees it
             // again, what is read is still memory of the region.
-            (0..3).any(|_| unsafe { page.lists(block, secret) })
+            (0..3).any(|_| unsafe { page.lists(block) })
         } {
             let size = page.shape().size as usize;
             self.refuse(what, block.cast(), Bad::Freed(size));

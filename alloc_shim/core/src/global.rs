@@ -24,6 +24,23 @@ pub fn malloc(bytes: usize) -> *mut u8 {
     ALLOCATOR.malloc(bytes)
 }
 
+/// The same if the thread has a small block at hand, else null, and nothing was done.
+#[inline(always)]
+pub fn malloc_fast(bytes: usize) -> *mut u8 {
+    ALLOCATOR.malloc_fast(bytes)
+}
+
+/// The same when there was none.
+#[inline]
+pub fn malloc_slow(bytes: usize) -> *mut u8 {
+    ALLOCATOR.malloc_slow(bytes)
+}
+
+/// Another allocator serves the process: on this thread nothing is at hand any more. What was given out can be given back.
+pub fn retire() {
+    ALLOCATOR.retire();
+}
+
 /// `calloc(count, bytes)`: zeroed; null and ENOMEM when the product overflows, too.
 #[inline]
 pub fn calloc(count: usize, bytes: usize) -> *mut u8 {

@@ -193,21 +193,15 @@ impl Heap {
     ///
     /// # Safety
     /// The caller holds the heap, is busy, and has said that it changes it.
-    pub(crate) unsafe fn refill(
-        &self,
-        class: Class,
-        bin: usize,
-        secret: usize,
-        collected: &Counter,
-    ) -> bool {
+    pub(crate) unsafe fn refill(&self, class: Class, bin: usize, collected: &Counter) -> bool {
         while let Some(page) = self.current(class, bin) {
             if !page.free.load(Relaxed).is_null() {
                 return true;
             }
             // SAFETY: as the caller says.
-            collected.add(unsafe { page.collect(secret) });
+            collected.add(unsafe { page.collect() });
             // SAFETY: as the caller says.
-            if !page.free.load(Relaxed).is_null() || unsafe { page.extend(secret) } {
+            if !page.free.load(Relaxed).is_null() || unsafe { page.extend() } {
                 return true;
             }
             if page.remote.want() {
@@ -233,11 +227,11 @@ impl Heap {
     }
 
     /// Whether the lists hold together. The caller holds the heap.
-    pub(crate) fn check(&self, secret: usize) -> bool {
+    pub(crate) fn check(&self) -> bool {
         let mut sound = true;
         let mut look = |page: &PageEntry, parked: bool| {
             let next = entry(page.next.load(Relaxed));
-            sound &= page.check(secret)
+            sound &= page.check()
                 && ptr::eq(page.home.load(Relaxed), self)
                 && self.is_parked(page) == parked
                 && (!parked || page.free.load(Relaxed).is_null())

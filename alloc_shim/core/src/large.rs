@@ -53,7 +53,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// The block, and whether it is all zero.
     fn large_span(&self, slices: usize, align: usize, class: Class) -> Option<(*mut u8, bool)> {
         let _busy = self.busy();
-        if self.secret() == 0 && (self.is_locked() || !self.boot()) {
+        if !self.is_booted() && (self.is_locked() || !self.boot()) {
             return None;
         }
         let span = self.take_span(slices, align.div_ceil(SLICE), class)?;

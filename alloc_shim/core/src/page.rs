@@ -71,11 +71,12 @@ pub enum Kind {
 pub struct PageEntry {
     pub(crate) owner: AtomicPtr<Heap>,
     pub(crate) free: AtomicPtr<Block>,
-    reciprocal: AtomicU64,
+    factor: AtomicU64,
+    /// Below it are the products of the blocks that were carved: inv:class.exact.
+    limit: AtomicU64,
     pub(crate) used: AtomicU32,
     carved: AtomicU32,
     pub(crate) next: AtomicPtr<PageEntry>,
-    pub(crate) prev: AtomicPtr<PageEntry>,
     pub(crate) start: AtomicPtr<u8>,
     /// Slices of what begins here; of an inside slice, how many slices back the page begins.
     slices: AtomicU32,
@@ -86,6 +87,7 @@ pub struct PageEntry {
     pub(crate) remote: Remote,
     mail: AtomicPtr<PageEntry>,
     pub(crate) home: AtomicPtr<Heap>,
+    pub(crate) prev: AtomicPtr<PageEntry>,
     /// How much of a reserve is cut.
     pub(crate) cut: AtomicU64,
     /// How many of its blocks are samples of a profile.
@@ -120,7 +122,8 @@ impl PageEntry {
         Self {
             owner: AtomicPtr::new(null_mut()),
             free: AtomicPtr::new(null_mut()),
-            reciprocal: AtomicU64::new(0),
+            factor: AtomicU64::new(0),
+            limit: AtomicU64::new(0),
             used: AtomicU32::new(0),
             carved: AtomicU32::new(0),
             next: AtomicPtr::new(null_mut()),
@@ -176,7 +179,8 @@ impl PageEntry {
     /// Makes this the first entry of a page of `bin`, without a block yet.
     pub fn begin_page(&self, home: *const Heap, start: *mut u8, bin: usize, class: Class) {
         self.begin(start, CLASSES[bin].slices as usize, class);
-        self.reciprocal.store(CLASSES[bin].reciprocal, Relaxed);
+        self.factor.store(CLASSES[bin].factor, Relaxed);
+        self.limit.store(0, Relaxed);
         self.free.store(null_mut(), Relaxed);
         self.used.store(0, Relaxed);
         self.carved.store(0, Relaxed);
@@ -236,9 +240,21 @@ impl PageEntry {
     /// Whether a block begins at `offset`, below one slice: inv:class.exact.
     #[inline(always)]
     pub fn begins_at(&self, offset: usize) -> bool {
-        let reciprocal = self.reciprocal.load(Relaxed);
-        offset < self.carved.load(Relaxed) as usize
-            && (offset as u64).wrapping_mul(reciprocal) < reciprocal
+        (offset as u64).wrapping_mul(self.factor.load(Relaxed)) < self.limit.load(Relaxed)
+    }
+
+    /// Whether the block at `offset`, below one slice, is one that was given out and does not look free. The entry is that of a
+    /// page.
+    #[inline(always)]
+    pub(crate) fn has_live(&self, block: *const Block, offset: usize) -> bool {
+        // SAFETY: inv:block.seal: a block of the page begins there.
+        self.begins_at(offset) && !unsafe { Block::is_sealed(block, self.seal()) }
+    }
+
+    /// What free blocks of the page bear.
+    #[inline(always)]
+    pub fn seal(&self) -> usize {
+        core::ptr::from_ref(self).addr()
     }
 
     /// How many bytes of the page were carved into blocks.
@@ -281,9 +297,9 @@ impl PageEntry {
     /// # Safety
     /// The caller holds the page's heap, is busy, and gives a live block of the page.
     #[inline(always)]
-    pub unsafe fn push(&self, block: *mut Block, secret: usize) -> bool {
+    pub unsafe fn push(&self, block: *mut Block) -> bool {
         // SAFETY: inv:block.free: the program has given the block back.
-        unsafe { Block::set(block, self.free.load(Relaxed), secret) };
+        unsafe { Block::set(block, self.free.load(Relaxed), self.seal()) };
         self.free.store(block, Relaxed);
         let used = self.used.load(Relaxed).wrapping_sub(1);
         self.used.store(used, Relaxed);
@@ -300,12 +316,12 @@ impl PageEntry {
     ///
     /// # Safety
     /// The caller gives a live block of the page.
-    pub unsafe fn push_remote(&self, block: *mut Block, secret: usize) -> bool {
+    pub unsafe fn push_remote(&self, block: *mut Block) -> bool {
         let offset = block.addr() - self.start.load(Relaxed).addr();
         let link = |next: u32| {
             let next = core::ptr::without_provenance_mut(next as usize);
             // SAFETY: inv:block.free: the program has given the block back, and it is on no list yet.
-            unsafe { Block::set(block, next, secret) };
+            unsafe { Block::set(block, next, self.seal()) };
         };
         let used = || self.used.load(Relaxed);
         self.remote.push((offset / GRAIN) as u32, used, link)
@@ -315,7 +331,7 @@ impl PageEntry {
     ///
     /// # Safety
     /// The caller holds the page's heap, and is busy.
-    pub unsafe fn collect(&self, secret: usize) -> usize {
+    pub unsafe fn collect(&self) -> usize {
         let taken = self.remote.take();
         let mut number = taken.first;
         for _ in 0..taken.count {
@@ -327,7 +343,7 @@ impl PageEntry {
             // SAFETY: inv:block.free: the list was taken.
             number = crate::remote::follow(unsafe { Block::link(block) });
             // SAFETY: inv:remote.count: blocks of the list are counted as used, so this one is still to be given back.
-            unsafe { self.push(block, secret) };
+            unsafe { self.push(block) };
         }
         taken.count as usize
     }
@@ -336,7 +352,7 @@ impl PageEntry {
     ///
     /// # Safety
     /// The caller holds the page's heap, and is busy.
-    pub unsafe fn extend(&self, secret: usize) -> bool {
+    pub unsafe fn extend(&self) -> bool {
         let shape = self.shape();
         let size = shape.size as usize;
         let from = self.carved.load(Relaxed) as usize;
@@ -346,13 +362,14 @@ impl PageEntry {
         }
         // Before the blocks are on the list, so that whoever gets one may free it.
         self.carved.store(to as u32, Relaxed);
+        self.limit.store((to / size) as u64 * shape.step, Relaxed);
         let mut next = self.free.load(Relaxed);
         let mut offset = to;
         while offset > from {
             offset -= size;
             let block = self.start.load(Relaxed).wrapping_add(offset).cast();
             // SAFETY: inv:page.carved: no block has been there.
-            unsafe { Block::set(block, next, secret) };
+            unsafe { Block::set(block, next, self.seal()) };
             next = block;
         }
         self.free.store(next, Relaxed);
@@ -383,7 +400,7 @@ impl PageEntry {
     ///
     /// # Safety
     /// The entry is that of a page, and cannot be released meanwhile but by a mistake of the program.
-    pub unsafe fn lists(&self, wanted: *const Block, secret: usize) -> bool {
+    pub unsafe fn lists(&self, wanted: *const Block) -> bool {
         let start = self.start.load(Relaxed);
         let most = self.shape().extent / self.shape().size;
         let step = |block: *mut Block| {
@@ -393,7 +410,7 @@ impl PageEntry {
             }
             let block = start.wrapping_add(offset).cast::<Block>();
             // SAFETY: inv:block.seal: the block lies in the page.
-            unsafe { Block::is_sealed(block, secret) }.then_some(block)
+            unsafe { Block::is_sealed(block, self.seal()) }.then_some(block)
         };
         let mut block = self.free.load(Acquire);
         for _ in 0..most {
@@ -423,7 +440,7 @@ impl PageEntry {
     }
 
     /// Whether what the entry says holds together. The caller holds the heap.
-    pub fn check(&self, secret: usize) -> bool {
+    pub fn check(&self) -> bool {
         let shape = self.shape();
         let (carved, used) = (self.carved.load(Relaxed), self.used.load(Relaxed));
         let mut free = 0;
@@ -431,7 +448,7 @@ impl PageEntry {
         while !block.is_null() {
             let offset = block.addr().wrapping_sub(self.start.load(Relaxed).addr());
             // SAFETY: inv:block.seal: read only where the offset lies in the page.
-            let sealed = || unsafe { Block::is_sealed(block, secret) };
+            let sealed = || unsafe { Block::is_sealed(block, self.seal()) };
             if self.lies(offset) != Lies::Begins || !sealed() || free == carved / shape.size {
                 return false;
             }

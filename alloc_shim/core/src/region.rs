@@ -151,6 +151,21 @@ impl<P: Pal> Region<P> {
         (offset < size).then_some(offset)
     }
 
+    /// The entry of the slice into which `p` leads, and how far `p` lies behind the base; if it leads into the region.
+    #[inline(always)]
+    pub fn entry_of(&self, p: *const u8) -> Option<(*mut PageEntry, usize)> {
+        // In this order, as in `offset`.
+        let size = self.size();
+        let base = self.base();
+        let offset = p.addr().wrapping_sub(base.addr());
+        (offset < size).then(|| {
+            (
+                base.cast::<PageEntry>().wrapping_add(offset / SLICE),
+                offset,
+            )
+        })
+    }
+
     /// Whether `p` leads into the region.
     #[inline]
     pub fn contains(&self, p: *const u8) -> bool {

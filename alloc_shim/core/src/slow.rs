@@ -90,7 +90,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// In a signal handler that must not wait: from a borrowed heap as it is, else from the reserve.
     fn block_locked(&self, class: Class, bin: usize, align: usize) -> *mut Block {
-        if self.secret() == 0 {
+        if !self.is_booted() {
             return null_mut();
         }
         if let Some(heap) = self.borrow() {
@@ -121,7 +121,7 @@ impl<P: Pal + Words> Allocator<P> {
     unsafe fn refilled(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
         let collected = &self.counters().remote_frees;
         // SAFETY: as the caller says.
-        if unsafe { heap.refill(class, bin, self.secret(), collected) } {
+        if unsafe { heap.refill(class, bin, collected) } {
             // SAFETY: as the caller says.
             unsafe { heap.pop(class, bin) }
         } else {

@@ -60,7 +60,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub(crate) fn look_at(&self, heap: &Heap, page: &PageEntry, empties: Empties) {
         loop {
             // SAFETY: inv:heap.holder, as the caller says.
-            let collected = unsafe { page.collect(self.secret()) };
+            let collected = unsafe { page.collect() };
             self.counters().remote_frees.add(collected);
             let empty = page.used.load(Relaxed) == 0 && page.remote.note() != Note::Posted;
             let kept = || {

@@ -128,7 +128,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Makes the region usable. The thread is busy and may wait.
     pub(crate) fn boot(&self) -> bool {
-        if self.secret() != 0 {
+        if self.is_booted() {
             return true;
         }
         let booted = {
@@ -137,9 +137,7 @@ impl<P: Pal + Words> Allocator<P> {
         };
         if booted {
             self.renew_reserve();
-            // Any number but 0, and the first one stays: blocks may bear it already.
-            let secret = self.region.pal().random() as usize | 1;
-            let _ = self.secret.compare_exchange(0, secret, AcqRel, Acquire);
+            self.booted.store(true, Release);
         }
         booted
     }
@@ -253,6 +251,16 @@ impl<P: Pal + Words> Allocator<P> {
             self.leave(heap);
         }
         words.set(slot, &DEAD);
+    }
+
+    /// Another allocator serves the process from now on: whatever this thread asks for takes the slow path, where the caller
+    /// sends it there. Its blocks can be freed as before.
+    pub fn retire(&self) {
+        let words = self.words();
+        let slot = words.slot();
+        if ptr::eq(words.get(slot), words.own(slot)) {
+            words.set(slot, &EMPTY);
+        }
     }
 
     /// Sets what runs on every thread that gets a heap.

@@ -52,7 +52,7 @@ impl<P: Pal + Words> Allocator<P> {
         for i in 0..=count {
             let at: *const Block = start.wrapping_add(i * block).cast();
             // SAFETY: inv:block.seal: the block lies in slices that were taken once, and so are readable.
-            if i == count || unsafe { Block::is_sealed(at, self.secret()) } {
+            if i == count || unsafe { Block::is_sealed(at, page.seal()) } {
                 if first < i {
                     visit(InUse {
                         start: start.wrapping_add(first * block),

@@ -66,6 +66,7 @@ pub(crate) fn to(family: Family) {
     // SAFETY: inv:forward.once: nobody reads before it is made visible below, and nobody else writes.
     unsafe { FAMILY.0.get().write(MaybeUninit::new(family)) };
     heap::on_foreign(&FOREIGN);
+    heap::retire();
     LOST.store(true, Ordering::Release);
 }
 

@@ -12,13 +12,18 @@ use core::ffi::c_void;
 
 pub(crate) use global::{
     fork_child, fork_parent, fork_prepare, harden, inspect, on_foreign, on_thread_start, purge,
-    thread_exit,
+    retire, thread_exit,
 };
 
-/// `malloc`
+/// `malloc`, if the thread has a small block at hand; else null.
 #[inline(always)]
-pub(crate) fn malloc(bytes: usize) -> *mut c_void {
-    global::malloc(bytes).cast()
+pub(crate) fn malloc_fast(bytes: usize) -> *mut c_void {
+    global::malloc_fast(bytes).cast()
+}
+
+/// `malloc` when it has none.
+pub(crate) fn malloc_slow(bytes: usize) -> *mut c_void {
+    global::malloc_slow(bytes).cast()
 }
 
 /// `calloc`

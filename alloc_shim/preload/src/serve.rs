@@ -1,6 +1,7 @@
 //! The family under private names: from this copy's heap, or from the malloc that won.
 //!
-//! One load of a byte that never changes after start decides ([`crate::forward`]).
+//! One load of a byte that never changes after start decides ([`crate::forward`]); `malloc` asks only where the heap has no
+//! block at hand, and `free` only for a block that is not the heap's.
 //!
 //! `inv:serve.private` What is exported calls only what is here, never another exported function: in a shared
 //! library the dynamic linker binds an exported name to the winner's function, and a block of this heap would
@@ -16,8 +17,19 @@ use core::ffi::c_void;
 /// A block of `bytes` bytes, or null with `ENOMEM`.
 #[inline]
 pub(crate) extern "C" fn malloc(bytes: usize) -> *mut c_void {
+    let block = heap::malloc_fast(bytes);
+    if block.is_null() {
+        return malloc_slow(bytes);
+    }
+    block
+}
+
+/// When the heap has no block at hand: in a copy that lost it has none.
+#[cold]
+#[inline(never)]
+fn malloc_slow(bytes: usize) -> *mut c_void {
     match forward::winner() {
-        None => heap::malloc(bytes),
+        None => heap::malloc_slow(bytes),
         Some(winner) => winner.malloc(bytes),
     }
 }

@@ -60,6 +60,21 @@ fn the_family_does_what_its_manuals_say() {
     assert!(err.starts_with("Arena 0:\nsystem bytes     = "), "{err}");
 }
 
+/// docs/design/shim.md lists them.
+#[test]
+fn the_fast_paths_take_no_more_instructions_than_they_did() {
+    let program = compile("steps.c", "steps", &[]);
+    let said = Run::new(&program).preload(library()).succeeds();
+    let numbers: Vec<u32> = said
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [malloc, free] = numbers[..] else {
+        panic!("{said}");
+    };
+    assert!(malloc <= 18 && free <= 36, "{said}");
+}
+
 /// So that names that libc lacks can be linked against.
 fn linked() -> String {
     library().display().to_string()

@@ -2,7 +2,7 @@
 
 #include "bench.h"
 
-enum { SLOTS = 4000, STEPS = 6000000 };
+enum { SLOTS = 40000, STEPS = 4000000 };
 
 static struct {
     void *block;

@@ -2,7 +2,7 @@
 
 #include "bench.h"
 
-enum { QUEUE = 64, STEPS = 1500000 };
+enum { QUEUE = 256, STEPS = 250000 };
 
 static struct {
     void *block;
@@ -21,6 +21,8 @@ int main(void) {
         }
         queue[at].bytes = sizes[random_below(&random, sizeof sizes / sizeof *sizes)] + i % 100;
         queue[at].block = malloc(queue[at].bytes);
+        require(queue[at].block != NULL, "no memory");
+        memset(queue[at].block, (int)i, queue[at].bytes);
         mark(queue[at].block, queue[at].bytes, at);
     }
     return told(sum);

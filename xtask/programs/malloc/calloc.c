@@ -2,7 +2,7 @@
 
 #include "bench.h"
 
-enum { SLOTS = 400, STEPS = 5000000 };
+enum { SLOTS = 5000, STEPS = 2500000 };
 
 static struct {
     unsigned char *block;

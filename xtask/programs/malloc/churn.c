@@ -1,8 +1,8 @@
-/* Small objects, each of which lives for a random time: in every step one of 20,000 slots is emptied and filled. */
+/* Small objects, each of which lives for a random time: in every step one of 150,000 slots is emptied and filled. */
 
 #include "bench.h"
 
-enum { SLOTS = 20000, STEPS = 8000000 };
+enum { SLOTS = 150000, STEPS = 6000000 };
 
 static struct {
     void *block;

@@ -8,6 +8,7 @@ static unsigned char *grown(unsigned char *array, size_t from, size_t to) {
     array = realloc(array, to);
     require(array != NULL, "no memory");
     require(from == 0 || array[from - 1] == (unsigned char)from, "the last byte before growing");
+    memset(array + from, 1, to - from);
     array[to - 1] = (unsigned char)to;
     return array;
 }

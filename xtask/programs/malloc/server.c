@@ -5,7 +5,7 @@
 #include "bench.h"
 #include <pthread.h>
 
-enum { THREADS = 4, GENERATIONS = 20, SLOTS = 2000, STEPS = 150000 };
+enum { THREADS = 4, GENERATIONS = 20, SLOTS = 20000, STEPS = 150000 };
 
 typedef struct {
     Random random;

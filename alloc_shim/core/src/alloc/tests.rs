@@ -440,7 +440,9 @@ fn a_live_block_that_bears_the_seal_is_freed_all_the_same() {
         if elsewhere {
             next_thread(&all);
         }
-        let seal = crate::block::Block::seal_of(block.cast_const().cast(), all.secret());
+        let seal = all
+            .entry((block.addr() - all.region.base().addr()) / SLICE)
+            .seal();
         // SAFETY: the block is live.
         unsafe { block.cast::<usize>().wrapping_add(1).write(seal) };
         free(&all, block);

@@ -48,7 +48,7 @@ pub(super) fn all(root: &Path, scratch: &Path) -> Result<(Vec<Peer>, Vec<String>
         ),
         (
             "mimalloc 2.0",
-            installed("mimalloc 2.0", "libmimalloc.so.2.0"),
+            installed("mimalloc 2.0", "libmimalloc.so.2"),
         ),
         ("mimalloc 2", mimalloc("mimalloc 2", "v2", crates, scratch)),
         ("mimalloc 3", mimalloc("mimalloc 3", "v3", crates, scratch)),

@@ -80,6 +80,9 @@ fn real(root: &Path, scratch: &Path) -> Result<Vec<Program>, String> {
     let c = made("many.c", &many_functions(700))?;
     let lines = made("lines", &many_lines(400_000))?;
     let root = argument(root);
+    // Somebody may commit meanwhile.
+    let commit = output_of(Command::new("git").args(["-C", &root, "rev-parse", "HEAD"]));
+    let commit = commit.unwrap_or_else(|_| "HEAD".to_string());
     let socket = argument(&scratch.join("redis"));
     let serve = ["--port", "0", "--save", "", "--unixsocket", &socket];
     let script = format!(
@@ -128,6 +131,7 @@ fn real(root: &Path, scratch: &Path) -> Result<Vec<Program>, String> {
                 "-n",
                 "250",
                 "--format=%H",
+                &commit,
             ],
         ),
         Program {
