@@ -154,8 +154,9 @@ impl<P: Pal + Words> Allocator<P> {
     fn page_of(&self, block: *const u8) -> Option<&PageEntry> {
         let (entry, offset) = self.region.entry_of(block)?;
         let page = self.at(entry);
-        let modes = self.is_hardened() || self.profile.is_on();
-        let plain = page.kind() == Kind::Page && !modes;
+        // Of a page that has a sample of a profile each block is looked up.
+        let sampled = page.sampled.load(Relaxed) != 0;
+        let plain = page.kind() == Kind::Page && !sampled && !self.is_hardened();
         (plain && page.has_live(block.cast(), offset % SLICE)).then_some(page)
     }
 
