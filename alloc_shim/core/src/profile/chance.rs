@@ -58,10 +58,8 @@ impl Chance {
             return 0;
         }
         // SplitMix64: Steele, Lea, Flood, *Fast splittable pseudorandom number generators* (2014).
-        let mut bits = self.turn.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
+        let turn = self.turn.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
+        let bits = mixed(turn);
         // Above 0 and at most 1, in steps of 2^-53.
         let unit = ((bits >> 11) + 1) as f64 / (1u64 << 53) as f64;
         (-ln(unit) * interval as f64) as isize
@@ -82,6 +80,13 @@ impl Chance {
             bytes: (bytes as f64 / seen + 0.5) as u64,
         }
     }
+}
+
+/// A number of which each bit depends on all bits of the other.
+pub(super) fn mixed(number: u64) -> u64 {
+    let mut bits = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
 }
 
 /// The natural logarithm of a number from 2^-53 to 1.

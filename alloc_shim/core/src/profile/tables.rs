@@ -18,7 +18,7 @@
 //! place; a place without room is left out of its stack.
 
 use super::Backtrace;
-use super::chance::{PARTS, Weight};
+use super::chance::{PARTS, Weight, mixed};
 use core::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -112,13 +112,8 @@ impl Site<'_> {
     }
 }
 
-/// The upper bits of a multiplication by 2^64 over the golden ratio (Knuth, *The Art of Computer Programming*, volume 3, 6.4).
-fn mixed(number: u64) -> u64 {
-    let product = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ product >> 32
-}
-
-/// The entries of a table of `size`, a power of two, in which something with this number may be.
+/// The entries of a table of `size`, a power of two, in which something with this number may be. Numbers are mixed, so that neighbours,
+/// as blocks of a page are, lie apart.
 fn reach(number: usize, size: usize) -> impl Iterator<Item = usize> {
     let best = mixed(number as u64) as usize;
     (0..REACH).map(move |step| best.wrapping_add(step) & (size - 1))
