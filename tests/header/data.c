@@ -91,12 +91,13 @@ EXPORT uint64_t points(uint64_t point, uint64_t place)
 EXPORT int colors(uint64_t color)
 {
     int which = COLOR_of(handle(color));
-    CHECK(WEEK_monday == 1 && WEEK_tuesday == 2 && WEEK_sunday == -7);
+    CHECK(WEEK_monday == 1 && WEEK_tuesday == 2 && WEEK_sunday == -7 && WEEK_none == -6);
     CHECK((which == -1) == (bl_last_status() == BL_E_TYPE));
     switch (which) {
     case COLOR_red: return 'r';
     case COLOR_green: return 'g';
     case COLOR_blue: return 'b';
+    case COLOR_OF: return 'o';
     default: return which;
     }
 }

@@ -324,12 +324,8 @@ fn write(export: &Export, all: &[Export], types: &mut Types, out: &mut String) -
             (fields, layout)
         }
         ExportOf::Enumeration {
-            datatype,
-            constructors,
-        } => {
-            let first = constructors.first().map_or("", |name| name.as_str());
-            (Vec::new(), layout(datatype.as_str(), first, []))
-        }
+            datatype, first, ..
+        } => (Vec::new(), layout(datatype.as_str(), first.as_str(), [])),
         ExportOf::Null | ExportOf::Constants { .. } => (Vec::new(), Exported::OF_LISTS),
         ExportOf::Pair => (fields(&pair(), types)?, Exported::OF_LISTS),
     };
@@ -346,8 +342,8 @@ fn write(export: &Export, all: &[Export], types: &mut Types, out: &mut String) -
         (ExportKind::Construction, _) => writer.construction(),
         (ExportKind::Deconstruction, _) => writer.deconstruction(),
         (ExportKind::Test, _) => writer.test(),
-        (ExportKind::Enumeration, ExportOf::Enumeration { constructors, .. }) => {
-            writer.enumeration(constructors);
+        (ExportKind::Enumeration, ExportOf::Enumeration { constants, .. }) => {
+            writer.enumeration(constants);
         }
         (ExportKind::Enumeration, ExportOf::Constants { members, .. }) => {
             writer.constants(members.iter().map(|(name, n)| (name, *n)));

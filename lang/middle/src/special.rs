@@ -70,7 +70,8 @@ specials! {
         "(foreign-export-du-deconstruction \"C\" (TYPE CONSTRUCTOR FIELDS) \"NAME\")",
     ExportTest "foreign-export-du-test"
         "(foreign-export-du-test \"C\" (TYPE CONSTRUCTOR FIELDS) \"NAME\")",
-    ExportEnum "foreign-export-enum" "(foreign-export-enum \"C\" TYPE \"PREFIX\")",
+    ExportEnum "foreign-export-enum"
+        "(foreign-export-enum \"C\" TYPE \"PREFIX\" (MEMBER \"PART\") ...)",
     DefineSyntax "define-syntax" "(define-syntax KEYWORD (syntax-rules ...))",
     LetSyntax "let-syntax" "(let-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",
     LetrecSyntax "letrec-syntax" "(letrec-syntax ((KEYWORD (syntax-rules ...)) ...) BODY ...)",

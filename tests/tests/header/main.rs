@@ -31,7 +31,7 @@ const PROGRAMS: [(&str, &str, &str); 2] = [("data", DATA, ""), ("calls", CALLS, 
 const DATA: &str = "#<yes #<yes \"of Scheme\">>
 (-2.5 -8 (#<at home>) #f 12345678901234567890 0.5 1)
 #f
-(114 103 98 -1 -1)
+(114 103 98 111 -1 -1)
 (500500 500500 5000050000)
 (200 200 1)
 0

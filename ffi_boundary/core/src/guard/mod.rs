@@ -55,6 +55,9 @@ use std::sync::{LazyLock, Mutex};
 /// Whether C is checked in this process.
 static ON: AtomicBool = AtomicBool::new(false);
 
+/// How many bytes are compared at once.
+const PART: usize = 4096;
+
 type Loans = HashMap<(String, Option<String>), &'static Loan>;
 
 /// What was lent where: each pair once, for what C may use at any time.
@@ -136,6 +139,20 @@ fn accuse(wrong: Wrong, loan: &Loan) -> ! {
     std::process::abort()
 }
 
+/// What has changed in `from` since it was `same` is changed in `to`. What has not is left alone there, for that may have
+/// changed meanwhile.
+fn take_over(same: &mut [u8], from: &[u8], to: &mut [u8]) {
+    let parts = same.chunks_mut(PART).zip(from.chunks(PART));
+    let parts = parts.zip(to.chunks_mut(PART));
+    for ((same, from), to) in parts.filter(|((same, from), _)| same != from) {
+        for ((same, from), to) in same.iter_mut().zip(from).zip(to) {
+            if from != same {
+                (*same, *to) = (*from, *from);
+            }
+        }
+    }
+}
+
 impl Lent {
     fn object(&self, mutator: &Mutator) -> Value {
         let v = mutator.get(self.argument);
@@ -148,15 +165,7 @@ impl Lent {
             return;
         }
         let object = object::bytes_mut(self.object(mutator), self.same.len());
-        if *self.slot.copy() == *self.same {
-            return;
-        }
-        let copies = self.slot.copy().iter();
-        for ((same, copy), byte) in self.same.iter_mut().zip(copies).zip(object) {
-            if copy != same {
-                (*same, *byte) = (*copy, *copy);
-            }
-        }
+        take_over(&mut self.same, self.slot.copy(), object);
     }
 
     /// What the program has changed is changed in the copy.
@@ -165,15 +174,7 @@ impl Lent {
             return;
         }
         let object = object::bytes_mut(self.object(mutator), self.same.len());
-        if *object == *self.same {
-            return;
-        }
-        let copies = self.slot.copy().iter_mut();
-        for ((same, copy), byte) in self.same.iter_mut().zip(copies).zip(object) {
-            if byte != same {
-                (*same, *copy) = (*byte, *byte);
-            }
-        }
+        take_over(&mut self.same, object, self.slot.copy());
     }
 
     /// The call is over.
@@ -460,4 +461,24 @@ pub(crate) fn end_all() -> Option<String> {
     }
     CALLS.with_borrow_mut(|calls| calls.clear());
     running::end_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PART, take_over};
+
+    #[test]
+    fn only_what_has_changed_is_taken_over() {
+        let mut same = vec![0; 3 * PART + 1];
+        let (mut from, mut to) = (same.clone(), same.clone());
+        for at in [PART - 1, PART, 3 * PART] {
+            from[at] = 1;
+        }
+        // The other side's own changes, in a part that is as it was here and in one that is not.
+        (to[0], to[2 * PART]) = (2, 2);
+        let mut wanted = from.clone();
+        (wanted[0], wanted[2 * PART]) = (2, 2);
+        take_over(&mut same, &from, &mut to);
+        assert_eq!((same, to), (from, wanted));
+    }
 }

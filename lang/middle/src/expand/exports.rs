@@ -64,14 +64,16 @@ pub enum ExportOf {
     Enumeration {
         /// The datatype.
         datatype: Symbol,
-        /// Its constructors.
-        constructors: Vec<Symbol>,
+        /// Its first constructor.
+        first: Symbol,
+        /// What stands behind the prefix in the constants of its constructors, in order.
+        constants: Vec<Symbol>,
     },
-    /// A C enumeration of `define-foreign-enum`: its name, and its members with their numbers.
+    /// A C enumeration of `define-foreign-enum`.
     Constants {
         /// The enumeration.
         name: Symbol,
-        /// Its members.
+        /// What stands behind the prefix in the constants of its members, with their numbers.
         members: Vec<(Symbol, i64)>,
     },
     /// The empty list.
@@ -118,8 +120,8 @@ impl Export {
             ExportOf::Constants { members, .. } => {
                 return constants(&members.iter().map(|(name, _)| name).collect::<Vec<_>>());
             }
-            ExportOf::Enumeration { constructors, .. } => {
-                names.extend(constants(&constructors.iter().collect::<Vec<_>>()));
+            ExportOf::Enumeration { constants: own, .. } => {
+                names.extend(constants(&own.iter().collect::<Vec<_>>()));
                 names.push(format!("{name}of"));
             }
             _ => names.extend(VARIANTS.iter().map(|of| format!("{name}{of}"))),
@@ -163,20 +165,24 @@ fn registering(c_name: Expr, (target, of): Target) -> Registering {
     (call, of)
 }
 
+/// Whether this may stand behind the prefix of a name in C.
+fn is_part(text: &str) -> bool {
+    is_name(&format!("_{text}"))
+}
+
 /// The names of constants, which must be parts of names in C.
-fn check_constants<'n>(
-    of: &Symbol,
-    names: impl IntoIterator<Item = &'n Symbol>,
-    at: Span,
-) -> Result<()> {
-    let wrong = names.into_iter().find(|name| !is_name(&format!("_{name}")));
-    match wrong {
-        None => Ok(()),
-        Some(name) => Err(error(
-            format!("`{name}` of `{of}` is no part of a name in C"),
-            at,
-        )),
-    }
+fn check_constants(of: &Symbol, names: &[Symbol], at: Span) -> Result<()> {
+    let Some(name) = names.iter().find(|name| !is_part(name.as_str())) else {
+        return Ok(());
+    };
+    let message = format!("`{name}` of `{of}` is no part of a name in C");
+    let part: String = name.as_str().chars().map(in_c).collect();
+    let note = format!("the form may end with what to use in its place, as in ({name} \"{part}\")");
+    Err(Box::new(Diagnostic::error(message, at).with_note(note)))
+}
+
+fn in_c(c: char) -> char {
+    if c.is_ascii_alphanumeric() { c } else { '_' }
 }
 
 impl Cx<'_> {
@@ -208,6 +214,7 @@ impl Cx<'_> {
             ([language, _, _, _, name], Special::ForeignExport) => (language, name),
             (_, Special::ForeignExport) => return form.bad("it has five parts"),
             ([language, _, name], _) => (language, name),
+            ([language, _, name, ..], Special::ExportEnum) => (language, name),
             _ => return form.bad("it has three parts"),
         };
         match language.as_string() {
@@ -351,8 +358,10 @@ impl Cx<'_> {
             return form.bad_at("the type must be an identifier", stx);
         };
         if let Some(members) = self.foreign_enum(&ident)?.cloned() {
+            let (names, numbers): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+            let names = self.constants(&ident.name, names, form)?;
+            let members = names.into_iter().zip(numbers).collect();
             let name = ident.name;
-            check_constants(&name, members.iter().map(|(name, _)| name), stx.span())?;
             return Ok((None, ExportOf::Constants { name, members }));
         }
         let binding = self.resolve(&ident)?;
@@ -366,20 +375,68 @@ impl Cx<'_> {
         }
         let names = datatype.constructors.iter().map(|shape| shape.name.clone());
         let names: Vec<Symbol> = names.collect();
-        check_constants(&datatype.name, &names, stx.span())?;
-        if names.iter().any(|name| name.as_str() == "of") {
+        let index = Datatype::first(&datatype);
+        let first = names[0].clone();
+        let constants = self.constants(&datatype.name, names, form)?;
+        if constants.iter().any(|name| name.as_str() == "of") {
             let message = format!(
                 "`of` of `{}` would have the name of a function",
                 datatype.name
             );
             return Err(error(message, stx.span()));
         }
-        let index = Datatype::first(&datatype);
         let of = ExportOf::Enumeration {
             datatype: datatype.name.clone(),
-            constructors: names,
+            first,
+            constants,
         };
         Ok((Some(index.number(form.span())), of))
+    }
+
+    /// What stands behind the prefix in the constants of an enumeration with these members: their names, or what the
+    /// form's last parts give in their place.
+    fn constants(
+        &mut self,
+        of: &Symbol,
+        mut names: Vec<Symbol>,
+        form: &Form<'_>,
+    ) -> Result<Vec<Symbol>> {
+        let members = names.clone();
+        for given in &form.parts[3..] {
+            let parts = self.items(given).unwrap_or_default();
+            let named = match &parts[..] {
+                [member, part] => member.as_identifier().zip(part.as_string()),
+                _ => None,
+            };
+            let Some((ident, part)) = named else {
+                return form.bad_at("a name in C is given by (MEMBER \"PART\")", given);
+            };
+            let Some(i) = members.iter().position(|name| *name == ident.name) else {
+                let message = format!("`{}` is no member of `{of}`", ident.name);
+                let error = Diagnostic::error(message, ident.span);
+                let near = nearest(
+                    ident.name.as_str(),
+                    members.iter().map(|name| name.as_str()),
+                );
+                return Err(Box::new(match near {
+                    Some(near) => error.with_note(format!("did you mean `{near}`?")),
+                    None => error,
+                }));
+            };
+            if !is_part(part) {
+                let message = format!("`{part}` is no part of a name in C");
+                return Err(error(message, parts[1].span()));
+            }
+            names[i] = Symbol::new(part);
+        }
+        let at = form.parts[1].span();
+        check_constants(of, &names, at)?;
+        let is_second = |(i, name): &(usize, &Symbol)| names[..*i].contains(name);
+        if let Some((_, name)) = names.iter().enumerate().find(is_second) {
+            let message = format!("two members of `{of}` would be called `{name}` in C");
+            return Err(error(message, at));
+        }
+        Ok(names)
     }
 
     /// Remembers the members of a C enumeration by its predicate, since its own name is no variable.
