@@ -251,10 +251,9 @@ impl Cx<'_> {
         }
         if kind == ExportKind::Enumeration {
             // With its prefix a constant may be a word of C's.
-            let names = export.names();
-            names
-                .iter()
-                .try_for_each(|constant| check_name(constant, name.span()))?;
+            for constant in export.names() {
+                check_name(&constant, name.span())?;
+            }
         }
         self.unit.exports.push(export);
         match registered {
