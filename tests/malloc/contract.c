@@ -367,6 +367,19 @@ CHECK(mallinfo_counts) {
     REQUIRE(after.uordblks + after.hblkhd + (60 << 20) < full.uordblks + full.hblkhd);
 }
 
+CHECK(mallinfo_counts_small_blocks) {
+    enum { COUNT = 1000, SIZE = 100 };
+    void *blocks[COUNT];
+    for (int turn = 0; turn < 2; turn++) {
+        struct mallinfo2 before = mallinfo2();
+        for (int i = 0; i < COUNT; i++) blocks[i] = malloc(SIZE);
+        struct mallinfo2 full = mallinfo2();
+        REQUIRE(full.uordblks >= before.uordblks + COUNT * SIZE && full.arena >= full.uordblks);
+        REQUIRE(full.uordblks < before.uordblks + 4 * COUNT * SIZE);
+        for (int i = 0; i < COUNT; i++) free(blocks[i]);
+    }
+}
+
 CHECK(malloc_info_writes_xml) {
     char *text = NULL;
     size_t size = 0;
@@ -377,11 +390,60 @@ CHECK(malloc_info_writes_xml) {
     REQUIRE(malloc_info(1, stdout) == EINVAL);
 }
 
+CHECK(mallopt_perturb_fills) {
+    REQUIRE(mallopt(M_PERTURB, 0xa5) == 1);
+    for (size_t size = 100; size < 1000000; size *= 7) {
+        unsigned char *block = (unsigned char *)opaque(malloc(size)), *zeroed = (unsigned char *)calloc(1, size);
+        REQUIRE(block && zeroed);
+        for (size_t i = 0; i < size; i++) REQUIRE(block[i] == 0x5a && zeroed[i] == 0);
+        free(block);
+        if (size < 10000) REQUIRE(((unsigned char *)opaque(block))[size / 2] == 0xa5);
+        free(zeroed);
+    }
+    REQUIRE(mallopt(M_PERTURB, 0) == 1);
+    block_free(block_new(1000, 2));
+}
+
 CHECK(mallopt_and_trim_answer) {
     REQUIRE(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1);
     int trimmed = malloc_trim(0);
     REQUIRE(trimmed == 0 || trimmed == 1);
     block_free(block_new(1000, 2));
+}
+
+static void *tell_and_wait(void *told) {
+    int old;
+    REQUIRE(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old) == 0);
+    REQUIRE(pthread_barrier_wait((pthread_barrier_t *)told) <= 0);
+    REQUIRE(pthread_barrier_wait((pthread_barrier_t *)told) <= 0);
+    REQUIRE(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old) == 0);
+    malloc_stats();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    malloc_info(0, stream);
+    say(2, "a thread may be cancelled here\n");
+    return NULL;
+}
+
+/* A thread that is to be cancelled first tells all figures, and then goes at the next call that waits. */
+CHECK(figures_are_no_place_to_be_cancelled) {
+    pthread_barrier_t barrier;
+    REQUIRE(pthread_barrier_init(&barrier, NULL, 2) == 0);
+    char path[] = "/tmp/bowline-stats-XXXXXX", text[8192];
+    int file = mkstemp(path);
+    REQUIRE(file >= 0 && unlink(path) == 0);
+    int standard = dup(2);
+    REQUIRE(standard >= 0 && dup2(file, 2) == 2);
+    pthread_t thread = thread_start(tell_and_wait, &barrier);
+    REQUIRE(pthread_barrier_wait(&barrier) <= 0 && pthread_cancel(thread) == 0);
+    REQUIRE(pthread_barrier_wait(&barrier) <= 0);
+    void *result;
+    REQUIRE(pthread_join(thread, &result) == 0 && dup2(standard, 2) == 2);
+    ssize_t length = pread(file, text, sizeof text - 1, 0);
+    REQUIRE(result == PTHREAD_CANCELED && length > 20);
+    text[length] = '\0';
+    REQUIRE(strstr(text, "max mmap bytes") && !strstr(text, "may be cancelled"));
 }
 
 CHECK(malloc_stats_writes_to_stderr) {

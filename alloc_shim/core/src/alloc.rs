@@ -29,7 +29,7 @@ mod tests;
 
 use crate::account::Class;
 use crate::block::Block;
-use crate::classes::{GRAIN, LARGEST, SMALL, bin_aligned, bin_of};
+use crate::classes::{GRAIN, SMALL, bin_for};
 use crate::errno;
 use crate::figures::Counters;
 use crate::foreign::Foreign;
@@ -44,7 +44,7 @@ use crate::reserve::Reserve;
 use crate::tls::Words;
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize,
+    AtomicBool, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed},
 };
 
@@ -69,10 +69,17 @@ pub struct Allocator<P: Pal> {
     pub(crate) quarantine: Quarantine,
     /// Where the memory goes, when that is asked.
     pub(crate) profile: Profile,
+    /// In the hardened mode: what nobody can guess, and what chance is made of.
+    pub(crate) secret: AtomicUsize,
+    pub(crate) turns: AtomicUsize,
+    /// What memory is filled with; 0: with nothing.
+    pub(crate) perturb: AtomicU32,
     pub(crate) start_hook: AtomicPtr<()>,
     pub(crate) foreign: AtomicPtr<Foreign>,
     /// The word of the thread that forks.
     pub(crate) forking: AtomicPtr<Heap>,
+    /// What it had before.
+    pub(crate) fork_kept: AtomicU8,
 }
 
 impl<P: Pal + Words> Allocator<P> {
@@ -89,9 +96,13 @@ impl<P: Pal + Words> Allocator<P> {
             chores: AtomicBool::new(false),
             quarantine: Quarantine::new(),
             profile: Profile::new(),
+            secret: AtomicUsize::new(0),
+            turns: AtomicUsize::new(0),
+            perturb: AtomicU32::new(0),
             start_hook: AtomicPtr::new(null_mut()),
             foreign: AtomicPtr::new(null_mut()),
             forking: AtomicPtr::new(null_mut()),
+            fork_kept: AtomicU8::new(0),
         }
     }
 
@@ -151,25 +162,13 @@ impl<P: Pal + Words> Allocator<P> {
     /// A block of `bytes` at a multiple of `align`, a power of two, in the account `class`; cleared where `zeroed`.
     pub fn alloc_class(&self, bytes: usize, align: usize, zeroed: bool, class: Class) -> *mut u8 {
         debug_assert!(align.is_power_of_two());
-        let bin = if align <= GRAIN {
-            (bytes <= LARGEST).then(|| bin_of(bytes))
-        } else {
-            bin_aligned(bytes, align)
-        };
-        let Some(bin) = bin else {
-            let block = self.large(bytes, align, zeroed, class);
-            self.watch(block, bytes);
-            return block;
+        let Some(bin) = bin_for(bytes, align) else {
+            return self.alloc_slow(None, bytes, align, zeroed, class);
         };
         // Where `align` is more than 16 it divides the size: inv:class.align.
-        let mut block = self.pop(class, bin);
+        let block = self.pop(class, bin).cast::<u8>();
         if block.is_null() {
-            block = self.block_slow(class, bin.max(1), align).cast();
-            self.watch(block.cast(), bytes);
-        }
-        let block = block.cast::<u8>();
-        if block.is_null() {
-            return self.no_memory();
+            return self.alloc_slow(Some(bin), bytes, align, zeroed, class);
         }
         if zeroed {
             // SAFETY: inv:alloc.block: the block is the caller's, and at least as large.

@@ -12,7 +12,9 @@
 //! given back that bears the seal has been freed before, or the program has written this very address, which nothing of the
 //! allocator's shows it. The second is told from the first by looking through the lists, so that no program is stopped by chance.
 //!
-//! Absent: encrypted links. A program that writes to freed blocks is not caught by this.
+//! `inv:block.code` In the hardened mode links are mixed with a number that depends on the block and on the code of its page, so
+//! that what a program writes there leads nowhere. Where the code is 0 links are as they are; pages on which the fast paths
+//! come have no other one.
 
 use core::mem::offset_of;
 
@@ -64,6 +66,47 @@ impl Block {
         unsafe { block.write(Self { next, seal }) };
     }
 
+    /// What the link of a block is mixed with: inv:block.code.
+    fn mixture(block: *const Self, code: usize) -> usize {
+        if code == 0 {
+            return 0;
+        }
+        // The odd multiplier is 2^64 over the golden ratio.
+        let mixed = (block.addr() ^ code).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ mixed >> 29
+    }
+
+    /// What comes after the block, in a page with this code.
+    ///
+    /// # Safety
+    /// As for [`Block::next`].
+    pub unsafe fn next_by(block: *const Self, code: usize) -> *mut Self {
+        // SAFETY: as the caller says.
+        let next = unsafe { Self::next(block) };
+        next.map_addr(|next| next ^ Self::mixture(block, code))
+    }
+
+    /// Writes the link, in a page with this code, and the seal.
+    ///
+    /// # Safety
+    /// As for [`Block::set`].
+    pub unsafe fn set_by(block: *mut Self, next: *mut Self, seal: usize, code: usize) {
+        let next = next.map_addr(|next| next ^ Self::mixture(block, code));
+        // SAFETY: as the caller says.
+        unsafe { Self::set(block, next, seal) };
+    }
+
+    /// The first byte of the seal that is not as it was written.
+    ///
+    /// # Safety
+    /// The block lies in memory of a page.
+    pub unsafe fn broken_at(block: *const Self, seal: usize) -> Option<usize> {
+        // SAFETY: inv:block.free: the block's memory is readable.
+        let changed = seal ^ unsafe { Self::seal_place(block).read() };
+        let byte = changed.trailing_zeros() as usize / 8;
+        (changed != 0).then_some(offset_of!(Self, seal) + byte)
+    }
+
     /// Wipes the seal off.
     ///
     /// # Safety
@@ -74,12 +117,13 @@ impl Block {
         unsafe { Self::seal_place(block).write(0) };
     }
 
-    /// What comes after the block in a list of frees by others.
+    /// What comes after the block in a list of frees by others; none where that is no number.
     ///
     /// # Safety
     /// The block is free, and on a list that the caller holds.
-    pub unsafe fn link(block: *const Self) -> crate::remote::Link {
+    pub unsafe fn link(block: *const Self, code: usize) -> Option<crate::remote::Link> {
         // SAFETY: inv:block.free.
-        unsafe { Self::next(block) }.addr() as crate::remote::Link
+        let next = unsafe { Self::next_by(block, code) };
+        crate::remote::Link::try_from(next.addr()).ok()
     }
 }

@@ -127,6 +127,17 @@ pub const fn bin_of(bytes: usize) -> usize {
     SMALL_BINS + (top - SMALL.ilog2()) as usize * 8 + eighth
 }
 
+/// The smallest bin whose blocks hold `bytes` and begin at multiples of `align`, a power of two of any size; bin 0, which has
+/// no blocks, for none. `None` when only a span of its own will do.
+#[inline(always)]
+pub fn bin_for(bytes: usize, align: usize) -> Option<usize> {
+    if align <= GRAIN {
+        (bytes <= LARGEST).then(|| bin_of(bytes))
+    } else {
+        bin_aligned(bytes, align)
+    }
+}
+
 /// The smallest bin whose blocks hold `bytes` and begin at multiples of `align`, a power of two; `None` when only a span
 /// of its own will do.
 pub fn bin_aligned(bytes: usize, align: usize) -> Option<usize> {

@@ -17,8 +17,12 @@
 //! `inv:fork.mail` A thread may be gone between making a page's note Posted and pushing the page onto the mail. The child
 //! makes each mail anew from the notes, before it has a second thread.
 //!
-//! A fork from a signal handler whose own thread may hold the region's lock (`inv:word.locked`) would wait for itself, as it
-//! would with glibc's locks; POSIX has taken `fork` off the list of what a handler may call.
+//! `inv:fork.nested` A handler may fork that has interrupted the allocator. A lock that its own thread holds then stays held, in
+//! both processes, until the handler has returned; the handler finds its thread marked, as before, and waits for nothing. In the
+//! child a heap that its thread may have been about to take, to leave or to look after is lost.
+//!
+//! `inv:fork.order` The region's lock comes first, then the quarantine's. Who cannot have the second at once lets go of the
+//! first, for a handler may wait for it whose thread holds the second.
 //!
 //! What is lost in the child: the block that another thread was freeing for a third one, a large block that it was
 //! giving back, and lost heaps. Absent: a handler of its own for `vfork` and `posix_spawn`, whose children do not run this.
@@ -32,6 +36,29 @@ use crate::tls::Words;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
+/// What the thread had before it forked: inv:fork.nested.
+#[derive(Clone, Copy)]
+struct Kept {
+    region: bool,
+    quarantine: bool,
+    /// It was marked as one that may hold a lock.
+    nested: bool,
+}
+
+impl Kept {
+    fn bits(self) -> u8 {
+        u8::from(self.region) | u8::from(self.quarantine) << 1 | u8::from(self.nested) << 2
+    }
+
+    fn of(bits: u8) -> Self {
+        Self {
+            region: bits & 1 != 0,
+            quarantine: bits & 2 != 0,
+            nested: bits & 4 != 0,
+        }
+    }
+}
+
 impl<P: Pal + Words> Allocator<P> {
     /// Before `fork`.
     pub fn fork_prepare(&self) {
@@ -39,37 +66,79 @@ impl<P: Pal + Words> Allocator<P> {
         let slot = words.slot();
         let word = words.get(slot);
         words.set(slot, &BUSY);
-        self.quarantine.fork_prepare(self.region.pal());
+        let nested = words.locked(slot);
         words.set_locked(slot, true);
-        self.region.fork_prepare();
+        let kept = self.hold_locks();
         // The lock is held: nobody else forks now.
         self.forking.store(word.cast_mut(), Relaxed);
+        let kept = Kept { nested, ..kept };
+        self.fork_kept.store(kept.bits(), Relaxed);
+    }
+
+    /// Takes both locks: inv:fork.order.
+    fn hold_locks(&self) -> Kept {
+        let pal = self.region.pal();
+        loop {
+            let region = self.region.fork_prepare();
+            if !region {
+                self.region.look_at_limit();
+            }
+            if let Some(quarantine) = self.quarantine.fork_prepare(pal) {
+                return Kept {
+                    region,
+                    quarantine,
+                    nested: false,
+                };
+            }
+            self.region.fork_parent(region);
+            self.quarantine.await_others(pal);
+        }
     }
 
     /// After `fork`, in the parent.
     pub fn fork_parent(&self) {
         let word = self.forking.load(Relaxed);
-        self.region.fork_parent();
-        self.quarantine.fork_parent(self.region.pal());
-        let words = self.words();
-        let slot = words.slot();
-        words.set_locked(slot, false);
-        words.set(slot, word);
+        let kept = Kept::of(self.fork_kept.load(Relaxed));
+        let pal = self.region.pal();
+        self.quarantine.fork_parent(kept.quarantine, pal);
+        self.region.fork_parent(kept.region);
+        self.go_on(word, kept);
     }
 
     /// After `fork`, in the child.
     pub fn fork_child(&self) {
+        let word = self.forking.load(Relaxed);
+        let kept = Kept::of(self.fork_kept.load(Relaxed));
+        self.take_over(ptr::eq(word, &BUSY));
+        self.leave_chore();
+        self.quarantine.fork_child(kept.quarantine);
+        self.region.fork_child(kept.region);
+        self.go_on(word, kept);
+    }
+
+    /// The thread that has forked goes on as it was.
+    fn go_on(&self, word: *const Heap, kept: Kept) {
         let words = self.words();
         let slot = words.slot();
-        let own = words.own(slot);
+        words.set_locked(slot, kept.nested);
+        words.set(slot, word);
+    }
+
+    /// Takes over the heaps of threads that are not here; `nested`: the fork has interrupted the allocator.
+    fn take_over(&self, nested: bool) {
+        let words = self.words();
+        let own = words.own(words.slot());
         let mut unowned = 0;
         for heap in self.each_heap() {
+            let tenure = &heap.shared.tenure;
             if !ptr::eq(heap, own) {
+                // inv:fork.nested
+                let mine = nested && (tenure.is_tended() || own.is_null());
                 // Sound is what nobody was changing: inv:heap.changing.
-                heap.shared.tenure.after_fork(!heap.is_changing());
+                tenure.after_fork(!mine && !heap.is_changing());
                 heap.stale.store(true, Relaxed);
             }
-            if heap.shared.tenure.is_lost() {
+            if tenure.is_lost() {
                 continue;
             }
             unowned += isize::from(!ptr::eq(heap, own));
@@ -78,12 +147,6 @@ impl<P: Pal + Words> Allocator<P> {
             }
         }
         self.unowned.store(unowned, Relaxed);
-        self.leave_chore();
-        let word = self.forking.load(Relaxed);
-        self.region.fork_child();
-        self.quarantine.fork_child();
-        words.set_locked(slot, false);
-        words.set(slot, word);
     }
 
     /// Makes the mail of a heap anew (`inv:fork.mail`): the pages whose notes say that they are in it.

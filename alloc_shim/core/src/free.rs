@@ -49,6 +49,10 @@ pub(crate) enum Bad {
     Freed(usize),
     /// It leads into the block at this address, of this size.
     Inside(usize, usize),
+    /// The block of this size was written at this offset, behind its end.
+    Overflow(usize, usize),
+    /// What says the block's size was overwritten.
+    Overrun,
 }
 
 impl<P: Pal + Words> Allocator<P> {
@@ -156,7 +160,8 @@ impl<P: Pal + Words> Allocator<P> {
         let page = self.at(entry);
         // Of a page that has a sample of a profile each block is looked up.
         let sampled = page.sampled.load(Relaxed) != 0;
-        let plain = page.kind() == Kind::Page && !sampled && !self.is_hardened();
+        let modes = self.is_hardened() || self.perturb().is_some();
+        let plain = page.kind() == Kind::Page && !sampled && !modes;
         (plain && page.has_live(block.cast(), offset % SLICE)).then_some(page)
     }
 
@@ -201,7 +206,7 @@ impl<P: Pal + Words> Allocator<P> {
         let heap = unsafe { &*home };
         let change = heap.change();
         // SAFETY: inv:heap.holder: the words led to the heap; the caller gives the block back.
-        let emptied = unsafe { page.push(block) };
+        let emptied = unsafe { page.push_by(block) };
         if heap.is_parked(page) {
             heap.unpark(page);
         }
@@ -226,14 +231,22 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
-    /// The usable size of a block that is at this place. Stops the process when it was freed.
-    fn size_of_live(&self, what: &str, place: Place<'_>, block: *const u8) -> usize {
+    /// The usable size of a block that is at this place. Stops the process when it was freed, and in the hardened mode when
+    /// there was a write behind it.
+    pub(crate) fn size_of_live(&self, what: &str, place: Place<'_>, block: *const u8) -> usize {
         let (Place::Page(_, size) | Place::Large(_, size) | Place::Reserve(_, size)) = place;
         if let Place::Page(page, _) = place {
             self.refuse_freed(what, page, block.cast());
         }
+        if !self.is_hardened() {
+            return size;
+        }
         self.refuse_detained(what, block, size);
-        size
+        match self.asked(&place, block) {
+            Some(Ok(asked)) => asked,
+            Some(Err(bad)) => self.refuse(what, block, bad),
+            None => size,
+        }
     }
 
     /// Whether a block can hold `bytes` where it is, and should; a large one is made to.
@@ -369,6 +382,14 @@ impl<P: Pal + Words> Allocator<P> {
                 .decimal(size)
                 .text(" bytes at ")
                 .pointer(ptr::without_provenance::<u8>(start)),
+            Bad::Overflow(size, at) => line
+                .text("overflow: the block of ")
+                .decimal(size)
+                .text(" bytes was written at offset ")
+                .decimal(at),
+            Bad::Overrun => {
+                line.text("overflow: what stands behind the block was overwritten, its size too")
+            }
         };
         line.die(self.region.pal())
     }

@@ -137,6 +137,12 @@ pub fn inspect() {
     ALLOCATOR.inspect();
 }
 
+/// Sets what freed memory is filled with; fresh memory gets the complement. `None`: neither is filled. Threads that allocate
+/// already follow at their next slow path.
+pub fn set_perturb(byte: Option<u8>) {
+    ALLOCATOR.set_perturb(byte);
+}
+
 /// Sets what runs on every thread that gets a heap, once, at its first allocation. The hook may allocate.
 pub fn on_thread_start(hook: fn()) {
     ALLOCATOR.on_thread_start(hook);

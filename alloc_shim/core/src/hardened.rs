@@ -27,23 +27,39 @@
 //!
 //! What is freed by a handler that has interrupted the allocator goes past the quarantine, as do blocks of the reserve.
 //!
-//! Absent: a guard behind each block (one byte too many is not found), encoded lists of free blocks (a write after the block
-//! has left the quarantine is not found, and may harm a list), random placement, and finding reads: they see the pattern,
-//! which as a pointer leads nowhere.
+//! What is live has a [guard](guard) behind it, which is looked at when it is freed, resized or measured:
+//!
+//! ```text
+//! bowline_malloc: free of 0x…: overflow: the block of N bytes was written at offset K
+//! bowline_malloc: free of 0x…: overflow: what stands behind the block was overwritten, its size too
+//! ```
+//!
+//! What is free lies in [lists](lists) with codes, and is given out at random. What the program writes there afterwards is
+//! found when the block, or one before it in the list, is given out.
+//!
+//! Absent: finding reads, which see the pattern, as a pointer it leads nowhere; and finding writes past the end of a block that
+//! is never freed.
+
+mod guard;
+mod lists;
 
 use crate::account::Class;
 use crate::alloc::Allocator;
-use crate::classes::LARGEST;
+use crate::block::Block;
+use crate::classes::{LARGEST, bin_for};
 use crate::free::{Bad, Place};
-use crate::heap::{BUSY, EMPTY};
-use crate::page::Kind;
+use crate::heap::{BUSY, EMPTY, Heap};
+use crate::page::{Kind, PageEntry};
 use crate::pal::Pal;
 use crate::quarantine::{Again, Held, Open, Table};
 use crate::region::SLICE;
 use crate::report::Line;
 use crate::tls::Words;
 use core::ops::Range;
+use core::sync::atomic::Ordering::Relaxed;
 use core::{ptr, slice};
+use guard::GUARD;
+use lists::Damaged;
 
 /// What every byte of a freed block is. Eight of them are no address that a program can have.
 const PATTERN: u8 = 0xdf;
@@ -51,9 +67,12 @@ const PATTERN: u8 = 0xdf;
 /// How much of either end of a large block bears the pattern.
 const END: usize = 4 << 10;
 
+/// Of how many free blocks of a page one is given out.
+const SPREAD: u32 = 8;
+
 impl<P: Pal + Words> Allocator<P> {
-    /// Switches the mode on, for what is freed from now on; false when there is no memory for it. To be called once, while
-    /// the process has one thread.
+    /// Switches the mode on; false when there is no memory for it. To be called once, while the process has one thread. Its
+    /// heap is left as it is, for the lists there are plain and the blocks have no guards: inv:guard.from.
     pub fn harden(&self) -> bool {
         let busy = self.busy();
         let slices = size_of::<Table>().div_ceil(SLICE);
@@ -70,14 +89,27 @@ impl<P: Pal + Words> Allocator<P> {
         let (size, pal) = (self.region.size(), self.region.pal());
         // SAFETY: just zeroed, and never given back.
         unsafe { self.quarantine.begin(start.cast(), size, pal) };
-        let own = busy.words.own(busy.slot);
-        let had = !own.is_null() && ptr::eq(busy.back, own);
+        let secret = self.region.pal().random() as usize | 1;
+        self.secret.store(secret, Relaxed);
+        // SAFETY: inv:word.own, inv:heap.forever.
+        if let Some(own) = unsafe { busy.words.own(busy.slot).as_ref() } {
+            own.shared.tenure.lose();
+        }
+        busy.words.set_own(busy.slot, ptr::null());
         let (words, slot) = (busy.words, busy.slot);
         drop(busy);
-        if had {
-            words.set(slot, &EMPTY);
-        }
+        words.set(slot, &EMPTY);
         true
+    }
+
+    /// The code of a page that begins: inv:block.code.
+    pub(crate) fn page_code(&self) -> usize {
+        self.secret()
+    }
+
+    /// What nobody can guess; 0 without the mode.
+    fn secret(&self) -> usize {
+        self.secret.load(Relaxed)
     }
 
     /// Whether the mode is on.
@@ -88,18 +120,20 @@ impl<P: Pal + Words> Allocator<P> {
     /// Holds a freed block back; false when it is to be freed at once.
     pub(crate) fn detain(&self, block: *mut u8, place: &Place<'_>) -> bool {
         if !self.is_hardened() {
+            self.perturb_freed(block, place);
             return false;
         }
         let (Place::Page(_, bytes) | Place::Large(_, bytes)) = *place else {
             return false;
         };
-        self.refuse_detained("free", block, bytes);
+        self.size_of_live("free", *place, block);
         let words = self.words();
         if ptr::eq(words.get(words.slot()), &BUSY) {
+            // inv:lists.painted
+            if bytes <= LARGEST {
+                self.fill(block, bytes);
+            }
             return false;
-        }
-        if let Place::Page(page, _) = place {
-            self.refuse_freed("free", page, block.cast());
         }
         self.fill(block, bytes);
         match self.opened(|open| open.put(Held { block, bytes })) {
@@ -145,6 +179,55 @@ impl<P: Pal + Words> Allocator<P> {
         self.region.ask(class, bytes) || (self.empty_quarantine() && self.region.ask(class, bytes))
     }
 
+    /// A block for `bytes`, with a guard behind it.
+    pub(crate) fn alloc_guarded(
+        &self,
+        bytes: usize,
+        align: usize,
+        zeroed: bool,
+        class: Class,
+    ) -> *mut u8 {
+        let Some(room) = bytes.checked_add(GUARD) else {
+            return self.no_memory();
+        };
+        let block = match bin_for(room, align) {
+            Some(bin) => self.block_plainly(bin, align, bytes, zeroed, class),
+            None => self.large(room, align, zeroed, class),
+        };
+        if !block.is_null() {
+            self.guard(block, bytes);
+        }
+        block
+    }
+
+    /// A block of the current page, one of some at random.
+    ///
+    /// # Safety
+    /// The caller holds the heap, is busy, and has said that it changes it.
+    pub(crate) unsafe fn pop_any(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
+        let Some(page) = heap.current(class, bin) else {
+            return ptr::null_mut();
+        };
+        let turn = self.turns.fetch_add(1, Relaxed);
+        let chance = (turn ^ self.secret()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        // SAFETY: as the caller says.
+        match unsafe { page.pop_at(chance as u32 % SPREAD) } {
+            Ok(block) => block,
+            Err(damaged) => self.refuse_damaged(page, damaged),
+        }
+    }
+
+    /// Stops the process for what was written to a block of a list.
+    #[cold]
+    fn refuse_damaged(&self, page: &PageEntry, Damaged { block, at }: Damaged) -> ! {
+        let line = used_after_free(block.cast(), page.shape().size as usize);
+        let line = match at {
+            Some(at) => line.text(" at offset ").decimal(at),
+            None => line.text(" in its first 8 bytes"),
+        };
+        line.text(" after it was freed").die(self.region.pal())
+    }
+
     /// Does something with the quarantine, if there is one: inv:quarantine.lock.
     fn opened<T>(&self, act: impl FnOnce(&mut Open<'_, P>) -> T) -> Option<T> {
         let _busy = self.busy();
@@ -184,16 +267,18 @@ impl<P: Pal + Words> Allocator<P> {
             // SAFETY: inv:hardened.hands: nobody writes to it; the part lies in the block.
             let found = unsafe { slice::from_raw_parts(start, part.len()) };
             if let Some(at) = changed(found) {
-                let line = Line::new("use after free: block of ").decimal(bytes);
-                let line = line.text(" bytes at ").pointer(block);
-                let line = line
-                    .text(" was written at offset ")
-                    .decimal(part.start + at);
-                let line = line.text(" after it was freed");
-                line.die(self.region.pal());
+                let line = used_after_free(block, bytes).text(" at offset ");
+                let line = line.decimal(part.start + at);
+                line.text(" after it was freed").die(self.region.pal());
             }
         }
     }
+}
+
+/// The beginning of a line about a write to a freed block.
+fn used_after_free(block: *const u8, bytes: usize) -> Line {
+    let line = Line::new("use after free: block of ").decimal(bytes);
+    line.text(" bytes at ").pointer(block).text(" was written")
 }
 
 /// What of a block bears the pattern.

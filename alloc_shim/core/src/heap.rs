@@ -28,7 +28,7 @@ use crate::page::{NO_PAGE, PageEntry};
 use crate::profile::Until;
 use crate::remote::Stack;
 use core::ptr::{self, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed, compiler_fence};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed, compiler_fence};
 
 /// One thread's heap.
 #[repr(C, align(128))]
@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) mail: Stack<PageEntry>,
     pub(crate) tenure: Tenure,
     pub(crate) following: AtomicPtr<Heap>,
+    /// Which thread has had it last ([`Words::thread`](crate::tls::Words::thread)); 0: none.
+    pub(crate) thread: AtomicUsize,
 }
 
 /// The word of a thread that has no heap yet.
@@ -77,6 +79,7 @@ impl Heap {
                 mail: Stack::new(),
                 tenure: Tenure::tended(),
                 following: AtomicPtr::new(null_mut()),
+                thread: AtomicUsize::new(0),
             },
         }
     }

@@ -72,6 +72,8 @@ mod large;
 #[cfg(not(loom))]
 mod locked;
 #[cfg(not(loom))]
+mod perturb;
+#[cfg(not(loom))]
 pub mod profile;
 #[cfg(not(loom))]
 mod quarantine;

@@ -1,10 +1,13 @@
 //! A lock of one word that sleeps in the kernel.
 //!
 //! ```text
-//!    FREE ──lock──► HELD ──another waits──► WANTED
-//!     ▲              │                         │
-//!     └────unlock────┴───unlock, wake one──────┘
+//!    FREE ──lock──► the holder ──another waits──► the holder, and WANTED
+//!     ▲              │                               │
+//!     └────unlock────┴─────unlock, wake one──────────┘
 //! ```
+//!
+//! The word is the number of the thread that holds the lock, so that a handler can tell whether its own thread does: at every
+//! instruction, since it takes one exchange.
 //!
 //! The third mutex of Ulrich Drepper, *Futexes Are Tricky* (2011), with a short spin before sleeping. Whoever slept takes
 //! the lock as WANTED, since others may still sleep.
@@ -25,8 +28,10 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 const FREE: u32 = 0;
-const HELD: u32 = 1;
-const WANTED: u32 = 2;
+const WANTED: u32 = 1 << 31;
+
+/// The largest number of a thread.
+pub const MOST: u32 = WANTED - 1;
 
 /// How often a thread looks before it sleeps.
 #[cfg(not(loom))]
@@ -64,15 +69,39 @@ impl<T> Lock<T> {
     /// The value, if it is free now.
     #[inline]
     pub fn try_lock<'a, P: Pal>(&'a self, pal: &'a P) -> Option<Guard<'a, T, P>> {
-        self.grab().then(|| Guard { lock: self, pal })
+        self.grab(pal.me()).then(|| Guard { lock: self, pal })
     }
 
     /// Takes the lock without a guard: before `fork`, to be released in another function.
     #[inline]
     pub fn hold<P: Pal>(&self, pal: &P) {
-        if !self.grab() {
-            self.hold_slowly(pal);
+        let me = pal.me();
+        if !self.grab(me) {
+            self.hold_slowly(pal, me);
         }
+    }
+
+    /// Whether the running thread holds the lock: it is in a handler then, which has interrupted the holder.
+    pub fn is_mine<P: Pal>(&self, pal: &P) -> bool {
+        self.word.load(Ordering::Relaxed) & !WANTED == pal.me()
+    }
+
+    /// As [`Lock::hold`] if the value is free now.
+    pub fn try_hold<P: Pal>(&self, pal: &P) -> bool {
+        self.grab(pal.me())
+    }
+
+    /// The value.
+    ///
+    /// # Safety
+    /// The caller took the lock by [`Lock::hold`] or [`Lock::try_hold`] and has no other reference to the value.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "inv:lock.exclusive, which the caller stands for without a guard"
+    )]
+    pub unsafe fn held(&self) -> &mut T {
+        // SAFETY: inv:lock.exclusive, as the caller says.
+        unsafe { &mut *self.value.get() }
     }
 
     /// Releases what [`Lock::hold`] took.
@@ -81,7 +110,7 @@ impl<T> Lock<T> {
     /// The caller took the lock by `hold` and no longer uses the value.
     #[inline]
     pub unsafe fn release<P: Pal>(&self, pal: &P) {
-        if self.word.swap(FREE, Ordering::Release) == WANTED {
+        if self.word.swap(FREE, Ordering::Release) & WANTED != 0 {
             pal.wake(&self.word);
         }
     }
@@ -95,24 +124,35 @@ impl<T> Lock<T> {
     }
 
     #[inline]
-    fn grab(&self) -> bool {
+    fn grab(&self, holder: u32) -> bool {
         self.word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(FREE, holder, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
     }
 
     #[cold]
     #[inline(never)]
-    fn hold_slowly<P: Pal>(&self, pal: &P) {
+    fn hold_slowly<P: Pal>(&self, pal: &P, me: u32) {
         for _ in 0..SPINS {
-            if self.word.load(Ordering::Relaxed) == FREE && self.grab() {
+            if self.word.load(Ordering::Relaxed) == FREE && self.grab(me) {
                 return;
             }
             spin();
         }
-        while self.word.swap(WANTED, Ordering::Acquire) != FREE {
-            pal.wait(&self.word, WANTED);
+        while !self.grab(me | WANTED) {
+            if let Some(wanted) = self.want() {
+                pal.wait(&self.word, wanted);
+            }
         }
+    }
+
+    /// Says that another waits; what the word is then. `None`: the lock is free.
+    fn want(&self) -> Option<u32> {
+        let held = |word| (word != FREE).then_some(word | WANTED);
+        self.word
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, held)
+            .ok()
+            .map(|word| word | WANTED)
     }
 }
 

@@ -88,6 +88,12 @@ impl<P: Pal + Words> Allocator<P> {
         Some(self.region.figures())
     }
 
+    /// In a forked child: does what could not be done to the region at the fork. The thread may wait.
+    pub(crate) fn mend_region(&self) {
+        let _locking = self.locking();
+        self.region.mend();
+    }
+
     /// Gives back what could not be given back at once. The thread may wait.
     pub(crate) fn give_deferred(&self) {
         // From here on they are this call's: inv:locked.deferred.

@@ -10,7 +10,8 @@
 //!                     finish               │                              call   ▼ │
 //!                                          │ fork, in the child                CALLED
 //!                                          ▼
-//!                                        LOST   (its thread was changing it when the process was copied)
+//!                                        LOST   (its thread was changing it when the process was copied;
+//!                                                or the hardened mode was switched on, by `lose`)
 //! ```
 //!
 //! `inv:heap.holder` One thread at a time holds a heap: its owner, or whoever made it TENDED by `adopt`'s rivals
@@ -119,6 +120,16 @@ impl Tenure {
         }
     }
 
+    /// Whether the heap is a thread's.
+    pub fn is_owned(&self) -> bool {
+        self.0.load(Ordering::Acquire) == OWNED
+    }
+
+    /// Whether somebody looks after the heap for a moment.
+    pub fn is_tended(&self) -> bool {
+        matches!(self.0.load(Ordering::Acquire), TENDED | CALLED)
+    }
+
     /// Whether nobody holds the heap. True for a moment only.
     pub fn is_vacant(&self) -> bool {
         self.0.load(Ordering::Acquire) == VACANT
@@ -130,6 +141,11 @@ impl Tenure {
         if self.0.load(Ordering::Relaxed) != LOST {
             self.0.store(state, Ordering::Relaxed);
         }
+    }
+
+    /// Nobody uses the heap for allocation any more. The owner only.
+    pub fn lose(&self) {
+        self.0.store(LOST, Ordering::Release);
     }
 
     /// Whether a fork has left the heap in the middle of a change.

@@ -38,7 +38,7 @@ use crate::region::SLICE;
 use crate::remote::{Linked, Remote};
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU32, AtomicU64,
+    AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -75,7 +75,7 @@ pub struct PageEntry {
     /// Below it are the products of the blocks that were carved: inv:class.exact.
     limit: AtomicU64,
     pub(crate) used: AtomicU32,
-    carved: AtomicU32,
+    pub(crate) carved: AtomicU32,
     pub(crate) next: AtomicPtr<PageEntry>,
     pub(crate) start: AtomicPtr<u8>,
     /// Slices of what begins here; of an inside slice, how many slices back the page begins.
@@ -88,8 +88,10 @@ pub struct PageEntry {
     mail: AtomicPtr<PageEntry>,
     pub(crate) home: AtomicPtr<Heap>,
     pub(crate) prev: AtomicPtr<PageEntry>,
-    /// How much of a reserve is cut.
+    /// How much of a reserve is cut; in the hardened mode also what was asked for of a large block ([`crate::hardened`]).
     pub(crate) cut: AtomicU64,
+    /// What links are mixed with: inv:block.code.
+    code: AtomicUsize,
     /// How many of its blocks are samples of a profile.
     pub(crate) sampled: AtomicU32,
 }
@@ -137,6 +139,7 @@ impl PageEntry {
             mail: AtomicPtr::new(null_mut()),
             home: AtomicPtr::new(null_mut()),
             cut: AtomicU64::new(0),
+            code: AtomicUsize::new(0),
             sampled: AtomicU32::new(0),
         }
     }
@@ -188,6 +191,16 @@ impl PageEntry {
         self.remote.reset();
         self.home.store(home.cast_mut(), Relaxed);
         self.set_kind(Kind::Page);
+    }
+
+    /// Sets what links of the page's blocks are mixed with, before it has any.
+    pub(crate) fn set_code(&self, code: usize) {
+        self.code.store(code, Relaxed);
+    }
+
+    /// What links of the page's blocks are mixed with; 0: with nothing.
+    pub(crate) fn code(&self) -> usize {
+        self.code.load(Relaxed)
     }
 
     /// Makes this a later entry of a page, `back` slices after the first.
@@ -321,7 +334,7 @@ impl PageEntry {
         let link = |next: u32| {
             let next = core::ptr::without_provenance_mut(next as usize);
             // SAFETY: inv:block.free: the program has given the block back, and it is on no list yet.
-            unsafe { Block::set(block, next, self.seal()) };
+            unsafe { Block::set_by(block, next, self.seal(), self.code()) };
         };
         let used = || self.used.load(Relaxed);
         self.remote.push((offset / GRAIN) as u32, used, link)
@@ -341,9 +354,15 @@ impl PageEntry {
             };
             let block = self.block(first);
             // SAFETY: inv:block.free: the list was taken.
-            number = crate::remote::follow(unsafe { Block::link(block) });
+            let link = unsafe { Block::link(block, self.code()) };
             // SAFETY: inv:remote.count: blocks of the list are counted as used, so this one is still to be given back.
-            unsafe { self.push(block) };
+            unsafe { self.push_by(block) };
+            let Some(link) = link.filter(|link| self.may_follow(*link)) else {
+                // SAFETY: inv:block.free: it is on the list. Whoever takes it off sees that it was written to.
+                unsafe { Block::unseal(block) };
+                break;
+            };
+            number = crate::remote::follow(link);
         }
         taken.count as usize
     }
@@ -360,6 +379,7 @@ impl PageEntry {
         if from == to {
             return false;
         }
+        self.paint(from..to);
         // Before the blocks are on the list, so that whoever gets one may free it.
         self.carved.store(to as u32, Relaxed);
         self.limit.store((to / size) as u64 * shape.step, Relaxed);
@@ -369,7 +389,7 @@ impl PageEntry {
             offset -= size;
             let block = self.start.load(Relaxed).wrapping_add(offset).cast();
             // SAFETY: inv:page.carved: no block has been there.
-            unsafe { Block::set(block, next, self.seal()) };
+            unsafe { Block::set_by(block, next, self.seal(), self.code()) };
             next = block;
         }
         self.free.store(next, Relaxed);
@@ -386,7 +406,7 @@ impl PageEntry {
         while !block.is_null() {
             free += 1;
             // SAFETY: inv:page.prefix: the list is sound, and the caller holds it.
-            block = unsafe { Block::next(block) };
+            block = unsafe { Block::next_by(block, self.code()) };
         }
         let carved = self.carved.load(Relaxed) / self.shape().size;
         self.used.store(carved - free, Relaxed);
@@ -419,7 +439,7 @@ impl PageEntry {
                 return true;
             }
             // SAFETY: inv:block.free, or, where the list has moved, only a number that `step` looks at.
-            block = unsafe { Block::next(here) };
+            block = unsafe { Block::next_by(here, self.code()) };
             core::sync::atomic::fence(Acquire);
             if step(here).is_none() {
                 break;
@@ -434,7 +454,8 @@ impl PageEntry {
                 return true;
             }
             // SAFETY: as above.
-            number = crate::remote::follow(unsafe { Block::link(here) });
+            let link = unsafe { Block::link(here, self.code()) };
+            number = link.and_then(crate::remote::follow);
         }
         false
     }
@@ -454,7 +475,7 @@ impl PageEntry {
             }
             free += 1;
             // SAFETY: inv:block.free: the caller holds the list.
-            block = unsafe { Block::next(block) };
+            block = unsafe { Block::next_by(block, self.code()) };
         }
         carved <= shape.extent
             && carved % shape.size == 0

@@ -56,7 +56,9 @@ impl<P: Pal> Region<P> {
 
     /// Purges every free span.
     pub fn purge_all(&self) {
-        self.purge(self.lock(), Reach::All);
+        let mut inner = self.lock();
+        self.heed_limit(&mut inner);
+        self.purge(inner, Reach::All);
     }
 
     /// Lets go of the lock until a purge of another thread has ended.

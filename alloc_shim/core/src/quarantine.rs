@@ -15,8 +15,8 @@
 //! at that moment, but never finds one that is not there: a block that lives again has left the set before it could be
 //! given out, and what happened before is seen.
 //!
-//! `inv:quarantine.lock` Its holder is busy and takes no other lock; a fork takes it before the region's. A handler that
-//! interrupts the allocator never tries for it.
+//! `inv:quarantine.lock` Its holder is busy and takes no other lock, but for a fork. A handler that interrupts the allocator
+//! never tries for it, but for a fork.
 
 use crate::lock::{Guard, Lock};
 use crate::pal::Pal;
@@ -129,21 +129,32 @@ impl Quarantine {
             .is_some_and(|table| table.find(block.addr()).is_some())
     }
 
-    /// Before `fork`.
-    pub(crate) fn fork_prepare<P: Pal>(&self, pal: &P) {
-        self.inner.hold(pal);
+    /// Before `fork`: tries for the lock. Gives whether the thread has it already, by a handler that has interrupted the
+    /// holder; nothing when another thread has it.
+    pub(crate) fn fork_prepare<P: Pal>(&self, pal: &P) -> Option<bool> {
+        let kept = self.inner.is_mine(pal);
+        (kept || self.inner.try_hold(pal)).then_some(kept)
+    }
+
+    /// Waits until no other thread has the lock.
+    pub(crate) fn await_others<P: Pal>(&self, pal: &P) {
+        drop(self.inner.lock(pal));
     }
 
     /// After `fork`, in the parent.
-    pub(crate) fn fork_parent<P: Pal>(&self, pal: &P) {
-        // SAFETY: `fork_prepare` took the lock, and nothing was used since.
-        unsafe { self.inner.release(pal) }
+    pub(crate) fn fork_parent<P: Pal>(&self, kept: bool, pal: &P) {
+        if !kept {
+            // SAFETY: `fork_prepare` took the lock, and nothing was used since.
+            unsafe { self.inner.release(pal) }
+        }
     }
 
     /// After `fork`, in the child.
-    pub(crate) fn fork_child(&self) {
-        // SAFETY: `fork_prepare` took the lock, and this is the only thread.
-        unsafe { self.inner.reset() }
+    pub(crate) fn fork_child(&self, kept: bool) {
+        if !kept {
+            // SAFETY: `fork_prepare` took the lock, and this is the only thread.
+            unsafe { self.inner.reset() }
+        }
     }
 }
 

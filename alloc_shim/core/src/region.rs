@@ -10,7 +10,8 @@
 //! Tables and slices are made usable from the bottom up, in steps, and never made unusable again: the region is a handful of
 //! mappings whatever happens in it, and a process that takes little commits little.
 //!
-//! `inv:region.once` `base` and `size` are 0 until the region is booted and never change afterwards.
+//! `inv:region.once` `base` and `size` are 0 until the region is booted. Afterwards the base never changes, and the size only
+//! becomes less, by what was never used ([`limit`]).
 //!
 //! `inv:region.base` Every pointer into the region is made from `base`; slice `n` begins `n * SLICE` bytes behind it.
 //!
@@ -27,6 +28,7 @@
 mod boot;
 mod fork;
 mod frontier;
+mod limit;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +41,7 @@ use crate::spans::{Fault, Index, Kind, Spans, State, Tag, Totals, Want};
 use core::ops::Range;
 use core::ptr;
 use core::slice;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Bytes of a slice, the unit in which the region is divided.
 pub const SLICE: usize = 64 << 10;
@@ -69,6 +71,10 @@ pub(crate) struct Inner {
     tabled: u32,
     /// The slice behind the region.
     end: u32,
+    /// The same when it was reserved, for which the tables are laid out.
+    extent: u32,
+    /// The limit on address space that it is made for.
+    limit: usize,
     /// Bytes made usable, tables included.
     usable: usize,
     /// How many threads wait for a purge of another thread to end.
@@ -96,6 +102,8 @@ pub struct Region<P> {
     pub(crate) arrivals: AtomicU32,
     /// `Inner::low` and `Inner::frontier`, for who looks without the lock.
     seen: [AtomicU32; 2],
+    /// In a forked child: what its parent's threads were purging is still to be purged.
+    torn: AtomicBool,
 }
 
 impl<P: Pal> Region<P> {
@@ -113,6 +121,8 @@ impl<P: Pal> Region<P> {
                 committed: 0,
                 tabled: 0,
                 end: 0,
+                extent: 0,
+                limit: usize::MAX,
                 usable: 0,
                 waiting: 0,
                 refused: false,
@@ -121,6 +131,7 @@ impl<P: Pal> Region<P> {
             counters: Counters::new(),
             arrivals: AtomicU32::new(0),
             seen: [AtomicU32::new(0), AtomicU32::new(0)],
+            torn: AtomicBool::new(false),
         }
     }
 
@@ -362,16 +373,16 @@ impl<P: Pal> Region<P> {
 
     /// The spans, whose tags the lock's holder may touch. The region is booted.
     pub(crate) fn spans<'a>(&self, inner: &'a mut Inner) -> Spans<'a> {
-        let tags = self.tag_place(inner.end, inner.low);
+        let tags = self.tag_place(inner.extent, inner.low);
         let usable = (inner.tabled - inner.low) as usize;
         // SAFETY: inv:region.tags; `inner` is borrowed from the lock for as long as the tags are.
         let tags = unsafe { slice::from_raw_parts_mut(tags, usable) };
         Spans::new(&mut inner.index, tags, inner.low)
     }
 
-    /// Where a slice's tag is, in a region of `end` slices.
-    fn tag_place(&self, end: u32, slice: u32) -> *mut Tag {
-        let entries = end as usize * size_of::<PageEntry>();
+    /// Where a slice's tag is, in a region that was reserved with `extent` slices.
+    fn tag_place(&self, extent: u32, slice: u32) -> *mut Tag {
+        let entries = extent as usize * size_of::<PageEntry>();
         let tags = self.base().wrapping_add(entries).cast::<Tag>();
         tags.wrapping_add(slice as usize)
     }

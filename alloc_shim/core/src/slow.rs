@@ -18,11 +18,52 @@ use core::ptr::null_mut;
 use core::sync::atomic::{Ordering::SeqCst, fence};
 
 impl<P: Pal + Words> Allocator<P> {
-    /// A block for which the current page of the thread's heap had no room; null when there is no memory. The blocks of
-    /// the class are multiples of `align`.
+    /// A block from a slow path: one of a bin, or a large one.
     #[cold]
     #[inline(never)]
-    pub(crate) fn block_slow(&self, class: Class, bin: usize, align: usize) -> *mut Block {
+    pub(crate) fn alloc_slow(
+        &self,
+        bin: Option<usize>,
+        bytes: usize,
+        align: usize,
+        zeroed: bool,
+        class: Class,
+    ) -> *mut u8 {
+        let block = match bin {
+            _ if self.is_hardened() => self.alloc_guarded(bytes, align, zeroed, class),
+            Some(bin) => self.block_plainly(bin, align, bytes, zeroed, class),
+            None => self.large(bytes, align, zeroed, class),
+        };
+        if !zeroed {
+            self.perturb_fresh(block, bytes);
+        }
+        self.watch(block, bytes);
+        block
+    }
+
+    /// A block of a bin for `bytes`, cleared where `zeroed`.
+    pub(crate) fn block_plainly(
+        &self,
+        bin: usize,
+        align: usize,
+        bytes: usize,
+        zeroed: bool,
+        class: Class,
+    ) -> *mut u8 {
+        let block = self.block_slow(class, bin.max(1), align).cast::<u8>();
+        if block.is_null() {
+            return self.no_memory();
+        }
+        if zeroed {
+            // SAFETY: inv:alloc.block: the block is the caller's, and at least as large.
+            unsafe { block.write_bytes(0, bytes) };
+        }
+        block
+    }
+
+    /// A block for which the current page of the thread's heap had no room; null when there is no memory. The blocks of
+    /// the class are multiples of `align`.
+    fn block_slow(&self, class: Class, bin: usize, align: usize) -> *mut Block {
         let block = self.pop_profiled(class, bin);
         if !block.is_null() {
             return block;
@@ -121,12 +162,15 @@ impl<P: Pal + Words> Allocator<P> {
     unsafe fn refilled(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
         let collected = &self.counters().remote_frees;
         // SAFETY: as the caller says.
-        if unsafe { heap.refill(class, bin, collected) } {
-            // SAFETY: as the caller says.
-            unsafe { heap.pop(class, bin) }
-        } else {
-            null_mut()
+        if !unsafe { heap.refill(class, bin, collected) } {
+            return null_mut();
         }
+        if self.is_hardened() {
+            // SAFETY: as the caller says.
+            return unsafe { self.pop_any(heap, class, bin) };
+        }
+        // SAFETY: as the caller says.
+        unsafe { heap.pop(class, bin) }
     }
 
     /// A block of the heap's own pages or of a new one; null when there is no memory.
@@ -148,6 +192,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
         let page = self.entry(span.first);
         page.begin_page(heap, self.region.slice_start(span.first), bin, class);
+        page.set_code(self.page_code());
         heap.enlist(page);
         // SAFETY: as the caller says.
         unsafe { self.refilled(heap, class, bin) }

@@ -182,6 +182,7 @@ impl<P: Pal + Words> Allocator<P> {
         fence(SeqCst);
         self.renew_reserve();
         self.give_deferred();
+        self.mend_region();
         for heap in self.each_heap() {
             if !heap.shared.mail.is_empty() && heap.shared.tenure.borrow() {
                 self.finish(heap);

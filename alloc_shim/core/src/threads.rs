@@ -7,6 +7,10 @@
 //! `inv:threads.heaps` Heaps are cut from slices of their own, are never given back, and are linked before anybody else
 //! can see them.
 //!
+//! `inv:threads.told` libc tells nobody of the end of a thread that took its heap in the last round of destructors. Such a heap
+//! stays OWNED, with the number of its thread; and whoever else has this number later is the proof that the thread is gone.
+//! The number is the address of the thread's descriptor, which libc uses again for the next thread.
+//!
 //! Where a handler interrupted the allocator it borrows a heap that nobody holds, for one allocation.
 
 use crate::account::Class;
@@ -18,6 +22,10 @@ use crate::region::SLICE;
 use crate::tls::Words;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// Among how many of the newest heaps one is looked for that was left untold. So a thread's start takes no longer where there
+/// are thousands; and what is made because one was not found is among the newest when the next thread looks.
+const RECENT: usize = 64;
 
 /// Where a thread stands on a slow path.
 pub(crate) enum Standing<'a> {
@@ -89,7 +97,9 @@ impl<P: Pal + Words> Allocator<P> {
             return self.settle(slot);
         }
         // SAFETY: inv:word.never-null, inv:heap.forever.
-        Standing::Home(unsafe { &*word })
+        let heap = unsafe { &*word };
+        words.set(slot, self.shown(heap));
+        Standing::Home(heap)
     }
 
     /// Gives the thread a heap.
@@ -119,7 +129,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// What the word of a thread that has this heap says: inv:hardened.word, inv:profile.word.
     fn shown<'a>(&self, heap: &'a Heap) -> &'a Heap {
-        if self.is_hardened() || self.profile.is_on() {
+        if self.is_hardened() || self.profile.is_on() || self.perturb().is_some() {
             &EMPTY
         } else {
             heap
@@ -144,6 +154,26 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// A heap for the thread. It is busy.
     fn obtain(&self) -> Option<&Heap> {
+        let heap = self.inherit().or_else(|| self.adopt())?;
+        heap.shared.thread.store(self.words().thread(), Relaxed);
+        Some(heap)
+    }
+
+    /// The heap of a thread that was here before and whose end nobody has told: inv:threads.told.
+    fn inherit(&self) -> Option<&Heap> {
+        let me = self.words().thread();
+        let left = |heap: &&Heap| {
+            let shared = &heap.shared;
+            shared.thread.load(Relaxed) == me && shared.tenure.is_owned() && !heap.is_changing()
+        };
+        let heap = self.each_heap().take(RECENT).find(left)?;
+        self.counters().heaps_orphaned.bump();
+        self.counters().heaps_adopted.bump();
+        Some(heap)
+    }
+
+    /// A heap that nobody has, or a new one.
+    fn adopt(&self) -> Option<&Heap> {
         if self.unowned.load(Relaxed) > 0
             && let Some(heap) = self.find_heap(|heap| heap.shared.tenure.adopt())
         {

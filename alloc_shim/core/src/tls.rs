@@ -31,7 +31,7 @@
 //! The product keeps all of it in one initial-exec variable made by hand: `thread_local!` would call
 //! `__tls_get_addr`, which allocates, and registers destructors, which allocate as well.
 
-mod initial_exec;
+pub(crate) mod initial_exec;
 #[cfg(test)]
 mod model;
 
@@ -53,6 +53,8 @@ pub trait Words: Sync + 'static {
     fn set_own(&self, slot: Self::Slot, heap: *const Heap);
     /// Whether the thread may hold a lock.
     fn locked(&self, slot: Self::Slot) -> bool;
-    /// Stores that. The compiler moves no access to memory across it.
+    /// A number that the running thread has and no other living one.
+    fn thread(&self) -> usize;
+    /// Stores whether the thread may hold a lock. The compiler moves no access to memory across it.
     fn set_locked(&self, slot: Self::Slot, locked: bool);
 }

@@ -31,6 +31,11 @@ impl Pal for Futex {
     const LARGEST: usize = 0;
     const SMALLEST: usize = 0;
 
+    fn me(&self) -> u32 {
+        // Who holds a lock is asked by forks alone.
+        1
+    }
+
     fn wait(&self, word: &AtomicU32, seen: u32) {
         let kernel = self.kernel.lock().expect("no panic");
         if word.load(Ordering::Relaxed) == seen {
@@ -47,6 +52,9 @@ impl Pal for Futex {
         unreachable!("a lock needs no memory")
     }
     unsafe fn release(&self, _: *mut u8, _: usize) {
+        unreachable!("a lock needs no memory")
+    }
+    unsafe fn release_part(&self, _: *mut u8, _: usize) {
         unreachable!("a lock needs no memory")
     }
     unsafe fn readable(&self, _: *mut u8, _: usize) -> bool {

@@ -1,7 +1,8 @@
 //! The exported malloc family: each function is the contract of its manual page in a line or two.
 //!
-//! `inv:family.errno` `errno` changes only as the manuals say: `ENOMEM` when there is no memory, `EINVAL` for
-//! an alignment that is none; `free` and `posix_memalign` leave it alone.
+//! `errno` changes only as the manuals say: `ENOMEM` when there is no memory, `EINVAL` for
+//! an alignment that is none; `free` leaves it alone. `posix_memalign` returns either number; without memory it sets `errno`
+//! too, as glibc's does and POSIX allows.
 //!
 //! Absent on purpose: `strdup`, `realpath` and whatever else allocates inside libc: libc calls this `malloc`.
 
@@ -79,7 +80,7 @@ pub unsafe extern "C" fn reallocf(block: *mut c_void, bytes: usize) -> *mut c_vo
 }
 
 /// Writes a block at a multiple of `align` to `*out`. `EINVAL` unless `align` is a power of two and a multiple
-/// of a pointer's size, `ENOMEM` without memory; in both cases `errno` and `*out` stay as they were.
+/// of a pointer's size, `ENOMEM` without memory; in both cases `*out` stays as it was.
 ///
 /// # Safety
 /// `out` can be written.
@@ -101,11 +102,8 @@ pub(crate) unsafe fn aligned_to(out: *mut *mut c_void, align: usize, bytes: usiz
     if !align.is_power_of_two() || align < size_of::<*mut c_void>() {
         return libc::EINVAL;
     }
-    // inv:family.errno
-    let before = errno::get();
     let block = serve::aligned(bytes, align);
     if block.is_null() {
-        errno::set(before);
         return libc::ENOMEM;
     }
     // SAFETY: inv:serve.caller

@@ -12,7 +12,7 @@ use core::ffi::c_void;
 
 pub(crate) use global::{
     fork_child, fork_parent, fork_prepare, harden, inspect, on_foreign, on_thread_start, purge,
-    retire, thread_exit,
+    retire, set_perturb, thread_exit,
 };
 
 /// `malloc`, if the thread has a small block at hand; else null.

@@ -43,11 +43,13 @@ impl Output {
     }
 }
 
-/// Writes all of it, as far as the file takes it; whether it took all.
+/// Writes all of it, as far as the file takes it; whether it took all. By number, as all calls here are in which libc would let
+/// the thread be cancelled: it would unwind through Rust, and out of functions of which C knows that nothing does.
 pub(crate) fn write(descriptor: c_int, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
+        let (start, count) = (bytes.as_ptr(), bytes.len());
         // SAFETY: the bytes are there.
-        let written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
+        let written = unsafe { libc::syscall(libc::SYS_write, descriptor, start, count) };
         match usize::try_from(written) {
             Ok(written) if written > 0 => bytes = bytes.get(written..).unwrap_or_default(),
             Ok(_) => return false,

@@ -82,8 +82,10 @@ impl Place {
         let name = CStr::from_bytes_until_nul(name.as_bytes()).ok()?;
         let kind = libc::O_WRONLY | libc::O_CREAT | before;
         let flags = kind | libc::O_CLOEXEC | libc::O_NOCTTY;
-        // SAFETY: a C string.
-        let descriptor = unsafe { libc::open(name.as_ptr(), flags, 0o644) };
+        let (from, path) = (libc::AT_FDCWD, name.as_ptr());
+        // SAFETY: a C string. By number: nobody may be cancelled in here.
+        let opened = unsafe { libc::syscall(libc::SYS_openat, from, path, flags, 0o644) };
+        let descriptor = opened as c_int;
         if descriptor < 0 {
             let number = crate::errno::get();
             let line = Line::new("cannot open ").bytes(name.to_bytes());
@@ -133,5 +135,5 @@ pub(crate) fn process() -> usize {
 /// Closes what `open` has opened.
 pub(crate) fn close(descriptor: c_int) {
     // SAFETY: whoever calls has opened it, and uses it no more.
-    unsafe { libc::close(descriptor) };
+    unsafe { libc::syscall(libc::SYS_close, descriptor) };
 }

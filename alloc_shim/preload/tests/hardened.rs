@@ -76,6 +76,34 @@ fn a_write_after_free_in_a_forked_child_is_found_there() {
 }
 
 #[test]
+fn a_write_past_the_end_is_found_when_the_block_is_freed_or_resized() {
+    let line = |what: &str, bytes: usize, at: usize| {
+        format!(
+            "bowline_malloc: {what} of 0x…: overflow: the block of {bytes} bytes was written at offset {at}\n"
+        )
+    };
+    assert_eq!(last_words("overflow"), line("free", 40, 40));
+    assert_eq!(
+        last_words("overflow, large"),
+        line("free", 300_000, 300_000)
+    );
+    assert_eq!(last_words("overflow, resized"), line("realloc", 40, 40));
+    assert_eq!(
+        last_words("overflow, measured"),
+        line("malloc_usable_size", 40, 40)
+    );
+    let lost = "bowline_malloc: free of 0x…: overflow: what stands behind the block was overwritten, its size too\n";
+    assert_eq!(last_words("overflow, far"), lost);
+}
+
+#[test]
+fn a_write_to_a_block_that_has_left_the_quarantine_is_found_too() {
+    assert_eq!(last_words("listed"), written(48, 30));
+    let line = "bowline_malloc: use after free: block of 48 bytes at 0x… was written in its first 8 bytes after it was freed\n";
+    assert_eq!(last_words("listed, link"), line);
+}
+
+#[test]
 fn what_was_freed_twice_or_is_resized_is_named_as_without_the_mode() {
     let twice = "bowline_malloc: free of 0x…: double free of a block of";
     assert_eq!(last_words("twice"), format!("{twice} 48 bytes\n"));

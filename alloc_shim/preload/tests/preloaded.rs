@@ -126,7 +126,7 @@ fn the_allocator_is_there_before_main_at_forks_and_thread_ends_and_after_main() 
 #[test]
 fn heaps_of_threads_that_first_allocate_when_they_end_go_on() {
     let program = compile("late.c", "late", &[]);
-    for round in ["1", "2", "3"] {
+    for round in ["1", "2", "3", "4"] {
         let run = Run::new(&program).arg(round).preload(library());
         let done = run.env("BOWLINE_MALLOC_STATS", "1").output();
         let (_, err) = texts(&done);

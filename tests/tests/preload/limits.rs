@@ -13,7 +13,7 @@ use bowline_tests::malloc::PREFIX;
 use bowline_tests::process::Outcome;
 use libtest_mimic::{Failed, Trial};
 
-use crate::context::{Context, complaint, expect_served, run};
+use crate::context::{Context, complaint, expect_served, run, run_under};
 use bowline_tests::trials::trial;
 
 const MIB: u64 = 1024;
@@ -33,8 +33,23 @@ const TOO_SMALL: [u64; 2] = [12, 40];
 /// Limits on data pages in MiB, and how much of it blocks get at least.
 const DATA: [(u64, u64); 3] = [(16, 8), (64, 40), (512, 360)];
 
+/// Limits that a process sets for itself.
+const LATE: [&str; 2] = ["address-space", "data"];
+
 pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
     let mut trials = Vec::new();
+    for which in LATE {
+        let name = format!("limits::late_{}", which.replace('-', "_"));
+        trials.push(trial(context, name, move |context, folder| {
+            let malloc = context.malloc()?;
+            let mut command = Command::new(context.program("late_limit.c")?);
+            let outcome = run_under(malloc, command.arg(which), folder)?;
+            if outcome.exit != Some(0) || !outcome.stdout.ends_with("done\n") {
+                return Err(complaint("expected to live with the limit", &outcome));
+            }
+            expect_served(malloc, &outcome, 1)
+        }));
+    }
     for (limit, least, all) in ADDRESS_SPACE {
         let most = if all { limit } else { 0 };
         trials.push(trial(

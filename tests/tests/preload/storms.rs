@@ -10,7 +10,7 @@ use crate::context::{Context, expect, expect_served, run, run_under};
 use bowline_tests::trials::trial;
 
 /// Programs without arguments.
-const STORMS: [&str; 8] = [
+const STORMS: [&str; 10] = [
     "fork_threads.c",
     "fork_handlers.c",
     "spawn.c",
@@ -19,6 +19,8 @@ const STORMS: [&str; 8] = [
     "before_main.c",
     "signals.c",
     "handover.c",
+    "fork_in_handler.c",
+    "threads_in_turn.c",
 ];
 
 /// Those that are run once more as C++.

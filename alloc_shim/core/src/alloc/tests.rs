@@ -1,9 +1,12 @@
 //! The allocator on the model platform: what each call promises, in each standing of the thread.
 
+mod guarded;
 mod hardened;
 mod limit;
+mod perturb;
 mod random;
 mod shrink;
+mod untold;
 mod walk;
 
 use super::Allocator;

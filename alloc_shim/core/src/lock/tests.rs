@@ -37,12 +37,35 @@ fn trying_neither_waits_nor_lets_go() {
 }
 
 #[test]
+fn who_holds_it_is_told() {
+    let (lock, pal) = (Lock::new(()), Unix::new());
+    assert!(!lock.is_mine(&pal));
+    let held = lock.lock(&pal);
+    assert!(lock.is_mine(&pal) && !lock.try_hold(&pal));
+    thread::scope(|scope| {
+        let other = scope.spawn(|| lock.is_mine(&pal));
+        assert!(!other.join().expect("no panic"));
+        let waiter = scope.spawn(|| drop(lock.lock(&pal)));
+        while lock.word.load(super::Ordering::Relaxed) & super::WANTED == 0 {
+            thread::yield_now();
+        }
+        assert!(lock.is_mine(&pal), "also when another wants it");
+        drop(held);
+        waiter.join().expect("no panic");
+    });
+    assert!(lock.try_hold(&pal) && lock.is_mine(&pal));
+    // SAFETY: `try_hold` took the lock.
+    unsafe { lock.release(&pal) };
+    assert!(!lock.is_mine(&pal));
+}
+
+#[test]
 fn a_child_frees_what_was_held_and_wanted() {
     let (lock, pal) = (Lock::new(7), Unix::new());
     lock.hold(&pal);
     thread::scope(|scope| {
         let waiter = scope.spawn(|| *lock.lock(&pal));
-        while lock.word.load(super::Ordering::Relaxed) != super::WANTED {
+        while lock.word.load(super::Ordering::Relaxed) & super::WANTED == 0 {
             thread::yield_now();
         }
         // SAFETY: `hold` above; the waiter looks again when it is woken, as nothing else is in a child.

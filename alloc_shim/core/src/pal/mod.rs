@@ -8,7 +8,7 @@
 //! `inv:pal.zero` Memory reads as zero when it is committed or made readable for the first time, and after a purge that
 //! succeeded.
 //!
-//! Absent on purpose: giving address space back (the region is reserved once), making pages inaccessible again (the kernel
+//! Absent on purpose: reserving more (the region is reserved once), making pages inaccessible again (the kernel
 //! would not reduce its commitment by it), and huge pages (the system's own setting holds; asking for them doubles what
 //! small programs occupy).
 
@@ -43,6 +43,12 @@ pub trait Pal: Sync + 'static {
     /// `start` and `bytes` are those of a reservation of which nothing is in use.
     unsafe fn release(&self, start: *mut u8, bytes: usize);
 
+    /// Gives whole pages of a reservation back, which stays as it is otherwise.
+    ///
+    /// # Safety
+    /// The pages lie in a reservation, were not committed, and nobody looks at them any more.
+    unsafe fn release_part(&self, start: *mut u8, bytes: usize);
+
     /// Makes whole pages of a reservation readable. They cost nothing until they are committed and written.
     ///
     /// # Safety
@@ -64,6 +70,10 @@ pub trait Pal: Sync + 'static {
 
     /// Milliseconds of a clock that never goes back.
     fn now_ms(&self) -> u64;
+
+    /// The number by which locks know the running thread: no other living thread has it, and it is neither 0 nor above
+    /// [`MOST`](crate::lock::MOST).
+    fn me(&self) -> u32;
 
     /// Sleeps while `word` is `seen`, or less long.
     fn wait(&self, word: &AtomicU32, seen: u32);

@@ -60,6 +60,7 @@ enum Page {
     Reserved,
     Readable,
     Committed,
+    Released,
 }
 
 #[derive(Debug)]
@@ -214,6 +215,15 @@ impl Pal for Model {
         unsafe { dealloc(gone.block(), Reservation::layout(bytes)) };
     }
 
+    unsafe fn release_part(&self, start: *mut u8, bytes: usize) {
+        self.each(start, bytes, |reservation, page| {
+            let state = reservation.pages[page];
+            assert!(matches!(state, Page::Reserved | Page::Readable));
+            reservation.pages[page] = Page::Released;
+            reservation.fill(page, JUNK);
+        });
+    }
+
     unsafe fn readable(&self, start: *mut u8, bytes: usize) -> bool {
         if self.commit.strikes() {
             return false;
@@ -231,6 +241,7 @@ impl Pal for Model {
             return false;
         }
         self.each(start, bytes, |reservation, page| {
+            assert_ne!(reservation.pages[page], Page::Released);
             if reservation.pages[page] == Page::Reserved {
                 reservation.fill(page, 0);
             }
@@ -252,6 +263,10 @@ impl Pal for Model {
 
     fn now_ms(&self) -> u64 {
         self.clock.load(Ordering::Relaxed)
+    }
+
+    fn me(&self) -> u32 {
+        crate::tls::initial_exec::number()
     }
 
     fn wait(&self, word: &AtomicU32, seen: u32) {
@@ -295,7 +310,7 @@ impl Drop for Model {
         for reservation in all {
             for (page, state) in reservation.pages.iter().enumerate() {
                 let left = match state {
-                    Page::Reserved => reservation.holds(page, JUNK),
+                    Page::Reserved | Page::Released => reservation.holds(page, JUNK),
                     Page::Readable => reservation.holds(page, 0),
                     Page::Committed => true,
                 };

@@ -61,6 +61,11 @@ impl Pal for Unix {
         errno::keeping(|| unsafe { libc::munmap(start.cast::<c_void>(), bytes) });
     }
 
+    unsafe fn release_part(&self, start: *mut u8, bytes: usize) {
+        // SAFETY: the caller's word that nobody looks at the pages any more.
+        errno::keeping(|| unsafe { libc::munmap(start.cast::<c_void>(), bytes) });
+    }
+
     unsafe fn readable(&self, start: *mut u8, bytes: usize) -> bool {
         // SAFETY: the caller's word that the pages are in a reservation.
         unsafe { protect(start, bytes, libc::PROT_READ) }
@@ -87,6 +92,10 @@ impl Pal for Unix {
         // SAFETY: the kernel writes the borrowed structure.
         errno::keeping(|| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) });
         now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    }
+
+    fn me(&self) -> u32 {
+        crate::tls::initial_exec::number()
     }
 
     fn wait(&self, word: &AtomicU32, seen: u32) {
@@ -116,8 +125,9 @@ impl Pal for Unix {
     }
 
     fn write(&self, text: &[u8]) {
+        // By number: libc's `write` is a point where a thread may be cancelled, and then it would unwind from here.
         // SAFETY: the kernel reads the borrowed text. When standard error is closed there is nobody to tell.
-        errno::keeping(|| unsafe { libc::write(2, text.as_ptr().cast::<c_void>(), text.len()) });
+        errno::keeping(|| unsafe { libc::syscall(libc::SYS_write, 2, text.as_ptr(), text.len()) });
     }
 
     fn abort(&self) -> ! {

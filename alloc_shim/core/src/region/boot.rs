@@ -11,7 +11,7 @@ use crate::sync::Ordering;
 const HINT: usize = 0x6000_0000_0000;
 
 /// The part of a limit on address space that the region takes; the rest is for code, stacks and mappings.
-const SHARE: usize = 4;
+pub(super) const SHARE: usize = 4;
 
 /// Bytes of both tables for each slice.
 const TABLED: usize = size_of::<PageEntry>() + size_of::<Tag>();
@@ -43,6 +43,7 @@ impl<P: Pal> Region<P> {
         let mut bytes = P::LARGEST.min(share).max(P::SMALLEST) & !(SLICE - 1);
         while bytes >= P::SMALLEST {
             if self.reserve(&mut inner, bytes) {
+                inner.limit = limit.unwrap_or(usize::MAX);
                 return true;
             }
             bytes = (bytes / 2) & !(SLICE - 1);
@@ -76,6 +77,7 @@ impl<P: Pal> Region<P> {
         inner.committed = inner.low;
         inner.tabled = inner.low;
         inner.end = end as u32;
+        inner.extent = inner.end;
         self.base.store(base, Ordering::Release);
         self.size.store(end * SLICE, Ordering::Release);
         true

@@ -63,6 +63,10 @@ impl<P: Pal> Region<P> {
         if end <= inner.committed {
             return true;
         }
+        self.heed_limit(inner);
+        if end > inner.end {
+            return false;
+        }
         let roomy = end.next_multiple_of(STEP).min(inner.end);
         let start = self.slice_start(inner.committed as usize);
         for to in [roomy, end] {
@@ -79,7 +83,7 @@ impl<P: Pal> Region<P> {
             return true;
         }
         let to = end.next_multiple_of(TABLE_STEP).min(inner.end);
-        let (from, all) = (inner.tabled, inner.end);
+        let (from, all) = (inner.tabled, inner.extent);
         let entries = [from, to].map(|slice| self.entry(slice as usize).cast::<u8>());
         let tags = [from, to].map(|slice| self.tag_place(all, slice).cast::<u8>());
         for [start, end] in [entries, tags] {

@@ -1,5 +1,6 @@
 //! The region on the model platform: what each operation promises, with and without faults.
 
+mod limit;
 mod random;
 
 use super::{Region, SLICE, Span};
@@ -422,7 +423,7 @@ fn a_child_finishes_what_other_threads_were_purging() {
     assert_eq!(region.check().map(|totals| totals.leaving), Ok(2));
     region.fork_prepare();
     assert_eq!(region.take_now(1, 1, Client), None, "locked");
-    region.fork_child();
+    region.fork_child(false);
     let totals = region.check().expect("sound");
     assert_eq!((totals.clean, totals.dirty, totals.leaving), (2, 0, 0));
     assert!(take(&region, 2).zeroed);
@@ -432,7 +433,7 @@ fn a_child_finishes_what_other_threads_were_purging() {
 fn a_parent_goes_on_after_fork() {
     let region = region();
     region.fork_prepare();
-    region.fork_parent();
+    region.fork_parent(false);
     take(&region, 1);
 }
 

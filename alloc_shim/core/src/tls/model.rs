@@ -54,6 +54,10 @@ impl Words for Model {
         trio(slot, |words| words.locked)
     }
 
+    fn thread(&self) -> usize {
+        WORDS.with(|words| ptr::from_ref(words).addr())
+    }
+
     fn set_locked(&self, slot: usize, locked: bool) {
         trio(slot, |words| words.locked = locked);
     }

@@ -253,7 +253,7 @@ fn children_of_busy_threads_go_on() {
             // SAFETY: the child calls nothing but the region and `_exit`.
             match unsafe { libc::fork() } {
                 0 => {
-                    REGION.fork_child();
+                    REGION.fork_child(false);
                     let span = REGION.take(3, 1, Client);
                     REGION.purge_all();
                     let whole = REGION.check().is_ok_and(|totals| totals.leaving == 0);
@@ -261,7 +261,7 @@ fn children_of_busy_threads_go_on() {
                     unsafe { libc::_exit(i32::from(span.is_none() || !whole)) };
                 }
                 child => {
-                    REGION.fork_parent();
+                    REGION.fork_parent(false);
                     let mut status = -1;
                     // SAFETY: the kernel writes the borrowed status.
                     unsafe { libc::waitpid(child, &mut status, 0) };

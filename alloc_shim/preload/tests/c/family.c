@@ -45,9 +45,10 @@ static void alignments(void) {
     void *mark = &mark, *block = mark;
     errno = 7;
     CHECK(posix_memalign(&block, 0, 8) == EINVAL && posix_memalign(&block, 4, 8) == EINVAL);
-    CHECK(posix_memalign(&block, 24, 8) == EINVAL && posix_memalign(&block, 64, huge) == ENOMEM);
-    CHECK(__posix_memalign(&block, 24, 8) == EINVAL);
+    CHECK(posix_memalign(&block, 24, 8) == EINVAL && __posix_memalign(&block, 24, 8) == EINVAL);
     CHECK(block == mark && errno == 7);
+    CHECK(posix_memalign(&block, 64, huge) == ENOMEM && block == mark && errno == ENOMEM);
+    errno = 7;
     errno = 0, CHECK(aligned_alloc(0, 8) == NULL && errno == EINVAL);
     errno = 0, CHECK(aligned_alloc(24, 8) == NULL && errno == EINVAL);
     errno = 0, CHECK(memalign(most / 2 + 2, 8) == NULL && errno == EINVAL);
@@ -114,7 +115,12 @@ static void introspection(void) {
     CHECK(strcmp(info + length - 10, "</malloc>\n") == 0);
     CHECK(strstr(info, "<system type=\"current\" size=\"") && strstr(info, "<aspace type=\"total\" size=\""));
     free(info);
-    CHECK(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1 && mallopt(M_PERTURB, 7) == 0 && mallopt(12345, 1) == 0);
+    CHECK(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1 && mallopt(M_PERTURB, 7) == 1 && mallopt(12345, 1) == 0);
+    char *filled = malloc(1000);
+    for (int i = 0; i < 1000; i++) CHECK(filled[i] == (char)~7);
+    free(filled);
+    CHECK(mallopt(M_PERTURB, 0) == 1 && mallopt(M_CHECK_ACTION, 3) == 1 && mallopt(M_MXFAST, 161) == 0);
+    CHECK(mallopt(M_MXFAST, 160) == 1 && mallopt(M_MMAP_THRESHOLD, -1) == 0);
     CHECK(malloc_trim(0) == 0 || malloc_trim(0) == 0);
     malloc_stats();
     free(held);

@@ -57,6 +57,29 @@ int main(int count, char **arguments) {
         char *moved = realloc(block, 290000);
         CHECK(moved != NULL && moved != block && moved[289999] == 'a');
         block[8] = 'x';
+    } else if (strcmp(misuse, "overflow") == 0 || strcmp(misuse, "overflow, large") == 0) {
+        block[large ? 300000 : 40] = '\0';
+        free(block);
+        puts("not found by free");
+    } else if (strcmp(misuse, "overflow, far") == 0) {
+        memset(block, 'x', 48);
+        free(block);
+        puts("not found by free");
+    } else if (strcmp(misuse, "overflow, resized") == 0) {
+        block[40] = 'x';
+        block = realloc(block, 100);
+        puts("not found by realloc");
+    } else if (strcmp(misuse, "overflow, measured") == 0) {
+        size_t malloc_usable_size(void *);
+        block[40] = 'x';
+        malloc_usable_size(block);
+        puts("not found by malloc_usable_size");
+    } else if (strcmp(misuse, "listed") == 0 || strcmp(misuse, "listed, link") == 0) {
+        free(block);
+        churn();
+        block[strcmp(misuse, "listed") == 0 ? 30 : 3] ^= 1;
+        for (int i = 0; i < 5000; i++) CHECK(malloc(40) != NULL);
+        puts("not found by malloc");
     } else if (strcmp(misuse, "thread") == 0) {
         free(block);
         on_thread(guilty, block);

@@ -44,7 +44,7 @@ fn a_write_to_a_freed_block_is_found_wherever_it_is() {
         (100_000, 2 * SLICE, 0),
         (100_000, 2 * SLICE, 4095),
         (100_000, 2 * SLICE, 2 * SLICE - 4096),
-        (4 << 20, 4 << 20, (4 << 20) - 1),
+        ((4 << 20) - 8, 4 << 20, (4 << 20) - 1),
     ];
     for (bytes, usable, at) in cases {
         for look in LOOKS {
@@ -271,7 +271,7 @@ fn a_forked_child_goes_on_with_what_is_held() {
     free(&all, block);
     write(block, 3);
     let text = last_words(&all, || all.inspect());
-    assert_eq!(text, line(block, 16, 3));
+    assert_eq!(text, line(block, 32, 3));
 }
 
 #[test]

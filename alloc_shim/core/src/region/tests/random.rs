@@ -211,7 +211,7 @@ impl Shadow {
             }
             Step::Fork => {
                 self.region.fork_prepare();
-                self.region.fork_child();
+                self.region.fork_child(false);
             }
         }
     }
