@@ -1,6 +1,7 @@
 /* Procedures of a program, called by the functions of a header that was written for it: from a foreign call, nested, and on
  * threads of C's own. Compiled as C11 and as C++17 with every warning an error. */
 #include "calls.h"
+#pragma GCC diagnostic error "-Wpedantic"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* Data of a program, made and looked at by the functions of a header that was written for it. Compiled as C11 and as
  * C++17 with every warning an error. */
+#pragma GCC diagnostic error "-Wpedantic"
 #include <stdio.h>
 #include <string.h>
 
@@ -92,6 +93,7 @@ EXPORT int colors(uint64_t color)
 {
     int which = COLOR_of(handle(color));
     CHECK(WEEK_monday == 1 && WEEK_tuesday == 2 && WEEK_sunday == -7 && WEEK_none == -6);
+    CHECK(FLAG_none == 0 && FLAG_all == UINT32_MAX && FLAG_most > INT32_MAX && FLAG_some == 2147483649u);
     CHECK((which == -1) == (bl_last_status() == BL_E_TYPE));
     switch (which) {
     case COLOR_red: return 'r';

@@ -17,6 +17,8 @@
 (foreign-export-enum "C" color "COLOR_" (sea-blue "blue") (of "OF"))
 (define-foreign-enum weekday (monday 1) tuesday (rest-day -7) |*/ no day|)
 (foreign-export-enum "C" weekday "WEEK_" (|*/ no day| "none") (rest-day "sunday"))
+(define-foreign-enum flag none (all 4294967295) (most 2147483648) some)
+(foreign-export-enum "C" flag "FLAG_")
 (foreign-export-du-construction "C" (list null 0) "list_empty")
 (foreign-export-du-test "C" (list null 0) "list_is_empty")
 (foreign-export-du-construction "C" (list cons 2) "list_cons")

@@ -278,10 +278,19 @@ impl Writer<'_> {
     }
 
     fn constants<'n>(&mut self, constants: impl Iterator<Item = (&'n Symbol, i64)>) {
-        let prefix = &self.export.name;
-        let lines = constants.map(|(name, n)| format!("    {prefix}{name} = {n}"));
+        let prefix = self.export.name.clone();
+        // An enumerator of C's is an `int`.
+        let (words, lines): (Vec<_>, Vec<_>) = constants.partition(|(_, n)| *n > i32::MAX.into());
+        let lines = lines
+            .iter()
+            .map(|(name, n)| format!("    {prefix}{name} = {n}"));
         let lines = lines.collect::<Vec<_>>().join(",\n");
-        self.line(&format!("enum {{\n{lines}\n}};"));
+        if !lines.is_empty() {
+            self.line(&format!("enum {{\n{lines}\n}};"));
+        }
+        for (name, n) in words {
+            self.line(&format!("#define {prefix}{name} UINT32_C({n})"));
+        }
     }
 
     fn enumeration(&mut self, names: &[Symbol]) {
