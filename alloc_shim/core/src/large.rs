@@ -18,7 +18,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// A block of whole slices.
     #[inline(never)]
     pub(crate) fn large(&self, bytes: usize, align: usize, zeroed: bool, class: Class) -> *mut u8 {
-        if bytes > isize::MAX as usize - align.max(SLICE) {
+        if bytes > (isize::MAX as usize).saturating_sub(align.max(SLICE)) {
             return self.no_memory();
         }
         let slices = bytes.div_ceil(SLICE).max(1);

@@ -118,7 +118,9 @@ fn too_much_is_refused_with_errno() {
         assert!(all.malloc(bytes).is_null());
         assert_eq!(errno(), Some(libc::ENOMEM));
         assert!(all.alloc_class(bytes, 1 << 20, true, Client).is_null());
+        assert!(all.alloc_class(bytes, 1 << 63, false, Client).is_null());
     }
+    assert!(all.alloc_class(16, 1 << 63, false, Client).is_null());
     assert!(all.calloc(usize::MAX / 2, 3).is_null());
     assert_eq!(errno(), Some(libc::ENOMEM));
     check(&all);
