@@ -2,7 +2,8 @@
 //!
 //! | variable | value | meaning |
 //! |---|---|---|
-//! | `BOWLINE_MALLOC` | `hardened` | writes to freed blocks are found (`bowline_alloc::hardened`) |
+//! | `BOWLINE_MALLOC` | `hardened` | writes to freed blocks and past the end of blocks are found (`bowline_alloc::hardened`) |
+//! | `MALLOC_CHECK_` | 1 to 9 | the same |
 //! | `BOWLINE_MALLOC_LIMIT` | a size | the most that blocks may occupy |
 //! | `BOWLINE_MALLOC_STATS` | `0`, `1` or a file | figures when the process exits |
 //! | `BOWLINE_MALLOC_MAP_SIGNAL` | a signal | on it a map of pages is written |
@@ -52,6 +53,8 @@ pub(crate) struct Settings<'a> {
 }
 
 const MODE: &[u8] = b"BOWLINE_MALLOC=";
+/// What asks glibc's malloc for checks.
+const CHECK: &[u8] = b"MALLOC_CHECK_=";
 const PREFIX: &[u8] = b"BOWLINE_MALLOC_";
 
 const NO_SIZE: &str = "not a size: ";
@@ -90,6 +93,9 @@ impl<'a> Settings<'a> {
             Some(b"hardened") => self.hardened = true,
             Some(_) => complain("no such mode: ", entry),
             None => {}
+        }
+        if let Some([b'1'..=b'9', ..]) = entry.strip_prefix(CHECK) {
+            self.hardened = true;
         }
         let Some(setting) = entry.strip_prefix(PREFIX) else {
             return;

@@ -12,6 +12,17 @@ fn hardened(program: &Path) -> Run {
     run.env("BOWLINE_MALLOC", "hardened")
 }
 
+#[test]
+fn the_variable_by_which_libc_is_asked_for_checks_asks_for_it() {
+    let program = compile("misuse.c", "misuse", &[]);
+    let checked = |value| {
+        let run = Run::new(&program).preload(library());
+        run.env("MALLOC_CHECK_", value).arg("small").output()
+    };
+    assert_eq!(checked("3").status.signal(), Some(libc::SIGABRT));
+    assert_eq!(checked("0").status.signal(), None);
+}
+
 /// What the process says of a misuse, where `0x…` stands for the block, before it aborts.
 fn last_words(misuse: &str) -> String {
     let program = compile("misuse.c", "misuse", &[]);
