@@ -540,12 +540,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Breaks each weak pair in a register: a fault to be found.
+    /// Breaks each weak pair in a register that refers to an object: a fault to be found. Another value that is
+    /// lost is a fault of another kind, and which is seen first nobody knows.
     fn break_early(&mut self) -> Result<(), Fault> {
         for (id, v) in (0..REGISTERS).filter_map(|a| self.object(a)) {
             let form = self.world.shadow.with(id, |node| node.form)?;
-            if form == Form::WeakPair {
-                object::init(v, form.word(0), Value::BROKEN);
+            let word = form.word(0);
+            if form == Form::WeakPair && object::value(v, word).is_pointer() {
+                object::init(v, word, Value::BROKEN);
             }
         }
         Ok(())
