@@ -2,7 +2,7 @@
 //!
 //! Bytes are counted when a span leaves or enters the free spans, never for a single `malloc`; so the account of a class is
 //! what its blocks occupy plus what stands free in their pages. The slack is bounded by the pages that heaps keep: for each
-//! heap and size class at most one empty page, and the free blocks of its partly used pages.
+//! heap at most eight empty pages, and one of each size class of which little was ever used, and the free blocks of its partly used pages.
 //!
 //! `inv:account.locked` Accounts are written under the region's lock alone; anyone may read them.
 //!

@@ -29,7 +29,7 @@ mod tests;
 
 use crate::account::Class;
 use crate::block::Block;
-use crate::classes::{GRAIN, SMALL, bin_for};
+use crate::classes::{GRAIN, LARGEST, SMALL, bin_above_small, bin_for};
 use crate::errno;
 use crate::figures::Counters;
 use crate::foreign::Foreign;
@@ -144,7 +144,16 @@ impl<P: Pal + Words> Allocator<P> {
         null_mut()
     }
 
-    /// The same when there was none.
+    /// The same of blocks too large for that, as far as there are classes.
+    #[inline(always)]
+    pub fn malloc_medium(&self, bytes: usize) -> *mut u8 {
+        if SMALL < bytes && bytes <= LARGEST {
+            return self.pop(Class::Client, bin_above_small(bytes)).cast();
+        }
+        null_mut()
+    }
+
+    /// The same when there was none at hand.
     #[cold]
     #[inline(never)]
     pub fn malloc_slow(&self, bytes: usize) -> *mut u8 {
@@ -198,27 +207,29 @@ impl<P: Pal + Words> Allocator<P> {
     /// `block` is null or a live block of this allocator that nothing uses any more.
     #[inline(always)]
     pub unsafe fn free(&self, block: *mut u8) {
-        if let Some((entry, offset)) = self.region.entry_of(block) {
+        if let Some(entry) = self.region.entry_of(block) {
             let page = self.at(entry);
             let words = self.words();
             let slot = words.slot();
             let heap = words.get(slot);
             let freed = block.cast::<Block>();
-            // Before anything is looked at: a handler may park the page, as long as it may use the heap.
+            // Before anything is looked at: a handler may give the page back, as long as it may use the heap.
             words.set(slot, &BUSY);
             if core::ptr::eq(page.owner.load(Relaxed), heap)
-                // inv:page.owner: the slice is a page's.
-                && page.has_live(freed, offset % SLICE)
+                // SAFETY: inv:heap.holder: the word led to the page's heap (inv:page.owner), and is busy now.
+                && unsafe { page.holds_live(freed) }
             {
-                // SAFETY: inv:heap.holder: the word led to the heap, and is busy now; the caller gives the block back.
+                // SAFETY: inv:heap.holder, as above; the caller gives the block back.
                 if unsafe { page.push(freed) } {
                     words.set(slot, heap);
-                    return self.emptied(page);
+                    return self.due(page);
                 }
                 words.set(slot, heap);
                 return;
             }
             words.set(slot, heap);
+            // SAFETY: as the caller says.
+            return unsafe { self.free_afar(page, heap, freed) };
         }
         // SAFETY: as the caller says.
         unsafe { self.free_slow(block) }

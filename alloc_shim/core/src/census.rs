@@ -49,7 +49,7 @@ pub struct Page {
     pub room: usize,
     /// The address of its heap.
     pub heap: usize,
-    /// Whether the heap has put it aside, for it had no free block.
+    /// Whether the heap has put it aside, for it had no free block; few may be free since.
     pub parked: bool,
 }
 
@@ -137,21 +137,21 @@ impl<P: Pal + Words> Allocator<P> {
 /// What an entry says, and of how many slices.
 fn glance(entry: &PageEntry) -> (Found, usize) {
     match entry.kind() {
-        Kind::None | Kind::Freed | Kind::Inside => (Found::Free, 1),
+        Kind::None | Kind::Left | Kind::Freed | Kind::Inside => (Found::Free, 1),
         Kind::Heaps | Kind::Reserve => (Found::Own, entry.slices()),
         Kind::Large => (Found::Large(entry.class()), entry.slices()),
         Kind::Page => {
             let shape = entry.shape();
             let room = (shape.extent / shape.size.max(1)) as usize;
             let away = entry.remote.peek().count;
-            let used = entry.used.load(Relaxed).saturating_sub(away) as usize;
+            let used = entry.used().saturating_sub(away) as usize;
             let page = Page {
                 bin: entry.bin.load(Relaxed) as usize,
                 class: entry.class(),
                 used: used.min(room),
                 room,
-                heap: entry.home.load(Relaxed).addr(),
-                parked: entry.owner.load(Relaxed).is_null(),
+                heap: entry.owner.load(Relaxed).addr(),
+                parked: entry.is_parked(),
             };
             (Found::Page(page), shape.slices as usize)
         }

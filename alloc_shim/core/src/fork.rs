@@ -135,6 +135,7 @@ impl<P: Pal + Words> Allocator<P> {
                 // inv:fork.nested
                 let mine = nested && (tenure.is_tended() || own.is_null());
                 // Sound is what nobody was changing: inv:heap.changing.
+                heap.shared.thread.store(0, Relaxed);
                 tenure.after_fork(!mine && !heap.is_changing());
                 heap.stale.store(true, Relaxed);
             }

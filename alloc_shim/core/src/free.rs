@@ -12,6 +12,7 @@
 //! bowline_malloc: free of 0x…: double free of a block of N bytes
 //! bowline_malloc: free of 0x…: inside the block of N bytes at 0x…
 //! bowline_malloc: free of 0x…: not allocated here
+//! bowline_malloc: free of 0x…: not allocated here any more: all blocks around it were freed
 //! ```
 //!
 //! and the same of `realloc` and `malloc_usable_size`.
@@ -22,6 +23,7 @@ use crate::block::Block;
 use crate::classes::{GRAIN, LARGEST};
 use crate::errno;
 use crate::foreign::Foreign;
+use crate::heap::{EMPTY, Heap};
 use crate::page::{Kind, Lies, PageEntry};
 use crate::pal::Pal;
 use crate::region::SLICE;
@@ -45,6 +47,8 @@ pub(crate) enum Bad {
     Foreign,
     /// Nothing is there.
     NotAllocated,
+    /// Nothing is there any more; what was is not known.
+    GivenBack,
     /// A block of this size was freed.
     Freed(usize),
     /// It leads into the block at this address, of this size.
@@ -79,10 +83,37 @@ impl<P: Pal + Words> Allocator<P> {
                 .large_before(slice)
                 .unwrap_or(Bad::Freed(entry.slices() * SLICE))),
             Kind::Reserve => self.place_in_reserve(entry, block),
-            Kind::None | Kind::Freed | Kind::Heaps => {
-                Err(self.large_before(slice).unwrap_or(Bad::NotAllocated))
-            }
+            Kind::Left => Err(self
+                .large_before(slice)
+                .unwrap_or_else(|| self.left_behind(slice, offset % SLICE))),
+            Kind::Freed => Err(self.large_before(slice).unwrap_or(Bad::GivenBack)),
+            Kind::None | Kind::Heaps => Err(self.large_before(slice).unwrap_or(Bad::NotAllocated)),
         }
+    }
+
+    /// What to say of an offset into a slice of a page that was given back. A double free, if a block began there and no large
+    /// one has come and gone since.
+    #[cold]
+    fn left_behind(&self, slice: usize, offset: usize) -> Bad {
+        let back = self.entry(slice).back();
+        let page = slice.checked_sub(back).map(|first| self.entry(first));
+        let still = |page: &&PageEntry| page.kind() == Kind::Left && page.slices() > back;
+        let page = page.filter(still).filter(|_| !self.had_large(slice));
+        match page {
+            Some(page) if page.lies(offset + back * SLICE) == Lies::Begins => {
+                Bad::Freed(page.shape().size as usize)
+            }
+            _ => Bad::GivenBack,
+        }
+    }
+
+    /// Whether a large block that was freed began in an earlier slice and covered this one.
+    fn had_large(&self, slice: usize) -> bool {
+        let covers = |first: usize| {
+            let entry = self.entry(first);
+            entry.kind() == Kind::Freed && first + entry.slices() > slice
+        };
+        (0..slice).any(covers)
     }
 
     fn place_in_page<'a>(&self, page: &'a PageEntry, offset: usize) -> Result<Place<'a>, Bad> {
@@ -121,7 +152,37 @@ impl<P: Pal + Words> Allocator<P> {
         None
     }
 
-    /// What is not on the fast path: null, blocks of other threads, of parked pages and of later slices, large ones, and
+    /// Frees a block that is in no page of `word`, the heap to which the thread's word leads: mostly one of another thread.
+    ///
+    /// # Safety
+    /// As for [`Allocator::free`]; `page` is the entry of the block's slice.
+    #[inline(never)]
+    pub(crate) unsafe fn free_afar(&self, page: &PageEntry, word: *const Heap, block: *mut Block) {
+        let words = self.words();
+        // inv:word.own: a word that is EMPTY does not tell.
+        let is_own =
+            ptr::eq(word, &EMPTY) && ptr::eq(page.owner.load(Relaxed), words.own(words.slot()));
+        if !is_own && self.is_plain(page) && page.has_live(block, 0) {
+            // SAFETY: as the caller says.
+            return unsafe { self.free_to_others(page, block) };
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.free_slow(block.cast()) }
+    }
+
+    /// Frees a block of a page of another heap.
+    ///
+    /// # Safety
+    /// A block of the page begins there that is not free, and the caller gives it back.
+    #[inline(always)]
+    unsafe fn free_to_others(&self, page: &PageEntry, block: *mut Block) {
+        // SAFETY: as the caller says. Unless it is to be told of, the page may be gone afterwards: inv:remote.last.
+        if unsafe { page.push_remote(block) } {
+            self.post(page);
+        }
+    }
+
+    /// What is not on the fast path: null, blocks of other threads and of later slices of a page, large ones, and
     /// pointers that are none of ours.
     ///
     /// # Safety
@@ -152,17 +213,26 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
-    /// The page of a block that needs no second look: one that begins in the page's first slice and does not bear the seal, while
-    /// no mode asks for more.
+    /// The page of a block that needs no second look: one that does not bear the seal, while no mode asks for more.
     #[inline]
     fn page_of(&self, block: *const u8) -> Option<&PageEntry> {
-        let (entry, offset) = self.region.entry_of(block)?;
-        let page = self.at(entry);
+        let entry = self.region.entry_of(block)?;
+        let here = self.at(entry);
+        let back = match here.kind() {
+            Kind::Inside => here.slices(),
+            _ => 0,
+        };
+        let page = self.at(entry.wrapping_sub(back));
+        (self.is_plain(page) && page.has_live(block.cast(), back)).then_some(page)
+    }
+
+    /// Whether the entry is a page's and no mode asks for more than to free its blocks.
+    #[inline(always)]
+    fn is_plain(&self, page: &PageEntry) -> bool {
         // Of a page that has a sample of a profile each block is looked up.
         let sampled = page.sampled.load(Relaxed) != 0;
         let modes = self.is_hardened() || self.perturb().is_some();
-        let plain = page.kind() == Kind::Page && !sampled && !modes;
-        (plain && page.has_live(block.cast(), offset % SLICE)).then_some(page)
+        page.kind() == Kind::Page && !sampled && !modes
     }
 
     /// Frees a block that is at this place.
@@ -193,27 +263,17 @@ impl<P: Pal + Words> Allocator<P> {
     #[inline]
     unsafe fn free_in_page(&self, page: &PageEntry, block: *mut Block) {
         let busy = self.busy();
-        let home = page.home.load(Relaxed);
+        let home = page.owner.load(Relaxed);
         if !ptr::eq(home, busy.heap()) {
             drop(busy);
-            // SAFETY: as the caller says. Unless it is to be told of, the page may be gone afterwards: inv:remote.last.
-            if unsafe { page.push_remote(block) } {
-                self.post(page);
-            }
-            return;
+            // SAFETY: as the caller says.
+            return unsafe { self.free_to_others(page, block) };
         }
-        // SAFETY: inv:heap.forever.
-        let heap = unsafe { &*home };
-        let change = heap.change();
         // SAFETY: inv:heap.holder: the words led to the heap; the caller gives the block back.
-        let emptied = unsafe { page.push_by(block) };
-        if heap.is_parked(page) {
-            heap.unpark(page);
-        }
-        drop(change);
+        let due = unsafe { page.push_by(block) };
         drop(busy);
-        if emptied {
-            self.emptied(page);
+        if due {
+            self.due(page);
         }
     }
 
@@ -369,6 +429,9 @@ impl<P: Pal + Words> Allocator<P> {
         let line = Line::new(what).text(" of ").pointer(block).text(": ");
         let line = match bad {
             Bad::Foreign | Bad::NotAllocated => line.text("not allocated here"),
+            Bad::GivenBack => {
+                line.text("not allocated here any more: all blocks around it were freed")
+            }
             Bad::Freed(size) if what == "free" => line
                 .text("double free of a block of ")
                 .decimal(size)

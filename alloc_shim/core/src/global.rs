@@ -30,7 +30,13 @@ pub fn malloc_fast(bytes: usize) -> *mut u8 {
     ALLOCATOR.malloc_fast(bytes)
 }
 
-/// The same when there was none.
+/// The same of blocks too large for that.
+#[inline(always)]
+pub fn malloc_medium(bytes: usize) -> *mut u8 {
+    ALLOCATOR.malloc_medium(bytes)
+}
+
+/// The same when there was none at hand.
 #[inline]
 pub fn malloc_slow(bytes: usize) -> *mut u8 {
     ALLOCATOR.malloc_slow(bytes)

@@ -15,7 +15,7 @@
 //! bowline_malloc: use after free: block of N bytes at 0x… was written at offset K after it was freed
 //! ```
 //!
-//! Of a block of up to 64 KiB every byte bears the pattern. Of a larger one the first and the last 4 KiB do, and what lies
+//! Of a block of up to 128 KiB every byte bears the pattern. Of a larger one the first and the last 4 KiB do, and what lies
 //! between is given back to the system at once; a write there is not found. `realloc` moves every block, so that a pointer to
 //! the old place shows. A double free is told exactly as long as the block is in the quarantine.
 //!
@@ -49,10 +49,9 @@ use crate::block::Block;
 use crate::classes::{LARGEST, bin_for};
 use crate::free::{Bad, Place};
 use crate::heap::{BUSY, EMPTY, Heap};
-use crate::page::{Kind, PageEntry};
+use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::quarantine::{Again, Held, Open, Table};
-use crate::region::SLICE;
 use crate::report::Line;
 use crate::tls::Words;
 use core::ops::Range;
@@ -75,20 +74,12 @@ impl<P: Pal + Words> Allocator<P> {
     /// heap is left as it is, for the lists there are plain and the blocks have no guards: inv:guard.from.
     pub fn harden(&self) -> bool {
         let busy = self.busy();
-        let slices = size_of::<Table>().div_ceil(SLICE);
-        let span = self
-            .boot()
-            .then(|| self.take_span(slices, 1, Class::Runtime));
-        let Some(span) = span.flatten() else {
+        let Some(table) = self.own_memory(size_of::<Table>()) else {
             return false;
         };
-        let start = self.region.slice_start(span.first);
-        self.entry(span.first).begin_own(start, slices, Kind::Heaps);
-        // SAFETY: inv:region.span: the memory is the allocator's, and so large.
-        unsafe { start.write_bytes(0, slices * SLICE) };
         let (size, pal) = (self.region.size(), self.region.pal());
         // SAFETY: just zeroed, and never given back.
-        unsafe { self.quarantine.begin(start.cast(), size, pal) };
+        unsafe { self.quarantine.begin(table.cast(), size, pal) };
         let secret = self.region.pal().random() as usize | 1;
         self.secret.store(secret, Relaxed);
         // SAFETY: inv:word.own, inv:heap.forever.
@@ -113,7 +104,7 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// Whether the mode is on.
-    pub(crate) fn is_hardened(&self) -> bool {
+    pub fn is_hardened(&self) -> bool {
         self.quarantine.is_on()
     }
 

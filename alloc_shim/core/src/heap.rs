@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!    queue of (class, bin):   current ──► page ──► page      blocks come from the first
-//!    parked:                  page ──► page ──► …            pages without a free block, of all bins
+//!    parked:                  page ──► page ──► …            pages with few free blocks or none, of all bins
 //!    mail:                    page ──► …                     pages whose heap others have told of frees
 //! ```
 //!
 //! `inv:heap.lists` Each page of the heap is in exactly one of its queues or parked. The pointers in the lists lead to
 //! entries of the side table, which is never given back. An empty queue leads to [`NO_PAGE`], whose list is empty for
-//! ever, so that the fast path needs no test for it.
+//! ever, so that the fast path needs no test for it. A bin without pages of its own leads where the bin that serves for it does.
 //!
 //! `inv:heap.changing` While `changing` is set the lists may be unsound to others. A fork in another thread leaves such a
 //! heap alone in the child; every other heap it can take over.
@@ -16,19 +16,34 @@
 //! `inv:heap.forever` A heap is never given back: its address stays a heap's, and who looks at its tenure or mail late
 //! does no harm.
 //!
+//! `inv:heap.kept` What stands among the kept pages is an entry of the side table, and says nothing: it is a page of the heap, empty or
+//! not, or no longer one. Whoever wants to give it back looks. A page of several slices stands there as many times, or not at all, so
+//! the kept pages have at most [`KEPT`] slices.
+//!
 //! All heaps of an allocator are linked by `following`, newest first. Absent: a heap's own count of anything; figures
 //! are kept by spans.
 
 use crate::account::{CLASSES, Class};
 use crate::block::Block;
-use crate::classes::BINS;
+use crate::classes::{BINS, MOST_SLICES};
 use crate::figures::Counter;
 use crate::orphans::Tenure;
-use crate::page::{NO_PAGE, PageEntry};
+use crate::page::{NO_PAGE, PageEntry, STEP};
 use crate::profile::Until;
 use crate::remote::Stack;
 use core::ptr::{self, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed, compiler_fence};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed, compiler_fence,
+};
+
+/// How many pages of a queue are looked at for one with free blocks before the current one is carved on.
+const LOOKED_AT: usize = 8;
+
+/// How many slices of empty pages with much memory a heap keeps.
+const KEPT: usize = MOST_SLICES;
+
+/// An empty page of one slice, of which no more is carved than this, in bytes, is not counted among those.
+const LITTLE: usize = 16 << 10;
 
 /// One thread's heap.
 #[repr(C, align(128))]
@@ -36,6 +51,11 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed, 
 pub struct Heap {
     queues: [[AtomicPtr<PageEntry>; BINS]; CLASSES],
     parked: AtomicPtr<PageEntry>,
+    /// How much of a page of each bin is expected to be needed, in steps of carving.
+    needed: [AtomicU8; BINS],
+    /// Empty pages that are kept, and whose turn is next to be kept no longer: inv:heap.kept.
+    kept: [AtomicPtr<PageEntry>; KEPT],
+    turn: AtomicUsize,
     changing: AtomicBool,
     /// Where there is a profile: how far the next sample is.
     pub(crate) until: Until,
@@ -72,6 +92,9 @@ impl Heap {
         Self {
             queues: [const { [const { none() }; BINS] }; CLASSES],
             parked: AtomicPtr::new(null_mut()),
+            needed: [const { AtomicU8::new(0) }; BINS],
+            kept: [const { AtomicPtr::new(null_mut()) }; KEPT],
+            turn: AtomicUsize::new(0),
             changing: AtomicBool::new(false),
             until: Until::undrawn(),
             stale: AtomicBool::new(false),
@@ -128,18 +151,24 @@ impl Heap {
         &self.queues[page.class() as usize][page.bin.load(Relaxed) as usize]
     }
 
+    /// Makes `first` the first page of the queue of `page`, for all bins for which it serves.
+    fn set_first(&self, page: &PageEntry, first: *mut PageEntry) {
+        let bins = page.shape().first as usize..=page.bin.load(Relaxed) as usize;
+        for queue in &self.queues[page.class() as usize][bins] {
+            queue.store(first, Relaxed);
+        }
+    }
+
     /// Puts a page that is in no list first in its queue.
     pub(crate) fn enlist(&self, page: &PageEntry) {
-        let queue = self.queue(page);
-        let first = queue.load(Relaxed);
+        let first = self.queue(page).load(Relaxed);
         let first = if ptr::eq(first, &NO_PAGE) {
             null_mut()
         } else {
             first
         };
         link(page, null_mut(), first);
-        queue.store(address(page), Relaxed);
-        page.owner.store(page.home.load(Relaxed), Relaxed);
+        self.set_first(page, address(page));
     }
 
     /// Puts a page that is in no list second in its queue, so that the current one stays current.
@@ -148,7 +177,6 @@ impl Heap {
         match entry(first) {
             Some(first) if !ptr::eq(first, &NO_PAGE) => {
                 link(page, address(first), first.next.load(Relaxed));
-                page.owner.store(page.home.load(Relaxed), Relaxed);
             }
             _ => self.enlist(page),
         }
@@ -162,32 +190,29 @@ impl Heap {
         }
         match entry(prev) {
             Some(prev) => prev.next.store(next, Relaxed),
-            None if self.is_parked(page) => self.parked.store(next, Relaxed),
+            None if page.is_parked() => self.parked.store(next, Relaxed),
             None => {
                 let none = (&raw const NO_PAGE).cast_mut();
                 let first = if next.is_null() { none } else { next };
-                self.queue(page).store(first, Relaxed);
+                self.set_first(page, first);
             }
         }
-    }
-
-    /// Whether the page is parked. Only of pages of this heap.
-    pub(crate) fn is_parked(&self, page: &PageEntry) -> bool {
-        page.owner.load(Relaxed).is_null()
     }
 
     /// Parks a page that has no free block.
     fn park(&self, page: &PageEntry) {
         self.unlist(page);
-        page.owner.store(null_mut(), Relaxed);
+        page.set_parked(true);
         link(page, null_mut(), self.parked.load(Relaxed));
         self.parked.store(address(page), Relaxed);
     }
 
     /// Puts a parked page back into its queue, for it has free blocks again.
     pub(crate) fn unpark(&self, page: &PageEntry) {
-        page.remote.quiet();
         self.unlist(page);
+        page.set_parked(false);
+        // Afterwards, so that whoever frees then reads the new count.
+        page.remote.quiet();
         self.enlist_second(page);
     }
 
@@ -203,22 +228,84 @@ impl Heap {
             }
             // SAFETY: as the caller says.
             collected.add(unsafe { page.collect() });
-            // SAFETY: as the caller says.
-            if !page.free.load(Relaxed).is_null() || unsafe { page.extend() } {
+            if !page.free.load(Relaxed).is_null() {
                 return true;
             }
-            if page.remote.want() {
+            let fullest = self.fullest(page);
+            // SAFETY: as the caller says.
+            if fullest.is_none() && unsafe { page.extend() } {
+                self.expect(bin, page.carved());
+                return true;
+            }
+            if page.carved() == page.shape().extent as usize && page.remote.want() {
                 self.park(page);
+            }
+            if let Some(fullest) = fullest {
+                self.unlist(fullest);
+                self.enlist(fullest);
             }
         }
         false
     }
 
+    /// How much of a page of this bin is expected to be needed, in bytes.
+    pub(crate) fn needed(&self, bin: usize) -> usize {
+        usize::from(self.needed[bin].load(Relaxed)) * STEP
+    }
+
+    /// From now on so much is expected to be needed, or what was expected before, if that is more.
+    pub(crate) fn expect(&self, bin: usize, bytes: usize) {
+        let steps = bytes.div_ceil(STEP).min(usize::from(u8::MAX)) as u8;
+        self.needed[bin].store(steps.max(self.needed[bin].load(Relaxed)), Relaxed);
+    }
+
+    /// Of some pages behind the current one, the one with the fewest free blocks, if any has one.
+    fn fullest(&self, current: &PageEntry) -> Option<&PageEntry> {
+        let follow = |page: &PageEntry| entry(page.next.load(Relaxed));
+        core::iter::successors(follow(current), |page| follow(page))
+            .take(LOOKED_AT)
+            .filter(|page| !page.free.load(Relaxed).is_null())
+            .max_by_key(|page| page.used())
+    }
+
+    /// Whether the page, which is empty, is kept already or so small that it need not be counted.
+    pub(crate) fn keeps(&self, page: &PageEntry) -> bool {
+        let known = |slot: &AtomicPtr<PageEntry>| ptr::eq(slot.load(Relaxed), page);
+        let little = page.slices() == 1 && page.carved() <= LITTLE;
+        little || self.kept.iter().any(known)
+    }
+
+    /// An empty page is to be kept; calls `leave` with those that are kept no longer, if they are still empty.
+    pub(crate) fn keep(&self, page: &PageEntry, mut leave: impl FnMut(&PageEntry)) {
+        if self.keeps(page) {
+            return;
+        }
+        for _ in 0..page.slices() {
+            let turn = self.turn.load(Relaxed);
+            self.turn.store((turn + 1) % KEPT, Relaxed);
+            let old = self.kept[turn].load(Relaxed);
+            for slot in &self.kept {
+                if ptr::eq(slot.load(Relaxed), old) {
+                    slot.store(null_mut(), Relaxed);
+                }
+            }
+            self.kept[turn].store(address(page), Relaxed);
+            // What was kept there may have become another page since.
+            let still = |old: &&PageEntry| {
+                ptr::eq(old.owner.load(Relaxed), self) && !old.is_parked() && old.used() == 0
+            };
+            if let Some(old) = entry(old).filter(still) {
+                leave(old);
+            }
+        }
+    }
+
     /// Calls `visit` with every page that is in a queue; it may take the page out.
     pub(crate) fn each_queued(&self, mut visit: impl FnMut(&PageEntry)) {
-        for queue in self.queues.iter().flatten() {
+        for (bin, queue) in self.queues.iter().flat_map(|of| of.iter().enumerate()) {
             let first = queue.load(Relaxed);
-            if !ptr::eq(first, &NO_PAGE) {
+            let is_own = |page: &PageEntry| page.bin.load(Relaxed) as usize == bin;
+            if !ptr::eq(first, &NO_PAGE) && entry(first).is_some_and(is_own) {
                 each(first, &mut visit);
             }
         }
@@ -235,9 +322,9 @@ impl Heap {
         let mut look = |page: &PageEntry, parked: bool| {
             let next = entry(page.next.load(Relaxed));
             sound &= page.check()
-                && ptr::eq(page.home.load(Relaxed), self)
-                && self.is_parked(page) == parked
-                && (!parked || page.free.load(Relaxed).is_null())
+                && ptr::eq(page.owner.load(Relaxed), self)
+                && page.is_parked() == parked
+                && (!parked || !page.is_due())
                 && next.is_none_or(|next| ptr::eq(next.prev.load(Relaxed), page));
         };
         self.each_queued(|page| look(page, false));

@@ -1,7 +1,10 @@
 //! Large blocks: spans of their own.
 //!
 //! A request for which no class is large enough, or aligned enough, gets whole slices. The block begins where the span
-//! does, so that its address finds its entry; an alignment beyond a slice is the span's.
+//! does, so that its address finds its entry; an alignment beyond a slice is the span's. A block of some MiB that is to be zero gets
+//! memory that is, new if need be: what the program does not write then costs nothing, and what lay free in its place is
+//! purged as far as both together are too much ([`crate::purge`]). A smaller one is cleared where that is at hand, for a program that
+//! writes all of it would pay for each of its faults ten times what clearing it costs.
 //!
 //! `inv:large.holder` Between allocation and free a large block's entry is its user's alone, as the memory is; whoever
 //! turns its kind from LARGE to FREED gives it back, and nobody else does.
@@ -13,6 +16,9 @@ use crate::pal::Pal;
 use crate::region::SLICE;
 use crate::tls::Words;
 use core::ptr::null_mut;
+
+/// From so many slices on a block that is to be zero gets memory that is.
+const CLEAN: usize = (4 << 20) / SLICE;
 
 impl<P: Pal + Words> Allocator<P> {
     /// A block of whole slices.
@@ -30,10 +36,10 @@ impl<P: Pal + Words> Allocator<P> {
                 return self.no_memory();
             }
         }
-        let mut found = self.large_span(slices, align, class);
+        let mut found = self.large_span(slices, align, zeroed, class);
         if found.is_none() && !locked {
             self.purge();
-            found = self.large_span(slices, align, class);
+            found = self.large_span(slices, align, zeroed, class);
         }
         let (block, clean) = match found {
             Some(found) => found,
@@ -51,12 +57,22 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// The block, and whether it is all zero.
-    fn large_span(&self, slices: usize, align: usize, class: Class) -> Option<(*mut u8, bool)> {
+    fn large_span(
+        &self,
+        slices: usize,
+        align: usize,
+        zeroed: bool,
+        class: Class,
+    ) -> Option<(*mut u8, bool)> {
         let _busy = self.busy();
         if !self.is_booted() && (self.is_locked() || !self.boot()) {
             return None;
         }
-        let span = self.take_span(slices, align.div_ceil(SLICE), class)?;
+        let align = align.div_ceil(SLICE);
+        let span = match zeroed && slices >= CLEAN {
+            true => self.take_zeroed(slices, align, class)?,
+            false => self.take_span(slices, align, class)?,
+        };
         let start = self.region.slice_start(span.first);
         self.entry(span.first).begin_large(start, slices, class);
         Some((start, span.zeroed))

@@ -73,10 +73,8 @@ mod large;
 mod locked;
 #[cfg(not(loom))]
 mod perturb;
-#[cfg(not(loom))]
 pub mod profile;
-#[cfg(not(loom))]
-mod quarantine;
+pub mod quarantine;
 #[cfg(not(loom))]
 mod reserve;
 #[cfg(not(loom))]

@@ -16,7 +16,7 @@ use crate::figures::Figures;
 use crate::heap::entry;
 use crate::page::{Kind, PageEntry};
 use crate::pal::Pal;
-use crate::region::Span;
+use crate::region::{SLICE, Span};
 use crate::remote::Linked;
 use crate::threads::Busy;
 use crate::tls::Words;
@@ -59,6 +59,30 @@ impl<P: Pal + Words> Allocator<P> {
         }
         let _locking = self.locking();
         self.region.take(slices, align, class)
+    }
+
+    /// Zeroed memory for tables of the allocator's own, never given back; it begins at a slice. The thread is busy.
+    pub(crate) fn own_memory(&self, bytes: usize) -> Option<*mut u8> {
+        let slices = bytes.div_ceil(SLICE);
+        let span = self
+            .boot()
+            .then(|| self.take_span(slices, 1, Class::Runtime))??;
+        let start = self.region.slice_start(span.first);
+        self.entry(span.first).begin_own(start, slices, Kind::Heaps);
+        if !span.zeroed {
+            // SAFETY: inv:region.span: the memory is the allocator's, and so large.
+            unsafe { start.write_bytes(0, slices * SLICE) };
+        }
+        Some(start)
+    }
+
+    /// The same for memory that is to be zero.
+    pub(crate) fn take_zeroed(&self, slices: usize, align: usize, class: Class) -> Option<Span> {
+        if self.is_locked() {
+            return self.take_span(slices, align, class);
+        }
+        let _locking = self.locking();
+        self.region.take_zeroed(slices, align, class)
     }
 
     /// Gives the span that begins at an entry back to the region, whatever it was. Nobody uses it any more.

@@ -2,40 +2,48 @@
 //!
 //! ```text
 //!                 begin_page                                   begin_large
-//!    PAGE ◄──────────────────── NONE, FREED ────────────────────────────► LARGE
+//!    PAGE ◄───────────────── NONE, LEFT, FREED ─────────────────────────► LARGE
 //!      │                         ▲      ▲                                   │
 //!      └─────────────────────────┘      └───────────────────────────────────┘
-//!              end (to NONE)                       retire (to FREED)
+//!              end (to LEFT)                       retire (to FREED)
 //! ```
 //!
 //! A page of several slices marks the others INSIDE, with the way back to the first. A large block does not, for it may
-//! have thousands: an address in its middle finds NONE or FREED, and only the report of a bad free looks further back.
+//! have thousands: an address in its middle finds NONE, LEFT or FREED, and only the report of a bad free looks further back.
 //! HEAPS and RESERVE are the allocator's own.
 //!
-//! `inv:page.start` A live block's entry does not change its kind, start, class or home until the block is freed; so
+//! `inv:page.start` A live block's entry does not change its kind, start, class or owner until the block is freed; so
 //! whoever owns a block may read them, and the entry of the slice where a block begins is found by arithmetic.
 //!
-//! `inv:page.owner` `owner` is the heap only while the page is in the heap's queue. It is null for a parked page and for
-//! everything else, so that one compare tells the fast path all it needs. `home` is the heap in both cases.
+//! `inv:page.owner` `owner` is the heap of a page in the page's first entry, and null in every other, so that one compare
+//! tells the fast path all it needs.
 //!
-//! `inv:page.used` `used` counts the blocks of a page that are not on its own list and have been carved. It is 0 exactly
-//! when nobody outside the heap can name a block of the page, those on the remote list counted as used.
+//! `inv:page.used` `countdown + floor` is the number of blocks that are in use: carved, and not on the page's own list. It is 0
+//! exactly when nobody outside the heap can name a block of the page, those on the remote list counted as in use.
+//!
+//! `inv:page.due` A free that makes `countdown` 0 has the heap look at the page. In a queue `floor` is 0, so that is when no block
+//! is in use. A parked page is looked at when [`SizeClass::waking`] of its blocks are free, so its floor is that many less than
+//! all: a free into a full page is a free like any other, and the page comes back into its queue with some blocks at once (as
+//! slabs are woken in Liétar et al., *snmalloc: a message passing allocator*, 2019). Until then its free blocks wait.
 //!
 //! `inv:page.prefix` Cut off after any store, as a fork in another thread cuts it off, push and pop leave a sound list
-//! and a `used` that is wrong by one at most.
+//! and a `countdown` that is wrong by one at most.
 //!
 //! `inv:page.carved` Blocks up to `carved` bytes have been on a list; no block beyond it is free or live. Carving goes
 //! in steps of a few KiB, so that the memory of a page is touched as it is needed.
 //!
-//! Fields of the first line are written by the heap's holder alone. They are atomics because others read some of them,
-//! as hints or by `inv:page.start`; relaxed loads and stores cost what plain ones do.
+//! `inv:page.holder` Fields of the first line are written by the heap's holder alone. They are atomics because others read some of
+//! them, as hints or by `inv:page.start`. Where relaxed loads and stores cost more than plain ones do, for the compiler does not
+//! make them a part of other instructions, the holder loads without atomics.
 
 use crate::account::Class;
 use crate::block::Block;
 use crate::classes::{CLASSES, GRAIN, SizeClass};
 use crate::heap::Heap;
 use crate::region::SLICE;
-use crate::remote::{Linked, Remote};
+use crate::remote::{Linked, Note, Remote};
+use core::arch::asm;
+use core::mem::offset_of;
 use core::ptr::null_mut;
 use core::sync::atomic::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
@@ -43,7 +51,7 @@ use core::sync::atomic::{
 };
 
 /// Bytes carved at a time.
-const STEP: usize = 4 << 10;
+pub(crate) const STEP: usize = 4 << 10;
 
 /// What begins at a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +67,8 @@ pub enum Kind {
     Large,
     /// Nothing any more: a large block was freed here.
     Freed,
+    /// Nothing any more: a slice of a page that was given back. What the page was still stands in its entries.
+    Left,
     /// Heaps, or the tables of the quarantine and of a profile.
     Heaps,
     /// The reserve for signal handlers.
@@ -74,7 +84,8 @@ pub struct PageEntry {
     factor: AtomicU64,
     /// Below it are the products of the blocks that were carved: inv:class.exact.
     limit: AtomicU64,
-    pub(crate) used: AtomicU32,
+    /// Frees until the heap looks at the page: inv:page.due.
+    countdown: AtomicU32,
     pub(crate) carved: AtomicU32,
     pub(crate) next: AtomicPtr<PageEntry>,
     pub(crate) start: AtomicPtr<u8>,
@@ -86,7 +97,6 @@ pub struct PageEntry {
     // From here on the line of the others.
     pub(crate) remote: Remote,
     mail: AtomicPtr<PageEntry>,
-    pub(crate) home: AtomicPtr<Heap>,
     pub(crate) prev: AtomicPtr<PageEntry>,
     /// How much of a reserve is cut; in the hardened mode also what was asked for of a large block ([`crate::hardened`]).
     pub(crate) cut: AtomicU64,
@@ -94,10 +104,15 @@ pub struct PageEntry {
     code: AtomicUsize,
     /// How many of its blocks are samples of a profile.
     pub(crate) sampled: AtomicU32,
+    /// Of a parked page, how many blocks are in use when it is looked at; 0: the page is not parked.
+    floor: AtomicU32,
+    /// Of a page of one slice, also when it is given back: how many bytes at the slice's end have no memory. A hint, for a large
+    /// block may have lain over the slice since.
+    pub(crate) untouched: AtomicU32,
 }
 
 const _: () = assert!(size_of::<PageEntry>() == 128);
-const _: () = assert!(core::mem::offset_of!(PageEntry, remote) == 64);
+const _: () = assert!(offset_of!(PageEntry, remote) == 64);
 
 /// The page of a heap that has none of a class: it has no block and never gets one.
 pub static NO_PAGE: PageEntry = PageEntry::new();
@@ -126,7 +141,7 @@ impl PageEntry {
             free: AtomicPtr::new(null_mut()),
             factor: AtomicU64::new(0),
             limit: AtomicU64::new(0),
-            used: AtomicU32::new(0),
+            countdown: AtomicU32::new(0),
             carved: AtomicU32::new(0),
             next: AtomicPtr::new(null_mut()),
             prev: AtomicPtr::new(null_mut()),
@@ -137,10 +152,11 @@ impl PageEntry {
             class: AtomicU8::new(0),
             remote: Remote::new(),
             mail: AtomicPtr::new(null_mut()),
-            home: AtomicPtr::new(null_mut()),
             cut: AtomicU64::new(0),
             code: AtomicUsize::new(0),
             sampled: AtomicU32::new(0),
+            floor: AtomicU32::new(0),
+            untouched: AtomicU32::new(0),
         }
     }
 
@@ -151,8 +167,9 @@ impl PageEntry {
             2 => Kind::Inside,
             3 => Kind::Large,
             4 => Kind::Freed,
-            5 => Kind::Heaps,
-            6 => Kind::Reserve,
+            5 => Kind::Left,
+            6 => Kind::Heaps,
+            7 => Kind::Reserve,
             _ => Kind::None,
         }
     }
@@ -180,16 +197,17 @@ impl PageEntry {
     }
 
     /// Makes this the first entry of a page of `bin`, without a block yet.
-    pub fn begin_page(&self, home: *const Heap, start: *mut u8, bin: usize, class: Class) {
+    pub fn begin_page(&self, owner: *const Heap, start: *mut u8, bin: usize, class: Class) {
         self.begin(start, CLASSES[bin].slices as usize, class);
         self.factor.store(CLASSES[bin].factor, Relaxed);
         self.limit.store(0, Relaxed);
         self.free.store(null_mut(), Relaxed);
-        self.used.store(0, Relaxed);
+        self.countdown.store(0, Relaxed);
+        self.floor.store(0, Relaxed);
         self.carved.store(0, Relaxed);
         self.bin.store(bin as u8, Relaxed);
         self.remote.reset();
-        self.home.store(home.cast_mut(), Relaxed);
+        self.owner.store(owner.cast_mut(), Relaxed);
         self.set_kind(Kind::Page);
     }
 
@@ -207,6 +225,7 @@ impl PageEntry {
     pub fn begin_inside(&self, back: usize) {
         self.owner.store(null_mut(), Relaxed);
         self.slices.store(back as u32, Relaxed);
+        self.untouched.store(0, Relaxed);
         self.set_kind(Kind::Inside);
     }
 
@@ -228,6 +247,7 @@ impl PageEntry {
         self.slices.store(slices as u32, Relaxed);
         self.class.store(class as u8, Relaxed);
         self.sampled.store(0, Relaxed);
+        self.untouched.store(0, Relaxed);
     }
 
     /// The large block has now so many slices.
@@ -235,11 +255,16 @@ impl PageEntry {
         self.slices.store(slices as u32, Relaxed);
     }
 
-    /// Nothing begins here any more.
+    /// This slice of a page is given back. What it was stays, for reports: of a later one no start, and how far back the page
+    /// began.
     pub fn end(&self) {
+        if self.kind() == Kind::Inside {
+            self.start.store(null_mut(), Relaxed);
+        }
+        let rest = SLICE.saturating_sub(self.carved().next_multiple_of(STEP)) as u32;
+        self.untouched.fetch_min(rest, Relaxed);
         self.owner.store(null_mut(), Relaxed);
-        self.home.store(null_mut(), Relaxed);
-        self.set_kind(Kind::None);
+        self.set_kind(Kind::Left);
     }
 
     /// The large block is freed. False when it was already: of two who free it one is told.
@@ -250,18 +275,34 @@ impl PageEntry {
             .is_ok()
     }
 
-    /// Whether a block begins at `offset`, below one slice: inv:class.exact.
+    /// Whether a block begins at `offset`, which lies in the page: inv:class.exact.
     #[inline(always)]
     pub fn begins_at(&self, offset: usize) -> bool {
         (offset as u64).wrapping_mul(self.factor.load(Relaxed)) < self.limit.load(Relaxed)
     }
 
-    /// Whether the block at `offset`, below one slice, is one that was given out and does not look free. The entry is that of a
-    /// page.
+    /// Whether a block that was given out begins there, `back` slices behind the one of this entry, and does not look free. The
+    /// entry is that of a page.
     #[inline(always)]
-    pub(crate) fn has_live(&self, block: *const Block, offset: usize) -> bool {
+    pub(crate) fn has_live(&self, block: *const Block, back: usize) -> bool {
+        let begins = self.begins_at(back * SLICE + block.addr() % SLICE);
         // SAFETY: inv:block.seal: a block of the page begins there.
-        self.begins_at(offset) && !unsafe { Block::is_sealed(block, self.seal()) }
+        begins && !unsafe { Block::is_sealed(block, self.seal()) }
+    }
+
+    /// The same of the slice of this entry.
+    ///
+    /// # Safety
+    /// The caller holds the page's heap, and is busy.
+    #[inline(always)]
+    pub(crate) unsafe fn holds_live(&self, block: *const Block) -> bool {
+        // SAFETY: inv:page.holder.
+        let factor = unsafe { self.factor.as_ptr().read() };
+        // SAFETY: inv:page.holder.
+        let limit = unsafe { self.limit.as_ptr().read() };
+        let offset = (block.addr() % SLICE) as u64;
+        // SAFETY: inv:block.seal: a block of the page begins there.
+        offset.wrapping_mul(factor) < limit && !unsafe { Block::is_sealed(block, self.seal()) }
     }
 
     /// What free blocks of the page bear.
@@ -273,6 +314,14 @@ impl PageEntry {
     /// How many bytes of the page were carved into blocks.
     pub(crate) fn carved(&self) -> usize {
         self.carved.load(Relaxed) as usize
+    }
+
+    /// Of a slice that was given back: how many slices before it its page began.
+    pub(crate) fn back(&self) -> usize {
+        match self.start.load(Relaxed).is_null() {
+            true => self.slices(),
+            false => 0,
+        }
     }
 
     /// How `offset` lies in the page.
@@ -299,13 +348,14 @@ impl PageEntry {
         // SAFETY: inv:block.free: the caller holds the list.
         let next = unsafe { Block::next(block) };
         self.free.store(next, Relaxed);
-        self.used.store(self.used.load(Relaxed) + 1, Relaxed);
+        Block::prefetch(next);
+        self.count_up();
         // SAFETY: inv:block.free: the block is off the list and the caller's.
         unsafe { Block::unseal(block) };
         block
     }
 
-    /// Puts a block back on the page's own list; true when all blocks are there now (`inv:page.used`).
+    /// Puts a block back on the page's own list; true when the heap is to look at the page (`inv:page.due`).
     ///
     /// # Safety
     /// The caller holds the page's heap, is busy, and gives a live block of the page.
@@ -314,9 +364,61 @@ impl PageEntry {
         // SAFETY: inv:block.free: the program has given the block back.
         unsafe { Block::set(block, self.free.load(Relaxed), self.seal()) };
         self.free.store(block, Relaxed);
-        let used = self.used.load(Relaxed).wrapping_sub(1);
-        self.used.store(used, Relaxed);
-        used == 0
+        self.count_down()
+    }
+
+    /// One block more is in use. The holder of the heap only, as all that follows.
+    #[inline(always)]
+    pub(crate) fn count_up(&self) {
+        let countdown = self.countdown.load(Relaxed);
+        self.countdown.store(countdown.wrapping_add(1), Relaxed);
+    }
+
+    /// One block less is in use; true when the heap is to look at the page. A handler may free another one before it does.
+    #[inline(always)]
+    pub(crate) fn count_down(&self) -> bool {
+        // SAFETY: inv:page.holder: what a relaxed load and a relaxed store would do, in one instruction.
+        unsafe {
+            asm!("dec dword ptr [{page} + {countdown}]", "jz {due}",
+                 page = in(reg) self, countdown = const offset_of!(Self, countdown),
+                 due = label { return true }, options(nostack));
+        }
+        false
+    }
+
+    /// How many blocks are in use: inv:page.used. For anybody, and a hint where the page is not at rest.
+    pub(crate) fn used(&self) -> u32 {
+        let countdown = self.countdown.load(Relaxed);
+        countdown.wrapping_add(self.floor.load(Relaxed))
+    }
+
+    /// Says that so many blocks are in use.
+    pub(crate) fn set_used(&self, used: u32) {
+        let countdown = used.wrapping_sub(self.floor.load(Relaxed));
+        self.countdown.store(countdown, Relaxed);
+    }
+
+    /// Whether the page was put aside for want of free blocks.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.floor.load(Relaxed) != 0
+    }
+
+    /// Whether so many blocks of a parked page are free that it is to be used again.
+    pub(crate) fn is_due(&self) -> bool {
+        self.used() <= self.floor.load(Relaxed)
+    }
+
+    /// Says that the page is parked, or that it is not.
+    pub(crate) fn set_parked(&self, parked: bool) {
+        let used = self.used();
+        let shape = self.shape();
+        let floor = if parked {
+            shape.blocks - shape.waking
+        } else {
+            0
+        };
+        self.floor.store(floor, Relaxed);
+        self.set_used(used);
     }
 
     /// The block with this number in a list of frees by others: its offset in steps of 16 bytes.
@@ -329,6 +431,7 @@ impl PageEntry {
     ///
     /// # Safety
     /// The caller gives a live block of the page.
+    #[inline(always)]
     pub unsafe fn push_remote(&self, block: *mut Block) -> bool {
         let offset = block.addr() - self.start.load(Relaxed).addr();
         let link = |next: u32| {
@@ -336,8 +439,11 @@ impl PageEntry {
             // SAFETY: inv:block.free: the program has given the block back, and it is on no list yet.
             unsafe { Block::set_by(block, next, self.seal(), self.code()) };
         };
-        let used = || self.used.load(Relaxed);
-        self.remote.push((offset / GRAIN) as u32, used, link)
+        let enough = |note| match note {
+            Note::Wanted => self.shape().waking,
+            Note::Quiet | Note::Posted => self.used(),
+        };
+        self.remote.push((offset / GRAIN) as u32, enough, link)
     }
 
     /// Moves what others have freed to the page's own list; how many blocks that were.
@@ -346,7 +452,8 @@ impl PageEntry {
     /// The caller holds the page's heap, and is busy.
     pub unsafe fn collect(&self) -> usize {
         let taken = self.remote.take();
-        let mut number = taken.first;
+        let (mut number, mut moved) = (taken.first, 0);
+        let (mut list, code) = (self.free.load(Relaxed), self.code());
         for _ in 0..taken.count {
             let Some(first) = number else {
                 debug_assert!(false, "inv:remote.count");
@@ -354,16 +461,20 @@ impl PageEntry {
             };
             let block = self.block(first);
             // SAFETY: inv:block.free: the list was taken.
-            let link = unsafe { Block::link(block, self.code()) };
-            // SAFETY: inv:remote.count: blocks of the list are counted as used, so this one is still to be given back.
-            unsafe { self.push_by(block) };
-            let Some(link) = link.filter(|link| self.may_follow(*link)) else {
+            let link = unsafe { Block::link(block, code) };
+            // SAFETY: inv:block.free: as above.
+            unsafe { Block::set_by(block, list, self.seal(), code) };
+            (list, moved) = (block, moved + 1);
+            let Some(link) = link.filter(|link| code == 0 || self.may_follow(*link)) else {
                 // SAFETY: inv:block.free: it is on the list. Whoever takes it off sees that it was written to.
                 unsafe { Block::unseal(block) };
                 break;
             };
             number = crate::remote::follow(link);
         }
+        self.free.store(list, Relaxed);
+        // inv:remote.count: blocks of the list were counted as used.
+        self.set_used(self.used().wrapping_sub(moved));
         taken.count as usize
     }
 
@@ -409,7 +520,7 @@ impl PageEntry {
             block = unsafe { Block::next_by(block, self.code()) };
         }
         let carved = self.carved.load(Relaxed) / self.shape().size;
-        self.used.store(carved - free, Relaxed);
+        self.set_used(carved - free);
     }
 
     /// Whether the block is on the page's own list or on that of the others.
@@ -463,7 +574,7 @@ impl PageEntry {
     /// Whether what the entry says holds together. The caller holds the heap.
     pub fn check(&self) -> bool {
         let shape = self.shape();
-        let (carved, used) = (self.carved.load(Relaxed), self.used.load(Relaxed));
+        let (carved, used) = (self.carved.load(Relaxed), self.used());
         let mut free = 0;
         let mut block = self.free.load(Relaxed);
         while !block.is_null() {

@@ -4,10 +4,12 @@
 //! Its memory is given back
 //!
 //! * when it has been free for [`DELAY_MS`], as soon as any thread takes or gives a span after that; or
-//! * at once, oldest first, while free spans hold more than [`bound`] allows; or
+//! * at once, oldest first and no more than is too much, while free spans hold more than [`bound`] allows; or
 //! * when somebody asks ([`Region::purge_all`]), or a request finds no room.
 //!
-//! So a process that has become idle keeps at most the bound in free spans. Where the client has a limit, the bound is at most what
+//! So a process that has become idle keeps at most the bound in free spans, and one in which free spans do not fit what is wanted
+//! does not hold both, the free ones and new ones in their place: whatever it keeps, it has little more memory than it once used
+//! at the same time. Where the client has a limit, the bound is at most what
 //! it has left, so that both together stay below it. A span that grows by a neighbour counts as
 //! old as its oldest part: what is used again and again cannot keep what lies beside it.
 //!
@@ -33,10 +35,19 @@ pub const FLOOR: usize = 32 << 20;
 /// Beyond [`FLOOR`] free spans may hold this part of what is live.
 pub const SHARE: usize = 8;
 
-/// How much memory free spans may hold when users hold `live` bytes.
-pub const fn bound(live: usize) -> usize {
-    let share = live / SHARE;
-    if share > FLOOR { share } else { FLOOR }
+/// By how much free spans and live ones together may exceed the most that ever lived: this, in bytes, or a [`PLAY_SHARE`]th.
+pub const PLAY: usize = 128 << 10;
+
+/// See [`PLAY`].
+pub const PLAY_SHARE: usize = 32;
+
+/// What is given back at once because free spans hold too much is at least this many slices, if they are in one span.
+const LEAST: usize = 4;
+
+/// How much memory free spans may hold when users hold `live` bytes and have held `peak`.
+pub fn bound(live: usize, peak: usize) -> usize {
+    let play = PLAY.max(peak / PLAY_SHARE);
+    FLOOR.max(live / SHARE).min(peak - live + play)
 }
 
 /// Which spans a purge is about.
@@ -80,10 +91,8 @@ impl<P: Pal> Region<P> {
     fn purge<'a>(&'a self, mut inner: Guard<'a, Inner, P>, reach: Reach) {
         let now = self.now();
         for _ in 0..inner.index.spans(Kind::Dirty) {
-            if !self.is_due(&mut inner, reach, now) {
-                return;
-            }
-            let Some((first, len)) = self.spans(&mut inner).depart() else {
+            let due = self.due(&mut inner, reach, now);
+            let Some((first, len)) = self.spans(&mut inner).depart(due) else {
                 return;
             };
             drop(inner);
@@ -95,18 +104,23 @@ impl<P: Pal> Region<P> {
         }
     }
 
-    fn is_due(&self, inner: &mut Inner, reach: Reach, now: u32) -> bool {
-        let dirty = inner.index.slices(Kind::Dirty) * SLICE;
-        if reach == Reach::All || dirty == 0 {
-            return dirty > 0;
+    /// How many slices of the oldest span are to be purged now.
+    fn due(&self, inner: &mut Inner, reach: Reach, now: u32) -> u32 {
+        let old = |inner: &mut Inner| {
+            let age = self.spans(inner).oldest_age(now);
+            age.is_some_and(|age| age >= DELAY_MS)
+        };
+        if reach == Reach::All || old(inner) {
+            return u32::MAX;
         }
-        let live = self.live(Class::Client) + self.live(Class::Runtime);
+        let [live, peak] = [Region::live, Region::peak]
+            .map(|held| held(self, Class::Client) + held(self, Class::Runtime));
         let left = self.limit().saturating_sub(self.live(Class::Client));
-        dirty > bound(live).min(left)
-            || self
-                .spans(inner)
-                .oldest_age(now)
-                .is_some_and(|age| age >= DELAY_MS)
+        let dirty = inner.index.slices(Kind::Dirty) * SLICE;
+        match dirty.saturating_sub(bound(live, peak).min(left)) {
+            0 => 0,
+            excess => excess.div_ceil(SLICE).max(LEAST) as u32,
+        }
     }
 
     /// In a forked child: purges what the threads that are gone were purging.
@@ -136,9 +150,17 @@ impl<P: Pal> Region<P> {
     /// Gives the memory of a leaving span back.
     fn forget(&self, first: u32, len: u32) -> bool {
         let start = self.slice_start(first as usize);
-        let bytes = len as usize * SLICE;
-        self.counters().purges.bump();
         // SAFETY: inv:purge.leaving: the span is free and nobody can take it.
+        unsafe { self.clear(start, len as usize * SLICE) }
+    }
+
+    /// Gives the memory of whole pages back; false: they may be as they were.
+    ///
+    /// # Safety
+    /// The pages were taken once, and nobody needs what is in them.
+    pub(crate) unsafe fn clear(&self, start: *mut u8, bytes: usize) -> bool {
+        self.counters().purges.bump();
+        // SAFETY: as the caller says; inv:region.span: what was taken is committed.
         let purged = unsafe { self.pal().purge(start, bytes) };
         if purged {
             self.counters().purged.add(bytes);

@@ -20,14 +20,15 @@
 
 use crate::lock::{Guard, Lock};
 use crate::pal::Pal;
-use core::ptr::null_mut;
-use core::sync::atomic::{
+use crate::sync::{
     AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
+    const_fn,
 };
+use core::ptr::null_mut;
 
 /// The most blocks.
-pub(crate) const BLOCKS: usize = 8 << 10;
+pub const BLOCKS: usize = if cfg!(loom) { 2 } else { 8 << 10 };
 /// The most bytes, and how many times larger the region must be.
 const BYTES: usize = 32 << 20;
 const SHARE: usize = 16;
@@ -39,10 +40,11 @@ const MASK: usize = PLACES - 1;
 
 /// A block that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) block: *mut u8,
+pub struct Held {
+    /// Where it begins.
+    pub block: *mut u8,
     /// Its usable size.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
 }
 
 #[derive(Debug)]
@@ -53,14 +55,14 @@ struct Slot {
 
 /// See the module. All zero is the empty one.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub struct Table {
     ring: [Slot; BLOCKS],
     set: [AtomicUsize; PLACES],
 }
 
 /// What the lock protects, beside the table.
 #[derive(Debug)]
-pub(crate) struct Inner {
+struct Inner {
     oldest: usize,
     count: usize,
     weight: usize,
@@ -69,36 +71,40 @@ pub(crate) struct Inner {
 
 /// A quarantine that is off until it gets its table.
 #[derive(Debug)]
-pub(crate) struct Quarantine {
+pub struct Quarantine {
     table: AtomicPtr<Table>,
     inner: Lock<Inner>,
 }
 
 /// The quarantine, held.
-pub(crate) struct Open<'a, P: Pal> {
+#[derive(Debug)]
+pub struct Open<'a, P: Pal> {
     table: &'a Table,
     inner: Guard<'a, Inner, P>,
 }
 
 /// A block came that was there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Again;
+pub struct Again;
 
 impl Quarantine {
-    pub(crate) const fn new() -> Self {
-        Self {
-            table: AtomicPtr::new(null_mut()),
-            inner: Lock::new(Inner {
-                oldest: 0,
-                count: 0,
-                weight: 0,
-                limit: 0,
-            }),
+    const_fn! {
+        /// One without a table.
+        pub fn new() -> Self {
+            Self {
+                table: AtomicPtr::new(null_mut()),
+                inner: Lock::new(Inner {
+                    oldest: 0,
+                    count: 0,
+                    weight: 0,
+                    limit: 0,
+                }),
+            }
         }
     }
 
     /// Whether there is one.
-    pub(crate) fn is_on(&self) -> bool {
+    pub fn is_on(&self) -> bool {
         self.table().is_some()
     }
 
@@ -111,38 +117,38 @@ impl Quarantine {
     ///
     /// # Safety
     /// `table` is zeroed, and the quarantine's for ever.
-    pub(crate) unsafe fn begin<P: Pal>(&self, table: *mut Table, region: usize, pal: &P) {
+    pub unsafe fn begin<P: Pal>(&self, table: *mut Table, region: usize, pal: &P) {
         self.inner.lock(pal).limit = BYTES.min(region / SHARE);
         self.table.store(table, Release);
     }
 
     /// Takes the lock, if there is a quarantine. The thread is busy.
-    pub(crate) fn open<'a, P: Pal>(&'a self, pal: &'a P) -> Option<Open<'a, P>> {
+    pub fn open<'a, P: Pal>(&'a self, pal: &'a P) -> Option<Open<'a, P>> {
         let table = self.table()?;
         let inner = self.inner.lock(pal);
         Some(Open { table, inner })
     }
 
     /// Whether the block is held: inv:quarantine.look.
-    pub(crate) fn holds(&self, block: *const u8) -> bool {
+    pub fn holds(&self, block: *const u8) -> bool {
         self.table()
             .is_some_and(|table| table.find(block.addr()).is_some())
     }
 
     /// Before `fork`: tries for the lock. Gives whether the thread has it already, by a handler that has interrupted the
     /// holder; nothing when another thread has it.
-    pub(crate) fn fork_prepare<P: Pal>(&self, pal: &P) -> Option<bool> {
+    pub fn fork_prepare<P: Pal>(&self, pal: &P) -> Option<bool> {
         let kept = self.inner.is_mine(pal);
         (kept || self.inner.try_hold(pal)).then_some(kept)
     }
 
     /// Waits until no other thread has the lock.
-    pub(crate) fn await_others<P: Pal>(&self, pal: &P) {
+    pub fn await_others<P: Pal>(&self, pal: &P) {
         drop(self.inner.lock(pal));
     }
 
     /// After `fork`, in the parent.
-    pub(crate) fn fork_parent<P: Pal>(&self, kept: bool, pal: &P) {
+    pub fn fork_parent<P: Pal>(&self, kept: bool, pal: &P) {
         if !kept {
             // SAFETY: `fork_prepare` took the lock, and nothing was used since.
             unsafe { self.inner.release(pal) }
@@ -150,7 +156,7 @@ impl Quarantine {
     }
 
     /// After `fork`, in the child.
-    pub(crate) fn fork_child(&self, kept: bool) {
+    pub fn fork_child(&self, kept: bool) {
         if !kept {
             // SAFETY: `fork_prepare` took the lock, and this is the only thread.
             unsafe { self.inner.reset() }
@@ -160,7 +166,7 @@ impl Quarantine {
 
 impl<P: Pal> Open<'_, P> {
     /// Holds a block; the one that must leave for it, if there is no more room.
-    pub(crate) fn put(&mut self, held: Held) -> Result<Option<Held>, Again> {
+    pub fn put(&mut self, held: Held) -> Result<Option<Held>, Again> {
         if self.table.find(held.block.addr()).is_some() {
             return Err(Again);
         }
@@ -179,7 +185,7 @@ impl<P: Pal> Open<'_, P> {
     }
 
     /// The oldest block, which is held no more.
-    pub(crate) fn take(&mut self) -> Option<Held> {
+    pub fn take(&mut self) -> Option<Held> {
         let held = self.nth(0)?;
         self.table.remove(held.block.addr());
         self.inner.oldest = (self.inner.oldest + 1) % BLOCKS;
@@ -189,18 +195,18 @@ impl<P: Pal> Open<'_, P> {
     }
 
     /// The oldest block, held no more, if there are too many bytes.
-    pub(crate) fn take_excess(&mut self) -> Option<Held> {
+    pub fn take_excess(&mut self) -> Option<Held> {
         let excess = self.inner.weight > self.inner.limit;
         excess.then(|| self.take()).flatten()
     }
 
     /// How many blocks are held.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.inner.count
     }
 
     /// All of them, the oldest first.
-    pub(crate) fn each(&self) -> impl Iterator<Item = Held> {
+    pub fn each(&self) -> impl Iterator<Item = Held> {
         (0..self.inner.count).filter_map(|n| self.nth(n))
     }
 
@@ -224,9 +230,31 @@ impl<P: Pal> Open<'_, P> {
 
 /// Where an address would best be: the upper bits of a multiplication by 2^64 over the golden ratio (Knuth, *The Art of
 /// Computer Programming*, volume 3, 6.4).
-fn best(address: usize) -> usize {
+pub fn best(address: usize) -> usize {
     let mixed = (address / 16).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed >> (usize::BITS - PLACES.trailing_zeros())
+}
+
+/// What is zeroed memory in the product.
+#[cfg(loom)]
+impl Default for Table {
+    fn default() -> Self {
+        use core::array::from_fn;
+        let slot = |_| Slot {
+            block: AtomicPtr::new(null_mut()),
+            bytes: AtomicUsize::new(0),
+        };
+        Self {
+            ring: from_fn(slot),
+            set: from_fn(|_| AtomicUsize::new(0)),
+        }
+    }
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Table {

@@ -10,10 +10,11 @@
 //! Tables and slices are made usable from the bottom up, in steps, and never made unusable again: the region is a handful of
 //! mappings whatever happens in it, and a process that takes little commits little.
 //!
-//! `inv:region.once` `base` and `size` are 0 until the region is booted. Afterwards the base never changes, and the size only
+//! `inv:region.once` the base and the size are 0 until the region is booted. Afterwards the base never changes, and the size only
 //! becomes less, by what was never used ([`limit`]).
 //!
-//! `inv:region.base` Every pointer into the region is made from `base`; slice `n` begins `n * SLICE` bytes behind it.
+//! `inv:region.base` Every pointer into the region is made from `base`, a multiple of a slice; slice `n` begins `n * SLICE` bytes
+//! behind it.
 //!
 //! `inv:region.table` The [`PageEntry`] of every slice of the region can be read at any time, and is zero until its slice
 //! is taken for the first time. From then on it can be written.
@@ -26,6 +27,7 @@
 //! giving address space back, for the same reason.
 
 mod boot;
+mod bounds;
 mod fork;
 mod frontier;
 mod limit;
@@ -38,10 +40,11 @@ use crate::lock::{Guard, Lock};
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::spans::{Fault, Index, Kind, Spans, State, Tag, Totals, Want};
+use bounds::Bounds;
 use core::ops::Range;
 use core::ptr;
 use core::slice;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// Bytes of a slice, the unit in which the region is divided.
 pub const SLICE: usize = 64 << 10;
@@ -92,7 +95,7 @@ struct Apart<T>(T);
 #[derive(Debug)]
 pub struct Region<P> {
     base: AtomicPtr<u8>,
-    size: AtomicUsize,
+    bounds: Bounds,
     pal: P,
     pressure: Pressure,
     inner: Apart<Lock<Inner>>,
@@ -111,7 +114,7 @@ impl<P: Pal> Region<P> {
     pub const fn new(pal: P) -> Self {
         Region {
             base: AtomicPtr::new(ptr::null_mut()),
-            size: AtomicUsize::new(0),
+            bounds: Bounds::new(),
             pal,
             pressure: Pressure::new(),
             inner: Apart(Lock::new(Inner {
@@ -150,7 +153,7 @@ impl<P: Pal> Region<P> {
     /// How many bytes it has; 0 before it is booted. Whoever sees another size sees the base after it (`inv:region.once`).
     #[inline]
     pub fn size(&self) -> usize {
-        self.size.load(Ordering::Acquire)
+        self.bounds.size()
     }
 
     /// How far `p` lies behind the base, if it leads into the region.
@@ -162,19 +165,10 @@ impl<P: Pal> Region<P> {
         (offset < size).then_some(offset)
     }
 
-    /// The entry of the slice into which `p` leads, and how far `p` lies behind the base; if it leads into the region.
+    /// The entry of the slice into which `p` leads, if that is a slice of the region.
     #[inline(always)]
-    pub fn entry_of(&self, p: *const u8) -> Option<(*mut PageEntry, usize)> {
-        // In this order, as in `offset`.
-        let size = self.size();
-        let base = self.base();
-        let offset = p.addr().wrapping_sub(base.addr());
-        (offset < size).then(|| {
-            (
-                base.cast::<PageEntry>().wrapping_add(offset / SLICE),
-                offset,
-            )
-        })
+    pub fn entry_of(&self, p: *const u8) -> Option<*mut PageEntry> {
+        self.bounds.entry_of(p)
     }
 
     /// Whether `p` leads into the region.
@@ -206,8 +200,23 @@ impl<P: Pal> Region<P> {
     /// Takes `slices` slices in a row, at a multiple of `align_slices` (a power of two) slices in the address space. `None`:
     /// the region is full, or the system refuses memory.
     pub fn take(&self, slices: usize, align_slices: usize, class: Class) -> Option<Span> {
+        self.take_first(slices, align_slices, class, Kind::Dirty)
+    }
+
+    /// The same for memory that is to be zero: such that is, if there is some or the region has room for more.
+    pub fn take_zeroed(&self, slices: usize, align_slices: usize, class: Class) -> Option<Span> {
+        self.take_first(slices, align_slices, class, Kind::Clean)
+    }
+
+    fn take_first(
+        &self,
+        slices: usize,
+        align_slices: usize,
+        class: Class,
+        first: Kind,
+    ) -> Option<Span> {
         let span = self
-            .want(slices, align_slices)
+            .want(slices, align_slices, first)
             .and_then(|want| self.take_wanted(want, class));
         if span.is_none() {
             self.counters.refusals.bump();
@@ -221,7 +230,7 @@ impl<P: Pal> Region<P> {
         if self.size() == 0 {
             return None;
         }
-        let want = self.want(slices, align_slices)?;
+        let want = self.want(slices, align_slices, Kind::Dirty)?;
         let mut inner = self.inner.0.try_lock(&self.pal)?;
         self.take_in(&mut inner, want, class, false)
     }
@@ -260,6 +269,7 @@ impl<P: Pal> Region<P> {
         let clean = more == 0 || spans.absorb(behind, more);
         spans.set(first as u32, to as u32, State::Taken);
         self.accounts.add(class, more as usize * SLICE);
+        self.purge_due(inner);
         Some(clean)
     }
 
@@ -387,13 +397,14 @@ impl<P: Pal> Region<P> {
         tags.wrapping_add(slice as usize)
     }
 
-    fn want(&self, slices: usize, align_slices: usize) -> Option<Want> {
+    fn want(&self, slices: usize, align_slices: usize, first: Kind) -> Option<Want> {
         debug_assert!(slices > 0 && align_slices.is_power_of_two());
         self.boot().then_some(())?;
         Some(Want {
             len: u32::try_from(slices).ok()?,
             align: u32::try_from(align_slices).ok()?,
             origin: (self.base().addr() / SLICE) as u32,
+            first,
         })
     }
 
@@ -427,14 +438,7 @@ impl<P: Pal> Region<P> {
         if !self.accounts.has_room(class, want.len as usize * SLICE) {
             return None;
         }
-        let mut spans = self.spans(inner);
-        let (first, zeroed) = match spans.find(want, thorough) {
-            Some(fit) => {
-                let kind = spans.carve(fit.span, fit.start, want.len);
-                (fit.start, kind == Kind::Clean)
-            }
-            None => (self.take_at_frontier(inner, want)?, true),
-        };
+        let (first, zeroed) = self.take_free(inner, want, thorough)?;
         self.accounts.add(class, want.len as usize * SLICE);
         self.counters.takes.bump();
         Some(Span {
@@ -442,6 +446,25 @@ impl<P: Pal> Region<P> {
             slices: want.len as usize,
             zeroed,
         })
+    }
+
+    /// Where the request has been put, and whether all of it is zero.
+    fn take_free(&self, inner: &mut Inner, want: Want, thorough: bool) -> Option<(u32, bool)> {
+        let used = |inner: &mut Inner, kind| {
+            let mut spans = self.spans(inner);
+            let fit = spans.find(kind, want, thorough)?;
+            spans.carve(fit.span, fit.start, want.len);
+            Some((fit.start, kind == Kind::Clean))
+        };
+        let new = |inner: &mut Inner| Some((self.take_at_frontier(inner, want)?, true));
+        match want.first {
+            Kind::Dirty => used(inner, Kind::Dirty)
+                .or_else(|| used(inner, Kind::Clean))
+                .or_else(|| new(inner)),
+            Kind::Clean => used(inner, Kind::Clean)
+                .or_else(|| new(inner))
+                .or_else(|| used(inner, Kind::Dirty)),
+        }
     }
 
     fn give_in(&self, inner: &mut Inner, first: usize, slices: usize, class: Class) {

@@ -4,8 +4,8 @@
 //! whether somebody should tell the page's heap. Telling it is to push the page onto the heap's mail, a [`Stack`].
 //!
 //! ```text
-//!             the owner parks the full page            a push finds Wanted, or finds that
-//!            ┌──────────────────────────► WANTED ────┐ with it all blocks are free (from Quiet)
+//!             the owner parks the full page            with a push enough are there (from Wanted),
+//!            ┌──────────────────────────► WANTED ────┐ or all blocks are free (from Quiet)
 //!          QUIET ◄────────────────────────           ├──────────────► POSTED
 //!            ▲      the owner unparks it             │                   │
 //!            │  └────────────────────────────────────┘                   │
@@ -30,6 +30,8 @@ use core::ptr;
 
 const FIELD: u32 = 20;
 const MASK: u64 = (1 << FIELD) - 1;
+/// The bit that says Posted, whatever the other bit of the note.
+const POSTED: u32 = 2 * FIELD + 1;
 const TURNS: u32 = 1 << (64 - 2 * FIELD - 2);
 
 /// Whether the page's heap is to be told of frees.
@@ -37,7 +39,7 @@ const TURNS: u32 = 1 << (64 - 2 * FIELD - 2);
 pub enum Note {
     /// Only when all its blocks are free; the heap will come by itself for the others.
     Quiet,
-    /// At the next free: the page is parked, and the heap does not look at it.
+    /// When some blocks are there: the page is parked, and the heap does not look at it.
     Wanted,
     /// Somebody tells it or has told it.
     Posted,
@@ -75,7 +77,7 @@ impl Word {
         let note = match self.note {
             Note::Quiet => 0,
             Note::Wanted => 1,
-            Note::Posted => 2,
+            Note::Posted => 1 << (POSTED - 2 * FIELD),
         };
         let lower = u64::from(self.first) | u64::from(self.count) << FIELD;
         lower | note << (2 * FIELD) | u64::from(self.turn) << (2 * FIELD + 2)
@@ -112,30 +114,28 @@ impl Remote {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// Pushes the block with this number. `link` writes into the block what comes after it, perhaps several times;
-    /// `used` reads how many blocks are in use, those of the list counted. True when the caller must now tell the heap.
-    pub fn push(&self, block: u32, used: impl Fn() -> u32, link: impl Fn(Link)) -> bool {
-        // The acquire makes `used` at least as new as the last `settle`.
+    /// Pushes the block with this number. `link` writes into the block what comes after it, perhaps several times; `enough`
+    /// reads how long the list must be for the heap to be told: on a quiet page as many as are in use, those of the list
+    /// counted. True when the caller must now tell it.
+    #[inline(always)]
+    pub fn push(&self, block: u32, enough: impl Fn(Note) -> u32, link: impl Fn(Link)) -> bool {
+        // The acquire makes the number in use at least as new as the last `settle`.
         let mut bits = self.0.load(Ordering::Acquire);
         loop {
-            let old = Word::of(bits);
-            link(old.first);
-            let count = old.count + 1;
-            let post = match old.note {
-                Note::Wanted => true,
-                Note::Quiet => count >= used(),
-                Note::Posted => false,
+            let Word {
+                first, count, note, ..
+            } = Word::of(bits);
+            let enough = match note {
+                Note::Posted => u32::MAX,
+                Note::Quiet | Note::Wanted => enough(note),
             };
-            let new = Word {
-                first: block + 1,
-                count,
-                note: if post { Note::Posted } else { old.note },
-                turn: old.turn,
-            };
-            let swapped =
-                self.0
-                    .compare_exchange_weak(bits, new.bits(), Ordering::AcqRel, Ordering::Acquire);
-            match swapped {
+            link(first);
+            let post = count + 1 >= enough;
+            // One more, and this one first. Not taken apart and put together, for every free by another thread comes here.
+            let pushed = (bits & !MASK | u64::from(block + 1)) + (1 << FIELD);
+            let new = pushed | u64::from(post) << POSTED;
+            let order = (Ordering::AcqRel, Ordering::Acquire);
+            match self.0.compare_exchange_weak(bits, new, order.0, order.1) {
                 Ok(_) => return post,
                 Err(now) => bits = now,
             }
@@ -190,7 +190,7 @@ impl Remote {
         Word::of(self.0.load(Ordering::Acquire)).note
     }
 
-    /// Asks to be told of the next free. False when there are blocks to take instead. The heap's holder only.
+    /// Asks to be told when there are enough blocks. False when there are blocks to take instead. The heap's holder only.
     pub fn want(&self) -> bool {
         let wanted = |word: Word| {
             let note = match word.note {

@@ -3,6 +3,9 @@
 //! In this order: what others have freed, the rest of the page, other pages of the class, a new page. Before new memory
 //! for the client is taken the region is asked, and what it does then (it may collect, wait, allocate and free) it does
 //! with no lock held and the thread not busy; so afterwards everything is looked at again.
+//!
+//! A slice that was full of memory when it was given back may be taken for a page of which a few blocks are needed. There are as many
+//! such pages as threads times sizes that each uses a little, so what they would hold is given back: `trim`.
 
 use crate::account::Class;
 use crate::alloc::Allocator;
@@ -10,12 +13,19 @@ use crate::block::Block;
 use crate::classes::CLASSES;
 use crate::heap::Heap;
 use crate::pal::Pal;
-use crate::region::SLICE;
+use crate::region::{SLICE, Span};
 use crate::tend::Empties;
 use crate::threads::Standing;
 use crate::tls::Words;
 use core::ptr::null_mut;
-use core::sync::atomic::{Ordering::SeqCst, fence};
+use core::sync::atomic::{
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
+
+/// How much of a page is left its memory in any case, in bytes, and what is worth a system call.
+const NEEDED: usize = 8 << 10;
+const WORTH: usize = 16 << 10;
 
 impl<P: Pal + Words> Allocator<P> {
     /// A block from a slow path: one of a bin, or a large one.
@@ -191,10 +201,31 @@ impl<P: Pal + Words> Allocator<P> {
             self.entry(span.first + back).begin_inside(back);
         }
         let page = self.entry(span.first);
+        let untouched = match slices {
+            1 => self.trim(heap, bin, span, page.untouched.load(Relaxed)),
+            _ => 0,
+        };
         page.begin_page(heap, self.region.slice_start(span.first), bin, class);
+        page.untouched.store(untouched, Relaxed);
         page.set_code(self.page_code());
         heap.enlist(page);
         // SAFETY: as the caller says.
         unsafe { self.refilled(heap, class, bin) }
+    }
+
+    /// Gives back the memory at the end of a slice that was taken for a page, as far as the page is not expected to need it; of the
+    /// slice `untouched` bytes have none already. How many have none now. The next page of the bin is left more: a heap whose
+    /// pages come and go soon leaves them as they are.
+    fn trim(&self, heap: &Heap, bin: usize, span: Span, untouched: u32) -> u32 {
+        let untouched = if span.zeroed { SLICE as u32 } else { untouched };
+        let needed = heap.needed(bin).max(NEEDED);
+        let idle = (SLICE - untouched as usize).saturating_sub(needed);
+        let end = self.region.slice_start(span.first).wrapping_add(needed);
+        // SAFETY: inv:region.span: the slice was just taken for a page that has not begun.
+        if idle >= WORTH && unsafe { self.region.clear(end, idle) } {
+            heap.expect(bin, needed + NEEDED);
+            return (SLICE - needed) as u32;
+        }
+        untouched
     }
 }

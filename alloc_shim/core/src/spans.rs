@@ -20,7 +20,8 @@
 //!
 //! Free spans of one kind are binned by length: exactly up to 32 slices, in eighths of a power of two beyond. A request
 //! looks at some spans of its own bin, newest first, then takes what it finds in a larger one: good fit, as in Masmano,
-//! Ripoll, Crespo and Real, *TLSF* (2004). Dirty spans come first, since using them again costs no fault.
+//! Ripoll, Crespo and Real, *TLSF* (2004). Dirty spans come first, since using them again costs no fault; but not where the memory
+//! is to be zero.
 
 mod check;
 mod find;
@@ -251,15 +252,16 @@ impl<'a> Spans<'a> {
         (oldest != NONE).then(|| now.wrapping_sub(self.tag(oldest).freed))
     }
 
-    /// Lets the oldest dirty span leave: nobody can take it until it has arrived.
-    pub(crate) fn depart(&mut self) -> Option<(u32, u32)> {
-        let first = self.index.dirty.oldest;
-        if first == NONE {
+    /// Lets at most `most` slices, the last ones, of the oldest dirty span leave: nobody can take them until they have arrived.
+    pub(crate) fn depart(&mut self, most: u32) -> Option<(u32, u32)> {
+        let span = self.index.dirty.oldest;
+        if span == NONE || most == 0 {
             return None;
         }
-        let len = self.tag(first).len;
-        self.unbin(first);
-        self.leave_list(Which::Dirty, first);
+        let whole = self.tag(span).len;
+        let len = whole.min(most);
+        let first = span + whole - len;
+        self.carve(span, first, len);
         self.set(first, len, State::Leaving);
         self.push_newest(Which::Leaving, first);
         Some((first, len))

@@ -11,8 +11,10 @@
 //! `inv:tend.release` A page is given back by the holder of its heap, when no block is in use and it is not in the mail or
 //! on its way there. Then nobody can name a block of it, and nobody's push is unfinished (`inv:remote.post`).
 //!
-//! A heap with a thread keeps an empty page of one slice when it is the only page of its class: a program that frees and
-//! allocates one block in turn would otherwise take and give the slice each time. A heap without a thread keeps none.
+//! A heap with a thread keeps an empty page when it is the only page of its class: a program that frees and
+//! allocates one block in turn would otherwise take and give its slices each time. Of such of which more than a little was ever used it
+//! keeps the last ones, up to eight slices (`inv:heap.kept`): a program that has done with many sizes would otherwise hold a whole page of
+//! each. A heap without a thread keeps none.
 
 use crate::alloc::Allocator;
 use crate::heap::{Heap, entry};
@@ -29,30 +31,32 @@ use core::sync::atomic::{
 /// Whether a heap keeps an empty page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Empties {
-    /// The only page of a class, if it is small.
+    /// The only page of a class.
     KeepOne,
     /// None.
     Release,
 }
 
 impl<P: Pal + Words> Allocator<P> {
-    /// The fast path has put the last block back on a page.
+    /// A free has found that the page is to be looked at: inv:page.due.
     #[cold]
     #[inline(never)]
-    pub(crate) fn emptied(&self, page: &PageEntry) {
+    pub(crate) fn due(&self, page: &PageEntry) {
         let busy = self.busy();
         // A handler may have been here before the thread was busy, and the page may be somebody else's now.
-        let home = busy.heap();
-        if !core::ptr::eq(page.owner.load(Relaxed), home) {
+        let heap = busy.heap();
+        if !core::ptr::eq(page.owner.load(Relaxed), heap) {
             return;
         }
         // SAFETY: inv:heap.forever.
-        let home = unsafe { &*home };
-        if home.has_only(page) && page.slices() == 1 {
-            return;
+        let heap = unsafe { &*heap };
+        if page.is_parked() {
+            let _change = heap.change();
+            heap.unpark(page);
+        } else if !heap.has_only(page) || !heap.keeps(page) {
+            let _change = heap.change();
+            self.look_at(heap, page, Empties::KeepOne);
         }
-        let _change = home.change();
-        self.look_at(home, page, Empties::KeepOne);
     }
 
     /// Takes what others have freed on a page, and gives the page back if it is empty. The thread is busy, and holds and
@@ -62,20 +66,18 @@ impl<P: Pal + Words> Allocator<P> {
             // SAFETY: inv:heap.holder, as the caller says.
             let collected = unsafe { page.collect() };
             self.counters().remote_frees.add(collected);
-            let empty = page.used.load(Relaxed) == 0 && page.remote.note() != Note::Posted;
-            let kept = || {
-                empties == Empties::KeepOne
-                    && page.slices() == 1
-                    && !heap.is_parked(page)
-                    && heap.has_only(page)
-            };
+            let empty = page.used() == 0 && page.remote.note() != Note::Posted;
+            let kept = || empties == Empties::KeepOne && !page.is_parked() && heap.has_only(page);
             if empty && !kept() {
                 // inv:tend.release.
                 heap.unlist(page);
                 self.give_back(page);
                 return;
             }
-            if !heap.is_parked(page) {
+            if empty {
+                heap.keep(page, |old| self.look_at(heap, old, Empties::Release));
+            }
+            if !page.is_parked() {
                 if page.remote.settle() {
                     return;
                 }
@@ -111,13 +113,20 @@ impl<P: Pal + Words> Allocator<P> {
         if heap.stale.swap(false, Relaxed) {
             // SAFETY: inv:heap.holder, as the caller says.
             heap.each_queued(|page| unsafe { page.recount() });
-            // SAFETY: as above.
-            heap.each_parked(|page| unsafe { page.recount() });
+            heap.each_parked(|page| {
+                // SAFETY: as above.
+                unsafe { page.recount() };
+                if page.is_due() {
+                    heap.unpark(page);
+                }
+            });
         }
     }
 
     /// Leaves the heap of a thread that ends. The thread is busy.
     pub(crate) fn leave(&self, heap: &Heap) {
+        // inv:threads.told
+        heap.shared.thread.store(0, Relaxed);
         heap.shared.tenure.begin_leave();
         {
             let _change = heap.change();
@@ -145,9 +154,11 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// Tells a page's heap of frees.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn post(&self, page: &PageEntry) {
         // SAFETY: inv:remote.post: until the mail is read the page keeps its heap; inv:heap.forever.
-        let home = unsafe { &*page.home.load(Relaxed) };
+        let home = unsafe { &*page.owner.load(Relaxed) };
         home.shared.mail.push(page);
         if self.is_locked() {
             if home.shared.tenure.call_softly() {

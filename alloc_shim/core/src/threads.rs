@@ -9,7 +9,8 @@
 //!
 //! `inv:threads.told` libc tells nobody of the end of a thread that took its heap in the last round of destructors. Such a heap
 //! stays OWNED, with the number of its thread; and whoever else has this number later is the proof that the thread is gone.
-//! The number is the address of the thread's descriptor, which libc uses again for the next thread.
+//! The number is the address of the thread's descriptor, which libc uses again for the next thread. A heap that was left as it
+//! should be has no number, so that nobody takes it for his own while its next owner has not yet written his.
 //!
 //! Where a handler interrupted the allocator it borrows a heap that nobody holds, for one allocation.
 

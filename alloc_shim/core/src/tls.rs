@@ -33,7 +33,7 @@
 
 pub(crate) mod initial_exec;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 
 use crate::heap::Heap;
 

@@ -21,6 +21,8 @@ use std::ptr::null_mut;
 struct Page {
     remote: Remote,
     used: AtomicU32,
+    /// How many blocks a push must find or make to tell the heap of a page that is wanted.
+    enough: AtomicU32,
     links: [AtomicU32; 2],
     mail: AtomicPtr<Page>,
     memory: UnsafeCell<bool>,
@@ -49,6 +51,7 @@ fn page(used: u32) -> Page {
     Page {
         remote: Remote::new(),
         used: AtomicU32::new(used),
+        enough: AtomicU32::new(1),
         links: [AtomicU32::new(0), AtomicU32::new(0)],
         mail: AtomicPtr::new(null_mut()),
         memory: UnsafeCell::new(true),
@@ -74,8 +77,11 @@ impl Page {
     fn free(&self, block: u32) -> bool {
         // The block is live, so its page is.
         self.touch();
-        let used = || self.used.load(Ordering::Relaxed);
-        self.remote.push(block, used, |next| {
+        let enough = |note| match note {
+            Note::Wanted => self.enough.load(Ordering::Relaxed),
+            Note::Quiet | Note::Posted => self.used.load(Ordering::Relaxed),
+        };
+        self.remote.push(block, enough, |next| {
             self.links[block as usize].store(next, Ordering::Relaxed);
         })
     }
@@ -212,18 +218,50 @@ fn pushing_beside_taking() {
     });
 }
 
-/// Of two frees onto a parked page exactly one tells the heap.
+/// Of two frees onto a parked page exactly one tells the heap, be it woken by the first or by the second.
 #[test]
 fn telling_of_a_parked_page() {
+    for enough in [1, 2] {
+        loom::model(move || {
+            let world = world([3, 0]);
+            world.pages[0].enough.store(enough, Ordering::Relaxed);
+            assert!(world.pages[0].remote.want());
+            let other = world.clone();
+            let thread = thread::spawn(move || other.pages[0].free(0));
+            let mine = world.pages[0].free(1);
+            let theirs = thread.join().expect("no panic");
+            assert!(mine != theirs);
+            assert!(world.pages[0].remote.note() == Note::Posted);
+        });
+    }
+}
+
+/// The owner unparks a page and leaves, beside a free that empties the page and was not enough to wake it: the page is given
+/// back.
+#[test]
+fn unparking_beside_the_last_free() {
     loom::model(|| {
         let world = world([2, 0]);
+        world.pages[0].enough.store(2, Ordering::Relaxed);
+        world.heap.tenure.keep();
         assert!(world.pages[0].remote.want());
         let other = world.clone();
-        let thread = thread::spawn(move || other.pages[0].free(0));
-        let mine = world.pages[0].free(1);
-        let theirs = thread.join().expect("no panic");
-        assert!(mine != theirs);
-        assert!(world.pages[0].remote.note() == Note::Posted);
+        let thread = thread::spawn(move || {
+            if other.pages[0].free(0) {
+                other.heap.post(&other.pages[0]);
+            }
+        });
+        world.pages[0].used.store(1, Ordering::Relaxed);
+        world.pages[0].remote.quiet();
+        world.heap.tenure.begin_leave();
+        world.heap.hold();
+        world.heap.read_mail();
+        if !world.pages[0].is_released() {
+            world.pages[0].look_at();
+        }
+        world.heap.finish();
+        thread.join().expect("no panic");
+        assert!(world.pages[0].is_released());
     });
 }
 

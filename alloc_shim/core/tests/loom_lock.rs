@@ -5,83 +5,14 @@
 
 #![cfg(loom)]
 
+#[path = "support/futex.rs"]
+mod futex;
+
 use bowline_alloc::lock::Lock;
-use bowline_alloc::pal::Pal;
+use futex::Futex;
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicU32, Ordering};
-use loom::sync::{Arc, Condvar, Mutex};
+use loom::sync::Arc;
 use loom::thread;
-
-/// A platform that can sleep and wake, and nothing else.
-struct Futex {
-    kernel: Mutex<()>,
-    sleepers: Condvar,
-}
-
-impl Futex {
-    fn new() -> Self {
-        Futex {
-            kernel: Mutex::new(()),
-            sleepers: Condvar::new(),
-        }
-    }
-}
-
-impl Pal for Futex {
-    const LARGEST: usize = 0;
-    const SMALLEST: usize = 0;
-
-    fn me(&self) -> u32 {
-        // Who holds a lock is asked by forks alone.
-        1
-    }
-
-    fn wait(&self, word: &AtomicU32, seen: u32) {
-        let kernel = self.kernel.lock().expect("no panic");
-        if word.load(Ordering::Relaxed) == seen {
-            drop(self.sleepers.wait(kernel).expect("no panic"));
-        }
-    }
-
-    fn wake(&self, _: &AtomicU32) {
-        let _kernel = self.kernel.lock().expect("no panic");
-        self.sleepers.notify_one();
-    }
-
-    fn reserve(&self, _: usize, _: usize) -> *mut u8 {
-        unreachable!("a lock needs no memory")
-    }
-    unsafe fn release(&self, _: *mut u8, _: usize) {
-        unreachable!("a lock needs no memory")
-    }
-    unsafe fn release_part(&self, _: *mut u8, _: usize) {
-        unreachable!("a lock needs no memory")
-    }
-    unsafe fn readable(&self, _: *mut u8, _: usize) -> bool {
-        unreachable!("a lock needs no memory")
-    }
-    unsafe fn commit(&self, _: *mut u8, _: usize) -> bool {
-        unreachable!("a lock needs no memory")
-    }
-    unsafe fn purge(&self, _: *mut u8, _: usize) -> bool {
-        unreachable!("a lock needs no memory")
-    }
-    fn now_ms(&self) -> u64 {
-        unreachable!("a lock needs no clock")
-    }
-    fn address_limit(&self) -> Option<usize> {
-        unreachable!("a lock needs no memory")
-    }
-    fn random(&self) -> u64 {
-        unreachable!("a lock needs no chance")
-    }
-    fn write(&self, _: &[u8]) {
-        unreachable!("a lock says nothing")
-    }
-    fn abort(&self) -> ! {
-        unreachable!("a lock ends nothing")
-    }
-}
 
 struct Shared {
     lock: Lock<UnsafeCell<usize>>,

@@ -21,7 +21,13 @@ pub(crate) fn malloc_fast(bytes: usize) -> *mut c_void {
     global::malloc_fast(bytes).cast()
 }
 
-/// `malloc` when it has none.
+/// The same of blocks too large for that.
+#[inline(always)]
+pub(crate) fn malloc_medium(bytes: usize) -> *mut c_void {
+    global::malloc_medium(bytes).cast()
+}
+
+/// `malloc` when it has none at hand.
 pub(crate) fn malloc_slow(bytes: usize) -> *mut c_void {
     global::malloc_slow(bytes).cast()
 }
@@ -70,7 +76,9 @@ pub(crate) unsafe fn usable_size(block: *const c_void) -> usize {
 
 /// The bytes that a block for `bytes` bytes would have.
 pub(crate) fn good_size(bytes: usize) -> usize {
-    if bytes <= LARGEST {
+    if ALLOCATOR.is_hardened() {
+        bytes
+    } else if bytes <= LARGEST {
         CLASSES[bin_of(bytes.max(1))].size as usize
     } else {
         bytes.checked_next_multiple_of(SLICE).unwrap_or(bytes)

@@ -19,6 +19,16 @@ use core::ffi::c_void;
 pub(crate) extern "C" fn malloc(bytes: usize) -> *mut c_void {
     let block = heap::malloc_fast(bytes);
     if block.is_null() {
+        return malloc_medium(bytes);
+    }
+    block
+}
+
+/// When there was no small block. Apart, so that the path of small blocks is short.
+#[inline(never)]
+fn malloc_medium(bytes: usize) -> *mut c_void {
+    let block = heap::malloc_medium(bytes);
+    if block.is_null() {
         return malloc_slow(bytes);
     }
     block

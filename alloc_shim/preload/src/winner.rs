@@ -15,7 +15,8 @@
 //! says that it has the version and the size that are known here.
 //!
 //! Where the system refuses to reserve a region there is no block for libc, and the answer is "elsewhere" as well: the process
-//! goes on with the `malloc` that it would have had without this copy, after the heap's line about the refusal.
+//! goes on with the `malloc` that it would have had without this copy, after the heap's line about the refusal. So it does where
+//! the region is there, and the system gives no memory for a first block: that is said here.
 //!
 //! Absent on purpose: a guess. Where the winner cannot be found this copy serves what it is asked for, and says
 //! `Split`.
@@ -23,6 +24,8 @@
 use crate::forward::Family;
 use crate::heap;
 use crate::module::{self, Module};
+use bowline_alloc::pal::Unix;
+use bowline_alloc::report::Line;
 use bowline_alloc::table::RegionTable;
 use core::ffi::{CStr, c_void};
 use core::mem::transmute_copy;
@@ -45,6 +48,9 @@ pub(crate) fn decide() -> Outcome {
         free_as_libc(probe.cast());
         return Outcome::Own;
     }
+    if probe.is_null() && heap::beginning().0 != 0 {
+        tell_no_memory();
+    }
     let Some(search) = Search::new() else {
         return Outcome::Unreachable;
     };
@@ -55,6 +61,25 @@ pub(crate) fn decide() -> Outcome {
     unsafe { (family.free)(probe.cast()) };
     let table = table(&search, family.malloc as *const c_void);
     Outcome::Lost(family, table)
+}
+
+/// Says that not even a first block is to be had, and the limit that may be why.
+fn tell_no_memory() {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the limit has room.
+    unsafe { libc::getrlimit(libc::RLIMIT_DATA, &mut limit) };
+    let line = Line::new("no memory for a first block");
+    let line = match limit.rlim_cur {
+        libc::RLIM_INFINITY => line,
+        bytes => line
+            .text(" under a limit of ")
+            .decimal(bytes as usize >> 10)
+            .text(" KiB of data (ulimit -d)"),
+    };
+    line.text(": there is no static region").send(&Unix::new());
 }
 
 /// Frees a block that libc allocated by the `free` that libc finds. Where another library stands between with a header

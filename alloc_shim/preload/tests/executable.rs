@@ -130,3 +130,25 @@ fn where_a_program_changes_user_as_it_starts_no_variable_counts() {
         assert_eq!(told, "");
     }
 }
+
+#[test]
+fn a_program_that_changes_user_as_it_starts_is_not_touched_by_a_preload() {
+    const NOBODY: u32 = 65534;
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("true_of_nobody");
+    let _ = std::fs::remove_file(&copy);
+    std::fs::copy("/bin/true", &copy).expect("a copy");
+    let told = || {
+        let run = Run::new(&copy).preload(library());
+        let done = run.env("BOWLINE_MALLOC_STATS", "1").output();
+        assert!(done.status.success(), "{}", done.status);
+        texts(&done).1
+    };
+    let plain = told();
+    assert!(plain.contains("  spans taken"), "{plain}");
+    // Only root may give a file to another.
+    if std::os::unix::fs::chown(&copy, Some(NOBODY), None).is_ok() {
+        let mode = std::fs::Permissions::from_mode(0o4755);
+        std::fs::set_permissions(&copy, mode).expect("its rights");
+        assert_eq!(told(), "");
+    }
+}

@@ -108,6 +108,14 @@ fn a_write_past_the_end_is_found_when_the_block_is_freed_or_resized() {
 }
 
 #[test]
+fn the_size_that_a_block_would_have_is_told_as_it_will_be() {
+    let linked = library().display().to_string();
+    let program = compile("good.c", "good", &[&linked]);
+    hardened(&program).succeeds();
+    Run::new(&program).preload(library()).succeeds();
+}
+
+#[test]
 fn a_write_to_a_block_that_has_left_the_quarantine_is_found_too() {
     assert_eq!(last_words("listed"), written(48, 30));
     let line = "bowline_malloc: use after free: block of 48 bytes at 0x… was written in its first 8 bytes after it was freed\n";

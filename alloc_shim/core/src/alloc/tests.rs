@@ -2,8 +2,12 @@
 
 mod guarded;
 mod hardened;
+mod held;
+mod left;
 mod limit;
+mod parked;
 mod perturb;
+mod players;
 mod random;
 mod shrink;
 mod untold;
@@ -215,14 +219,14 @@ fn handlers_allocate_and_free_wherever_they_interrupt() {
         let kept = all.malloc(64);
         let blocks = interrupted(&all, locked, || {
             let blocks = churn(&all, kept);
-            let large = all.malloc(100_000);
+            let large = all.malloc(200_000);
             assert!(!large.is_null());
             free(&all, large);
             blocks
         });
         let others = blocks.into_iter().skip(1).step_by(2);
         others.for_each(|block| free(&all, block));
-        let block = all.malloc(70_000);
+        let block = all.malloc(140_000);
         free(&all, block);
         next_thread(&all);
         all.purge();
@@ -283,6 +287,7 @@ fn realloc_keeps_contents_and_moves_when_it_must() {
         500,
         100,
         70_000,
+        140_000,
         300_000,
         80_000,
         60_000,
@@ -369,22 +374,22 @@ fn bad_frees_are_named() {
         (40, 16, |_, _| {}, "inside the block of 48 bytes at "),
         (40, 8, |_, _| {}, "inside the block of 48 bytes at "),
         (
-            100_000,
+            180_000,
             0,
             |all, block| free(all, block),
-            "double free of a block of 131072 bytes\n",
+            "double free of a block of 196608 bytes\n",
         ),
         (
-            100_000,
+            180_000,
             16,
             |_, _| {},
-            "inside the block of 131072 bytes at ",
+            "inside the block of 196608 bytes at ",
         ),
         (
-            100_000,
+            180_000,
             SLICE,
             |_, _| {},
-            "inside the block of 131072 bytes at ",
+            "inside the block of 196608 bytes at ",
         ),
         (40, SLICE - 16, |_, _| {}, "not allocated here\n"),
     ];
@@ -483,7 +488,7 @@ fn a_miscount_that_a_fork_leaves_is_mended() {
     let heap = all.each_heap().next().expect("one heap");
     let page = heap.current(Client, 3).expect("one page");
     // As if the thread had been cut off between the list and the count.
-    page.used.fetch_add(1, Ordering::Relaxed);
+    page.count_up();
     let words = all.words();
     words.set(words.slot(), &EMPTY);
     words.set_own(words.slot(), ptr::null());

@@ -44,14 +44,12 @@ impl PageEntry {
         // SAFETY: inv:block.free: the program has given the block back.
         unsafe { Block::set_by(block, self.free.load(Relaxed), self.seal(), self.code()) };
         self.free.store(block, Relaxed);
-        let used = self.used.load(Relaxed).wrapping_sub(1);
-        self.used.store(used, Relaxed);
-        used == 0
+        self.count_down()
     }
 
-    /// Whether a link of a list of frees by others leads to a free block, as far as can be seen; without the mode it does.
+    /// Whether a link of a list of frees by others leads to a free block, as far as can be seen.
     pub(crate) fn may_follow(&self, link: Link) -> bool {
-        self.code() == 0 || follow(link).is_none_or(|number| self.sound(self.block(number)).is_ok())
+        follow(link).is_none_or(|number| self.sound(self.block(number)).is_ok())
     }
 
     /// Whether a free block of the page is at this address: inv:lists.believed.
@@ -114,7 +112,7 @@ impl PageEntry {
             // SAFETY: inv:block.free: the block before is on the list, which the caller holds.
             unsafe { Block::set_by(before, next, self.seal(), self.code()) };
         }
-        self.used.store(self.used.load(Relaxed) + 1, Relaxed);
+        self.count_up();
         let bytes = self.shape().size as usize;
         let rest = block.cast::<u8>().wrapping_add(WORDS).cast_const();
         // SAFETY: inv:block.free: the block is off the list and the caller's, and so large.

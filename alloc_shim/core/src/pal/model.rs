@@ -4,7 +4,9 @@
 //! memory that was never committed is found without a processor that traps it.
 
 use super::Pal;
+use crate::lock::MOST;
 use crate::sync::AtomicU32;
+use crate::tls::model::may_be_interrupted;
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -237,6 +239,7 @@ impl Pal for Model {
     }
 
     unsafe fn commit(&self, start: *mut u8, bytes: usize) -> bool {
+        may_be_interrupted();
         if self.commit.strikes() {
             return false;
         }
@@ -251,6 +254,7 @@ impl Pal for Model {
     }
 
     unsafe fn purge(&self, start: *mut u8, bytes: usize) -> bool {
+        may_be_interrupted();
         if self.purge.strikes() {
             return false;
         }
@@ -262,6 +266,7 @@ impl Pal for Model {
     }
 
     fn now_ms(&self) -> u64 {
+        may_be_interrupted();
         self.clock.load(Ordering::Relaxed)
     }
 
@@ -270,6 +275,9 @@ impl Pal for Model {
     }
 
     fn wait(&self, word: &AtomicU32, seen: u32) {
+        // A lock that is wanted: [`crate::lock`].
+        let own = seen & MOST == self.me() && seen > MOST;
+        assert!(!own, "a thread waits for itself");
         let asleep = self.sleepers.lock().expect("no test panics here");
         if word.load(crate::sync::Ordering::Relaxed) == seen {
             drop(self.alarm.wait(asleep).expect("no test panics here"));

@@ -9,21 +9,11 @@
 //!
 //! Logarithm and exponential are made here, by the series of atanh and exp: there is no mathematical library below.
 
+use super::tables::{PARTS, Weight, mixed};
 use core::sync::atomic::{
     AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-
-/// How many parts an object is counted in.
-pub(super) const PARTS: u64 = 256;
-
-/// What a sample stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Weight {
-    /// Objects, in [`PARTS`].
-    pub(super) parts: u64,
-    pub(super) bytes: u64,
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -80,13 +70,6 @@ impl Chance {
             bytes: (bytes as f64 / seen + 0.5) as u64,
         }
     }
-}
-
-/// A number of which each bit depends on all bits of the other.
-pub(super) fn mixed(number: u64) -> u64 {
-    let mut bits = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
 }
 
 /// The natural logarithm of a number from 2^-53 to 1.

@@ -17,23 +17,39 @@
 //! Each table is bounded. A block without room is no sample; a stack without room counts for the first record, which has no
 //! place; a place without room is left out of its stack.
 
-use super::Backtrace;
-use super::chance::{PARTS, Weight, mixed};
-use core::sync::atomic::{
+use crate::sync::{
     AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use sizes::{HEADS, LIVES, PLACES, REACH, WORDS};
 
 /// The most places of a stack, the innermost ones.
-pub const DEPTH: usize = 64;
+pub const DEPTH: usize = sizes::DEPTH;
 
-const LIVES: usize = 1 << 17;
-const PLACES: usize = 1 << 15;
-const HEADS: usize = 1 << 13;
-const WORDS: usize = 1 << 19;
+/// How many parts an object is counted in.
+pub const PARTS: u64 = 256;
 
-/// How far from where it would best be an entry is looked for.
-const REACH: usize = 64;
+#[cfg(not(loom))]
+mod sizes {
+    pub(super) const DEPTH: usize = 64;
+    pub(super) const LIVES: usize = 1 << 17;
+    pub(super) const PLACES: usize = 1 << 15;
+    pub(super) const HEADS: usize = 1 << 13;
+    pub(super) const WORDS: usize = 1 << 19;
+    /// How far from where it would best be an entry is looked for.
+    pub(super) const REACH: usize = 64;
+}
+
+/// Everything lies in the way of everything.
+#[cfg(loom)]
+mod sizes {
+    pub(super) const DEPTH: usize = 2;
+    pub(super) const LIVES: usize = 2;
+    pub(super) const PLACES: usize = 2;
+    pub(super) const HEADS: usize = 1;
+    pub(super) const WORDS: usize = 32;
+    pub(super) const REACH: usize = 2;
+}
 
 /// What stands before the places of a record.
 const HEADER: usize = 6;
@@ -55,9 +71,22 @@ struct Live {
     what: AtomicU64,
 }
 
+/// Writes the addresses from which the running function was called, innermost first, and says how many they are. An address is
+/// one in the instruction that called.
+pub type Backtrace = fn(&mut [usize; DEPTH]) -> usize;
+
+/// What a sample stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Objects, in [`PARTS`].
+    pub parts: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Tables {
+pub struct Tables {
     lives: [Live; LIVES],
     places: [AtomicUsize; PLACES],
     heads: [AtomicU32; HEADS],
@@ -73,14 +102,16 @@ pub struct Frames {
 }
 
 impl Frames {
-    pub(super) fn none() -> Self {
+    /// A stack without places.
+    pub fn none() -> Self {
         Self {
             addresses: [0; DEPTH],
             depth: 0,
         }
     }
 
-    pub(super) fn fill(&mut self, backtrace: Backtrace) {
+    /// Lets `backtrace` find the places.
+    pub fn fill(&mut self, backtrace: Backtrace) {
         self.depth = backtrace(&mut self.addresses).min(DEPTH);
     }
 
@@ -112,6 +143,13 @@ impl Site<'_> {
     }
 }
 
+/// A number of which each bit depends on all bits of the other.
+pub(super) fn mixed(number: u64) -> u64 {
+    let mut bits = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}
+
 /// The entries of a table of `size`, a power of two, in which something with this number may be. Numbers are mixed, so that neighbours,
 /// as blocks of a page are, lie apart.
 fn reach(number: usize, size: usize) -> impl Iterator<Item = usize> {
@@ -119,14 +157,33 @@ fn reach(number: usize, size: usize) -> impl Iterator<Item = usize> {
     (0..REACH).map(move |step| best.wrapping_add(step) & (size - 1))
 }
 
+/// What is zeroed memory in the product.
+#[cfg(loom)]
+impl Default for Tables {
+    fn default() -> Self {
+        use core::array::from_fn;
+        let live = |_| Live {
+            block: AtomicUsize::new(0),
+            what: AtomicU64::new(0),
+        };
+        Self {
+            lives: from_fn(live),
+            places: from_fn(|_| AtomicUsize::new(0)),
+            heads: from_fn(|_| AtomicU32::new(0)),
+            top: AtomicUsize::new(0),
+            words: from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
+
 impl Tables {
     /// Makes zeroed tables empty ones.
-    pub(super) fn begin(&self) {
+    pub fn begin(&self) {
         self.top.store(HEADER, Release);
     }
 
     /// A sampled block is taken; false where there is no room for it.
-    pub(super) fn take(&self, block: usize, bytes: usize, stack: &Frames, weight: Weight) -> bool {
+    pub fn take(&self, block: usize, bytes: usize, stack: &Frames, weight: Weight) -> bool {
         let free = |live: &&Live| {
             let now = live.block.load(Relaxed);
             let free = now == 0 || now == GONE;
@@ -146,7 +203,7 @@ impl Tables {
     }
 
     /// A block is given back; false where it was no sample.
-    pub(super) fn give(&self, block: usize, weight: impl Fn(usize) -> Weight) -> bool {
+    pub fn give(&self, block: usize, weight: impl Fn(usize) -> Weight) -> bool {
         for place in reach(block / 16, LIVES) {
             let live = &self.lives[place];
             let now = live.block.load(Acquire);
@@ -269,7 +326,7 @@ impl Tables {
     }
 
     /// Calls `visit` with every stack that has taken something.
-    pub(super) fn sites(&self, visit: &mut impl FnMut(&Site<'_>)) {
+    pub fn sites(&self, visit: &mut impl FnMut(&Site<'_>)) {
         let mut each = |number: usize| {
             let (site, next) = self.read(number);
             if site.objects > 0 {
@@ -287,7 +344,7 @@ impl Tables {
     }
 
     /// Calls `visit` with the number and the address of every place.
-    pub(super) fn places(&self, visit: &mut impl FnMut(usize, usize)) {
+    pub fn places(&self, visit: &mut impl FnMut(usize, usize)) {
         for (place, cell) in self.places.iter().enumerate() {
             match cell.load(Acquire) {
                 0 => {}

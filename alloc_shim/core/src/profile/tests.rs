@@ -96,13 +96,13 @@ fn a_block_that_moves_or_grows_in_place_is_told_where_it_grew() {
     let block = all.malloc(100);
     PLACE.set(20);
     // SAFETY: the block is live.
-    let block = unsafe { all.realloc(block, 2 * SLICE) };
+    let block = unsafe { all.realloc(block, 4 * SLICE) };
     assert_eq!(sums(&all)[&10], [1, 100, 0, 0]);
     PLACE.set(30);
     // SAFETY: the block is live.
-    let same = unsafe { all.realloc(block, 4 * SLICE) };
+    let same = unsafe { all.realloc(block, 8 * SLICE) };
     assert_eq!(same, block, "it lies at the frontier");
-    let bytes = 4 * SLICE as u64;
+    let bytes = 8 * SLICE as u64;
     assert_eq!(sums(&all)[&20], [1, bytes / 2, 0, 0]);
     assert_eq!(sums(&all)[&30], [1, bytes, 1, bytes]);
     free(&all, same);

@@ -79,7 +79,7 @@ impl<P: Pal> Region<P> {
         inner.end = end as u32;
         inner.extent = inner.end;
         self.base.store(base, Ordering::Release);
-        self.size.store(end * SLICE, Ordering::Release);
+        self.bounds.set(base, end * SLICE);
         true
     }
 

@@ -17,7 +17,6 @@
 use super::boot::SHARE;
 use super::{Inner, Region, SLICE};
 use crate::pal::Pal;
-use crate::sync::Ordering;
 
 /// The unit in which address space is given back.
 const PAGE: usize = 4096;
@@ -38,7 +37,7 @@ impl<P: Pal> Region<P> {
             return;
         }
         inner.end = end;
-        self.size.store(end as usize * SLICE, Ordering::Release);
+        self.bounds.set_size(end as usize * SLICE);
         let needed = end.max(inner.tabled);
         let extent = inner.extent;
         let places = [

@@ -1,12 +1,13 @@
 //! The region on the model platform: what each operation promises, with and without faults.
 
 mod limit;
+mod purging;
 mod random;
 
 use super::{Region, SLICE, Span};
 use crate::account::Class::{Client, Runtime};
 use crate::pal::Model;
-use crate::purge::{DELAY_MS, FLOOR, bound};
+use crate::purge::DELAY_MS;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn region() -> Region<Model> {
@@ -316,83 +317,6 @@ fn shrinking_gives_the_end_back() {
 }
 
 #[test]
-fn old_spans_are_purged_by_whoever_comes_by() {
-    let region = region();
-    let (old, wall, young) = (take(&region, 1), take(&region, 1), take(&region, 1));
-    take(&region, 1);
-    region.give(old.first, 1, Client);
-    region.pal().pass(u64::from(DELAY_MS) / 2);
-    region.give(young.first, 1, Client);
-    region.pal().pass(u64::from(DELAY_MS) / 2);
-    assert_eq!(region.figures().dirty, 2 * SLICE);
-    take(&region, 2);
-    let figures = region.figures();
-    assert_eq!((figures.dirty, figures.purged), (SLICE, SLICE));
-    region.pal().pass(u64::from(DELAY_MS));
-    region.give(wall.first, 1, Client);
-    assert_eq!(
-        region.figures().dirty,
-        0,
-        "the merged span was as old as its oldest part"
-    );
-}
-
-#[test]
-fn the_clock_may_wrap_around() {
-    let region = region();
-    region.pal().pass(u64::from(u32::MAX) - 10);
-    let (one, _, other) = (take(&region, 1), take(&region, 1), take(&region, 1));
-    take(&region, 1);
-    region.give(one.first, 1, Client);
-    region.pal().pass(20);
-    region.give(other.first, 1, Client);
-    assert_eq!(region.check().map(|totals| totals.dirty), Ok(2));
-    region.pal().pass(u64::from(DELAY_MS) - 20);
-    take(&region, 3);
-    assert_eq!(region.figures().dirty, SLICE);
-}
-
-#[test]
-fn the_bound_grows_with_what_is_live() {
-    assert_eq!(bound(0), FLOOR);
-    assert_eq!(bound(FLOOR), FLOOR);
-    assert_eq!(bound(80 * FLOOR), 10 * FLOOR);
-}
-
-#[test]
-fn a_purge_that_is_refused_leaves_the_span_dirty() {
-    let region = region();
-    let span = take(&region, 4);
-    dirty(&region, span);
-    region.give(span.first, 4, Client);
-    region.pal().purge.after(0);
-    region.purge_all();
-    let figures = region.figures();
-    assert_eq!((figures.dirty, figures.purged), (4 * SLICE, 0));
-    assert!(!take(&region, 4).zeroed);
-}
-
-#[test]
-fn one_refused_purge_does_not_keep_the_others() {
-    let region = region();
-    let (one, _, other) = (take(&region, 1), take(&region, 1), take(&region, 1));
-    take(&region, 1);
-    region.give(one.first, 1, Client);
-    region.give(other.first, 1, Client);
-    region.pal().purge.once();
-    region.purge_all();
-    assert_eq!(region.figures().dirty, SLICE);
-    region.purge_all();
-    assert_eq!(region.figures().dirty, 0);
-    region.give(take(&region, 1).first, 1, Client);
-    region.pal().purge.after(0);
-    region.pal().pass(u64::from(DELAY_MS));
-    let purges = region.figures().purges;
-    take(&region, 2);
-    assert_eq!(region.figures().purges, purges + 1, "tried once");
-}
-
-#[test]
 fn whoever_cannot_wait_goes_without() {
     let unborn = Region::new(Model::new());
     assert_eq!(unborn.take_now(1, 1, Client), None);
@@ -417,7 +341,10 @@ fn a_child_finishes_what_other_threads_were_purging() {
     region.give(span.first, 2, Client);
     {
         let mut inner = region.lock();
-        region.spans(&mut inner).depart().expect("a dirty span");
+        region
+            .spans(&mut inner)
+            .depart(u32::MAX)
+            .expect("a dirty span");
         inner.waiting = 1;
     }
     assert_eq!(region.check().map(|totals| totals.leaving), Ok(2));
@@ -445,7 +372,10 @@ fn a_request_waits_for_a_purge_of_another_thread() {
     region.give(all.first, rest, Client);
     let (first, _) = {
         let mut inner = region.lock();
-        region.spans(&mut inner).depart().expect("a dirty span")
+        region
+            .spans(&mut inner)
+            .depart(u32::MAX)
+            .expect("a dirty span")
     };
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| region.take(rest, 1, Client));

@@ -1,6 +1,6 @@
 //! Finding a free span that is long enough and can be aligned.
 
-use super::index::{Bins, bin_of};
+use super::index::bin_of;
 use super::{Kind, NONE, Spans};
 
 /// How many spans of a bin are looked at, unless the search is thorough.
@@ -15,6 +15,8 @@ pub(crate) struct Want {
     pub(crate) align: u32,
     /// The number of slices in the address space before the region, modulo 2^32.
     pub(crate) origin: u32,
+    /// Which kind of span is looked at first; those that are new count as clean.
+    pub(crate) first: Kind,
 }
 
 impl Want {
@@ -35,14 +37,9 @@ pub(crate) struct Fit {
 }
 
 impl Spans<'_> {
-    /// A free span for the request, dirty before clean. A search that is not thorough may miss one.
-    pub(crate) fn find(&self, want: Want, thorough: bool) -> Option<Fit> {
-        [Kind::Dirty, Kind::Clean]
-            .into_iter()
-            .find_map(|kind| self.find_kind(&self.index.bins[kind as usize], want, thorough))
-    }
-
-    fn find_kind(&self, bins: &Bins, want: Want, thorough: bool) -> Option<Fit> {
+    /// A free span of a kind for the request. A search that is not thorough may miss one.
+    pub(crate) fn find(&self, kind: Kind, want: Want, thorough: bool) -> Option<Fit> {
+        let bins = &self.index.bins[kind as usize];
         let tries = if thorough { usize::MAX } else { TRIES };
         let mut from = bin_of(want.len);
         while let Some(bin) = bins.filled_from(from) {

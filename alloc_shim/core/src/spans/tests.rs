@@ -11,6 +11,7 @@ fn want(len: u32) -> Want {
         len,
         align: 1,
         origin: 0,
+        first: Kind::Dirty,
     }
 }
 
@@ -60,32 +61,33 @@ fn longer_spans_have_later_bins() {
 }
 
 #[test]
-fn the_newest_of_a_bin_is_taken_first_and_dirty_before_clean() {
+fn the_newest_of_a_bin_is_taken_first() {
     let (mut index, mut tags) = empty();
     sample(&mut index, &mut tags);
     let spans = Spans::new(&mut index, &mut tags, LOW);
     assert_eq!(
-        spans.find(want(3), false),
+        spans.find(Kind::Dirty, want(3), false),
         Some(Fit {
             span: 27,
             start: 27
         })
     );
     assert_eq!(
-        spans.find(want(4), false),
+        spans.find(Kind::Dirty, want(4), false),
         Some(Fit {
             span: 20,
             start: 20
         })
     );
     assert_eq!(
-        spans.find(want(6), false),
+        spans.find(Kind::Clean, want(6), false),
         Some(Fit {
             span: 33,
             start: 33
         })
     );
-    assert_eq!(spans.find(want(13), true), None);
+    assert_eq!(spans.find(Kind::Dirty, want(6), true), None);
+    assert_eq!(spans.find(Kind::Clean, want(13), true), None);
 }
 
 #[test]
@@ -102,8 +104,27 @@ fn a_thorough_search_finds_what_a_quick_one_misses() {
     }
     assert_eq!(spans.check(905, 0).map(|_| ()), Ok(()));
     spans.carve(at, at, 905 - at);
-    assert_eq!(spans.find(want(35), false), None);
-    assert_eq!(spans.find(want(35), true), Some(Fit { span: 5, start: 5 }));
+    assert_eq!(spans.find(Kind::Dirty, want(35), false), None);
+    assert_eq!(
+        spans.find(Kind::Dirty, want(35), true),
+        Some(Fit { span: 5, start: 5 })
+    );
+}
+
+#[test]
+fn what_departs_is_the_end_of_the_oldest_and_the_rest_stays_as_old() {
+    let (mut index, mut tags) = empty();
+    let frontier = sample(&mut index, &mut tags);
+    let mut spans = Spans::new(&mut index, &mut tags, LOW);
+    assert_eq!(spans.depart(0), None);
+    assert_eq!(spans.depart(2), Some((23, 2)));
+    let totals = spans.check(frontier, 9).expect("sound");
+    assert_eq!((totals.dirty, totals.leaving), (6, 2));
+    assert_eq!(spans.oldest_age(9), Some(8));
+    spans.arrive(23, true, 9);
+    assert_eq!(spans.depart(u32::MAX), Some((20, 3)));
+    assert_eq!(spans.depart(u32::MAX), Some((27, 3)));
+    assert_eq!(spans.depart(u32::MAX), None);
 }
 
 #[test]

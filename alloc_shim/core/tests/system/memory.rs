@@ -3,7 +3,7 @@
 use crate::trial::{Case, case, resident};
 use bowline_alloc::account::Class::{Client, Runtime};
 use bowline_alloc::pal::{Pal, Unix};
-use bowline_alloc::purge::{FLOOR, bound};
+use bowline_alloc::purge::FLOOR;
 use bowline_alloc::region::{Region, SLICE, Span};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ fn free_spans_hold_no_more_than_the_bound() {
     let full = resident();
     spans.iter().for_each(|span| give(*span));
     let dirty = REGION.figures().dirty;
-    assert!(dirty <= bound(0) && bound(0) == FLOOR, "{dirty}");
+    assert!(dirty <= FLOOR, "{dirty}");
     let held = full - resident();
     assert!(
         held >= 3000 / 4 * 10 * SLICE - FLOOR - MIB,

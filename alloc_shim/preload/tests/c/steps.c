@@ -1,5 +1,6 @@
 /* How many instructions a call of malloc and one of free take when a block is at hand: a child runs one by one from a
-   breakpoint to the next. Prints both counts, from the function's first instruction to its return. */
+   breakpoint to the next. Prints both counts, from the function's first instruction to its return, for each size that is
+   an argument. The block is the sixth of its size. */
 
 #include "check.h"
 #include <signal.h>
@@ -13,14 +14,16 @@
 static void *(*volatile take)(size_t) = malloc;
 static void (*volatile give)(void *) = free;
 
-static void child(void) {
+static void child(size_t bytes) {
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-    /* One stays, so that the page does not become empty. */
-    void *volatile stays = take(40);
-    give(take(40));
+    /* Some stay, so that the page does not become empty. */
+    for (int i = 0; i < 5; i++)
+        if (take(bytes) == NULL)
+            _exit(1);
+    give(take(bytes));
     void *(*taking)(size_t) = take;
     void (*giving)(void *) = give;
-    void *mine = (void *)40;
+    void *mine = (void *)bytes;
     __asm__ volatile("int3\n int3" ::: "memory");
     __asm__ volatile("int3\n call *%1\n int3\n mov %%rax, %0"
                      : "+D"(mine) : "r"(taking)
@@ -28,7 +31,6 @@ static void child(void) {
     __asm__ volatile("int3\n call *%1\n int3"
                      : "+D"(mine) : "r"(giving)
                      : "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
-    give(stays);
     _exit(0);
 }
 
@@ -53,11 +55,11 @@ static long steps(pid_t pid) {
     }
 }
 
-int main(void) {
+static int tell(size_t bytes) {
     pid_t pid = fork();
     int status;
     if (pid == 0)
-        child();
+        child(bytes);
     if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
         return 1;
     long nothing = steps(pid);
@@ -66,9 +68,16 @@ int main(void) {
     went &= goes_on(pid);
     long given = steps(pid);
     went &= goes_on(pid) == 0;
-    if (nothing != 1 || taken < 0 || given < 0)
+    if (!went || nothing != 1 || taken < 0 || given < 0)
         return 1;
     /* Less the call and the breakpoint. */
-    printf("malloc %ld free %ld\n", taken - 2, given - 2);
+    printf("%zu malloc %ld free %ld\n", bytes, taken - 2, given - 2);
+    return 0;
+}
+
+int main(int count, char **words) {
+    for (int i = 1; i < count; i++)
+        if (tell(strtoul(words[i], NULL, 10)) != 0)
+            return 1;
     return 0;
 }

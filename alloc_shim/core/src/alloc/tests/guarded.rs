@@ -22,7 +22,7 @@ fn size(all: &Small, block: *const u8) -> usize {
 }
 
 /// Sizes beside those of classes, of pages and of slices.
-const SIZES: [usize; 14] = [
+const SIZES: [usize; 16] = [
     0,
     1,
     7,
@@ -36,6 +36,8 @@ const SIZES: [usize; 14] = [
     65_528,
     65_529,
     100_000,
+    131_064,
+    131_065,
     4 << 20,
 ];
 

@@ -39,11 +39,11 @@ fn a_write_to_a_freed_block_is_found_wherever_it_is() {
     let cases = [
         (40, 48, 0),
         (40, 48, 47),
-        (1000, 1008, 500),
+        (1000, 1024, 500),
         (30_000, 30_720, 30_719),
-        (100_000, 2 * SLICE, 0),
-        (100_000, 2 * SLICE, 4095),
-        (100_000, 2 * SLICE, 2 * SLICE - 4096),
+        (180_000, 3 * SLICE, 0),
+        (180_000, 3 * SLICE, 4095),
+        (180_000, 3 * SLICE, 3 * SLICE - 4096),
         ((4 << 20) - 8, 4 << 20, (4 << 20) - 1),
     ];
     for (bytes, usable, at) in cases {
@@ -72,9 +72,9 @@ fn a_large_block_of_one_slice_bears_the_pattern_throughout() {
 #[test]
 fn between_its_ends_a_large_block_holds_no_memory_and_is_not_looked_at() {
     let all = hardened();
-    let block = all.malloc(100_000);
+    let block = all.malloc(200_000);
     // SAFETY: the block is live and so large.
-    unsafe { block.write_bytes(1, 100_000) };
+    unsafe { block.write_bytes(1, 200_000) };
     free(&all, block);
     // SAFETY: the memory is there.
     assert_eq!(unsafe { block.wrapping_add(50_000).read() }, 0);
@@ -82,9 +82,9 @@ fn between_its_ends_a_large_block_holds_no_memory_and_is_not_looked_at() {
     all.inspect();
     all.purge();
     assert_eq!(live(&all, Client), 0);
-    let fresh = all.calloc(1, 100_000);
+    let fresh = all.calloc(1, 200_000);
     // SAFETY: the block is live and so large.
-    let bytes = unsafe { std::slice::from_raw_parts(fresh, 100_000) };
+    let bytes = unsafe { std::slice::from_raw_parts(fresh, 200_000) };
     assert!(bytes.iter().all(|byte| *byte == 0));
     free(&all, fresh);
 }
@@ -94,8 +94,8 @@ fn realloc_always_moves_and_the_old_place_is_guarded() {
     for (bytes, to) in [
         (100, 101),
         (100, 100),
-        (100_000, 90_000),
-        (100_000, 200_000),
+        (180_000, 170_000),
+        (180_000, 300_000),
     ] {
         let all = hardened();
         let block = all.malloc(bytes);
@@ -110,15 +110,15 @@ fn realloc_always_moves_and_the_old_place_is_guarded() {
         assert!(size >= to);
         write(block, 7);
         let text = last_words(&all, || all.inspect());
-        let usable = if bytes == 100 { 112 } else { 2 * SLICE };
+        let usable = if bytes == 100 { 112 } else { 3 * SLICE };
         assert_eq!(text, line(block, usable, 7));
     }
 }
 
 #[test]
 fn what_is_done_twice_is_named_while_the_block_is_held_and_afterwards() {
-    for bytes in [40, 100_000] {
-        let usable = if bytes == 40 { 48 } else { 2 * SLICE };
+    for bytes in [40, 180_000] {
+        let usable = if bytes == 40 { 48 } else { 3 * SLICE };
         for written in [false, true] {
             for nested in [false, true] {
                 let all = hardened();

@@ -27,7 +27,7 @@ fn sizes() -> impl Strategy<Value = usize> {
     prop_oneof![
         8 => 0..300_usize,
         4 => 0..5000_usize,
-        2 => 0..70_000_usize,
+        2 => 0..140_000_usize,
         1 => 0..300_000_usize,
     ]
 }

@@ -13,7 +13,7 @@ const SHRINKS: [(usize, usize); 5] = [
     (60_000, 500),
     (200_000, 100),
     (200_000, 30_000),
-    (70_000, 65_000),
+    (140_000, 130_000),
 ];
 
 /// What `realloc` makes of a block that was filled, with the errno that it leaves.

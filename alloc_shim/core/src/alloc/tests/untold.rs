@@ -4,6 +4,7 @@ use super::{Small, allocator, check, churn, free, interrupted};
 use crate::heap::EMPTY;
 use crate::tls::Words;
 use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
 /// The thread ends without a word, and another one begins in its place.
@@ -44,6 +45,35 @@ fn a_thread_in_another_place_gets_a_heap_of_its_own() {
     });
     assert_eq!(heaps(&all), 2);
     free(&all, block);
+    check(&all);
+}
+
+#[test]
+fn a_heap_that_was_left_is_not_that_of_a_later_thread_in_the_same_place() {
+    let all = allocator();
+    free(&all, all.malloc(100));
+    all.thread_exit();
+    let heap = all.each_heap().next().expect("it is there");
+    // As far as a thread in another place comes before it is interrupted.
+    assert!(heap.shared.tenure.adopt());
+    vanish(&all);
+    free(&all, all.malloc(100));
+    assert_eq!(heaps(&all), 2);
+    assert!(!ptr::eq(all.words().own(all.words().slot()), heap));
+}
+
+#[test]
+fn in_the_child_the_heap_of_a_thread_that_is_gone_is_nobodys() {
+    let all = allocator();
+    free(&all, all.malloc(100));
+    let alive = &*all;
+    thread::scope(|scope| {
+        scope.spawn(|| alive.malloc(100).is_null());
+    });
+    fork(&all, true);
+    let vacant = |heap: &&crate::heap::Heap| heap.shared.tenure.is_vacant();
+    let heap = all.each_heap().find(vacant).expect("the other's");
+    assert_eq!(heap.shared.thread.load(Relaxed), 0);
     check(&all);
 }
 
