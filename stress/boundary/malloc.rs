@@ -132,14 +132,15 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "e29_the_collectors_own_memory",
         r#"
-;; What the runtime needs for itself, also during a collection, is neither the heap's nor C's.
+;; What the runtime needs for itself, also during a collection, is neither the heap's nor C's. C's account
+;; goes by pages, of which a thread may take one meanwhile; the names take some MiB.
 (define (both) (list (stat 'runtime-bytes) (stat 'client-bytes)))
 (define before (both))
 (define (names n) (when (> n 0) (string->symbol (string-append "name-" (number->string n))) (names (- n 1))))
 (names 20000)
 (do ((i 0 (+ i 1))) ((= i 10)) (collect))
 (define after (both))
-(show (list (> (car after) (car before)) (< (abs (- (cadr after) (cadr before))) 100000)))
+(show (list (> (car after) (+ (car before) 1000000)) (< (abs (- (cadr after) (cadr before))) 300000)))
 "#,
         "(#t #t)\n",
     )

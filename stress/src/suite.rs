@@ -128,7 +128,7 @@ impl<W: Write> Suite<'_, W> {
     /// What this malloc breaks, by who promises it: the worst of what counts.
     fn summary(&mut self, failures: &Failures) -> io::Result<Verdict> {
         let mut worst = Verdict::Held;
-        for by in [By::C, By::Posix, By::Glibc, By::Some] {
+        for by in [By::C, By::Posix, By::Cxx, By::Glibc, By::Some] {
             let of = failures.iter().filter(|(check, _)| check.by == by);
             let names: Vec<String> = of
                 .map(|(check, verdict)| format!("{} ({})", check.name, verdict.word()))
@@ -142,6 +142,7 @@ impl<W: Write> Suite<'_, W> {
                 By::Some => "not kept, promised by some mallocs",
                 By::C => "broken, promised by C",
                 By::Posix => "broken, promised by POSIX",
+                By::Cxx => "broken, promised by C++",
                 By::Glibc => "broken, promised by glibc",
             };
             writeln!(self.out, "{what}: {}", names.join(", "))?;

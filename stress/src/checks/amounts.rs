@@ -16,16 +16,22 @@ pub(super) const CHECKS: &[Check] = &[
     row("bounded-threads", Glibc, "ten thousand threads in turn need no more and more memory", bounded_threads),
     row("bounded-aligned", Glibc, "aligned blocks that come and go need no more and more memory", bounded_aligned),
     row("bounded-realloc", Glibc, "a block that grows and shrinks for long needs no more and more memory", bounded_realloc),
+    row("bounded-calloc", Glibc, "zeros of all sizes that come and go need no more and more memory", bounded_calloc),
+    row("bounded-large", Glibc, "large blocks of many sizes that come and go need no more and more memory", bounded_large),
+    row("bounded-refused", Glibc, "requests that are refused need no more and more memory", bounded_refused),
+    row("bounded-holes", Glibc, "holes between live blocks are used again", bounded_holes),
+    row("untouched", Glibc, "a GiB that nobody writes to takes no memory", untouched),
+    row("untouched-calloc", SomeMallocs, "a GiB of fresh zeros that nobody writes to takes no memory", untouched_calloc),
     row("bounded-sizes", SomeMallocs, "phases of different sizes use each other's memory", bounded_sizes),
     row("returned-small", SomeMallocs, "within 3 s most of 256 MiB of freed small blocks goes back to the system", returned_small),
     row("returned-large", SomeMallocs, "within 3 s most of 256 MiB of freed large blocks goes back to the system", returned_large),
     row("returned-threads", SomeMallocs, "within 3 s most of what 16 dead threads took and main freed goes back", returned_threads),
 ];
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 
 /// The memory of this process that is resident.
-fn resident() -> Result<usize, Seen> {
+pub(super) fn resident() -> Result<usize, Seen> {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = text
         .split(' ')
@@ -37,7 +43,7 @@ fn resident() -> Result<usize, Seen> {
 }
 
 /// That a second half of the work needs at most `more` beyond what the first half needed.
-fn bounded(more: usize, mut half: impl FnMut() -> Outcome) -> Outcome {
+pub(super) fn bounded(more: usize, mut half: impl FnMut() -> Outcome) -> Outcome {
     half()?;
     let first = resident()?;
     half()?;
@@ -133,8 +139,104 @@ fn bounded_realloc(family: &Family) -> Outcome {
     })
 }
 
+fn bounded_calloc(family: &Family) -> Outcome {
+    let mut i = 0_usize;
+    bounded(32 * MIB, || {
+        for _ in 0..60_000 {
+            i += 1;
+            let call = Call::Calloc {
+                count: 1 + i % 13,
+                size: 1 + i.wrapping_mul(2_654_435_761) % 4000,
+            };
+            let block = filled(family, call, i as u64)?;
+            family.free(block);
+        }
+        Ok(())
+    })
+}
+
+fn bounded_large(family: &Family) -> Outcome {
+    let mut held: Vec<Block> = Vec::new();
+    let mut i = 0_usize;
+    bounded(96 * MIB, || {
+        for _ in 0..3000 {
+            i += 1;
+            let size = 200_000 + i.wrapping_mul(2_654_435_761) % 2_000_000;
+            held.push(filled(family, malloc(size), i as u64)?);
+            if held.len() > 20 {
+                let at = i.wrapping_mul(40_503) % held.len();
+                family.free(held.swap_remove(at));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn bounded_refused(family: &Family) -> Outcome {
+    bounded(8 * MIB, || {
+        let block = filled(family, malloc(1000), 1)?;
+        for i in 0..200_000_usize {
+            let size = (1 << 60) + i * 4096;
+            for call in [malloc(size), Call::Calloc { count: 2, size }] {
+                ensure(
+                    family.ask(call).is_some_and(|answer| answer.address == 0),
+                    || format!("{call} gave a block"),
+                )?;
+            }
+            family.realloc_at(block.start(), size);
+        }
+        super::put_back(family, block, "after a realloc that was refused")
+    })
+}
+
+fn bounded_holes(family: &Family) -> Outcome {
+    for size in [40, 200, 1000, 5000] {
+        let mut blocks = pile(family, 32 * MIB, size)?;
+        let full = resident()?;
+        for _ in 0..5 {
+            let mut i = 0;
+            blocks.retain(|block| {
+                i += 1;
+                if i % 2 == 0 {
+                    family.free_at(block.start());
+                }
+                i % 2 != 0
+            });
+            while blocks.len() < 32 * MIB / size {
+                blocks.push(filled(family, malloc(size), 3)?);
+            }
+        }
+        let more = resident()?.saturating_sub(full);
+        ensure(more <= 16 * MIB, || {
+            let more = more / MIB;
+            format!("{more} MiB more for the same blocks of {size} bytes")
+        })?;
+        blocks.into_iter().for_each(|block| family.free(block));
+    }
+    Ok(())
+}
+
+/// That a block takes next to no memory before it is written.
+fn takes_nothing(family: &Family, call: Call) -> Outcome {
+    let before = resident()?;
+    let block = get(family, call)?;
+    let more = resident()?.saturating_sub(before) / MIB;
+    family.free(block);
+    ensure(more <= 16, || format!("{call} took {more} MiB"))
+}
+
+fn untouched(family: &Family) -> Outcome {
+    takes_nothing(family, malloc(1 << 30))?;
+    takes_nothing(family, malloc(1 << 30))
+}
+
+fn untouched_calloc(family: &Family) -> Outcome {
+    let (count, size) = (1 << 10, 1 << 20);
+    takes_nothing(family, Call::Calloc { count, size })
+}
+
 /// Takes this much in blocks of a size, written.
-fn pile(family: &Family, bytes: usize, size: usize) -> Result<Vec<Block>, Seen> {
+pub(super) fn pile(family: &Family, bytes: usize, size: usize) -> Result<Vec<Block>, Seen> {
     (0..bytes / size)
         .map(|i| filled(family, malloc(size), i as u64))
         .collect()

@@ -7,8 +7,14 @@
 mod aligned;
 mod amounts;
 mod basic;
+mod beyond;
+mod contents;
+mod figures;
 mod library;
+mod limits;
 mod misuse;
+mod names;
+mod operators;
 mod process;
 mod resize;
 mod threads;
@@ -25,6 +31,8 @@ pub(crate) enum By {
     C,
     /// POSIX.
     Posix,
+    /// The C++ standard.
+    Cxx,
     /// glibc's manual or long practice, which programs rely on.
     Glibc,
     /// Only some mallocs: hardening, signal handlers, memory given back.
@@ -36,6 +44,7 @@ impl fmt::Display for By {
         f.write_str(match self {
             Self::C => "C",
             Self::Posix => "POSIX",
+            Self::Cxx => "C++",
             Self::Glibc => "glibc",
             Self::Some => "some",
         })
@@ -83,13 +92,19 @@ const fn row(
     }
 }
 
-const TABLES: [&[Check]; 8] = [
+const TABLES: [&[Check]; 14] = [
     basic::CHECKS,
     resize::CHECKS,
+    contents::CHECKS,
+    beyond::CHECKS,
     aligned::CHECKS,
+    names::CHECKS,
+    operators::CHECKS,
     threads::CHECKS,
     process::CHECKS,
+    limits::CHECKS,
     library::CHECKS,
+    figures::CHECKS,
     amounts::CHECKS,
     misuse::CHECKS,
 ];
@@ -194,7 +209,9 @@ mod tests {
     fn names_are_there_once_and_can_be_typed() {
         let mut names: Vec<&str> = all().map(|check| check.name).collect();
         let count = names.len();
-        assert!(count >= 60, "{count} checks");
+        let told = format!("checks {count} promises of a malloc");
+        let page = include_str!("../../../docs/stress.md");
+        assert!(page.contains(&told), "docs/stress.md does not say: {told}");
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);

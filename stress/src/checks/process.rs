@@ -1,4 +1,4 @@
-//! Checks around the life of a process: forks, signals, its limits and its exit.
+//! Checks around the life of a process: forks, signals and its exit.
 
 use std::ffi::c_int;
 use std::sync::OnceLock;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::By::{Glibc, Posix, Some as SomeMallocs};
 use super::{Check, Outcome, Seen, broken, ensure, filled, intact, malloc, put_back, row, witness};
 use crate::raw::{
-    Block, Call, End, Family, at_exit, errno, fork, limit_address_space, on_signal, set_errno,
-    signal_thread, thread_id,
+    Block, Call, End, Family, at_exit, at_fork, errno, fork, on_signal, set_errno, signal_thread,
+    thread_id,
 };
 
 #[rustfmt::skip] // a table
@@ -21,11 +21,12 @@ pub(super) const CHECKS: &[Check] = &[
     row("fork-child-threads", Glibc, "a forked child may start threads that allocate", fork_child_threads),
     row("fork-nested", Glibc, "children of children of children can allocate", fork_nested),
     row("fork-parent", Posix, "the parent goes on after many forks", fork_parent),
+    row("fork-apart", Posix, "what a child writes and frees the parent does not see", fork_apart),
+    row("fork-resize", Posix, "a forked child may resize blocks that it inherited", fork_resize),
+    row("fork-large", Posix, "a forked child may use and free large blocks that it inherited", fork_large),
+    row("fork-handlers", Glibc, "malloc and free work in handlers of pthread_atfork", fork_handlers),
     row("exit-handlers", Posix, "malloc and free work in functions of atexit", exit_handlers),
     row("exit-threads", Posix, "a process may exit while its threads allocate", exit_threads),
-    row("limit-refused", Posix, "at the limit of the address space malloc gives NULL and ENOMEM", limit_refused),
-    row("limit-recovers", Posix, "after that what was held is intact, and freeing makes room", limit_recovers),
-    row("limit-start", Glibc, "a process limited to 256 MiB of address space starts and allocates", limit_start),
     row("signal-handler", SomeMallocs, "malloc and free work in a handler that interrupted them", signal_handler),
     row("signal-threads", SomeMallocs, "malloc and free work in handlers of four threads at once", signal_threads),
 ];
@@ -33,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Exercises the malloc a little.
-fn exercise(family: &Family) -> Outcome {
+pub(super) fn exercise(family: &Family) -> Outcome {
     let mut blocks = Vec::with_capacity(200);
     for i in 0..200_usize {
         let size = if i % 40 == 39 {
@@ -89,7 +90,7 @@ fn fork_one(family: &Family) -> Outcome {
 }
 
 /// Does this many times while other threads allocate.
-fn amid_threads(family: &Family, times: usize, work: impl Fn() -> Outcome) -> Outcome {
+pub(super) fn amid_threads(family: &Family, times: usize, work: impl Fn() -> Outcome) -> Outcome {
     let stop = AtomicBool::new(false);
     let stop = &stop;
     thread::scope(|scope| {
@@ -179,6 +180,107 @@ fn fork_parent(family: &Family) -> Outcome {
         .try_for_each(|block| put_back(family, block, "after 100 forks"))
 }
 
+fn fork_apart(family: &Family) -> Outcome {
+    for round in 0..10 {
+        let blocks: Result<Vec<Block>, Seen> = (0..300)
+            .map(|i| filled(family, malloc(1 + i * i), round + i as u64))
+            .collect();
+        let blocks = blocks?;
+        in_child(|| {
+            for (i, block) in blocks.iter().enumerate() {
+                // The child's copy is written over and freed; so is what it takes in its place.
+                family.free_at(block.start());
+                let mut block = super::get(family, malloc(1 + i * i))?;
+                block.fill(!round);
+                if i % 2 == 0 {
+                    family.free(block);
+                }
+            }
+            exercise(family)
+        })?;
+        let mut blocks = blocks.into_iter();
+        blocks.try_for_each(|block| {
+            put_back(family, block, "after a child wrote and freed its copy")
+        })?;
+    }
+    Ok(())
+}
+
+fn fork_resize(family: &Family) -> Outcome {
+    amid_threads(family, 30, || {
+        let blocks: Result<Vec<Block>, Seen> = (0..200)
+            .map(|i| filled(family, malloc(1 + i * 37), i as u64))
+            .collect();
+        let blocks = blocks?;
+        let starts: Vec<usize> = blocks.iter().map(Block::start).collect();
+        in_child(|| {
+            for block in blocks {
+                let size = block.asked() * 3;
+                let block = family
+                    .resize(block, size)
+                    .map_err(|_| broken(format!("realloc(p, {size}) gave NULL")))?;
+                put_back(family, block, "after a realloc in a child")?;
+            }
+            Ok(())
+        })?;
+        starts.into_iter().for_each(|start| family.free_at(start));
+        Ok(())
+    })
+}
+
+fn fork_large(family: &Family) -> Outcome {
+    amid_threads(family, 10, || {
+        let blocks: Result<Vec<Block>, Seen> = (18..25)
+            .map(|bits| filled(family, malloc(1 << bits), bits))
+            .collect();
+        let blocks = blocks?;
+        let starts: Vec<usize> = blocks.iter().map(Block::start).collect();
+        in_child(|| {
+            let mut blocks = blocks.into_iter();
+            blocks
+                .try_for_each(|block| put_back(family, block, "large and inherited by a child"))?;
+            exercise(family)
+        })?;
+        starts.into_iter().for_each(|start| family.free_at(start));
+        Ok(())
+    })
+}
+
+extern "C" fn around_fork() {
+    for size in [24, 500, 40_000, 2 << 20] {
+        let block = FAMILY
+            .get()
+            .and_then(|family| family.take(malloc(size))?.ok());
+        if let (Some(mut block), Some(family)) = (block, FAMILY.get()) {
+            block.fill(3);
+            if block.check().is_ok() {
+                HANDLED.fetch_add(1, Ordering::Relaxed);
+            }
+            family.free(block);
+        }
+    }
+}
+
+fn fork_handlers(family: &Family) -> Outcome {
+    let _ = FAMILY.set(Family::find().ok_or(broken("no malloc"))?);
+    ensure(at_fork([around_fork; 3]), || {
+        "pthread_atfork refused".to_string()
+    })?;
+    amid_threads(family, 50, || {
+        let before = HANDLED.load(Ordering::Relaxed);
+        in_child(|| {
+            let count = HANDLED.load(Ordering::Relaxed) - before;
+            ensure(count == 8, || {
+                format!("before the fork and in the child handlers got {count} blocks of 8")
+            })
+        })?;
+        let count = HANDLED.load(Ordering::Relaxed) - before;
+        ensure(count == 8, || {
+            format!("before the fork and in the parent handlers got {count} blocks of 8")
+        })
+    })
+}
+
 fn exit_handlers(family: &Family) -> Outcome {
     static LEFT: OnceLock<usize> = OnceLock::new();
     fn last() {
@@ -210,100 +312,6 @@ fn exit_threads(family: &Family) -> Outcome {
         })?;
     }
     Ok(())
-}
-
-/// The address space that this process uses now.
-fn used() -> Result<u64, Seen> {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmSize:"));
-    let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    number
-        .map(|kib| kib << 10)
-        .ok_or(broken("/proc/self/status says nothing"))
-}
-
-/// Begins this check again in a process that has this limit from its first instruction.
-fn under_limit(bytes: u64, work: impl FnOnce() -> Outcome) -> Outcome {
-    if witness::begun_again() {
-        return work();
-    }
-    limit_address_space(bytes).map_err(|error| broken(format!("setrlimit: {error}")))?;
-    Err(broken(witness::begin_again()))
-}
-
-const LIMIT: u64 = 1 << 30;
-
-/// A list for all the blocks of this size that the limit can hold. It comes before anything else:
-/// what a malloc took up to the limit it need not give back to the system for others to use.
-fn list(smallest: usize) -> Vec<Block> {
-    Vec::with_capacity(LIMIT as usize / smallest + 1)
-}
-
-/// Takes blocks until one is refused: the errno of the refusal; -1 if nothing was refused that is
-/// more than the limit.
-fn exhaust(family: &Family, size: usize, blocks: &mut Vec<Block>) -> i32 {
-    let most = (LIMIT as usize / size + 1).min(blocks.capacity());
-    while blocks.len() < most {
-        match family.take(malloc(size)) {
-            Some(Ok(mut block)) => {
-                block.fill_part(blocks.len() as u64, 64);
-                blocks.push(block);
-            }
-            Some(Err(answer)) => return answer.errno,
-            None => break,
-        }
-    }
-    -1
-}
-
-fn limit_refused(family: &Family) -> Outcome {
-    under_limit(LIMIT, || {
-        let mut blocks = list(5000);
-        for size in [4 << 20, 100_000, 5000] {
-            let errno = exhaust(family, size, &mut blocks);
-            let count = blocks.len();
-            ensure(errno == libc::ENOMEM, || match errno {
-                -1 => format!("{count} blocks of {size} bytes under a limit of 1 GiB"),
-                errno => format!("after {count} blocks of {size} bytes errno is {errno}"),
-            })?;
-            blocks.drain(..).for_each(|block| family.free(block));
-        }
-        Ok(())
-    })
-}
-
-fn limit_recovers(family: &Family) -> Outcome {
-    under_limit(LIMIT, || {
-        let mut blocks = list(4000);
-        for size in [1 << 20, 4000, 60_000] {
-            exhaust(family, size, &mut blocks);
-            let count = blocks.len();
-            for block in blocks.drain(..) {
-                put_back(family, block, "when memory was short")?;
-            }
-            exhaust(family, size, &mut blocks);
-            let again = blocks.len();
-            ensure(again >= count / 2, || {
-                format!("{count} blocks of {size} bytes, then, all freed, {again}")
-            })?;
-            blocks.drain(..).for_each(|block| family.free(block));
-        }
-        Ok(())
-    })
-}
-
-fn limit_start(family: &Family) -> Outcome {
-    under_limit(256 << 20, || {
-        let used = used()?;
-        let block = filled(family, malloc(8 << 20), 1).map_err(|_| {
-            broken(format!(
-                "{} MiB of 256 in use, malloc of 8 MiB fails",
-                used >> 20
-            ))
-        })?;
-        put_back(family, block, "under a limit")?;
-        exercise(family)
-    })
 }
 
 static HANDLED: AtomicU32 = AtomicU32::new(0);

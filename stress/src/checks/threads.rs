@@ -4,9 +4,10 @@ use std::sync::mpsc;
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use super::By::{C, Glibc};
-use super::{Check, Outcome, Seen, broken, ensure, filled, get, malloc, put_back, row};
-use crate::raw::{Block, Call, Family, at_thread_end};
+use super::By::{C, Glibc, Posix};
+use super::{Check, Outcome, Seen, broken, ensure, filled, get, intact, malloc, put_back};
+use super::{row, sizes};
+use crate::raw::{Block, Call, Family, at_thread_end, errno, set_errno};
 
 #[rustfmt::skip] // a table
 pub(super) const CHECKS: &[Check] = &[
@@ -18,6 +19,12 @@ pub(super) const CHECKS: &[Check] = &[
     row("thread-outlived", C, "a block outlives the thread that took it", thread_outlived),
     row("thread-destructor", Glibc, "malloc, realloc and free work in every round of a thread's last destructors", thread_destructor),
     row("thread-many", C, "128 threads at once take and free", thread_many),
+    row("thread-large", C, "large blocks may be freed on another thread", thread_large),
+    row("thread-errno", Posix, "free of another thread's block leaves errno alone", thread_errno),
+    row("thread-ring", C, "blocks that go round eight threads and are resized on each arrive whole", thread_ring),
+    row("thread-crossed", C, "threads that free each other's blocks while all allocate share no byte", thread_crossed),
+    row("thread-starts", C, "threads whose first calls all fall together get blocks of their own", thread_starts),
+    row("thread-sized", C, "blocks of every magnitude may be freed where they were not taken, after their thread is gone", thread_sized),
     row("thread-small-stack", Glibc, "a thread with the smallest stack takes and frees", thread_small_stack),
 ];
 
@@ -224,6 +231,147 @@ fn thread_many(family: &Family) -> Outcome {
         }
         Ok(())
     })
+}
+
+fn thread_large(family: &Family) -> Outcome {
+    let (send, receive) = mpsc::sync_channel(8);
+    thread::scope(|scope| {
+        let maker = scope.spawn(move || {
+            for i in 0..600_usize {
+                let block = filled(family, malloc((1 << 18) + i * 7919 % 3_000_000), i as u64)?;
+                if send.send(block).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let mut blocks = receive.into_iter();
+        let ended = blocks.try_for_each(|block| put_back(family, block, "on another thread"));
+        joined(maker)?;
+        ended
+    })
+}
+
+fn thread_errno(family: &Family) -> Outcome {
+    relay(
+        family,
+        |i| malloc(1 + i * 41 % 40_000),
+        |block| {
+            let size = block.asked();
+            set_errno(4321);
+            family.free(block);
+            let found = errno();
+            ensure(found == 4321, || {
+                format!("freeing {size} bytes of another thread set errno to {found}")
+            })
+        },
+    )
+}
+
+fn thread_ring(family: &Family) -> Outcome {
+    const THREADS: usize = 8;
+    const BLOCKS: usize = 200;
+    let (sends, receives): (Vec<_>, Vec<_>) =
+        (0..THREADS).map(|_| mpsc::channel::<Block>()).unzip();
+    thread::scope(|scope| {
+        let threads: Vec<_> = receives
+            .into_iter()
+            .enumerate()
+            .map(|(number, receive)| {
+                let next = sends[(number + 1) % THREADS].clone();
+                scope.spawn(move || {
+                    for i in 0..BLOCKS {
+                        let key = (number * BLOCKS + i) as u64;
+                        let _ = next.send(filled(family, malloc(1 + i * 13), key)?);
+                    }
+                    // Each block goes round once; what it asks of its threads is the same number for all.
+                    for step in 0..THREADS * BLOCKS {
+                        // Another thread has given up, and tells why.
+                        let Ok(block) = receive.recv() else {
+                            break;
+                        };
+                        intact(&block, "on arrival at the next thread")?;
+                        let size = 1 + block.asked() * 5 % 7000;
+                        let block = family.resize(block, size);
+                        let mut block =
+                            block.map_err(|_| broken(format!("realloc(p, {size}) gave NULL")))?;
+                        intact(&block, "after realloc on another thread")?;
+                        block.fill((number * 1_000_000 + step) as u64);
+                        if step < (THREADS - 1) * BLOCKS {
+                            let _ = next.send(block);
+                        } else {
+                            family.free(block);
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        // Only the threads' own ends are left, so that one which fails stops the rest.
+        drop(sends);
+        threads.into_iter().try_for_each(joined)
+    })
+}
+
+fn thread_crossed(family: &Family) -> Outcome {
+    let places: Vec<Mutex<Option<Block>>> = (0..512).map(|_| Mutex::new(None)).collect();
+    at_once(6, |number| {
+        for i in 0..30_000_usize {
+            let key = (number * 1_000_000 + i) as u64;
+            let fresh = filled(family, malloc(1 + i * 29 % 1500), key)?;
+            let place = &places[(i * 31 + number * 97) % places.len()];
+            let old = place
+                .lock()
+                .map_err(|_| broken("a thread panicked"))?
+                .replace(fresh);
+            if let Some(block) = old {
+                put_back(family, block, "left by another thread")?;
+            }
+        }
+        Ok(())
+    })?;
+    let left = places
+        .into_iter()
+        .filter_map(|place| place.into_inner().ok()?);
+    let mut left = left.collect::<Vec<_>>().into_iter();
+    left.try_for_each(|block| put_back(family, block, "after all threads were gone"))
+}
+
+fn thread_starts(family: &Family) -> Outcome {
+    for round in 0..60 {
+        let seen: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+        at_once(24, |number| {
+            let key = (round * 100 + number) as u64;
+            let mine = [16, 100, 3000, 50_000].map(|size| filled(family, malloc(size), key));
+            let mut all = seen.lock().map_err(|_| broken("a thread panicked"))?;
+            for block in mine {
+                all.push(block?);
+            }
+            Ok(())
+        })?;
+        let all = seen.into_inner().unwrap_or_default();
+        let mut all = all.into_iter();
+        all.try_for_each(|block| put_back(family, block, "of a thread's first calls"))?;
+    }
+    Ok(())
+}
+
+fn thread_sized(family: &Family) -> Outcome {
+    for round in 0..3 {
+        let taken = thread::scope(|scope| {
+            let take = move || -> Result<Vec<Block>, Seen> {
+                sizes(22)
+                    .map(|size| filled(family, malloc(size), round))
+                    .collect()
+            };
+            scope.spawn(take).join()
+        });
+        let mut blocks = taken.map_err(|_| broken("a thread panicked"))??;
+        blocks.reverse();
+        let mut blocks = blocks.into_iter();
+        blocks.try_for_each(|block| put_back(family, block, "after its thread was gone"))?;
+    }
+    Ok(())
 }
 
 fn thread_small_stack(family: &Family) -> Outcome {

@@ -57,11 +57,18 @@ pub(super) fn begun_again() -> bool {
 /// Becomes the same program with the same arguments, under whatever limits were set. What it
 /// returns is why it could not.
 pub(super) fn begin_again() -> String {
+    become_again(|command| command)
+}
+
+/// Becomes the same program with this variable.
+pub(super) fn begin_again_with(name: &str, value: &str) -> String {
+    become_again(|command| command.env(name, value))
+}
+
+fn become_again(change: impl FnOnce(&mut Command) -> &mut Command) -> String {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
-    let error = Command::new(&program)
-        .args(arguments)
-        .env(AGAIN, "1")
-        .exec();
+    let mut command = Command::new(&program);
+    let error = change(command.args(arguments).env(AGAIN, "1")).exec();
     format!("cannot become {}: {error}", program.display())
 }

@@ -201,7 +201,7 @@ impl Block {
 
     /// The same block after `realloc` moved or kept it. Its pattern is that of before, as far as
     /// `realloc` promises to keep it: up to the lesser of both sizes asked for.
-    pub(super) fn moved(self, start: usize, asked: usize, usable: usize) -> Self {
+    pub(crate) fn moved(self, start: usize, asked: usize, usable: usize) -> Self {
         Self {
             start,
             call: Call::Malloc { size: asked },
@@ -278,11 +278,16 @@ impl Block {
 
     /// The first byte of those asked for that is not zero.
     pub(crate) fn dirty(&self) -> Option<Wrong> {
+        self.first_but(0)
+    }
+
+    /// The first byte of those asked for that is not this.
+    pub(crate) fn first_but(&self, wanted: u8) -> Option<Wrong> {
         let bytes = self.bytes(0..self.asked);
-        let offset = bytes.iter().position(|&byte| byte != 0)?;
+        let offset = bytes.iter().position(|&byte| byte != wanted)?;
         Some(Wrong {
             offset,
-            wanted: 0,
+            wanted,
             found: bytes[offset],
         })
     }

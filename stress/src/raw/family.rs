@@ -14,21 +14,20 @@ use std::path::PathBuf;
 use super::block::{Block, Call};
 use super::os::{errno, set_errno};
 
-type Take = unsafe extern "C" fn(usize) -> *mut c_void;
-type TakeTwo = unsafe extern "C" fn(usize, usize) -> *mut c_void;
-type Posix = unsafe extern "C" fn(*mut *mut c_void, usize, usize) -> c_int;
-type Resize = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
+pub(super) type Take = unsafe extern "C" fn(usize) -> *mut c_void;
+pub(super) type TakeTwo = unsafe extern "C" fn(usize, usize) -> *mut c_void;
+pub(super) type Posix = unsafe extern "C" fn(*mut *mut c_void, usize, usize) -> c_int;
+pub(super) type Resize = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
 type ResizeArray = unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void;
-type Give = unsafe extern "C" fn(*mut c_void);
+pub(super) type Give = unsafe extern "C" fn(*mut c_void);
 type GiveSized = unsafe extern "C" fn(*mut c_void, usize);
 type GiveAligned = unsafe extern "C" fn(*mut c_void, usize, usize);
-type Measure = unsafe extern "C" fn(*mut c_void) -> usize;
-type Trim = unsafe extern "C" fn(usize) -> c_int;
-type Opt = unsafe extern "C" fn(c_int, c_int) -> c_int;
-type Info = unsafe extern "C" fn() -> [usize; 10];
+pub(super) type Measure = unsafe extern "C" fn(*mut c_void) -> usize;
 
 /// The functions of the malloc under test.
 pub(crate) struct Family {
+    /// Where the module lies that they come from.
+    base: usize,
     malloc: Take,
     calloc: TakeTwo,
     realloc: Resize,
@@ -44,9 +43,6 @@ pub(crate) struct Family {
     usable_size: Option<Measure>,
     free_sized: Option<GiveSized>,
     free_aligned_sized: Option<GiveAligned>,
-    trim: Option<Trim>,
-    mallopt: Option<Opt>,
-    mallinfo2: Option<Info>,
 }
 
 /// What a call that asks for memory answered.
@@ -90,7 +86,7 @@ pub(crate) fn module_of(name: &CStr) -> Option<PathBuf> {
 /// # Safety
 ///
 /// `F` must be a pointer to functions of that name's C type.
-unsafe fn load<F: Copy>(name: &CStr, base: usize) -> Option<F> {
+pub(super) unsafe fn load<F: Copy>(name: &CStr, base: usize) -> Option<F> {
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
     let (place, found, _) = find(name)?;
     if base != 0 && base != found {
@@ -107,6 +103,7 @@ impl Family {
     pub(crate) fn find() -> Option<Self> {
         let (_, base, _) = find(c"malloc")?;
         Some(Self {
+            base,
             // SAFETY: inv:family.signature
             malloc: unsafe { load(c"malloc", base) }?,
             // SAFETY: inv:family.signature
@@ -137,12 +134,6 @@ impl Family {
             free_sized: unsafe { load(c"free_sized", base) },
             // SAFETY: inv:family.signature
             free_aligned_sized: unsafe { load(c"free_aligned_sized", base) },
-            // SAFETY: inv:family.signature
-            trim: unsafe { load(c"malloc_trim", base) },
-            // SAFETY: inv:family.signature
-            mallopt: unsafe { load(c"mallopt", base) },
-            // SAFETY: inv:family.signature: `struct mallinfo2` is ten words.
-            mallinfo2: unsafe { load(c"mallinfo2", base) },
         })
     }
 
@@ -157,6 +148,11 @@ impl Family {
             Call::Pvalloc { .. } => self.pvalloc.is_some(),
             Call::New { .. } => self.new.is_some() && self.delete.is_some(),
         }
+    }
+
+    /// Where the module lies that the functions come from.
+    pub(super) const fn base(&self) -> usize {
+        self.base
     }
 
     /// Whether this malloc has `malloc_usable_size`.
@@ -243,23 +239,33 @@ impl Family {
 
     /// `free_sized`; false if this malloc lacks it (then the block is leaked).
     pub(crate) fn free_sized(&self, block: Block) -> bool {
+        self.free_sized_at(block.start(), block.asked())
+    }
+
+    /// `free_sized` of any address: a live block's, with the size it was asked for, or null.
+    pub(crate) fn free_sized_at(&self, address: usize, size: usize) -> bool {
         let Some(free) = self.free_sized else {
             return false;
         };
-        let place = std::ptr::with_exposed_provenance_mut(block.start());
-        // SAFETY: inv:block.owned: given away here, with the size it was asked for.
-        unsafe { free(place, block.asked()) };
+        let place = std::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: inv:raw.victim: the address is a live block's, given away here, or null.
+        unsafe { free(place, size) };
         true
     }
 
     /// `free_aligned_sized`; false if this malloc lacks it (then the block is leaked).
     pub(crate) fn free_aligned_sized(&self, block: Block) -> bool {
+        self.free_aligned_sized_at(block.start(), block.call().align(), block.asked())
+    }
+
+    /// `free_aligned_sized` of any address: a live block's, with what it was asked for, or null.
+    pub(crate) fn free_aligned_sized_at(&self, address: usize, align: usize, size: usize) -> bool {
         let Some(free) = self.free_aligned_sized else {
             return false;
         };
-        let place = std::ptr::with_exposed_provenance_mut(block.start());
-        // SAFETY: inv:block.owned: given away here, with what it was asked for.
-        unsafe { free(place, block.call().align(), block.asked()) };
+        let place = std::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: inv:raw.victim: the address is a live block's, given away here, or null.
+        unsafe { free(place, align, size) };
         true
     }
 
@@ -323,23 +329,5 @@ impl Family {
                 Ok(block.moved(answer.address, all, usable))
             }
         }
-    }
-
-    /// `malloc_trim(0)`, if there is one.
-    pub(crate) fn trim(&self) -> Option<i32> {
-        // SAFETY: inv:family.signature: may be called at any time.
-        self.trim.map(|trim| unsafe { trim(0) })
-    }
-
-    /// `mallopt` with a parameter that it need not know, if there is one.
-    pub(crate) fn mallopt(&self, parameter: i32, value: i32) -> Option<i32> {
-        // SAFETY: inv:family.signature: what it does not know it refuses.
-        self.mallopt.map(|set| unsafe { set(parameter, value) })
-    }
-
-    /// The ten numbers of `mallinfo2`, if there is one.
-    pub(crate) fn mallinfo2(&self) -> Option<[usize; 10]> {
-        // SAFETY: inv:family.signature: may be called at any time.
-        self.mallinfo2.map(|info| unsafe { info() })
     }
 }

@@ -14,15 +14,19 @@ mod arena;
 mod block;
 mod family;
 pub(crate) mod object;
+mod operators;
 mod os;
+mod rarer;
 mod user;
 
 pub use arena::Arena;
 pub(crate) use block::{Block, Call, Wrong};
 pub(crate) use family::{Answer, Family, module_of};
+pub(crate) use operators::{BAD_ALLOC, BAD_CAST, Form, Operators, Told};
 pub(crate) use os::{
-    End, at_exit, at_thread_end, end_group, end_with_parent, errno, exit_now, fork,
-    keep_arena_over_forks, limit_address_space, map_file, map_words, on_signal, page, set_errno,
+    End, Limited, at_exit, at_fork, at_thread_end, end_group, end_with_parent, errno, exit_now,
+    fork, keep_arena_over_forks, limit, map_file, map_words, on_signal, page, said, set_errno,
     signal_thread, thread_id,
 };
-pub(crate) use user::{LibcUser, look_up_nothing};
+pub(crate) use rarer::{Gives, Posixes, Resizes, Takes, TakesTwo};
+pub(crate) use user::{LibcUser, listed, look_up_nothing, matched, planted, set_variable};

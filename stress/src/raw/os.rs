@@ -7,8 +7,8 @@
 
 use std::ffi::c_int;
 use std::fs::File;
-use std::io;
-use std::os::fd::AsRawFd;
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -91,6 +91,39 @@ pub(crate) fn exit_now(status: i32) -> ! {
 /// A child made by [`fork`].
 pub(crate) struct Forked(libc::pid_t);
 
+/// Whether a process could run, and for how many ticks it has run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Standing {
+    runnable: bool,
+    ticks: u64,
+}
+
+impl Standing {
+    fn of(pid: libc::pid_t) -> Option<Standing> {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        line.ok().and_then(|line| Standing::parse(&line))
+    }
+
+    /// From a line of `/proc/PID/stat` (proc(5)): after the name, in parentheses, come the state and, as the twelfth and the
+    /// thirteenth word, the times in user and in system mode.
+    fn parse(line: &str) -> Option<Standing> {
+        let (_, rest) = line.rsplit_once(')')?;
+        let mut words = rest.split_whitespace();
+        let runnable = words.next()? == "R";
+        let mut times = words.skip(10).map(str::parse::<u64>);
+        let [user, system] = [times.next()?.ok()?, times.next()?.ok()?];
+        Some(Standing {
+            runnable,
+            ticks: user + system,
+        })
+    }
+
+    /// Whether a process could run and did not between two looks. Not where nothing is known.
+    fn stood_in_line(before: Option<Standing>, after: Option<Standing>) -> bool {
+        before == after && after.is_some_and(|standing| standing.runnable)
+    }
+}
+
 /// How a forked child ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum End {
@@ -132,15 +165,22 @@ pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
 }
 
 impl Forked {
-    /// Waits until the child has ended, for so long at most.
+    /// Waits until the child has ended, for so long at most. What it stands in line for a processor does not count: on a
+    /// machine that is busy with other things a child that has nothing to wait for may take minutes.
     pub(crate) fn wait(self, patience: Duration) -> End {
-        let begun = Instant::now();
+        let mut waited = Duration::ZERO;
+        let mut before = (Instant::now(), Standing::of(self.0));
         let mut nap = Duration::from_micros(100);
         loop {
             if let Some(end) = self.poll(libc::WNOHANG) {
                 return end;
             }
-            if begun.elapsed() > patience {
+            let after = (Instant::now(), Standing::of(self.0));
+            if !Standing::stood_in_line(before.1, after.1) {
+                waited += after.0 - before.0;
+            }
+            before = after;
+            if waited > patience {
                 // SAFETY: inv:os.plain: the child is ours and not yet waited for, so the number is its.
                 unsafe { libc::kill(self.0, libc::SIGKILL) };
                 while self.poll(0).is_none() {}
@@ -209,14 +249,27 @@ pub(crate) fn end_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
-/// Limits the address space of this process and those it becomes.
-pub(crate) fn limit_address_space(bytes: u64) -> io::Result<()> {
+/// What a limit is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limited {
+    /// The address space.
+    Space,
+    /// Data: what is private and may be written.
+    Data,
+}
+
+/// Limits this process and those it becomes.
+pub(crate) fn limit(what: Limited, bytes: u64) -> io::Result<()> {
     let limit = libc::rlimit {
         rlim_cur: bytes,
         rlim_max: bytes,
     };
+    let which = match what {
+        Limited::Space => libc::RLIMIT_AS,
+        Limited::Data => libc::RLIMIT_DATA,
+    };
     // SAFETY: inv:os.plain: `limit` is read before the call returns.
-    let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) };
+    let done = unsafe { libc::setrlimit(which, &limit) };
     if done == 0 {
         Ok(())
     } else {
@@ -254,6 +307,37 @@ pub(crate) fn at_thread_end(what: impl FnOnce() + Send + 'static) {
     assert_eq!(kept, 0, "a pthread key takes no value");
 }
 
+/// What this writes to the process's standard error.
+pub(crate) fn said(work: impl FnOnce()) -> io::Result<String> {
+    // SAFETY: inv:os.plain: the name is read before the call returns.
+    let made = unsafe { libc::memfd_create(c"said".as_ptr(), libc::MFD_CLOEXEC) };
+    if made < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: inv:os.plain: the number was just made, and is nobody else's.
+    let mut file = unsafe { File::from_raw_fd(made) };
+    // SAFETY: inv:os.plain: 2 is open, the parent opened it.
+    let before = unsafe { libc::dup(2) };
+    // SAFETY: inv:os.plain: both are open.
+    unsafe { libc::dup2(file.as_raw_fd(), 2) };
+    work();
+    // SAFETY: inv:os.plain: both are open.
+    unsafe { libc::dup2(before, 2) };
+    // SAFETY: inv:os.plain: made above, and not used afterwards.
+    unsafe { libc::close(before) };
+    let mut text = String::new();
+    file.rewind()?;
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Has every fork of this process call these: before it, in the parent, in the child.
+pub(crate) fn at_fork(handlers: [extern "C" fn(); 3]) -> bool {
+    let [before, parent, child] = handlers.map(|handler| Some(handler as unsafe extern "C" fn()));
+    // SAFETY: inv:os.plain: the handlers take nothing and live as long as the process.
+    unsafe { libc::pthread_atfork(before, parent, child) == 0 }
+}
+
 static AT_EXIT: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
 extern "C" fn run_at_exit() {
@@ -289,6 +373,38 @@ mod tests {
         });
         let late = sleeps.unwrap().wait(Duration::from_millis(50));
         assert_eq!(late, End::Late);
+    }
+
+    #[test]
+    fn a_child_that_runs_without_end_is_late_too() {
+        let spins = fork(|| {
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+        let late = spins.unwrap().wait(Duration::from_millis(50));
+        assert_eq!(late, End::Late);
+    }
+
+    #[test]
+    fn who_could_run_and_had_no_tick_stood_in_line() {
+        let line = |state, user, system| {
+            let text = format!("7 (a) b) {state} 1 7 7 0 -1 4 9 0 0 0 {user} {system} 0 0 20 0 1");
+            Standing::parse(&text)
+        };
+        let ran = Standing {
+            runnable: true,
+            ticks: 7,
+        };
+        assert_eq!(line('R', 3, 4), Some(ran));
+        assert_eq!(Standing::parse("7 (a) R 1"), None);
+        let in_line = Standing::stood_in_line;
+        assert!(in_line(line('R', 3, 4), line('R', 3, 4)));
+        assert!(!in_line(line('R', 3, 4), line('R', 3, 5)));
+        assert!(!in_line(line('S', 3, 4), line('S', 3, 4)));
+        assert!(!in_line(None, None));
+        let own = Standing::of(std::process::id() as libc::pid_t);
+        assert!(own.is_some(), "/proc tells of this process");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The C library as a user of the malloc under test: what it allocates for its callers, they free.
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
 /// Functions of the C library that give their callers memory.
@@ -14,7 +14,24 @@ pub(crate) enum LibcUser {
     Getline(usize),
     /// A stream into memory with this many bytes written, which grows by `realloc`.
     Memstream(usize),
+    /// So many bytes printed into memory of their own.
+    Asprintf(usize),
+    /// The first bytes of a string.
+    Strndup,
+    /// The folder that the process is in.
+    Getcwd,
+    /// A word read into memory of its own.
+    Scanf,
 }
+
+unsafe extern "C" {
+    fn asprintf(place: *mut *mut c_char, format: *const c_char, ...) -> c_int;
+    fn tsearch(key: *const c_void, root: *mut *mut c_void, compare: Compare) -> *mut c_void;
+    fn tdestroy(root: *mut c_void, free: unsafe extern "C" fn(*mut c_void));
+}
+
+/// Compares two keys.
+type Compare = unsafe extern "C" fn(*const c_void, *const c_void) -> c_int;
 
 fn text(place: *const c_char) -> Vec<u8> {
     // SAFETY: inv:raw.victim: the C library ended the string it gave.
@@ -31,6 +48,12 @@ impl LibcUser {
             Self::Realpath => unsafe { libc::realpath(c"/".as_ptr(), null_mut()) },
             Self::Getline(length) => line(length)?,
             Self::Memstream(length) => stream(length)?,
+            Self::Asprintf(length) => printed(length)?,
+            // SAFETY: inv:os.plain: the string is read before the call returns.
+            Self::Strndup => unsafe { libc::strndup(c"a string to copy".as_ptr(), 8) },
+            // SAFETY: inv:os.plain: null asks for memory of the library's own.
+            Self::Getcwd => unsafe { libc::getcwd(null_mut(), 0) },
+            Self::Scanf => word()?,
         };
         (!place.is_null()).then(|| (place.expose_provenance(), text(place)))
     }
@@ -62,6 +85,87 @@ fn stream(length: usize) -> Option<*mut c_char> {
     // SAFETY: inv:os.plain: opened above.
     let closed = unsafe { libc::fclose(file) };
     (closed == 0 && size == length).then_some(place)
+}
+
+fn printed(length: usize) -> Option<*mut c_char> {
+    let mut place = null_mut();
+    let width = c_int::try_from(length).ok()?;
+    // SAFETY: inv:os.plain: the arguments are what the format says, and `place` is written.
+    let count = unsafe { asprintf(&mut place, c"%*d".as_ptr(), width, 7) };
+    (count == width).then_some(place)
+}
+
+fn word() -> Option<*mut c_char> {
+    let mut place: *mut c_char = null_mut();
+    let line = c"  word more";
+    // SAFETY: inv:os.plain: the argument is what the format says, and `place` is written.
+    let read = unsafe { libc::sscanf(line.as_ptr(), c"%ms".as_ptr(), &mut place) };
+    (read == 1).then_some(place)
+}
+
+unsafe extern "C" fn by_address(one: *const c_void, two: *const c_void) -> c_int {
+    one.addr().cmp(&two.addr()) as c_int
+}
+
+/// Puts these addresses of live blocks into a tree of the C library's (`tsearch`), whose nodes it takes
+/// by `malloc`, and has it free them all (`tdestroy`): how many it took.
+pub(crate) fn planted(addresses: &[usize]) -> usize {
+    let mut root = null_mut();
+    let put = |address: &&usize| {
+        let key = std::ptr::with_exposed_provenance(**address);
+        // SAFETY: inv:os.plain: the root is this frame's, and keys are compared by their addresses.
+        !unsafe { tsearch(key, &mut root, by_address) }.is_null()
+    };
+    let count = addresses.iter().filter(put).count();
+    // SAFETY: inv:raw.victim: each key is a live block, given away here.
+    unsafe { tdestroy(root, libc::free) };
+    count
+}
+
+/// Whether a pattern that needs a large automaton matches, by `regcomp`, `regexec` and `regfree`.
+pub(crate) fn matched() -> bool {
+    // SAFETY: inv:os.plain: all zeros is room for an expression.
+    let mut expression: libc::regex_t = unsafe { std::mem::zeroed() };
+    let pattern = c"^(a|b|[c-z]{1,40})*(knot|bend|hitch)+$".as_ptr();
+    // SAFETY: inv:os.plain: the pattern is read before the call returns.
+    let made = unsafe { libc::regcomp(&mut expression, pattern, libc::REG_EXTENDED) };
+    if made != 0 {
+        return false;
+    }
+    let line = c"abcdefghhitchbend".as_ptr();
+    // SAFETY: inv:os.plain: compiled above.
+    let matched = unsafe { libc::regexec(&expression, line, 0, null_mut(), 0) };
+    // SAFETY: inv:os.plain: compiled above, and not used afterwards.
+    unsafe { libc::regfree(&mut expression) };
+    matched == 0
+}
+
+/// How many names in `/` begin with any letter, by `glob` and `globfree`.
+pub(crate) fn listed() -> usize {
+    // SAFETY: inv:os.plain: all zeros is room for a result.
+    let mut names: libc::glob_t = unsafe { std::mem::zeroed() };
+    // SAFETY: inv:os.plain: the pattern is read before the call returns.
+    let found = unsafe { libc::glob(c"/[a-z]*".as_ptr(), 0, None, &mut names) };
+    let count = if found == 0 { names.gl_pathc } else { 0 };
+    // SAFETY: inv:os.plain: filled above, and not used afterwards.
+    unsafe { libc::globfree(&mut names) };
+    count as usize
+}
+
+/// What a variable of the environment is after it was set so often to ever longer values.
+pub(crate) fn set_variable(times: usize) -> Option<usize> {
+    let name = c"BOWLINE_STRESS_VARIABLE".as_ptr();
+    for length in 1..=times {
+        let value = CString::new(vec![b'v'; length]).ok()?;
+        // SAFETY: inv:raw.victim: the process is the check's own, and no other thread reads variables.
+        let set = unsafe { libc::setenv(name, value.as_ptr(), 1) };
+        if set != 0 {
+            return None;
+        }
+    }
+    // SAFETY: inv:os.plain: the name is read before the call returns.
+    let value = unsafe { libc::getenv(name) };
+    (!value.is_null()).then(|| text(value).len())
 }
 
 /// Looks up a symbol that is not there: what the loader says.

@@ -113,7 +113,7 @@ impl Worker {
             Step::Fork => self.fork(),
             Step::Trim => {
                 self.seat.act("malloc_trim", 0, 0, 0);
-                self.world.family.trim();
+                self.world.family.trim(0);
                 Ok(())
             }
         }
