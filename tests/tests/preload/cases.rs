@@ -73,9 +73,12 @@ fn is_told(context: &Context, folder: &Path, name: &str, text: &str) -> Result<(
     );
     command.env("LD_PRELOAD", &malloc.path).arg(name);
     let outcome = run(&mut command, folder)?;
-    let culprit = outcome.stdout.trim().strip_prefix("culprit ");
-    let expected = text.replace("%p", culprit.unwrap_or("(no culprit)"));
-    let told = outcome.stderr.lines().count() == 1 && outcome.stderr.starts_with(&expected);
+    let said: Vec<&str> = outcome.stdout.split_whitespace().collect();
+    let named = |name: &str| said.iter().skip_while(|word| **word != name).nth(1);
+    let expected = text
+        .replace("%p", named("culprit").unwrap_or(&"(no culprit)"))
+        .replace("%b", named("block").unwrap_or(&"(no block)"));
+    let told = outcome.stderr == format!("{expected}\n");
     if told && outcome.signal == Some(SIGABRT) {
         return Ok(());
     }

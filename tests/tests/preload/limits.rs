@@ -1,9 +1,8 @@
 //! Little memory: the malloc takes what it can get, says NULL and ENOMEM, and goes on.
 //!
-//! Absent on purpose: `vm.overcommit_memory=2`. It is one setting for the whole machine, which no
-//! namespace has for itself; the limit on data pages refuses the same requests. Memory groups: whoever
-//! runs the tests is seldom given one to divide, and what must hold in one, that a phase gives back what
-//! it took, `storm::memory_back_…` shows of the process alone.
+//! Absent on purpose: setting `vm.overcommit_memory` to 2. It is one setting for the whole machine, which no namespace has
+//! for itself; where it is set already a trial runs, elsewhere it is shown as skipped, and the limit on data
+//! pages refuses the same requests.
 
 use std::path::Path;
 use std::process::Command;
@@ -32,6 +31,9 @@ const TOO_SMALL: [u64; 2] = [12, 40];
 
 /// Limits on data pages in MiB, and how much of it blocks get at least.
 const DATA: [(u64, u64); 3] = [(16, 8), (64, 40), (512, 360)];
+
+/// A limit on data pages in KiB under which not even a first block is to be had, nor elsewhere much.
+const DATA_TOO_SMALL: u64 = 256;
 
 /// Limits that a process sets for itself.
 const LATE: [&str; 2] = ["address-space", "data"];
@@ -73,6 +75,12 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
             move |context, folder| too_small(context, folder, limit),
         ));
     }
+    trials.push(trial(
+        context,
+        "limits::data_too_small".to_owned(),
+        data_too_small,
+    ));
+    trials.push(strict_promises(context));
     for (limit, least) in DATA {
         trials.push(trial(
             context,
@@ -91,8 +99,27 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
     trials
 }
 
+/// Where the system promises no more memory than it has, a terabyte that is reserved is no promise.
+fn strict_promises(context: &Arc<Context>) -> Trial {
+    let name = "limits::strict_promises".to_owned();
+    let setting = std::fs::read_to_string("/proc/sys/vm/overcommit_memory");
+    match setting.is_ok_and(|text| text.trim() == "2") {
+        true => trial(context, name, |context, folder| {
+            limited(context, folder, "true", 64, 0)
+        }),
+        false => Trial::test(name, || Ok(()))
+            .with_kind("skipped: vm.overcommit_memory is not 2")
+            .with_ignored_flag(true),
+    }
+}
+
 /// Runs a program under the malloc in a shell that did `first`.
-fn shell(context: &Context, folder: &Path, first: &str, line: &str) -> Result<Outcome, Failed> {
+pub(crate) fn shell(
+    context: &Context,
+    folder: &Path,
+    first: &str,
+    line: &str,
+) -> Result<Outcome, Failed> {
     let malloc = context.malloc()?;
     let mut command = Command::new("sh");
     let script = format!("{first} && exec env LD_PRELOAD=\"$UNDER_TEST\" {line}");
@@ -135,6 +162,24 @@ fn too_small(context: &Context, folder: &Path, limit: u64) -> Result<(), Failed>
         format!("{PREFIX} cannot reserve 64 MiB of address space under a limit of {limit} MiB");
     match (outcome.exit, told.as_slice()) {
         (Some(_), [line]) if line.starts_with(&expected) => Ok(()),
+        _ => Err(complaint(
+            &format!("expected the line\n{expected}"),
+            &outcome,
+        )),
+    }
+}
+
+/// Where no data page is left for a first block, one line says so, whatever becomes of the process then.
+fn data_too_small(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let program = context.program("plain.c")?;
+    let first = format!("ulimit -d {DATA_TOO_SMALL}");
+    let outcome = shell(context, folder, &first, &program.display().to_string())?;
+    let expected = format!(
+        "{PREFIX} no memory for a first block under a limit of {DATA_TOO_SMALL} KiB of data (ulimit -d): \
+         there is no static region\n"
+    );
+    match outcome.exit {
+        Some(_) if outcome.stderr.starts_with(&expected) => Ok(()),
         _ => Err(complaint(
             &format!("expected the line\n{expected}"),
             &outcome,

@@ -6,7 +6,7 @@
 //! | `misuse::…` | one mistake each, and the line that tells of it, by `malloc/misuse.c` |
 //! | `storm::…` | forks, threads, signals and phases at once |
 //! | `program::…` | a real program does and says the same with and without the preload |
-//! | `limits::…` | little address space, few data pages |
+//! | `limits::…` | little address space, few data pages, memory groups, a system that promises no more than it has |
 //! | `region::…` | one region per process, whoever else brings a malloc |
 //! | `symbols::…` | what the library exports and what it needs |
 //!
@@ -19,6 +19,7 @@
 
 mod cases;
 mod context;
+mod groups;
 mod limits;
 mod programs;
 mod region;
@@ -43,6 +44,7 @@ fn trials(sources: &Path) -> Result<Vec<Trial>, String> {
     trials.extend(storms::trials(&context));
     trials.extend(cases::trials(&context)?);
     trials.extend(limits::trials(&context));
+    trials.extend(groups::trials(&context));
     trials.extend(region::trials(&context));
     trials.extend(symbols::trials(&context));
     Ok(trials)
