@@ -44,6 +44,9 @@ enum Task {
         /// Only the programs whose name contains this, and no file written unless --out names one.
         #[arg(long)]
         only: Option<String>,
+        /// Let the hardened mode take part in `bench malloc`.
+        #[arg(long)]
+        hardened: bool,
         /// Where to write the result instead of docs/bench/DATE-WHAT.md.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             rounds,
             minutes,
             only,
+            hardened,
             out,
         } => bench::command(
             &root,
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
                 rounds,
                 minutes,
                 only,
+                hardened,
                 out,
             },
         ),

@@ -103,16 +103,31 @@ pub(super) fn measure_by(
     rounds: usize,
     once: impl Fn(&[String]) -> Result<BTreeMap<String, f64>, String>,
 ) -> Vec<Told> {
+    measure_in_turns(cases, 1, rounds, once)
+}
+
+/// The same of cases that are compared `together`, so many that follow each other. Another one of them begins each time, for the
+/// first finds files and caches cold.
+pub(super) fn measure_in_turns(
+    cases: &[Case],
+    together: usize,
+    rounds: usize,
+    once: impl Fn(&[String]) -> Result<BTreeMap<String, f64>, String>,
+) -> Vec<Told> {
     let mut all = vec![Told::default(); cases.len()];
     for round in 1..=rounds {
-        for (case, told) in cases.iter().zip(&mut all) {
-            // Nobody needs to read the progress for the figures to be right.
-            let _ = writeln!(
-                std::io::stderr(),
-                "bench: round {round} of {rounds}, {}",
-                case.name
-            );
-            told.add(once(&case.command));
+        let groups = cases.chunks(together).zip(all.chunks_mut(together));
+        for (number, (cases, told)) in groups.enumerate() {
+            for place in 0..cases.len() {
+                let turn = (place + number + round) % cases.len();
+                // Nobody needs to read the progress for the figures to be right.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "bench: round {round} of {rounds}, {}",
+                    cases[turn].name
+                );
+                told[turn].add(once(&cases[turn].command));
+            }
         }
     }
     all
@@ -191,6 +206,19 @@ mod tests {
         assert_eq!(told.cell("b", 1), "–");
         told.add(Err("broke".to_string()));
         assert_eq!((told.median("a"), told.failure()), (None, Some("broke")));
+    }
+
+    #[test]
+    fn each_of_those_that_are_compared_comes_first_once() {
+        let cases = ["a", "b", "c", "d", "e", "f"].map(|name| Case::new(name, &[name]));
+        let order = std::cell::RefCell::new(String::new());
+        let all = measure_in_turns(&cases, 3, 3, |command| {
+            order.borrow_mut().push_str(&command[0]);
+            Ok(BTreeMap::from([(command[0].clone(), 1.0)]))
+        });
+        assert_eq!(order.into_inner(), "bcafdecabdefabcefd");
+        let own = |(told, case): (&Told, &Case)| told.median(&case.name) == Some(1.0);
+        assert!(all.iter().zip(&cases).all(own));
     }
 
     #[test]

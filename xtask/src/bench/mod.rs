@@ -115,6 +115,8 @@ pub struct BenchOptions {
     pub minutes: Option<u64>,
     /// Only the programs whose name contains this; then, too, no file unless `out` names one.
     pub only: Option<String>,
+    /// The malloc set's hardened mode takes part, too.
+    pub hardened: bool,
     /// Where to write the page.
     pub out: Option<PathBuf>,
 }
@@ -173,6 +175,12 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
     if what == What::Soak {
         command += &format!(" --minutes {minutes}");
     }
+    if options.hardened && what != What::Malloc {
+        return Err("--hardened is for `bench malloc` alone".to_string());
+    }
+    if options.hardened {
+        command += " --hardened";
+    }
     if !only.is_empty() {
         command += &format!(" --only {only}");
     }
@@ -204,7 +212,7 @@ pub fn command(root: &Path, what: What, options: &BenchOptions) -> Result<bool, 
         What::Data => data::measure(task)?,
         What::Stops => print(&printed::STOPS)?,
         What::Lists => print(&printed::LISTS)?,
-        What::Malloc => malloc::measure(task)?,
+        What::Malloc => malloc::measure(task, options.hardened)?,
         What::Soak => soak::measure(task, minutes)?,
     };
     let said = std::io::stdout().write_all(page.as_bytes());

@@ -17,7 +17,7 @@
 mod tests;
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,7 +77,10 @@ pub fn install(root: &Path, prefix: &Path, library: Option<&Path>) -> Result<boo
 /// Removes what was installed, and the folders that are empty then.
 pub fn uninstall(prefix: &Path) -> Result<bool, String> {
     let list = prefix.join(LIST);
-    let text = fs::read_to_string(&list).map_err(|error| at(&list, &error))?;
+    let text = fs::read_to_string(&list).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("{}: this malloc is not installed there", prefix.display()),
+        _ => at(&list, &error),
+    })?;
     refuse_preloaded(Path::new(PRELOADED), &prefix.join(LIBRARY))?;
     for place in text.lines() {
         if !is_ours(place) {
@@ -92,7 +95,7 @@ pub fn uninstall(prefix: &Path) -> Result<bool, String> {
         let path = prefix.join(place);
         match fs::remove_file(&path) {
             Ok(()) => say(&format!("removed {}", path.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(at(&path, &error)),
         }
     }

@@ -24,6 +24,8 @@ struct Peer {
     name: &'static str,
     /// What is preloaded.
     library: String,
+    /// What `BOWLINE_MALLOC` is set to: this tree's malloc in a mode, which is told beside the peers and is none.
+    mode: Option<&'static str>,
     /// What the page says of it.
     how: String,
 }
@@ -52,9 +54,9 @@ struct Row<'a> {
     told: Vec<Told>,
 }
 
-/// Measures, and returns the page and whether all went well.
-pub(super) fn measure(task: Task<'_>) -> Result<(String, bool), String> {
-    let (peers, missing) = peers::all(task.root, task.scratch)?;
+/// Measures, and returns the page and whether all went well. `hardened` puts this tree's hardened mode beside the others.
+pub(super) fn measure(task: Task<'_>, hardened: bool) -> Result<(String, bool), String> {
+    let (peers, missing) = peers::all(task.root, task.scratch, hardened)?;
     let programs = programs::all(task.root, task.scratch)?;
     let (programs, absent): (Vec<Program>, Vec<_>) = programs
         .into_iter()
@@ -73,7 +75,7 @@ pub(super) fn measure(task: Task<'_>) -> Result<(String, bool), String> {
     let cases = cases(&runner, &out, &programs, &peers);
     // The marker at the end of a case's command says with which other runs it is compared.
     let expected = std::cell::RefCell::new(BTreeMap::new());
-    let all = figures::measure_by(&cases, task.rounds, |command| {
+    let all = figures::measure_in_turns(&cases, peers.len(), task.rounds, |command| {
         let (marker, command) = command.split_first().ok_or("no command")?;
         let figures = once(command, &out)?;
         compare(&mut expected.borrow_mut(), marker, &out)?;
@@ -99,7 +101,11 @@ fn cases(runner: &str, out: &Path, programs: &[Program], peers: &[Peer]) -> Vec<
         for peer in peers {
             let marker = if program.compared { program.name } else { "" };
             let out = out.to_string_lossy();
-            let mut command = vec![marker, runner, &out, &peer.library];
+            let mode = peer.mode.map(|mode| format!("BOWLINE_MALLOC={mode}"));
+            // The variable is set for the runner, so that what is measured is the program alone.
+            let set = mode.iter().flat_map(|mode| ["env", mode]);
+            let mut command: Vec<&str> = [marker].into_iter().chain(set).collect();
+            command.extend([runner, &out, &peer.library]);
             if let Some(script) = &program.beside {
                 command.extend(["--beside", script]);
             }
@@ -187,6 +193,29 @@ mod tests {
             let failed = run(&["--beside", "exit 3", "true"]).expect_err("a failure");
             assert!(failed.contains("beside it 768"), "{failed}");
         });
+    }
+
+    #[test]
+    fn a_mode_is_the_programs_alone() {
+        let program = Program {
+            name: "echo",
+            set: Set::Real,
+            command: vec!["echo".to_string()],
+            beside: None,
+            compared: true,
+        };
+        let peer = |mode| Peer {
+            name: "x",
+            library: "lib.so".to_string(),
+            mode,
+            how: String::new(),
+        };
+        let peers = [peer(None), peer(Some("hardened"))];
+        let cases = cases("run", Path::new("out"), &[program], &peers);
+        let commands: Vec<_> = cases.iter().map(|case| case.command.join(" ")).collect();
+        let plain = "echo run out lib.so echo";
+        let hardened = "echo env BOWLINE_MALLOC=hardened run out lib.so echo";
+        assert_eq!(commands, [plain, hardened]);
     }
 
     #[test]

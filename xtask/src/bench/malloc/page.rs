@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 const ABOUT: &str = "Mallocs under LD_PRELOAD: programs that each stand for a use of memory, and programs that people use. The \
      sources are in `xtask/programs/malloc`.";
-const LEGEND: &str = "Every round runs each program once on each malloc, in turns. CPU is user and system time of the process, its \
-     threads and children, in milliseconds; RSS the most memory that one process had, in MiB. The first column tells \
+const LEGEND: &str = "Every round runs each program once on each malloc, in turns, and begins with another malloc each \
+     time. CPU is user and system time of the process, its threads and children, in milliseconds; RSS the most memory that one process had, in MiB. The first column tells \
      the median of this tree's with the least and the greatest, the others ratios of medians to glibc's: below 1 is \
      less. The last column is this tree's ratio to the best of the peers, and below stand geometric means.";
 
@@ -66,7 +66,7 @@ fn table(
     let mut all: Vec<Vec<f64>> = vec![Vec::new(); peers.len() + 1];
     let mut cells = Vec::new();
     for row in rows {
-        let ratios = ratios(&row.told, key);
+        let ratios = ratios(peers, &row.told, key);
         let own = row.told.first().and_then(|told| told.spread(key));
         let own = own.map_or("–".to_string(), |s| {
             let [median, least, most] = [s.median, s.least, s.most].map(|n| n / unit);
@@ -86,12 +86,14 @@ fn table(
     figures::table(&columns, &cells)
 }
 
-/// The ratios of all peers to the base, then that of the first to the best of the others.
-fn ratios(all: &[Told], key: &str) -> Vec<Option<f64>> {
+/// The ratios of all peers to the base, then that of the first to the best of the others that are no mode of it.
+fn ratios(peers: &[Peer], all: &[Told], key: &str) -> Vec<Option<f64>> {
     let medians: Vec<Option<f64>> = all.iter().map(|told| told.median(key)).collect();
     let base = medians.get(BASE).copied().flatten();
     let over = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
-    let best = medians.iter().skip(1).flatten().copied().reduce(f64::min);
+    let others = medians.iter().zip(peers).skip(1);
+    let others = others.filter_map(|(median, peer)| median.filter(|_| peer.mode.is_none()));
+    let best = others.reduce(f64::min);
     let first = medians.first().copied().flatten();
     let ratios = medians.iter().map(|median| over(*median, base));
     ratios.chain([over(first, best)]).collect()
@@ -155,16 +157,23 @@ mod tests {
 
     #[test]
     fn ratios_refer_to_glibc_and_to_the_best() {
-        let cases: Vec<Case> = ["2", "4", "1"].map(|n| Case::new(n, &[n])).into();
+        let cases: Vec<Case> = ["2", "4", "1", "0.5"].map(|n| Case::new(n, &[n])).into();
+        let peer = |mode| Peer {
+            name: "x",
+            library: String::new(),
+            mode,
+            how: String::new(),
+        };
+        let peers = [None, None, None, Some("hardened")].map(peer);
         let all = figures::measure_by(&cases, 1, |command| {
             let number = command[0].parse::<f64>().map_err(|e| e.to_string())?;
             Ok(BTreeMap::from([("cpu".to_string(), number)]))
         });
         assert_eq!(
-            ratios(&all, "cpu"),
-            [Some(0.5), Some(1.0), Some(0.25), Some(2.0)]
+            ratios(&peers, &all, "cpu"),
+            [Some(0.5), Some(1.0), Some(0.25), Some(0.125), Some(2.0)]
         );
-        assert_eq!(ratios(&all, "rss"), [None; 4]);
+        assert_eq!(ratios(&peers, &all, "rss"), [None; 5]);
     }
 
     #[test]

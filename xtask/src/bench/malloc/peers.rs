@@ -25,14 +25,19 @@ snmalloc-sys = { version = "0.7", default-features = false, features = ["build_c
 
 const LIBRARY: [&str; 4] = ["-O3", "-DNDEBUG", "-fPIC", "-shared"];
 
-/// Who takes part, this tree first and glibc second, and who cannot.
-pub(super) fn all(root: &Path, scratch: &Path) -> Result<(Vec<Peer>, Vec<String>), String> {
+/// Who takes part, this tree first and glibc second, and who cannot. This tree's hardened mode comes last, if it is wanted.
+pub(super) fn all(
+    root: &Path,
+    scratch: &Path,
+    hardened: bool,
+) -> Result<(Vec<Peer>, Vec<String>), String> {
     build(root, &["-p", "bowline-malloc"])?;
     let ours = target_directory(root)?.join("release/libbowline_malloc.so");
     let mut peers = vec![
         Peer {
             name: "bowline",
             library: argument(&ours),
+            mode: None,
             how: "this tree, default settings".to_string(),
         },
         // Preloaded as well, so that a program that is linked with another malloc runs on it.
@@ -61,6 +66,14 @@ pub(super) fn all(root: &Path, scratch: &Path) -> Result<(Vec<Peer>, Vec<String>
             Err(why) => missing.push(missed(name, &why)),
         }
     }
+    if hardened {
+        peers.push(Peer {
+            name: "bowline hardened",
+            library: argument(&ours),
+            mode: Some("hardened"),
+            how: "this tree, `BOWLINE_MALLOC=hardened`; no peer of the last column".to_string(),
+        });
+    }
     Ok((peers, missing))
 }
 
@@ -80,6 +93,7 @@ fn installed(name: &'static str, library: &str) -> Result<Peer, String> {
     Ok(Peer {
         name,
         library: path.to_string(),
+        mode: None,
         how: version.replace('\t', " "),
     })
 }
@@ -147,6 +161,7 @@ fn mimalloc(
     Ok(Peer {
         name,
         library: argument(&library),
+        mode: None,
         how: format!("{from}, sources {version}, version {number}"),
     })
 }
@@ -169,6 +184,7 @@ fn snmalloc(crates: Result<&Vec<PathBuf>, &str>, scratch: &Path) -> Result<Peer,
     Ok(Peer {
         name: "snmalloc",
         library: argument(&library),
+        mode: None,
         how: from,
     })
 }
