@@ -1,7 +1,7 @@
 //! A terminal with a process in it, and what its user would see.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::os::fd::{AsFd, OwnedFd};
@@ -297,6 +297,32 @@ impl Terminal {
             }
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits until no thread of the process runs or wants to.
+    pub(crate) fn rest(&self) -> Result {
+        let deadline = Instant::now() + LIMIT;
+        while self.runs()? {
+            if Instant::now() > deadline {
+                return Err("the process does not come to rest".into());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    fn runs(&self) -> Result<bool> {
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let Ok(line) = fs::read_to_string(task?.path().join("stat")) else {
+                return Ok(true);
+            };
+            // The state stands behind the name, in which there may be anything.
+            let state = line.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0]);
+            if state != Some(b'S') {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Presses a key again and again until the process ends. Signals that come too fast are one.
