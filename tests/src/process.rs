@@ -128,7 +128,9 @@ mod tests {
         let shell = |script: &str| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            run(&mut command, folder.path(), "in", Duration::from_secs(1)).expect("sh runs")
+            let patience = if script.starts_with("sleep") { 1 } else { 60 };
+            let patience = Duration::from_secs(patience);
+            run(&mut command, folder.path(), "in", patience).expect("sh runs")
         };
         let outcome = shell("cat; echo err >&2; exit 3");
         assert_eq!(
@@ -137,19 +139,33 @@ mod tests {
         );
         assert_eq!(outcome.ending(), "status 3");
         assert_eq!(shell("kill -9 $$").ending(), "signal 9");
-        assert_eq!(shell("sleep 9").ending(), "not done in time");
+        assert_eq!(shell("sleep 90").ending(), "not done in time");
     }
 
     #[test]
     fn a_limit_ends_the_whole_group() {
         let folder = Scratch::new("group").expect("a folder");
         let mut command = Command::new("sh");
-        command.args(["-c", "(sleep 2; echo late > late) & wait"]);
-        let begin = Instant::now();
+        let mark = format!("BOWLINE_TESTS_GROUP={}", folder.path().display());
+        let (name, value) = mark.split_once('=').expect("a variable");
+        command.args(["-c", "sleep 1000 & wait"]).env(name, value);
         let outcome = run(&mut command, folder.path(), "", Duration::from_millis(200)).expect("sh");
-        assert!(outcome.timed_out && begin.elapsed() < Duration::from_secs(2));
-        std::thread::sleep(Duration::from_millis(2500));
-        assert!(!folder.path().join("late").exists());
+        assert!(outcome.timed_out);
+        let begin = Instant::now();
+        while is_in_an_environment(&mark) {
+            assert!(
+                begin.elapsed() < Duration::from_secs(60),
+                "a part of the group lives"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether there is a process with this variable, which its children have, too.
+    fn is_in_an_environment(mark: &str) -> bool {
+        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+        let mut environments = processes.flat_map(|it| std::fs::read(it.path().join("environ")));
+        environments.any(|it| it.split(|&byte| byte == 0).any(|it| it == mark.as_bytes()))
     }
 
     #[test]

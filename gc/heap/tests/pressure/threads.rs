@@ -146,13 +146,16 @@ fn no_poll() {
         // Managed, and waiting without a poll, as for a lock.
         busy.store(true, Ordering::SeqCst);
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(5) && !refused.load(Ordering::SeqCst) {
+        while start.elapsed() < Duration::from_secs(60) && !refused.load(Ordering::SeqCst) {
             std::hint::spin_loop();
         }
+        assert!(
+            refused.load(Ordering::SeqCst),
+            "it waits for what does not poll"
+        );
         m.poll();
         let waited = native(&mut m, &[], || filler.join().expect("no panic"));
         assert!(waited >= Duration::from_secs(1), "{waited:?}");
-        assert!(waited < Duration::from_secs(4), "{waited:?}");
     });
     assert!(m.stats().pressure_refusals >= 1);
 }
