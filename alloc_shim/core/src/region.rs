@@ -266,7 +266,7 @@ impl<P: Pal> Region<P> {
         }
         let mut spans = self.spans(&mut inner);
         debug_assert_eq!(spans.at(first as u32), Some((State::Taken, from as u32)));
-        let clean = more == 0 || spans.absorb(behind, more);
+        let clean = spans.absorb(behind, behind, more) == more;
         spans.set(first as u32, to as u32, State::Taken);
         self.accounts.add(class, more as usize * SLICE);
         self.purge_due(inner);
@@ -456,9 +456,16 @@ impl<P: Pal> Region<P> {
             spans.carve(fit.span, fit.start, want.len);
             Some((fit.start, kind == Kind::Clean))
         };
-        let new = |inner: &mut Inner| Some((self.take_at_frontier(inner, want)?, true));
+        let around = |inner: &mut Inner| {
+            let mut spans = self.spans(inner);
+            let fit = spans.find_around(want)?;
+            spans.take_run(fit.span, fit.start, want.len);
+            Some((fit.start, false))
+        };
+        let new = |inner: &mut Inner| self.take_at_frontier(inner, want);
         match want.first {
             Kind::Dirty => used(inner, Kind::Dirty)
+                .or_else(|| around(inner))
                 .or_else(|| used(inner, Kind::Clean))
                 .or_else(|| new(inner)),
             Kind::Clean => used(inner, Kind::Clean)

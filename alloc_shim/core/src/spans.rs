@@ -20,8 +20,8 @@
 //!
 //! Free spans of one kind are binned by length: exactly up to 32 slices, in eighths of a power of two beyond. A request
 //! looks at some spans of its own bin, newest first, then takes what it finds in a larger one: good fit, as in Masmano,
-//! Ripoll, Crespo and Real, *TLSF* (2004). Dirty spans come first, since using them again costs no fault; but not where the memory
-//! is to be zero.
+//! Ripoll, Crespo and Real, *TLSF* (2004). Dirty spans come first, since using them again costs no fault, also those that are too
+//! short but have free neighbours; but not where the memory is to be zero.
 
 mod check;
 mod find;
@@ -134,10 +134,10 @@ impl<'a> Spans<'a> {
         (tag.first == first && tag.state != State::Unused).then_some((tag.state, tag.len))
     }
 
-    /// Where the clean span begins that ends before `end`; `end` if there is none.
-    pub(crate) fn clean_before(&self, end: u32) -> u32 {
+    /// Where the free span of this kind begins that ends before `end`; `end` if there is none.
+    pub(crate) fn before(&self, end: u32, kind: Kind) -> u32 {
         match end > self.low {
-            true if self.tag(end - 1).state == State::Clean => self.tag(end - 1).first,
+            true if self.tag(end - 1).state == kind.state() => self.tag(end - 1).first,
             _ => end,
         }
     }
@@ -233,15 +233,25 @@ impl<'a> Spans<'a> {
         room
     }
 
-    /// Takes `len` slices from `first` on, which are free; whether all of them were clean.
-    pub(crate) fn absorb(&mut self, first: u32, len: u32) -> bool {
-        let mut clean = true;
-        let mut taken = 0;
-        while taken < len {
-            let start = first + taken;
-            let part = self.tag(start).len.min(len - taken);
-            clean &= self.carve(start, start, part) == Kind::Clean;
-            taken += part;
+    /// Takes `len` slices from `start` on as one span, out of the free ones that follow each other from `span` on; how many of
+    /// them were clean.
+    pub(crate) fn take_run(&mut self, span: u32, start: u32, len: u32) -> u32 {
+        let clean = self.absorb(span, start, len);
+        self.set(start, len, State::Taken);
+        clean
+    }
+
+    /// The same for slices that become a part of another span.
+    pub(crate) fn absorb(&mut self, mut span: u32, start: u32, len: u32) -> u32 {
+        let mut clean = 0;
+        let end = start + len;
+        while span < end {
+            let next = span + self.tag(span).len;
+            let (from, to) = (span.max(start), next.min(end));
+            if from < to && self.carve(span, from, to - from) == Kind::Clean {
+                clean += to - from;
+            }
+            span = next;
         }
         clean
     }

@@ -15,10 +15,16 @@ const TABLE_STEP: u32 = 512;
 const PAGE: usize = 4096;
 
 impl<P: Pal> Region<P> {
-    /// Takes new slices behind everything ever taken. They are zero, and so are those that alignment leaves out.
-    pub(super) fn take_at_frontier(&self, inner: &mut Inner, want: Want) -> Option<u32> {
+    /// Takes new slices behind everything ever taken, and what is free before them. Where they begin, and whether all are zero,
+    /// as those are that alignment leaves out.
+    pub(super) fn take_at_frontier(&self, inner: &mut Inner, want: Want) -> Option<(u32, bool)> {
         let frontier = inner.frontier;
-        let last = self.spans(inner).clean_before(frontier);
+        let spans = self.spans(inner);
+        let mut last = spans.before(frontier, Kind::Clean);
+        if want.first == Kind::Dirty {
+            last = spans.before(last, Kind::Dirty);
+            last = spans.before(last, Kind::Clean);
+        }
         let start = want.start(last);
         let end = start
             .checked_add(want.len)
@@ -27,9 +33,8 @@ impl<P: Pal> Region<P> {
             return None;
         }
         let mut spans = self.spans(inner);
-        let kind = spans.carve(last, start, want.len);
-        debug_assert_eq!(kind, Kind::Clean);
-        Some(start)
+        let clean = spans.take_run(last, start, want.len);
+        Some((start, clean == want.len))
     }
 
     /// Makes the slices from `first` to `end` free spans without a gap, by moving the frontier if that is what is missing.

@@ -238,7 +238,36 @@ fn dirty_and_clean_neighbours_serve_one_request_when_there_is_nothing_else() {
     region.purge_all();
     region.give(other.first, other.slices, Client);
     let both = take(&region, rest);
-    assert_eq!((both.first, both.zeroed), (half.first, true));
+    assert_eq!((both.first, both.zeroed), (half.first, false));
+    region.shrink(both.first, rest, 1, Client);
+    region.purge_all();
+    region.give(both.first, 1, Client);
+    let zeroed = region.take_zeroed(rest, 1, Client).expect("room enough");
+    assert_eq!((zeroed.first, zeroed.zeroed), (half.first, true));
+}
+
+#[test]
+fn dirty_spans_too_short_serve_before_new_memory() {
+    let region = region();
+    let (clean, dirt, wall) = (take(&region, 3), take(&region, 4), take(&region, 1));
+    let last = take(&region, 2);
+    region.give(clean.first, 3, Client);
+    region.purge_all();
+    region.give(dirt.first, 4, Client);
+    let both = take(&region, 6);
+    assert_eq!((both.first, both.zeroed), (clean.first + 1, false));
+    dirty(&region, last);
+    region.give(last.first, 2, Client);
+    let zeroed = region.take_zeroed(5, 1, Client).expect("room enough");
+    assert!(zeroed.zeroed && zeroed.first == wall.first + 3);
+    region.give(zeroed.first, 5, Client);
+    let beyond = take(&region, 9);
+    assert_eq!(
+        (beyond.first, beyond.zeroed),
+        (wall.first + 1, false),
+        "over the frontier"
+    );
+    assert_eq!(region.check().map(|totals| totals.dirty), Ok(0));
 }
 
 #[test]

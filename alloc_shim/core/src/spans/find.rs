@@ -59,4 +59,40 @@ impl Spans<'_> {
         }
         None
     }
+
+    /// Where the request fits around a dirty span that is too short for it but has free neighbours: the longest of a few. The
+    /// span is the first of those neighbours.
+    pub(crate) fn find_around(&self, want: Want) -> Option<Fit> {
+        let bins = &self.index.bins[Kind::Dirty as usize];
+        let mut tries = TRIES;
+        let mut below = bin_of(want.len) + 1;
+        while let Some(bin) = bins.filled_below(below) {
+            let mut span = bins.heads[bin];
+            while span != NONE {
+                if tries == 0 {
+                    return None;
+                }
+                tries -= 1;
+                let fit = self.around(span, want);
+                if fit.is_some() {
+                    return fit;
+                }
+                span = self.tag(span).after;
+            }
+            below = bin;
+        }
+        None
+    }
+
+    /// Where the request fits so that it covers as much of a dirty span as it can, if the neighbours of the span leave it room.
+    fn around(&self, span: u32, want: Want) -> Option<Fit> {
+        let first = self.before(span, Kind::Clean);
+        let room = self.room_at(first, span - first + want.len + want.align);
+        let last = first + room.checked_sub(want.len)?;
+        let mut start = want.start(span.min(last));
+        if start > last {
+            start = want.start(first);
+        }
+        (start <= last).then_some(Fit { span: first, start })
+    }
 }

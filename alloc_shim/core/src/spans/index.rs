@@ -51,6 +51,17 @@ impl Bins {
         }
         Some(word * 64 + bits.trailing_zeros() as usize)
     }
+
+    /// The last bin that has a span, below `bin`.
+    pub(super) fn filled_below(&self, bin: usize) -> Option<usize> {
+        let mut word = bin / 64;
+        let mut bits = self.filled.get(word).copied().unwrap_or(0) & !(!0 << (bin % 64));
+        while bits == 0 {
+            word = word.checked_sub(1)?;
+            bits = self.filled[word];
+        }
+        Some(word * 64 + bits.ilog2() as usize)
+    }
 }
 
 /// The bin of spans of `len` slices.

@@ -91,6 +91,63 @@ fn the_newest_of_a_bin_is_taken_first() {
 }
 
 #[test]
+fn a_dirty_span_too_short_is_used_with_its_neighbours() {
+    let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 100]);
+    let mut spans = Spans::new(&mut index, &mut tags, LOW);
+    // 10 to 16 clean, to 20 dirty, to 26 clean, to 34 dirty, to 36 clean.
+    spans.free(5, 40, Kind::Clean, 0);
+    for (span, start, len) in [(5, 5, 5), (10, 36, 9), (10, 16, 4), (20, 26, 8)] {
+        spans.carve(span, start, len);
+    }
+    spans.free(16, 4, Kind::Dirty, 1);
+    spans.free(26, 8, Kind::Dirty, 2);
+    let around = |spans: &Spans<'_>, want| spans.find_around(want).map(|fit| fit.start);
+    assert_eq!(around(&spans, want(9)), Some(26), "all of the longest");
+    assert_eq!(around(&spans, want(12)), Some(24), "and before it");
+    assert_eq!(around(&spans, want(26)), Some(10));
+    assert_eq!(around(&spans, want(27)), None);
+    let aligned = Want {
+        align: 8,
+        ..want(12)
+    };
+    assert_eq!(around(&spans, aligned), Some(24));
+    assert_eq!(
+        around(&spans, Want { len: 14, ..aligned }),
+        Some(16),
+        "the shorter one's neighbours have room"
+    );
+    let fit = spans.find_around(want(14)).expect("room");
+    assert_eq!(
+        fit,
+        Fit {
+            span: 20,
+            start: 22
+        }
+    );
+    assert_eq!(spans.take_run(fit.span, fit.start, 14), 6);
+    assert_eq!(spans.at(22), Some((State::Taken, 14)));
+    let totals = spans.check(45, 9).expect("sound");
+    assert_eq!((totals.taken, totals.dirty, totals.clean), (28, 4, 8));
+}
+
+#[test]
+fn only_some_spans_too_short_are_looked_at() {
+    let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 100]);
+    let mut spans = Spans::new(&mut index, &mut tags, LOW);
+    spans.free(5, 60, Kind::Clean, 0);
+    // Dirty spans with a clean slice on each side, of which the first is the oldest.
+    let short = [10, 14, 18, 22, 26, 30, 34, 38, 42];
+    spans.carve(5, 5, 60);
+    for first in short {
+        spans.free(first, 1, Kind::Dirty, 0);
+    }
+    spans.free(9, 1, Kind::Clean, 0);
+    assert_eq!(spans.find_around(want(2)), None, "the ninth");
+    spans.free(41, 1, Kind::Clean, 0);
+    assert_eq!(spans.find_around(want(2)).map(|fit| fit.start), Some(41));
+}
+
+#[test]
 fn a_thorough_search_finds_what_a_quick_one_misses() {
     let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 1000]);
     let mut spans = Spans::new(&mut index, &mut tags, LOW);
