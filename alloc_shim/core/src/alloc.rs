@@ -192,7 +192,7 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         let slot = words.slot();
         let heap = words.get(slot);
-        words.set(slot, &BUSY);
+        words.set(slot, BUSY);
         // SAFETY: inv:word.never-null.
         let held = unsafe { &*heap };
         // SAFETY: inv:heap.holder: the word led to the heap, and is busy now.
@@ -214,7 +214,7 @@ impl<P: Pal + Words> Allocator<P> {
             let heap = words.get(slot);
             let freed = block.cast::<Block>();
             // Before anything is looked at: a handler may give the page back, as long as it may use the heap.
-            words.set(slot, &BUSY);
+            words.set(slot, BUSY);
             if core::ptr::eq(page.owner.load(Relaxed), heap)
                 // SAFETY: inv:heap.holder: the word led to the page's heap (inv:page.owner), and is busy now.
                 && unsafe { page.holds_live(freed) }

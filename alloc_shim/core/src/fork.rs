@@ -65,7 +65,7 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         let slot = words.slot();
         let word = words.get(slot);
-        words.set(slot, &BUSY);
+        words.set(slot, BUSY);
         let nested = words.locked(slot);
         words.set_locked(slot, true);
         let kept = self.hold_locks();
@@ -109,7 +109,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub fn fork_child(&self) {
         let word = self.forking.load(Relaxed);
         let kept = Kept::of(self.fork_kept.load(Relaxed));
-        self.take_over(ptr::eq(word, &BUSY));
+        self.take_over(ptr::eq(word, BUSY));
         self.leave_chore();
         self.quarantine.fork_child(kept.quarantine);
         self.region.fork_child(kept.region);

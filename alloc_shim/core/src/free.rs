@@ -161,7 +161,7 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         // inv:word.own: a word that is EMPTY does not tell.
         let is_own =
-            ptr::eq(word, &EMPTY) && ptr::eq(page.owner.load(Relaxed), words.own(words.slot()));
+            ptr::eq(word, EMPTY) && ptr::eq(page.owner.load(Relaxed), words.own(words.slot()));
         if !is_own && self.is_plain(page) && page.has_live(block, 0) {
             // SAFETY: as the caller says.
             return unsafe { self.free_to_others(page, block) };

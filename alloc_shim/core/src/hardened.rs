@@ -89,7 +89,7 @@ impl<P: Pal + Words> Allocator<P> {
         busy.words.set_own(busy.slot, ptr::null());
         let (words, slot) = (busy.words, busy.slot);
         drop(busy);
-        words.set(slot, &EMPTY);
+        words.set(slot, EMPTY);
         true
     }
 
@@ -119,7 +119,7 @@ impl<P: Pal + Words> Allocator<P> {
         };
         self.size_of_live("free", *place, block);
         let words = self.words();
-        if ptr::eq(words.get(words.slot()), &BUSY) {
+        if ptr::eq(words.get(words.slot()), BUSY) {
             // inv:lists.painted
             if bytes <= LARGEST {
                 self.fill(block, bytes);
@@ -160,7 +160,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// looked at.
     pub fn inspect(&self) {
         let words = self.words();
-        if !ptr::eq(words.get(words.slot()), &BUSY) {
+        if !ptr::eq(words.get(words.slot()), BUSY) {
             self.opened(|open| open.each().for_each(|held| self.examine(held)));
         }
     }

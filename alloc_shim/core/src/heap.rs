@@ -23,6 +23,8 @@
 //! All heaps of an allocator are linked by `following`, newest first. Absent: a heap's own count of anything; figures
 //! are kept by spans.
 
+mod states;
+
 use crate::account::{CLASSES, Class};
 use crate::block::Block;
 use crate::classes::{BINS, MOST_SLICES};
@@ -44,6 +46,9 @@ const KEPT: usize = MOST_SLICES;
 
 /// An empty page of one slice, of which no more is carved than this, in bytes, is not counted among those.
 const LITTLE: usize = 16 << 10;
+
+pub(crate) use states::STATES;
+pub use states::{BUSY, DEAD, EMPTY};
 
 /// One thread's heap.
 #[repr(C, align(128))]
@@ -74,13 +79,6 @@ pub(crate) struct Shared {
     /// Which thread has had it last ([`Words::thread`](crate::tls::Words::thread)); 0: none.
     pub(crate) thread: AtomicUsize,
 }
-
-/// The word of a thread that has no heap yet.
-pub static EMPTY: Heap = Heap::new();
-/// The word of a thread inside the allocator.
-pub static BUSY: Heap = Heap::new();
-/// The word of a thread that has ended, but for what still runs on it.
-pub static DEAD: Heap = Heap::new();
 
 const fn none() -> AtomicPtr<PageEntry> {
     AtomicPtr::new((&raw const NO_PAGE).cast_mut())

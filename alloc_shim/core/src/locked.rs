@@ -97,7 +97,11 @@ impl<P: Pal + Words> Allocator<P> {
         match begins.kind() {
             // A report of a double free tells it from what was never allocated.
             Kind::Freed => {}
-            _ => (first..first + slices).for_each(|slice| self.entry(slice).end()),
+            // inv:reserve.inside: not all later slices are marked, and what else stands in one is of a page that is gone.
+            _ => (first..first + slices)
+                .map(|slice| self.entry(slice))
+                .filter(|at| core::ptr::eq(*at, begins) || at.kind() == Kind::Inside)
+                .for_each(PageEntry::end),
         }
         let _locking = self.locking();
         self.region.give(first, slices, class);

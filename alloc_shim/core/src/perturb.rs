@@ -26,7 +26,7 @@ impl<P: Pal + Words> Allocator<P> {
         let slot = words.slot();
         let word = words.get(slot);
         if byte.is_some() && ptr::eq(word, words.own(slot)) {
-            words.set(slot, &EMPTY);
+            words.set(slot, EMPTY);
         }
     }
 

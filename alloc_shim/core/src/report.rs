@@ -2,6 +2,8 @@
 //!
 //! A line is put together on the stack and written by one system call, so that it can be told from a signal handler, from
 //! within `malloc` and by several threads at once. What does not fit is cut; the newline always fits.
+//!
+//! Its functions are never made a part of others: a line is told once, if at all, and what tells it lies in the library's file many times.
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,8 @@ pub struct Line {
 
 impl Line {
     /// A line that so far says `what`.
+    #[cold]
+    #[inline(never)]
     pub fn new(what: &str) -> Self {
         Line {
             text: [0; LONGEST],
@@ -36,6 +40,8 @@ impl Line {
     }
 
     /// Adds bytes that came from outside, such as the value of a variable.
+    #[cold]
+    #[inline(never)]
     #[must_use]
     pub fn bytes(mut self, piece: &[u8]) -> Self {
         for &byte in piece {
@@ -56,6 +62,8 @@ impl Line {
         self.text("0x").digits(p.addr(), 16)
     }
 
+    #[cold]
+    #[inline(never)]
     fn digits(mut self, mut n: usize, base: usize) -> Self {
         let mut digits = [0; 20];
         let mut used = 0;
@@ -82,6 +90,7 @@ impl Line {
     }
 
     /// Writes the line.
+    #[inline(never)]
     pub fn send<P: Pal>(mut self, pal: &P) {
         self.text[self.used] = b'\n';
         pal.write(&self.text[..=self.used]);

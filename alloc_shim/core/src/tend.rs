@@ -109,18 +109,26 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// Counts anew what a fork may have left miscounted. The thread is busy, and holds and changes the heap.
+    #[inline(always)]
     pub(crate) fn freshen(&self, heap: &Heap) {
-        if heap.stale.swap(false, Relaxed) {
-            // SAFETY: inv:heap.holder, as the caller says.
-            heap.each_queued(|page| unsafe { page.recount() });
-            heap.each_parked(|page| {
-                // SAFETY: as above.
-                unsafe { page.recount() };
-                if page.is_due() {
-                    heap.unpark(page);
-                }
-            });
+        if heap.stale.load(Relaxed) {
+            self.freshen_now(heap);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn freshen_now(&self, heap: &Heap) {
+        heap.stale.store(false, Relaxed);
+        // SAFETY: inv:heap.holder, as the caller says.
+        heap.each_queued(|page| unsafe { page.recount() });
+        heap.each_parked(|page| {
+            // SAFETY: as above.
+            unsafe { page.recount() };
+            if page.is_due() {
+                heap.unpark(page);
+            }
+        });
     }
 
     /// Leaves the heap of a thread that ends. The thread is busy.

@@ -52,7 +52,7 @@ impl<P: Pal + Words> Busy<'_, P> {
     /// The heap that the thread holds; null or one without a page where it holds none. What the word does not show the
     /// second word knows: inv:hardened.word.
     pub(crate) fn heap(&self) -> *const Heap {
-        if ptr::eq(self.back, &EMPTY) {
+        if ptr::eq(self.back, EMPTY) {
             self.words.own(self.slot)
         } else {
             self.back
@@ -72,7 +72,7 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         let slot = words.slot();
         let back = words.get(slot);
-        words.set(slot, &BUSY);
+        words.set(slot, BUSY);
         Busy { words, slot, back }
     }
 
@@ -80,7 +80,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub(crate) fn is_away(&self) -> bool {
         let words = self.words();
         let word = words.get(words.slot());
-        ptr::eq(word, &BUSY) || ptr::eq(word, &DEAD)
+        ptr::eq(word, BUSY) || ptr::eq(word, DEAD)
     }
 
     /// Where the thread stands; gives it a heap if it may have one and has none.
@@ -91,10 +91,10 @@ impl<P: Pal + Words> Allocator<P> {
         if words.locked(slot) {
             return Standing::Locked;
         }
-        if ptr::eq(word, &BUSY) || ptr::eq(word, &DEAD) {
+        if ptr::eq(word, BUSY) || ptr::eq(word, DEAD) {
             return Standing::Away;
         }
-        if ptr::eq(word, &EMPTY) {
+        if ptr::eq(word, EMPTY) {
             return self.settle(slot);
         }
         // SAFETY: inv:word.never-null, inv:heap.forever.
@@ -106,7 +106,7 @@ impl<P: Pal + Words> Allocator<P> {
     /// Gives the thread a heap.
     fn settle(&self, slot: P::Slot) -> Standing<'_> {
         let words = self.words();
-        words.set(slot, &BUSY);
+        words.set(slot, BUSY);
         // SAFETY: inv:word.own, inv:heap.forever.
         if let Some(own) = unsafe { words.own(slot).as_ref() } {
             words.set(slot, self.shown(own));
@@ -114,7 +114,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
         let found = if self.boot() { self.obtain() } else { None };
         let Some(heap) = found else {
-            words.set(slot, &EMPTY);
+            words.set(slot, EMPTY);
             return Standing::Without;
         };
         words.set_own(slot, heap);
@@ -129,9 +129,9 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// What the word of a thread that has this heap says: inv:hardened.word, inv:profile.word.
-    fn shown<'a>(&self, heap: &'a Heap) -> &'a Heap {
+    fn shown(&self, heap: *const Heap) -> *const Heap {
         if self.is_hardened() || self.profile.is_on() || self.perturb().is_some() {
-            &EMPTY
+            EMPTY
         } else {
             heap
         }
@@ -272,7 +272,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub fn thread_exit(&self) {
         let words = self.words();
         let slot = words.slot();
-        words.set(slot, &BUSY);
+        words.set(slot, BUSY);
         // SAFETY: inv:word.own, inv:heap.forever.
         let own = unsafe { words.own(slot).as_ref() };
         words.set_own(slot, ptr::null());
@@ -281,7 +281,7 @@ impl<P: Pal + Words> Allocator<P> {
         {
             self.leave(heap);
         }
-        words.set(slot, &DEAD);
+        words.set(slot, DEAD);
     }
 
     /// Another allocator serves the process from now on: whatever this thread asks for takes the slow path, where the caller
@@ -290,7 +290,7 @@ impl<P: Pal + Words> Allocator<P> {
         let words = self.words();
         let slot = words.slot();
         if ptr::eq(words.get(slot), words.own(slot)) {
-            words.set(slot, &EMPTY);
+            words.set(slot, EMPTY);
         }
     }
 

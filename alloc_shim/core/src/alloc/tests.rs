@@ -16,6 +16,7 @@ mod walk;
 use super::Allocator;
 use crate::account::Class::{self, Client, Runtime};
 use crate::heap::{BUSY, DEAD, EMPTY};
+use crate::page::Kind;
 use crate::pal::Model;
 use crate::region::SLICE;
 use crate::tls::Words;
@@ -34,11 +35,11 @@ fn interrupted<T>(all: &Small, locked: bool, act: impl FnOnce() -> T) -> T {
     let words = all.words();
     let slot = words.slot();
     let word = words.get(slot);
-    words.set(slot, &BUSY);
+    words.set(slot, BUSY);
     words.set_locked(slot, locked);
     let result = act();
     assert!(
-        ptr::eq(words.get(slot), &BUSY),
+        ptr::eq(words.get(slot), BUSY),
         "a handler leaves the word as it was"
     );
     assert_eq!(words.locked(slot), locked);
@@ -60,8 +61,8 @@ fn churn(all: &Small, kept: *mut u8) -> Vec<*mut u8> {
 fn next_thread(all: &Small) {
     all.thread_exit();
     let words = all.words();
-    assert!(ptr::eq(words.get(words.slot()), &DEAD));
-    words.set(words.slot(), &EMPTY);
+    assert!(ptr::eq(words.get(words.slot()), DEAD));
+    words.set(words.slot(), EMPTY);
 }
 
 fn free(all: &Small, block: *mut u8) {
@@ -76,7 +77,7 @@ fn last_words(all: &Small, act: impl FnOnce()) -> String {
         "it is stopped"
     );
     let words = all.words();
-    words.set(words.slot(), &BUSY);
+    words.set(words.slot(), BUSY);
     all.region().pal().text()
 }
 
@@ -275,6 +276,34 @@ fn a_handler_beside_a_held_lock_is_served_from_the_reserve_up_to_its_size() {
 }
 
 #[test]
+fn a_reserve_of_which_nothing_is_cut_marks_one_slice() {
+    let all = allocator();
+    let first = all.malloc(16);
+    let at = |kind| {
+        let is_such = |slice: &usize| all.entry(*slice).kind() == kind;
+        all.region().reached().filter(is_such).collect::<Vec<_>>()
+    };
+    assert_eq!(at(Kind::Reserve).len(), 1);
+    assert!(at(Kind::Inside).is_empty());
+    let lock = all.region().lock();
+    interrupted(&all, true, || {
+        let [near, far] = [100, SLICE].map(|bytes| all.malloc(bytes));
+        let next = all.malloc(100);
+        for block in [near, far, next] {
+            assert!(!block.is_null());
+        }
+        let reserve = at(Kind::Reserve)[0];
+        assert_eq!(at(Kind::Inside), [reserve + 1]);
+        for block in [next, far, near] {
+            free(&all, block);
+        }
+    });
+    drop(lock);
+    free(&all, first);
+    check(&all);
+}
+
+#[test]
 fn realloc_keeps_contents_and_moves_when_it_must() {
     let all = allocator();
     let mut block = all.malloc(1);
@@ -401,7 +430,7 @@ fn bad_frees_are_named() {
             if elsewhere {
                 next_thread(&all);
                 let words = all.words();
-                words.set(words.slot(), &DEAD);
+                words.set(words.slot(), DEAD);
             }
             before(&all, block);
             let wrong = block.wrapping_add(into);
@@ -490,7 +519,7 @@ fn a_miscount_that_a_fork_leaves_is_mended() {
     // As if the thread had been cut off between the list and the count.
     page.count_up();
     let words = all.words();
-    words.set(words.slot(), &EMPTY);
+    words.set(words.slot(), EMPTY);
     words.set_own(words.slot(), ptr::null());
     all.fork_prepare();
     all.fork_child();

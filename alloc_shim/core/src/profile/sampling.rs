@@ -7,6 +7,7 @@ use crate::alloc::Allocator;
 use crate::block::Block;
 use crate::free::Place;
 use crate::heap::{EMPTY, Heap};
+use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::tls::Words;
 use core::ptr::{self, null_mut};
@@ -112,7 +113,7 @@ impl<P: Pal + Words> Allocator<P> {
         drop(busy);
         if had {
             // inv:profile.word
-            words.set(slot, &EMPTY);
+            words.set(slot, EMPTY);
         }
         true
     }
@@ -143,7 +144,7 @@ impl<P: Pal + Words> Allocator<P> {
     fn profiled_heap(&self) -> *const Heap {
         let words = self.words();
         let slot = words.slot();
-        if !ptr::eq(words.get(slot), &EMPTY) || words.locked(slot) {
+        if !ptr::eq(words.get(slot), EMPTY) || words.locked(slot) {
             return ptr::null();
         }
         words.own(slot)
@@ -210,13 +211,18 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     /// A block at this place is given back.
+    #[inline(always)]
     pub(crate) fn unwatch(&self, place: &Place<'_>, block: *const u8) {
-        let (Place::Page(page, _) | Place::Large(page, _)) = *place else {
-            return;
-        };
-        if page.sampled.load(Relaxed) == 0 {
-            return;
+        if let Place::Page(page, _) | Place::Large(page, _) = *place
+            && page.sampled.load(Relaxed) != 0
+        {
+            self.unwatch_block(page, block);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unwatch_block(&self, page: &PageEntry, block: *const u8) {
         let Some(tables) = self.profile.tables() else {
             return;
         };

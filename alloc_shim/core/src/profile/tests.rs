@@ -146,7 +146,7 @@ fn threads_free_what_others_have_taken_and_go_on_with_their_heaps() {
     let block = all.malloc(100);
     all.thread_exit();
     let words = all.words();
-    words.set(words.slot(), &EMPTY);
+    words.set(words.slot(), EMPTY);
     let mine = all.malloc(200);
     assert_eq!(sums(&all)[&10], [2, 300, 2, 300]);
     free(&all, block);
@@ -160,10 +160,10 @@ fn what_a_handler_inside_the_allocator_takes_is_no_sample_and_what_it_frees_is_t
     let block = all.malloc(100);
     let words = all.words();
     let slot = words.slot();
-    words.set(slot, &BUSY);
+    words.set(slot, BUSY);
     let other = all.malloc(50);
     free(&all, block);
-    words.set(slot, &EMPTY);
+    words.set(slot, EMPTY);
     let sum = [1, 100, 0, 0];
     assert!(sums(&all).into_values().all(|found| found == sum));
     free(&all, other);
@@ -208,6 +208,6 @@ fn where_there_is_no_memory_there_is_no_profile() {
     let all = Small::new(model);
     assert!(!all.profile(1, backtrace));
     let block = all.malloc(10);
-    assert!(!block.is_null() && !ptr::eq(all.words().get(all.words().slot()), &EMPTY));
+    assert!(!block.is_null() && !ptr::eq(all.words().get(all.words().slot()), EMPTY));
     all.sites(|_| panic!("a site"));
 }

@@ -1,12 +1,12 @@
 //! The words of the product, at a fixed distance from the thread pointer.
 //!
 //! `inv:tls.image` The words stand in the thread-local image of this module, which the loader copies for every thread
-//! before any code of that thread runs: first the address of EMPTY (a relocation), then null, then
+//! before any code of that thread runs: first the address of EMPTY (a relocation), the first of the states, then null, then
 //! no lock, then no number. The offset that the
 //! linker puts into the global offset table, or straight into the instruction in an executable, is theirs.
 
 use super::Words;
-use crate::heap::{EMPTY, Heap};
+use crate::heap::{Heap, STATES};
 use crate::lock::MOST;
 use crate::pal::Unix;
 use core::arch::{asm, global_asm};
@@ -26,7 +26,7 @@ global_asm!(
     ".quad 0",
     ".quad 0",
     ".popsection",
-    empty = sym EMPTY,
+    empty = sym STATES,
 );
 
 /// Numbers are given out in order; after two thousand million threads they begin anew.

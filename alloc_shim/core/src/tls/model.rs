@@ -61,7 +61,7 @@ pub(crate) fn may_be_interrupted() {
 fn trio<T>(slot: Slot, use_it: impl FnOnce(&mut Trio) -> T) -> T {
     may_be_interrupted();
     let fresh = || Trio {
-        heap: &EMPTY,
+        heap: EMPTY,
         own: ptr::null(),
         locked: false,
     };

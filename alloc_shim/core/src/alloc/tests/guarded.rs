@@ -219,7 +219,7 @@ fn what_another_thread_freed_is_looked_at_as_well() {
     (0..=BLOCKS).for_each(|_| free(&all, all.malloc(1000)));
     write(blocks[20], 3, 0x11);
     let text = last_words(&all, || {
-        own.set(own.slot(), &crate::heap::EMPTY);
+        own.set(own.slot(), crate::heap::EMPTY);
         own.set_own(own.slot(), heap);
         for _ in 0..2000 {
             all.malloc(100);

@@ -244,8 +244,8 @@ fn handlers_and_ended_threads_go_on() {
         others.for_each(|block| free(&all, block));
         free(&all, all.malloc(100));
         let words = all.words();
-        assert!(ptr::eq(words.get(words.slot()), &DEAD));
-        words.set(words.slot(), &EMPTY);
+        assert!(ptr::eq(words.get(words.slot()), DEAD));
+        words.set(words.slot(), EMPTY);
         all.purge();
         assert_eq!(live(&all, Client), 0, "locked: {locked}");
         check(&all);

@@ -150,7 +150,7 @@ fn a_forked_child_uses_a_waiting_page_again_that_was_due() {
     assert_eq!(due.count(), 1);
     page.count_up();
     let words = all.words();
-    words.set(words.slot(), &EMPTY);
+    words.set(words.slot(), EMPTY);
     words.set_own(words.slot(), ptr::null());
     all.fork_prepare();
     all.fork_child();

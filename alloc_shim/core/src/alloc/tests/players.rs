@@ -217,7 +217,7 @@ impl World {
 
     fn begin_anew(&self) {
         let words = self.all.words();
-        words.set(words.slot(), &EMPTY);
+        words.set(words.slot(), EMPTY);
     }
 
     fn step(self: &Rc<Self>, step: Step) {

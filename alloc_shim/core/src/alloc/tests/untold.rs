@@ -10,7 +10,7 @@ use std::thread;
 /// The thread ends without a word, and another one begins in its place.
 fn vanish(all: &Small) {
     let words = all.words();
-    words.set(words.slot(), &EMPTY);
+    words.set(words.slot(), EMPTY);
     words.set_own(words.slot(), ptr::null());
 }
 
