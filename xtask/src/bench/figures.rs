@@ -71,6 +71,17 @@ impl Told {
         self.spread(name).map(|s| s.median)
     }
 
+    /// The median of its quotients by another's figure, round by round: what slows the machine down for a while slows
+    /// both, and does not count.
+    pub(super) fn over(&self, other: &Told, name: &str) -> Option<f64> {
+        if self.failure.is_some() || other.failure.is_some() {
+            return None;
+        }
+        let (own, others) = (self.numbers.get(name)?, other.numbers.get(name)?);
+        let quotients = own.iter().zip(others).map(|(own, other)| own / other);
+        Spread::of(quotients).map(|quotients| quotients.median)
+    }
+
     /// Its median with this many digits after the point, for a cell.
     pub(super) fn cell(&self, name: &str, digits: usize) -> String {
         told(self.median(name), digits)

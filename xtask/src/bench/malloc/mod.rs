@@ -4,7 +4,7 @@
 //! the processor time and the most memory that it had; a program in C asks for them (`run.c`), whose own size is too
 //! small to show. A program prints a sum of its work, which must be the same on every malloc.
 //!
-//! Ratios are those of medians, and a set's figure is the geometric mean of its programs' ratios.
+//! Ratios are medians of the ratios within a round, and a set's figure is the geometric mean of its programs' ratios.
 
 mod page;
 mod peers;
