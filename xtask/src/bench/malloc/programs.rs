@@ -66,7 +66,8 @@ pub(super) fn compiled(
 
 /// Whether a program's interpreter is on this machine.
 pub(super) fn is_here(program: &Program) -> bool {
-    let command = program.command.iter().find(|word| !word.contains('='));
+    let mut words = program.command.iter();
+    let command = words.find(|word| *word != "env" && !word.contains('='));
     let command = command.map_or("", String::as_str);
     output_of(Command::new("sh").args(["-c", "command -v \"$0\"", command])).is_ok()
 }
@@ -98,12 +99,25 @@ fn real(root: &Path, scratch: &Path) -> Result<Vec<Program>, String> {
         compared: true,
     };
     Ok(vec![
-        program("python", &[&python, &source("work.py")]),
+        // Hashes that are random make one run longer than the next.
+        program(
+            "python",
+            &["env", "PYTHONHASHSEED=0", &python, &source("work.py")],
+        ),
         program(
             "python, malloc",
-            &["env", "PYTHONMALLOC=malloc", &python, &source("work.py")],
+            &[
+                "env",
+                "PYTHONHASHSEED=0",
+                "PYTHONMALLOC=malloc",
+                &python,
+                &source("work.py"),
+            ],
         ),
-        program("perl", &["perl", &source("work.pl")]),
+        program(
+            "perl",
+            &["env", "PERL_HASH_SEED=0", "perl", &source("work.pl")],
+        ),
         program("lua", &["lua5.4", &source("work.lua")]),
         program("sqlite3", &["sqlite3", ":memory:", &sql]),
         program(
