@@ -76,84 +76,66 @@ pub(super) fn is_here(program: &Program) -> bool {
 fn real(root: &Path, scratch: &Path) -> Result<Vec<Program>, String> {
     let source = |name: &str| argument(&root.join(FOLDER).join(name));
     let made = |name: &str, text: &str| with_contents(&scratch.join(name), text);
-    let python = python();
     let sql = format!(".read {}", source("work.sql"));
     let c = made("many.c", &many_functions(700))?;
     let lines = made("lines", &many_lines(400_000))?;
+    let containers = source("containers.cc");
     let root = argument(root);
     // Somebody may commit meanwhile.
     let commit = output_of(Command::new("git").args(["-C", &root, "rev-parse", "HEAD"]));
     let commit = commit.unwrap_or_else(|_| "HEAD".to_string());
-    let socket = argument(&scratch.join("redis"));
-    let serve = ["--port", "0", "--save", "", "--unixsocket", &socket];
-    let script = format!(
-        "c='redis-cli -s {socket}'; until $c ping; do sleep 0.05; done; \
-         redis-benchmark -s {socket} -n 40000 -r 20000 -P 16 -d 100 -t set,get,lpush,sadd,hset,zadd -q && \
-         $c dbsize && {{ $c shutdown nosave || true; }}"
-    );
-    let program = |name, command: &[&str]| Program {
+    let log = ["log", "--stat", "-n", "250", "--format=%H", &commit];
+    let compile = ["g++", "-std=c++17", "-O1", "-S", "-o", "-", &containers];
+    let mut all = interpreters(source);
+    all.extend([
+        used("sqlite3", &["sqlite3", ":memory:", &sql]),
+        used("g++", &compile),
+        used("gcc", &["gcc", "-O2", "-S", "-o", "-", &c]),
+        used("sort", &["sort", &lines]),
+        used("git", &[&["git", "-C", &root], &log[..]].concat()),
+        redis(&argument(&scratch.join("redis"))),
+    ]);
+    Ok(all)
+}
+
+fn used(name: &'static str, command: &[&str]) -> Program {
+    Program {
         name,
         set: Set::Real,
         command: command.iter().map(|word| word.to_string()).collect(),
         beside: None,
         compared: true,
-    };
-    Ok(vec![
-        // Hashes that are random make one run longer than the next.
-        program(
-            "python",
-            &["env", "PYTHONHASHSEED=0", &python, &source("work.py")],
-        ),
-        program(
-            "python, malloc",
-            &[
-                "env",
-                "PYTHONHASHSEED=0",
-                "PYTHONMALLOC=malloc",
-                &python,
-                &source("work.py"),
-            ],
-        ),
-        program(
-            "perl",
-            &["env", "PERL_HASH_SEED=0", "perl", &source("work.pl")],
-        ),
-        program("lua", &["lua5.4", &source("work.lua")]),
-        program("sqlite3", &["sqlite3", ":memory:", &sql]),
-        program(
-            "g++",
-            &[
-                "g++",
-                "-std=c++17",
-                "-O1",
-                "-S",
-                "-o",
-                "-",
-                &source("containers.cc"),
-            ],
-        ),
-        program("gcc", &["gcc", "-O2", "-S", "-o", "-", &c]),
-        program("sort", &["sort", &lines]),
-        program(
-            "git",
-            &[
-                "git",
-                "-C",
-                &root,
-                "log",
-                "--stat",
-                "-n",
-                "250",
-                "--format=%H",
-                &commit,
-            ],
-        ),
-        Program {
-            beside: Some(script),
-            compared: false,
-            ..program("redis", &[&["redis-server"], &serve[..]].concat())
-        },
-    ])
+    }
+}
+
+/// Hashes that are random would make one run longer than the next.
+fn interpreters(source: impl Fn(&str) -> String) -> Vec<Program> {
+    let (python, script) = (python(), source("work.py"));
+    let steady = ["env", "PYTHONHASHSEED=0"];
+    let plain = [&python[..], &script];
+    let malloc = ["PYTHONMALLOC=malloc", &python, &script];
+    let perl = ["env", "PERL_HASH_SEED=0", "perl", &source("work.pl")];
+    vec![
+        used("python", &[&steady[..], &plain].concat()),
+        used("python, malloc", &[&steady[..], &malloc].concat()),
+        used("perl", &perl),
+        used("lua", &["lua5.4", &source("work.lua")]),
+    ]
+}
+
+/// A server with a client that is not counted.
+fn redis(socket: &str) -> Program {
+    let script = format!(
+        "c='redis-cli -s {socket}'; until $c ping; do sleep 0.05; done; \
+         redis-benchmark -s {socket} -n 40000 -r 20000 -P 16 -d 100 -t set,get,lpush,sadd,hset,zadd -q && \
+         $c dbsize && {{ $c shutdown nosave || true; }}"
+    );
+    let serve = ["--port", "0", "--save", "", "--unixsocket", socket];
+    Program {
+        beside: Some(script),
+        compared: false,
+        ..used("redis", &[&["redis-server"], &serve[..]].concat())
+    }
 }
 
 /// The interpreter itself: what the shell finds may be a script that looks for it.
