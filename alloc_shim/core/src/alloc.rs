@@ -41,6 +41,7 @@ use crate::quarantine::Quarantine;
 use crate::region::{Region, SLICE};
 use crate::remote::Stack;
 use crate::reserve::Reserve;
+use crate::sparse::Sparse;
 use crate::tls::Words;
 use core::ptr::null_mut;
 use core::sync::atomic::{
@@ -65,6 +66,8 @@ pub struct Allocator<P: Pal> {
     pub(crate) deferred: Stack<PageEntry>,
     /// Whether there is something that a handler has left to do.
     pub(crate) chores: AtomicBool,
+    /// What large cleared blocks have been like.
+    pub(crate) sparse: Sparse,
     /// Where freed blocks wait in the hardened mode.
     pub(crate) quarantine: Quarantine,
     /// Where the memory goes, when that is asked.
@@ -94,6 +97,7 @@ impl<P: Pal + Words> Allocator<P> {
             reserve: Reserve::new(),
             deferred: Stack::new(),
             chores: AtomicBool::new(false),
+            sparse: Sparse::new(),
             quarantine: Quarantine::new(),
             profile: Profile::new(),
             secret: AtomicUsize::new(0),
@@ -163,6 +167,9 @@ impl<P: Pal + Words> Allocator<P> {
     /// As C's `calloc`.
     pub fn calloc(&self, count: usize, bytes: usize) -> *mut u8 {
         match count.checked_mul(bytes) {
+            Some(bytes) if bytes >= SLICE && self.sparse.prevail() => {
+                self.alloc_slow(None, bytes, GRAIN, true, Class::Client)
+            }
             Some(bytes) => self.alloc_class(bytes, GRAIN, true, Class::Client),
             None => self.no_memory(),
         }

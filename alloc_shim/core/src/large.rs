@@ -3,8 +3,9 @@
 //! A request for which no class is large enough, or aligned enough, gets whole slices. The block begins where the span
 //! does, so that its address finds its entry; an alignment beyond a slice is the span's. A block of some MiB that is to be zero gets
 //! memory that is, new if need be: what the program does not write then costs nothing, and what lay free in its place is
-//! purged as far as both together are too much ([`crate::purge`]). A smaller one is cleared where that is at hand, for a program that
-//! writes all of it would pay for each of its faults ten times what clearing it costs.
+//! purged as far as both together are too much ([`crate::purge`]). A smaller one is cleared where memory is at hand, unless the program
+//! has lately written little of such blocks ([`crate::sparse`]). One that comes back nearly unwritten is purged at once, and lies ready as
+//! new memory.
 //!
 //! `inv:large.holder` Between allocation and free a large block's entry is its user's alone, as the memory is; whoever
 //! turns its kind from LARGE to FREED gives it back, and nobody else does.
@@ -14,6 +15,7 @@ use crate::alloc::Allocator;
 use crate::page::PageEntry;
 use crate::pal::Pal;
 use crate::region::SLICE;
+use crate::sparse::looks_unwritten;
 use crate::tls::Words;
 use core::ptr::null_mut;
 
@@ -69,12 +71,18 @@ impl<P: Pal + Words> Allocator<P> {
             return None;
         }
         let align = align.div_ceil(SLICE);
-        let span = match zeroed && slices >= CLEAN {
+        let new = zeroed && (slices >= CLEAN || self.sparse.wants_new());
+        let span = match new {
             true => self.take_zeroed(slices, align, class)?,
             false => self.take_span(slices, align, class)?,
         };
         let start = self.region.slice_start(span.first);
-        self.entry(span.first).begin_large(start, slices, class);
+        let entry = self.entry(span.first);
+        entry.begin_large(start, slices, class);
+        if zeroed {
+            entry.set_cleared(span.zeroed);
+            self.sparse.begin();
+        }
         Some((start, span.zeroed))
     }
 
@@ -82,10 +90,36 @@ impl<P: Pal + Words> Allocator<P> {
     pub(crate) fn free_large(&self, block: &PageEntry) -> bool {
         // Of two who free it one gets this: inv:large.holder.
         let retired = block.retire_large();
-        if retired {
+        if retired && !self.give_back_new(block) {
             self.give_back(block);
         }
         retired
+    }
+
+    /// Gives a freed block that had got new memory back as such, if little of it was written; false: nothing was given.
+    fn give_back_new(&self, block: &PageEntry) -> bool {
+        let Some(new) = block.take_cleared() else {
+            return false;
+        };
+        self.sparse.end();
+        if !new || self.is_locked() {
+            return false;
+        }
+        let (first, slices, class) = (self.slice_of(block), block.slices(), block.class());
+        let start = self.region.slice_start(first);
+        let unwritten = self.sparse.is_known() || {
+            // SAFETY: inv:large.holder: the block was retired by this thread and is not given yet.
+            let unwritten = unsafe { looks_unwritten(start, slices * SLICE) };
+            self.sparse.learn(unwritten);
+            unwritten
+        };
+        // SAFETY: as above; nobody needs the contents.
+        if !unwritten || !unsafe { self.region.clear(start, slices * SLICE) } {
+            return false;
+        }
+        let _locking = self.locking();
+        self.region.give_clean(first, slices, class);
+        true
     }
 
     /// Makes a large block hold `bytes` where it is; false when it cannot.

@@ -80,6 +80,8 @@ mod reserve;
 #[cfg(not(loom))]
 mod slow;
 #[cfg(not(loom))]
+mod sparse;
+#[cfg(not(loom))]
 mod tend;
 #[cfg(not(loom))]
 mod threads;

@@ -107,7 +107,7 @@ pub struct PageEntry {
     /// Of a parked page, how many blocks are in use when it is looked at; 0: the page is not parked.
     floor: AtomicU32,
     /// Of a page of one slice, also when it is given back: how many bytes at the slice's end have no memory. A hint, for a large
-    /// block may have lain over the slice since.
+    /// block may have lain over the slice since. Of a large block: a note ([`PageEntry::set_cleared`]).
     pub(crate) untouched: AtomicU32,
 }
 

@@ -242,6 +242,13 @@ impl<P: Pal> Region<P> {
         self.purge_due(inner);
     }
 
+    /// The same for a span that is all zero.
+    pub fn give_clean(&self, first: usize, slices: usize, class: Class) {
+        let mut inner = self.lock();
+        self.give_as(&mut inner, first, slices, class, Kind::Clean);
+        self.purge_due(inner);
+    }
+
     /// The same without ever waiting; false where the lock is not free, and then nothing was given.
     pub fn give_now(&self, first: usize, slices: usize, class: Class) -> bool {
         let Some(mut inner) = self.inner.0.try_lock(&self.pal) else {
@@ -475,11 +482,15 @@ impl<P: Pal> Region<P> {
     }
 
     fn give_in(&self, inner: &mut Inner, first: usize, slices: usize, class: Class) {
+        self.give_as(inner, first, slices, class, Kind::Dirty);
+    }
+
+    fn give_as(&self, inner: &mut Inner, first: usize, slices: usize, class: Class, kind: Kind) {
         let now = self.now();
         let mut spans = self.spans(inner);
         let (first, len) = (first as u32, slices as u32);
         debug_assert_eq!(spans.at(first), Some((State::Taken, len)));
-        spans.free(first, len, Kind::Dirty, now);
+        spans.free(first, len, kind, now);
         self.accounts.sub(class, slices * SLICE);
         self.counters.gives.bump();
     }

@@ -44,7 +44,9 @@ pub unsafe extern "C" fn start(
             serve(Winner::Own, Some(table::own()));
             // SAFETY: the caller's word about the array.
             let settings = unsafe { environment::read(environment) };
-            follow(&settings);
+            if settings != Settings::default() {
+                follow(&settings);
+            }
         }
         Outcome::Lost(family, table) => {
             forward::to(family);
@@ -60,6 +62,8 @@ pub unsafe extern "C" fn start(
 }
 
 /// Does what the variables ask for.
+#[cold]
+#[inline(never)]
 fn follow(settings: &Settings<'_>) {
     if settings.hardened {
         harden();

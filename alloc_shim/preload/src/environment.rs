@@ -110,6 +110,8 @@ impl<'a> Settings<'a> {
     }
 
     /// Takes one setting; what is wrong with it.
+    #[cold]
+    #[inline(never)]
     fn set(&mut self, name: &[u8], value: &'a [u8]) -> Option<&'static str> {
         match name {
             b"LIMIT" => {
@@ -175,6 +177,8 @@ fn size(text: &[u8]) -> Option<usize> {
     (bytes != 0).then_some(bytes)
 }
 
+#[cold]
+#[inline(never)]
 fn complain(what: &str, entry: &[u8]) {
     Line::new(what).bytes(entry).send(&Unix::new());
 }

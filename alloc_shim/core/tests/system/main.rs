@@ -2,6 +2,8 @@
 //! with the trial's name in `BOWLINE_TRIAL`.
 
 #[cfg(not(loom))]
+mod cleared;
+#[cfg(not(loom))]
 mod limits;
 #[cfg(not(loom))]
 mod memory;
@@ -10,7 +12,7 @@ mod trial;
 
 #[cfg(not(loom))]
 fn main() {
-    trial::run_all(&[memory::CASES, limits::CASES].concat());
+    trial::run_all(&[memory::CASES, limits::CASES, cleared::CASES].concat());
 }
 
 #[cfg(loom)]
