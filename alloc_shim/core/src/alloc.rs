@@ -29,7 +29,7 @@ mod tests;
 
 use crate::account::Class;
 use crate::block::Block;
-use crate::classes::{GRAIN, LARGEST, SMALL, bin_above_small, bin_for};
+use crate::classes::{GRAIN, LARGEST, SMALL, bin_above_small, bin_for, bin_shifted};
 use crate::errno;
 use crate::figures::Counters;
 use crate::foreign::Foreign;
@@ -164,8 +164,47 @@ impl<P: Pal + Words> Allocator<P> {
         self.alloc_class(bytes, GRAIN, false, Class::Client)
     }
 
+    /// A block of `bytes` at a multiple of `align`, a power of two, if the thread has a small one at hand, else null, and nothing
+    /// was done.
+    #[inline(always)]
+    pub fn aligned_fast(&self, bytes: usize, align: usize) -> *mut u8 {
+        match bin_shifted(bytes, align) {
+            Some(bin) => self.pop(Class::Client, bin).cast(),
+            None => null_mut(),
+        }
+    }
+
+    /// A cleared block if the thread has a small one at hand, else null, and nothing was done.
+    #[inline(always)]
+    pub fn calloc_fast(&self, bytes: usize) -> *mut u8 {
+        let block = self.malloc_fast(bytes);
+        if !block.is_null() {
+            // SAFETY: inv:alloc.block: the block is the caller's, and at least as large.
+            unsafe { block.write_bytes(0, bytes) };
+        }
+        block
+    }
+
+    /// A block of `bytes` at a multiple of `align`, a power of two.
+    pub fn aligned(&self, bytes: usize, align: usize) -> *mut u8 {
+        let block = self.aligned_fast(bytes, align);
+        if block.is_null() {
+            return self.alloc_class(bytes, align, false, Class::Client);
+        }
+        block
+    }
+
     /// As C's `calloc`.
     pub fn calloc(&self, count: usize, bytes: usize) -> *mut u8 {
+        let block = self.calloc_fast(count.saturating_mul(bytes));
+        if block.is_null() {
+            return self.calloc_slow(count, bytes);
+        }
+        block
+    }
+
+    /// The same when there was none at hand.
+    pub fn calloc_slow(&self, count: usize, bytes: usize) -> *mut u8 {
         match count.checked_mul(bytes) {
             Some(bytes) if bytes >= SLICE && self.sparse.prevail() => {
                 self.alloc_slow(None, bytes, GRAIN, true, Class::Client)
@@ -178,10 +217,10 @@ impl<P: Pal + Words> Allocator<P> {
     /// A block of `bytes` at a multiple of `align`, a power of two, in the account `class`; cleared where `zeroed`.
     pub fn alloc_class(&self, bytes: usize, align: usize, zeroed: bool, class: Class) -> *mut u8 {
         debug_assert!(align.is_power_of_two());
+        // Its size is a multiple of `align` (inv:class.rounded), and so is where its blocks begin (inv:class.align).
         let Some(bin) = bin_for(bytes, align) else {
             return self.alloc_slow(None, bytes, align, zeroed, class);
         };
-        // Where `align` is more than 16 it divides the size: inv:class.align.
         let block = self.pop(class, bin).cast::<u8>();
         if block.is_null() {
             return self.alloc_slow(Some(bin), bytes, align, zeroed, class);
@@ -222,7 +261,7 @@ impl<P: Pal + Words> Allocator<P> {
             let freed = block.cast::<Block>();
             // Before anything is looked at: a handler may give the page back, as long as it may use the heap.
             words.set(slot, BUSY);
-            if core::ptr::eq(page.owner.load(Relaxed), heap)
+            if page.is_of(heap)
                 // SAFETY: inv:heap.holder: the word led to the page's heap (inv:page.owner), and is busy now.
                 && unsafe { page.holds_live(freed) }
             {

@@ -17,6 +17,10 @@
 //! the largest power of two that divides its size, though to no more than a slice, and every power of two from 16 to 128 KiB is
 //! a size.
 //!
+//! `inv:class.rounded` What is a multiple of a power of two gets a block whose size is one, too. Between two powers of two the classes are
+//! equally far apart, and that distance is a power of two: an alignment that divides it divides all of their sizes, and of one that it
+//! divides every multiple there is a size.
+//!
 //! `inv:class.exact` `offset * factor` wraps to `number * step` where the block with this number begins at the offset, and to
 //! 2⁴⁷ or more at any other offset in a page. All steps of a page together stay below 2²⁰, so one comparison tells whether one of
 //! its first blocks begins there. The factor is about 2⁶⁴ / size (after Lemire, Kaser, Kurz: Faster remainder by direct
@@ -186,29 +190,38 @@ pub const fn bin_above_small(bytes: usize) -> usize {
     SMALL_BINS + (top - SMALL.ilog2()) as usize * 8 + eighth
 }
 
-/// The smallest bin whose blocks hold `bytes` and begin at multiples of `align`, a power of two of any size; bin 0, as in
-/// [`bin_of`], for none. `None` when only a span of its own will do.
+/// The smallest bin whose blocks hold `bytes`, also where that is 0, and begin at multiples of `align`, a power of two of any
+/// size: inv:class.rounded. `None` when only a span of its own will do.
 #[inline(always)]
-pub fn bin_for(bytes: usize, align: usize) -> Option<usize> {
-    if align <= GRAIN {
-        (bytes <= LARGEST).then(|| bin_of(bytes))
-    } else {
-        bin_aligned(bytes, align)
-    }
-}
-
-/// The smallest bin whose blocks hold `bytes` and begin at multiples of `align`, a power of two; `None` when only a span
-/// of its own will do.
-pub fn bin_aligned(bytes: usize, align: usize) -> Option<usize> {
-    let bytes = bytes.max(1).checked_next_multiple_of(align)?;
+pub const fn bin_for(bytes: usize, align: usize) -> Option<usize> {
     if bytes > LARGEST || align > SLICE {
         return None;
     }
-    let mut bin = bin_of(bytes);
-    while !(CLASSES[bin].size as usize).is_multiple_of(align) {
-        bin = bin_of(CLASSES[bin].size as usize + 1);
+    match rounded(bytes, align) {
+        bytes if bytes <= LARGEST => Some(bin_of(bytes)),
+        _ => None,
     }
+}
+
+/// The bin that a shift finds for blocks of `bytes` at multiples of `align`, a power of two, where both are less than [`SMALL`];
+/// `None` where they are not. The bin may be one without pages of its own.
+#[inline(always)]
+pub const fn bin_shifted(bytes: usize, align: usize) -> Option<usize> {
+    if bytes | align >= SMALL {
+        return None;
+    }
+    // What `div_ceil` does, for numbers so small that nothing overflows.
+    let bin = (rounded(bytes, align) + GRAIN - 1) >> GRAIN.ilog2();
+    // SAFETY: both are less than a power of two, so that the multiple of `align` is not above it.
+    unsafe { core::hint::assert_unchecked(bin <= SMALL / GRAIN) };
     Some(bin)
+}
+
+/// The next multiple of `align`, a power of two, that is not 0.
+#[inline(always)]
+const fn rounded(bytes: usize, align: usize) -> usize {
+    let bytes = if bytes == 0 { 1 } else { bytes };
+    (bytes + align - 1) & !(align - 1)
 }
 
 #[cfg(test)]
@@ -282,17 +295,32 @@ mod tests {
 
     #[test]
     fn aligned_blocks_come_from_classes_whose_size_the_alignment_divides() {
-        for shift in 4..=16 {
+        for shift in 0..=16 {
             let align = 1 << shift;
-            for bytes in (0..=LARGEST).step_by(7).chain([LARGEST]) {
-                let bin = bin_aligned(bytes, align).expect("at most 128 KiB");
-                assert_eq!(CLASSES[bin].size as usize % align, 0);
-                assert!(CLASSES[bin].size as usize >= bytes);
-                assert_eq!(bin, bin_of(CLASSES[bin].size as usize));
+            for bytes in (0..=SMALL).chain((0..=LARGEST).step_by(7)).chain([LARGEST]) {
+                let bin = bin_for(bytes, align).expect("at most 128 KiB");
+                let size = CLASSES[bin].size as usize;
+                assert!(size.is_multiple_of(align) && size >= bytes);
+                let smaller = (bin_of(bytes).max(1)..bin).map(|bin| CLASSES[bin].size as usize);
+                assert!(
+                    smaller
+                        .filter(|size| *size > 0)
+                        .all(|size| !size.is_multiple_of(align))
+                );
+                if let Some(shifted) = bin_shifted(bytes, align) {
+                    assert!(
+                        (CLASSES[bin].first as usize..=bin).contains(&shifted),
+                        "{bytes}"
+                    );
+                }
             }
-            assert_eq!(bin_aligned(LARGEST + 1, align), None);
+            assert_eq!(bin_for(LARGEST + 1, align), None);
         }
-        assert_eq!(bin_aligned(usize::MAX, 32), None);
-        assert_eq!(bin_aligned(1, 128 << 10), None);
+        assert_eq!(bin_for(usize::MAX, 32), None);
+        assert_eq!(bin_for(1, 128 << 10), None);
+        assert_eq!(bin_for(LARGEST, usize::MAX / 2 + 1), None);
+        assert_eq!(bin_shifted(SMALL, 16), None);
+        assert_eq!(bin_shifted(16, SMALL), None);
+        assert_eq!(bin_shifted(usize::MAX, 16), None);
     }
 }

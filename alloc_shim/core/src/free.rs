@@ -23,7 +23,7 @@ use crate::block::Block;
 use crate::classes::{GRAIN, LARGEST};
 use crate::errno;
 use crate::foreign::Foreign;
-use crate::heap::{EMPTY, Heap};
+use crate::heap::{BUSY, EMPTY, Heap};
 use crate::page::{Kind, Lies, PageEntry};
 use crate::pal::Pal;
 use crate::region::SLICE;
@@ -57,6 +57,12 @@ pub(crate) enum Bad {
     Overflow(usize, usize),
     /// What says the block's size was overwritten.
     Overrun,
+}
+
+/// Whether `bytes` stay in a block of `size`. One of which more than half would be idle is given up for a smaller one.
+#[inline(always)]
+fn suits(bytes: usize, size: usize) -> bool {
+    bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN)
 }
 
 impl<P: Pal + Words> Allocator<P> {
@@ -315,8 +321,7 @@ impl<P: Pal + Words> Allocator<P> {
             return false;
         }
         match place {
-            // A block of which more than half would be idle is given up for a smaller one.
-            Place::Page(_, size) => bytes <= size && (bytes > size / 2 || size <= 2 * GRAIN),
+            Place::Page(_, size) => suits(bytes, size),
             Place::Large(entry, _) => {
                 let fits = isize::try_from(bytes).is_ok() && bytes > LARGEST;
                 fits && self.resize_large(entry, bytes)
@@ -343,11 +348,46 @@ impl<P: Pal + Words> Allocator<P> {
         }
     }
 
+    /// The block, if it is one of the thread's own pages and `realloc` leaves it where it is; else null, and nothing was done. In
+    /// the hardened mode, and where there is a profile, no page is one of the thread's own: inv:hardened.word, inv:profile.word.
+    #[inline(always)]
+    pub fn realloc_fast(&self, block: *mut u8, bytes: usize) -> *mut u8 {
+        let Some(entry) = self.region.entry_of(block) else {
+            return null_mut();
+        };
+        let page = self.at(entry);
+        let words = self.words();
+        let slot = words.slot();
+        let heap = words.get(slot);
+        words.set(slot, BUSY);
+        // SAFETY: inv:heap.holder: the word led to the page's heap (inv:page.owner), and is busy now.
+        let live = page.is_of(heap) && unsafe { page.holds_live(block.cast()) };
+        let size = page.shape().size as usize;
+        words.set(slot, heap);
+        if live && bytes != 0 && suits(bytes, size) {
+            return block;
+        }
+        null_mut()
+    }
+
     /// As C's `realloc`, glibc's in what the standard leaves open.
     ///
     /// # Safety
     /// `block` is null or a live block; it is no longer one when the result is not null or `bytes` is 0.
     pub unsafe fn realloc(&self, block: *mut u8, bytes: usize) -> *mut u8 {
+        let same = self.realloc_fast(block, bytes);
+        if same.is_null() {
+            // SAFETY: as the caller says.
+            return unsafe { self.realloc_slow(block, bytes) };
+        }
+        same
+    }
+
+    /// The same where the block does not stay, or that cannot be told at once.
+    ///
+    /// # Safety
+    /// As for [`Allocator::realloc`].
+    pub unsafe fn realloc_slow(&self, block: *mut u8, bytes: usize) -> *mut u8 {
         if block.is_null() {
             return self.malloc(bytes);
         }

@@ -47,6 +47,38 @@ pub fn retire() {
     ALLOCATOR.retire();
 }
 
+/// A block of `bytes` at a multiple of `align`, a power of two, if the thread has a small one at hand; else null, and nothing was done.
+#[inline(always)]
+pub fn aligned_fast(align: usize, bytes: usize) -> *mut u8 {
+    ALLOCATOR.aligned_fast(bytes, align)
+}
+
+/// A cleared block of `bytes`, if the thread has a small one at hand; else null, and nothing was done.
+#[inline(always)]
+pub fn calloc_fast(bytes: usize) -> *mut u8 {
+    ALLOCATOR.calloc_fast(bytes)
+}
+
+/// The block, if it is the thread's own and `realloc(block, bytes)` leaves it where it is; else null, and nothing was done.
+#[inline(always)]
+pub fn realloc_fast(block: *mut u8, bytes: usize) -> *mut u8 {
+    ALLOCATOR.realloc_fast(block, bytes)
+}
+
+/// [`calloc`] when there was none at hand.
+pub fn calloc_slow(count: usize, bytes: usize) -> *mut u8 {
+    ALLOCATOR.calloc_slow(count, bytes)
+}
+
+/// [`realloc`] when the block does not stay, or that cannot be told at once.
+///
+/// # Safety
+/// As for [`realloc`].
+pub unsafe fn realloc_slow(block: *mut u8, bytes: usize) -> *mut u8 {
+    // SAFETY: inv:global.one, and the caller's word that the block is live.
+    unsafe { ALLOCATOR.realloc_slow(block, bytes) }
+}
+
 /// `calloc(count, bytes)`: zeroed; null and ENOMEM when the product overflows, too.
 #[inline]
 pub fn calloc(count: usize, bytes: usize) -> *mut u8 {
@@ -76,7 +108,7 @@ pub unsafe fn free(block: *mut u8) {
 /// A block of `bytes` at a multiple of `align`, a power of two; null and ENOMEM when there is no memory.
 #[inline]
 pub fn aligned(align: usize, bytes: usize) -> *mut u8 {
-    ALLOCATOR.alloc_class(bytes, align, false, Class::Client)
+    ALLOCATOR.aligned(bytes, align)
 }
 
 /// How many bytes of a block may be used, at least as many as were asked for; 0 for null.

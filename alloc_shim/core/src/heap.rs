@@ -20,6 +20,9 @@
 //! not, or no longer one. Whoever wants to give it back looks. A page of several slices stands there as many times, or not at all, so
 //! the kept pages have at most [`KEPT`] slices.
 //!
+//! `inv:heap.stays` A page that stays when it is empty is the only one of its queue, and is one that the heap keeps. So nothing
+//! would be done if the heap were told that it is empty, which of a program that takes and gives one block in turn it would be each time.
+//!
 //! All heaps of an allocator are linked by `following`, newest first. Absent: a heap's own count of anything; figures
 //! are kept by spans.
 
@@ -160,10 +163,12 @@ impl Heap {
     /// Puts a page that is in no list first in its queue.
     pub(crate) fn enlist(&self, page: &PageEntry) {
         let first = self.queue(page).load(Relaxed);
-        let first = if ptr::eq(first, &NO_PAGE) {
-            null_mut()
-        } else {
-            first
+        let first = match entry(first) {
+            Some(first) if !ptr::eq(first, &NO_PAGE) => {
+                first.set_staying(false);
+                address(first)
+            }
+            _ => null_mut(),
         };
         link(page, null_mut(), first);
         self.set_first(page, address(page));
@@ -174,6 +179,7 @@ impl Heap {
         let first = self.queue(page).load(Relaxed);
         match entry(first) {
             Some(first) if !ptr::eq(first, &NO_PAGE) => {
+                first.set_staying(false);
                 link(page, address(first), first.next.load(Relaxed));
             }
             _ => self.enlist(page),
@@ -289,12 +295,21 @@ impl Heap {
             }
             self.kept[turn].store(address(page), Relaxed);
             // What was kept there may have become another page since.
-            let still = |old: &&PageEntry| {
-                ptr::eq(old.owner.load(Relaxed), self) && !old.is_parked() && old.used() == 0
-            };
+            let still =
+                |old: &&PageEntry| ptr::eq(old.owner.load(Relaxed), self) && !old.is_parked();
             if let Some(old) = entry(old).filter(still) {
-                leave(old);
+                old.set_staying(false);
+                if old.used() == 0 {
+                    leave(old);
+                }
             }
+        }
+    }
+
+    /// An empty page stays as it is from now on whenever it is empty, if that is what becomes of it anyway: inv:heap.stays.
+    pub(crate) fn let_stay(&self, page: &PageEntry) {
+        if self.has_only(page) && self.keeps(page) {
+            page.set_staying(true);
         }
     }
 
@@ -323,6 +338,7 @@ impl Heap {
                 && ptr::eq(page.owner.load(Relaxed), self)
                 && page.is_parked() == parked
                 && (!parked || !page.is_due())
+                && (!page.is_staying() || self.has_only(page) && self.keeps(page))
                 && next.is_none_or(|next| ptr::eq(next.prev.load(Relaxed), page));
         };
         self.each_queued(|page| look(page, false));

@@ -24,7 +24,8 @@
 //! `inv:page.due` A free that makes `countdown` 0 has the heap look at the page. In a queue `floor` is 0, so that is when no block
 //! is in use. A parked page is looked at when [`SizeClass::waking`] of its blocks are free, so its floor is that many less than
 //! all: a free into a full page is a free like any other, and the page comes back into its queue with some blocks at once (as
-//! slabs are woken in Liétar et al., *snmalloc: a message passing allocator*, 2019). Until then its free blocks wait.
+//! slabs are woken in Liétar et al., *snmalloc: a message passing allocator*, 2019). Until then its free blocks wait. A page that stays
+//! when it is empty need not be looked at then: its floor is one less than none, so that `countdown` does not become 0.
 //!
 //! `inv:page.prefix` Cut off after any store, as a fork in another thread cuts it off, push and pop leave a sound list
 //! and a `countdown` that is wrong by one at most.
@@ -35,6 +36,8 @@
 //! `inv:page.holder` Fields of the first line are written by the heap's holder alone. They are atomics because others read some of
 //! them, as hints or by `inv:page.start`. Where relaxed loads and stores cost more than plain ones do, for the compiler does not
 //! make them a part of other instructions, the holder loads without atomics.
+
+mod count;
 
 use crate::account::Class;
 use crate::block::Block;
@@ -104,7 +107,7 @@ pub struct PageEntry {
     code: AtomicUsize,
     /// How many of its blocks are samples of a profile.
     pub(crate) sampled: AtomicU32,
-    /// Of a parked page, how many blocks are in use when it is looked at; 0: the page is not parked.
+    /// Of a parked page, how many blocks are in use when it is looked at; 0: the page is not parked, or one that stays.
     floor: AtomicU32,
     /// Of a page of one slice, also when it is given back: how many bytes at the slice's end have no memory. A hint, for a large
     /// block may have lain over the slice since. Of a large block: a note ([`PageEntry::set_cleared`]).
@@ -275,6 +278,18 @@ impl PageEntry {
             .is_ok()
     }
 
+    /// Whether the heap is the page's owner.
+    #[inline(always)]
+    pub(crate) fn is_of(&self, heap: *const Heap) -> bool {
+        // SAFETY: what a relaxed load would read, as a part of the comparison.
+        unsafe {
+            asm!("cmp qword ptr [{page} + {owner}], {heap}", "jne {other}",
+                 page = in(reg) self, owner = const offset_of!(Self, owner), heap = in(reg) heap,
+                 other = label { return false }, options(readonly, nostack));
+        }
+        true
+    }
+
     /// Whether a block begins at `offset`, which lies in the page: inv:class.exact.
     #[inline(always)]
     pub fn begins_at(&self, offset: usize) -> bool {
@@ -367,60 +382,6 @@ impl PageEntry {
         self.count_down()
     }
 
-    /// One block more is in use. The holder of the heap only, as all that follows.
-    #[inline(always)]
-    pub(crate) fn count_up(&self) {
-        let countdown = self.countdown.load(Relaxed);
-        self.countdown.store(countdown.wrapping_add(1), Relaxed);
-    }
-
-    /// One block less is in use; true when the heap is to look at the page. A handler may free another one before it does.
-    #[inline(always)]
-    pub(crate) fn count_down(&self) -> bool {
-        // SAFETY: inv:page.holder: what a relaxed load and a relaxed store would do, in one instruction.
-        unsafe {
-            asm!("dec dword ptr [{page} + {countdown}]", "jz {due}",
-                 page = in(reg) self, countdown = const offset_of!(Self, countdown),
-                 due = label { return true }, options(nostack));
-        }
-        false
-    }
-
-    /// How many blocks are in use: inv:page.used. For anybody, and a hint where the page is not at rest.
-    pub(crate) fn used(&self) -> u32 {
-        let countdown = self.countdown.load(Relaxed);
-        countdown.wrapping_add(self.floor.load(Relaxed))
-    }
-
-    /// Says that so many blocks are in use.
-    pub(crate) fn set_used(&self, used: u32) {
-        let countdown = used.wrapping_sub(self.floor.load(Relaxed));
-        self.countdown.store(countdown, Relaxed);
-    }
-
-    /// Whether the page was put aside for want of free blocks.
-    pub(crate) fn is_parked(&self) -> bool {
-        self.floor.load(Relaxed) != 0
-    }
-
-    /// Whether so many blocks of a parked page are free that it is to be used again.
-    pub(crate) fn is_due(&self) -> bool {
-        self.used() <= self.floor.load(Relaxed)
-    }
-
-    /// Says that the page is parked, or that it is not.
-    pub(crate) fn set_parked(&self, parked: bool) {
-        let used = self.used();
-        let shape = self.shape();
-        let floor = if parked {
-            shape.blocks - shape.waking
-        } else {
-            0
-        };
-        self.floor.store(floor, Relaxed);
-        self.set_used(used);
-    }
-
     /// The block with this number in a list of frees by others: its offset in steps of 16 bytes.
     pub fn block(&self, number: u32) -> *mut Block {
         let start = self.start.load(Relaxed);
@@ -490,6 +451,8 @@ impl PageEntry {
         if from == to {
             return false;
         }
+        // The heap has kept it as one of so many bytes: inv:heap.stays.
+        self.set_staying(false);
         self.paint(from..to);
         // Before the blocks are on the list, so that whoever gets one may free it.
         self.carved.store(to as u32, Relaxed);

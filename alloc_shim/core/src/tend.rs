@@ -53,9 +53,12 @@ impl<P: Pal + Words> Allocator<P> {
         if page.is_parked() {
             let _change = heap.change();
             heap.unpark(page);
-        } else if !heap.has_only(page) || !heap.keeps(page) {
+        } else {
             let _change = heap.change();
-            self.look_at(heap, page, Empties::KeepOne);
+            if !heap.has_only(page) || !heap.keeps(page) {
+                self.look_at(heap, page, Empties::KeepOne);
+            }
+            heap.let_stay(page);
         }
     }
 

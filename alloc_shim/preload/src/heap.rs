@@ -32,26 +32,44 @@ pub(crate) fn malloc_slow(bytes: usize) -> *mut c_void {
     global::malloc_slow(bytes).cast()
 }
 
-/// `calloc`
+/// A cleared block, if the thread has a small one at hand; else null.
 #[inline(always)]
-pub(crate) fn calloc(count: usize, bytes: usize) -> *mut c_void {
-    global::calloc(count, bytes).cast()
+pub(crate) fn calloc_fast(bytes: usize) -> *mut c_void {
+    global::calloc_fast(bytes).cast()
+}
+
+/// A block at a multiple of `align`, a power of two, if the thread has a small one at hand; else null.
+#[inline(always)]
+pub(crate) fn aligned_fast(align: usize, bytes: usize) -> *mut c_void {
+    global::aligned_fast(align, bytes).cast()
+}
+
+/// The block, if `realloc` leaves it where it is and the thread can tell at once; else null.
+#[inline(always)]
+pub(crate) fn realloc_fast(block: *mut c_void, bytes: usize) -> *mut c_void {
+    global::realloc_fast(block.cast(), bytes).cast()
+}
+
+/// `calloc` when it has none at hand.
+#[inline(always)]
+pub(crate) fn calloc_slow(count: usize, bytes: usize) -> *mut c_void {
+    global::calloc_slow(count, bytes).cast()
 }
 
 /// A block at a multiple of `align`, a power of two.
-#[inline]
+#[inline(always)]
 pub(crate) fn aligned(align: usize, bytes: usize) -> *mut c_void {
-    global::aligned(align, bytes).cast()
+    global::alloc_class(bytes, align, false, Class::Client).cast()
 }
 
-/// `realloc`
+/// `realloc` when the block does not stay, or that cannot be told at once.
 ///
 /// # Safety
 /// As `realloc` demands.
 #[inline(always)]
-pub(crate) unsafe fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
+pub(crate) unsafe fn realloc_slow(block: *mut c_void, bytes: usize) -> *mut c_void {
     // SAFETY: inv:serve.caller
-    unsafe { global::realloc(block.cast(), bytes) }.cast()
+    unsafe { global::realloc_slow(block.cast(), bytes) }.cast()
 }
 
 /// `free`

@@ -45,7 +45,18 @@ fn malloc_slow(bytes: usize) -> *mut c_void {
 }
 
 /// A block at a multiple of `align`, a power of two; or null with `ENOMEM`.
+#[inline]
 pub(crate) extern "C" fn aligned(bytes: usize, align: usize) -> *mut c_void {
+    let block = heap::aligned_fast(align, bytes);
+    if block.is_null() {
+        return aligned_slow(bytes, align);
+    }
+    block
+}
+
+/// When there was no small one at hand.
+#[inline(never)]
+fn aligned_slow(bytes: usize, align: usize) -> *mut c_void {
     match forward::winner() {
         None => heap::aligned(align, bytes),
         Some(winner) => winner.aligned(align, bytes),
@@ -63,8 +74,20 @@ pub(crate) extern "C" fn again(bytes: usize, align: usize) -> *mut c_void {
 /// A block of zeroes, or null with `ENOMEM`.
 #[inline]
 pub(crate) fn calloc(count: usize, bytes: usize) -> *mut c_void {
+    if let Some(bytes) = count.checked_mul(bytes) {
+        let block = heap::calloc_fast(bytes);
+        if !block.is_null() {
+            return block;
+        }
+    }
+    calloc_slow(count, bytes)
+}
+
+/// When there was no small one at hand.
+#[inline(never)]
+fn calloc_slow(count: usize, bytes: usize) -> *mut c_void {
     match forward::winner() {
-        None => heap::calloc(count, bytes),
+        None => heap::calloc_slow(count, bytes),
         Some(winner) => winner.calloc(count, bytes),
     }
 }
@@ -75,9 +98,23 @@ pub(crate) fn calloc(count: usize, bytes: usize) -> *mut c_void {
 /// As `realloc` demands.
 #[inline]
 pub(crate) unsafe fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
+    let same = heap::realloc_fast(block, bytes);
+    if same.is_null() {
+        // SAFETY: inv:serve.caller
+        return unsafe { realloc_slow(block, bytes) };
+    }
+    same
+}
+
+/// When the block does not stay, or is none of the thread's own.
+///
+/// # Safety
+/// As `realloc` demands.
+#[inline(never)]
+unsafe fn realloc_slow(block: *mut c_void, bytes: usize) -> *mut c_void {
     match forward::winner() {
         // SAFETY: inv:serve.caller
-        None => unsafe { heap::realloc(block, bytes) },
+        None => unsafe { heap::realloc_slow(block, bytes) },
         // SAFETY: inv:serve.caller
         Some(winner) => unsafe { winner.realloc(block, bytes) },
     }

@@ -304,6 +304,28 @@ fn a_reserve_of_which_nothing_is_cut_marks_one_slice() {
 }
 
 #[test]
+fn realloc_tells_at_once_of_what_stays() {
+    let all = allocator();
+    let block = all.malloc(100);
+    let at_once = |block: *mut u8, bytes| !all.realloc_fast(block, bytes).is_null();
+    assert_eq!([57, 100, 112].map(|bytes| at_once(block, bytes)), [true; 3]);
+    // What frees it, what is too small for it, and what is too large.
+    assert_eq!([0, 56, 113].map(|bytes| at_once(block, bytes)), [false; 3]);
+    assert!(!at_once(block.wrapping_add(8), 100) && !at_once(block.wrapping_add(112), 100));
+    assert!(!at_once(std::ptr::null_mut(), 100) && !at_once((&raw mut *Box::new(1u8)), 1));
+    interrupted(&all, false, || assert!(!at_once(block, 100)));
+    free(&all, block);
+    assert!(!at_once(block, 100));
+    let large = all.malloc(200_000);
+    assert!(!at_once(large, 200_000));
+    let small = all.malloc(1);
+    assert_eq!(
+        [0, 1, 16, 17].map(|bytes| at_once(small, bytes)),
+        [false, true, true, false]
+    );
+}
+
+#[test]
 fn realloc_keeps_contents_and_moves_when_it_must() {
     let all = allocator();
     let mut block = all.malloc(1);

@@ -1,6 +1,6 @@
-/* How many instructions a call of malloc and one of free take when a block is at hand: a child runs one by one from a
-   breakpoint to the next. Prints both counts, from the function's first instruction to its return, for each size that is
-   an argument. The block is the sixth of its size. */
+/* How many instructions a call of malloc, one of free, one of aligned_alloc (64 bytes) and one of realloc to the same size take when
+   a block is at hand: a child runs one by one from a breakpoint to the next. Prints the counts, from the function's first
+   instruction to its return, for each size that is an argument. The block is the sixth of its size. */
 
 #include "check.h"
 #include <signal.h>
@@ -13,6 +13,8 @@
 /* Through a pointer, so that no stub of the linker is counted. */
 static void *(*volatile take)(size_t) = malloc;
 static void (*volatile give)(void *) = free;
+static void *(*volatile take_aligned)(size_t, size_t) = aligned_alloc;
+static void *(*volatile change)(void *, size_t) = realloc;
 
 static void child(size_t bytes) {
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -21,6 +23,9 @@ static void child(size_t bytes) {
         if (take(bytes) == NULL)
             _exit(1);
     give(take(bytes));
+    if (take_aligned(64, bytes) == NULL)
+        _exit(1);
+    give(take_aligned(64, bytes));
     void *(*taking)(size_t) = take;
     void (*giving)(void *) = give;
     void *mine = (void *)bytes;
@@ -31,6 +36,17 @@ static void child(size_t bytes) {
     __asm__ volatile("int3\n call *%1\n int3"
                      : "+D"(mine) : "r"(giving)
                      : "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+    void *(*aligning)(size_t, size_t) = take_aligned;
+    void *(*changing)(void *, size_t) = change;
+    size_t first = 64, second = bytes;
+    __asm__ volatile("int3\n call *%2\n int3"
+                     : "+D"(first), "+S"(second) : "r"(aligning)
+                     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
+    mine = take(bytes);
+    second = bytes;
+    __asm__ volatile("int3\n call *%2\n int3"
+                     : "+D"(mine), "+S"(second) : "r"(changing)
+                     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
     _exit(0);
 }
 
@@ -67,11 +83,15 @@ static int tell(size_t bytes) {
     long taken = steps(pid);
     went &= goes_on(pid);
     long given = steps(pid);
+    went &= goes_on(pid);
+    long aligned = steps(pid);
+    went &= goes_on(pid);
+    long changed = steps(pid);
     went &= goes_on(pid) == 0;
-    if (!went || nothing != 1 || taken < 0 || given < 0)
+    if (!went || nothing != 1 || taken < 0 || given < 0 || aligned < 0 || changed < 0)
         return 1;
     /* Less the call and the breakpoint. */
-    printf("%zu malloc %ld free %ld\n", bytes, taken - 2, given - 2);
+    printf("%zu malloc %ld free %ld aligned %ld realloc %ld\n", bytes, taken - 2, given - 2, aligned - 2, changed - 2);
     return 0;
 }
 

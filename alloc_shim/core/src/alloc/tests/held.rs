@@ -2,6 +2,8 @@
 
 use super::{allocator, check, free, live};
 use crate::account::Class::Client;
+use crate::classes::{CLASSES, bin_of};
+use crate::page::PageEntry;
 use crate::region::SLICE;
 
 /// So many blocks of a size, taken.
@@ -125,5 +127,82 @@ fn a_size_that_once_needed_a_whole_page_keeps_what_it_finds() {
         many.iter().for_each(|block| free(&all, *block));
     }
     assert_eq!(purged(&all), before);
+    check(&all);
+}
+
+fn page_of(all: &super::Small, block: *mut u8) -> &PageEntry {
+    all.at(all.region.entry_of(block).expect("a block"))
+}
+
+/// What the fast path does up to where it leaves the page to be looked at; true when it would.
+fn push(all: &super::Small, block: *mut u8) -> bool {
+    let _busy = all.busy();
+    // SAFETY: the thread's own page, and a live block of it.
+    unsafe { page_of(all, block).push(block.cast()) }
+}
+
+#[test]
+fn a_page_that_stays_when_it_is_empty_is_not_looked_at_again_for_that() {
+    let all = allocator();
+    let first = all.malloc(64);
+    assert!(!page_of(&all, first).is_staying());
+    free(&all, first);
+    for _ in 0..3 {
+        let block = all.malloc(64);
+        assert!(page_of(&all, block).is_staying());
+        assert_eq!(page_of(&all, block).used(), 1);
+        assert!(!push(&all, block));
+        assert_eq!(page_of(&all, block).used(), 0);
+    }
+    check(&all);
+    all.purge();
+    assert_eq!(live(&all, Client), 0);
+}
+
+#[test]
+fn a_page_of_which_more_is_used_is_looked_at_again() {
+    let all = allocator();
+    free(&all, all.malloc(64));
+    let blocks = some(&all, 40_000 / 64, 64);
+    let page = page_of(&all, blocks[0]);
+    assert!(!page.is_staying());
+    check(&all);
+    blocks.iter().for_each(|block| free(&all, *block));
+    assert!(page.is_staying());
+    check(&all);
+}
+
+#[test]
+fn a_page_that_is_no_longer_alone_is_looked_at_when_it_is_empty() {
+    let all = allocator();
+    let shape = &CLASSES[bin_of(200)];
+    let blocks = some(&all, shape.blocks as usize, 200);
+    let beside = all.malloc(200);
+    free(&all, beside);
+    assert!(page_of(&all, beside).is_staying());
+    let (some, rest) = blocks.split_at(shape.waking as usize);
+    some.iter().for_each(|block| free(&all, *block));
+    assert!(!page_of(&all, blocks[0]).is_parked() && !page_of(&all, beside).is_staying());
+    check(&all);
+    rest.iter().for_each(|block| free(&all, *block));
+    check(&all);
+    assert_eq!(live(&all, Client), SLICE);
+}
+
+#[test]
+fn a_page_that_is_kept_no_longer_is_looked_at_when_it_is_empty() {
+    let all = allocator();
+    let fill = |bytes| {
+        let blocks = some(&all, 40_000 / bytes, bytes);
+        blocks.iter().for_each(|block| free(&all, *block));
+    };
+    fill(64);
+    let block = all.malloc(64);
+    assert!(page_of(&all, block).is_staying());
+    (2..=9).for_each(|step| fill(64 * step));
+    assert!(!page_of(&all, block).is_staying());
+    assert_eq!(live(&all, Client), 9 * SLICE);
+    free(&all, block);
+    assert_eq!(live(&all, Client), 8 * SLICE);
     check(&all);
 }
