@@ -8,12 +8,9 @@ fn main() {
     println!("cargo::rustc-link-arg-cdylib=-Wl,--push-state,-Bstatic");
     println!("cargo::rustc-link-arg-cdylib=-lgcc_eh");
     println!("cargo::rustc-link-arg-cdylib=-Wl,--pop-state");
-    // Each segment begins where the kernel would begin to map around a page of it, and what is seldom run is put apart.
+    // What is seldom run is put apart.
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/seldom.ld");
     println!("cargo::rerun-if-changed={script}");
-    println!(
-        "cargo::rustc-link-arg-cdylib=-Wl,-z,max-page-size=65536,-z,separate-loadable-segments"
-    );
     println!("cargo::rustc-link-arg-cdylib=-Wl,-T,{script}");
     // Its blocks, its key and its handlers outlive any dlclose.
     println!("cargo::rustc-link-arg-cdylib=-Wl,-z,nodelete");
