@@ -89,11 +89,16 @@ impl Line {
         }
     }
 
+    /// The line as it is written.
+    pub fn finish(&mut self) -> &[u8] {
+        self.text[self.used] = b'\n';
+        &self.text[..=self.used]
+    }
+
     /// Writes the line.
     #[inline(never)]
     pub fn send<P: Pal>(mut self, pal: &P) {
-        self.text[self.used] = b'\n';
-        pal.write(&self.text[..=self.used]);
+        pal.write(self.finish());
     }
 
     /// Writes the line and ends the process.

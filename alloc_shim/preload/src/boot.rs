@@ -15,7 +15,7 @@
 
 use crate::environment::{self, Settings};
 use crate::winner::{Outcome, decide};
-use crate::{forward, heap, hooks, map, place, profile, signals, statistics, table};
+use crate::{forward, heap, hooks, map, place, profile, signals, standard_error, statistics, table};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use bowline_alloc::table::{RegionTable, Winner, install};
@@ -70,6 +70,9 @@ fn follow(settings: &Settings<'_>) {
     }
     if let Some(bytes) = settings.limit {
         heap::set_limit(bytes);
+    }
+    if settings.tell() {
+        standard_error::keep();
     }
     let named = match settings.stats_file {
         Some(name) => statistics::at_exit_to(name),

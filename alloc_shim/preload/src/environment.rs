@@ -3,7 +3,7 @@
 //! | variable | value | meaning |
 //! |---|---|---|
 //! | `BOWLINE_MALLOC` | `hardened` | writes to freed blocks and past the end of blocks are found (`bowline_alloc::hardened`) |
-//! | `MALLOC_CHECK_` | 1 to 9 | the same |
+//! | `MALLOC_CHECK_` | a number, not 0 | the same |
 //! | `BOWLINE_MALLOC_LIMIT` | a size | the most that blocks may occupy |
 //! | `BOWLINE_MALLOC_STATS` | `0`, `1` or a file | figures when the process exits |
 //! | `BOWLINE_MALLOC_MAP_SIGNAL` | a signal | on it a map of pages is written |
@@ -16,7 +16,8 @@
 //! ([`crate::place`]). A signal is a number, or one of a few names ([`crate::signals`]).
 //!
 //! What is unknown is named in one line, and the process goes on: a misspelt setting must not look like one
-//! that works, and must not break a program either.
+//! that works, and must not break a program either. A variable without a value is as good as none: scripts that cannot
+//! take a variable away empty it.
 //!
 //! `inv:environment.secure` In a process that has gained rights at its start (set-user-ID, capabilities) no variable counts: whoever
 //! started it must not have it write to files.
@@ -57,6 +58,7 @@ const MODE: &[u8] = b"BOWLINE_MALLOC=";
 const CHECK: &[u8] = b"MALLOC_CHECK_=";
 const PREFIX: &[u8] = b"BOWLINE_MALLOC_";
 
+const NO_SETTING: &str = "no such setting: ";
 const NO_SIZE: &str = "not a size: ";
 const NO_SIGNAL: &str = "not a signal for this: ";
 const NO_FILE: &str = "not a path with a /: ";
@@ -91,22 +93,31 @@ impl<'a> Settings<'a> {
     fn take(&mut self, entry: &'a [u8]) {
         match entry.strip_prefix(MODE) {
             Some(b"hardened") => self.hardened = true,
+            Some(b"") | None => {}
             Some(_) => complain("no such mode: ", entry),
-            None => {}
         }
-        if let Some([b'1'..=b'9', ..]) = entry.strip_prefix(CHECK) {
-            self.hardened = true;
+        match entry.strip_prefix(CHECK).map(|value| (value, decimal(value))) {
+            Some((_, Some(number))) => self.hardened |= number != 0,
+            Some((b"", None)) | None => {}
+            Some(_) => complain("not a number: ", entry),
         }
         let Some(setting) = entry.strip_prefix(PREFIX) else {
             return;
         };
         let Some(end) = setting.iter().position(|c| *c == b'=') else {
-            return complain("no such setting: ", entry);
+            return complain(NO_SETTING, entry);
         };
         let (name, value) = (&setting[..end], &setting[end + 1..]);
-        if let Some(wrong) = self.set(name, value) {
-            complain(wrong, entry);
+        match self.set(name, value) {
+            Some(wrong) if !value.is_empty() || wrong == NO_SETTING => complain(wrong, entry),
+            _ => {}
         }
+    }
+
+    /// Whether something is to be told when the process exits or on a signal.
+    pub(crate) fn tell(&self) -> bool {
+        let files = [self.stats_file, self.map_file, self.profile];
+        self.stats || self.map_signal.is_some() || files.iter().any(Option::is_some)
     }
 
     /// Takes one setting; what is wrong with it.
@@ -144,7 +155,7 @@ impl<'a> Settings<'a> {
                 self.profile_signal = signals::named(value);
                 self.profile_signal.is_none().then_some(NO_SIGNAL)
             }
-            _ => Some("no such setting: "),
+            _ => Some(NO_SETTING),
         }
     }
 }

@@ -37,6 +37,7 @@ mod place;
 mod pprof;
 mod profile;
 mod signals;
+mod standard_error;
 mod statistics;
 mod table;
 mod text;

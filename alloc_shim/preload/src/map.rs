@@ -14,17 +14,16 @@
 //! It runs in a signal handler: what it needs stands on the stack, and the side table is read without a lock. Only the figures
 //! want the region's lock, and are left out where the interrupted thread may hold it.
 
-use crate::heap;
 use crate::output::Output;
 use crate::place::{self, Place};
 use crate::statistics::{census_to, figures_to};
+use crate::{heap, standard_error};
 use bowline_alloc::census::Found;
 use bowline_alloc::classes::CLASSES;
 use bowline_alloc::region::SLICE;
+use bowline_alloc::report::Line;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
-
-const STDERR: c_int = 2;
 
 /// Characters in a line.
 const WIDTH: usize = 64;
@@ -53,15 +52,20 @@ pub(crate) fn write() {
         return;
     }
     if !FILE.is_some() {
-        tell(STDERR);
+        if let Some(descriptor) = standard_error::descriptor() {
+            tell(descriptor);
+        }
     } else if let Some(descriptor) = FILE.open() {
-        tell(descriptor);
+        if !tell(descriptor) {
+            standard_error::say(Line::new("the map is not whole: the file took no more"));
+        }
         place::close(descriptor);
     }
     BUSY.store(false, Ordering::Release);
 }
 
-fn tell(descriptor: c_int) {
+/// Writes the map; whether the file took all of it.
+fn tell(descriptor: c_int) -> bool {
     let mut output = Output::to(descriptor);
     output.line(|line| {
         line.text("map of process ").number(place::process());
@@ -78,7 +82,7 @@ fn tell(descriptor: c_int) {
     output.line(|line| {
         line.text("end of map");
     });
-    output.flush();
+    output.end()
 }
 
 /// What the pages of one heap hold.

@@ -15,6 +15,8 @@ const LINE: usize = 256;
 pub(crate) struct Output {
     descriptor: c_int,
     text: Text,
+    /// Whether the file took all so far.
+    whole: bool,
 }
 
 impl Output {
@@ -23,6 +25,7 @@ impl Output {
         Output {
             descriptor,
             text: Text::new(),
+            whole: true,
         }
     }
 
@@ -36,9 +39,15 @@ impl Output {
         self.text.text("\n");
     }
 
-    /// Hands over what is there.
-    pub(crate) fn flush(&mut self) {
-        write(self.descriptor, self.text.as_bytes());
+    /// Hands over what is left; whether the file took all of it.
+    pub(crate) fn end(mut self) -> bool {
+        self.flush();
+        self.whole
+    }
+
+    /// Hands over what is there, unless something was refused before: what stands in a file stands there without a gap.
+    fn flush(&mut self) {
+        self.whole = self.whole && write(self.descriptor, self.text.as_bytes());
         self.text = Text::new();
     }
 }

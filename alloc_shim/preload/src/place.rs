@@ -6,8 +6,8 @@
 //! In the name `%p` stands for the number of the process that writes, so that a program and what it starts write to files of their
 //! own; `%n` for how many files this process has written under the name, this one counted; and `%%` for a percent sign.
 
+use crate::standard_error;
 use crate::text::Text;
-use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -89,9 +89,7 @@ impl Place {
         if descriptor < 0 {
             let number = crate::errno::get();
             let line = Line::new("cannot open ").bytes(name.to_bytes());
-            line.text(": error ")
-                .decimal(number as usize)
-                .send(&Unix::new());
+            standard_error::say(line.text(": error ").decimal(number as usize));
             return None;
         }
         Some(descriptor)

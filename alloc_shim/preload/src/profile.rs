@@ -4,7 +4,7 @@
 //! time; a name with `%n` in it is another file each time.
 
 use crate::place::{self, Place};
-use crate::{backtrace, heap, hooks, pprof};
+use crate::{backtrace, heap, hooks, pprof, standard_error};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use core::ffi::c_void;
@@ -48,7 +48,8 @@ pub(crate) fn write() {
     }
     if let Some(descriptor) = FILE.open_anew() {
         if !pprof::write_to(descriptor) {
-            Line::new("the heap profile is not whole: the file took no more").send(&Unix::new());
+            let line = Line::new("the heap profile is not whole: the file took no more");
+            standard_error::say(line);
         }
         place::close(descriptor);
     }

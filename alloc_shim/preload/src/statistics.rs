@@ -1,9 +1,8 @@
 //! The figures that `BOWLINE_MALLOC_STATS` asks for.
 //!
 //! They are written when the process exits, after everything else that runs at exit: this function is registered
-//! before any other, and libc runs them backwards. Many programs close standard error on their way out to
-//! learn whether it was written; so a copy of the descriptor is made at the start, and used only while it is
-//! still the same file. A file that was named is opened then, and what stands in it stays.
+//! before any other, and libc runs them backwards; so they go to standard error as it was ([`crate::standard_error`]). A file that was
+//! named is opened then, and what stands in it stays.
 //!
 //! Every line begins with `bowline_malloc:`, so that they can be told from the program's own.
 //!
@@ -12,39 +11,21 @@
 
 use crate::output::Output;
 use crate::place::{self, Place};
-use crate::{heap, hooks};
+use crate::{heap, hooks, standard_error};
 use bowline_alloc::census::{Census, Row};
 use bowline_alloc::classes::CLASSES;
 use bowline_alloc::figures::Figures;
+use bowline_alloc::report::Line;
 use core::ffi::{c_int, c_void};
-use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// Said instead of figures by a process that exits in a signal handler: what it interrupted would never go on.
 const NO_FIGURES: &str = "no figures: exit was called in a signal handler that interrupted malloc";
-
-const STDERR: c_int = 2;
-/// Programs count on getting the lowest free descriptors; the copy stays clear of them.
-const HIGH: c_int = 200;
-
-/// The copy of standard error, and which file it was.
-static COPY: AtomicI32 = AtomicI32::new(-1);
-static DEVICE: AtomicU64 = AtomicU64::new(0);
-static INODE: AtomicU64 = AtomicU64::new(0);
 
 /// The file, if one was named.
 static FILE: Place = Place::none();
 
 /// Has the figures written to standard error when the process exits.
 pub(crate) fn at_exit() {
-    let Some((device, inode)) = file(STDERR) else {
-        return;
-    };
-    DEVICE.store(device, Ordering::Relaxed);
-    INODE.store(inode, Ordering::Relaxed);
-    // SAFETY: no pointer is involved.
-    let copy = unsafe { libc::fcntl(STDERR, libc::F_DUPFD_CLOEXEC, HIGH) };
-    COPY.store(copy, Ordering::Relaxed);
     hooks::at_exit(finish);
 }
 
@@ -58,39 +39,22 @@ pub(crate) fn at_exit_to(name: &[u8]) -> bool {
 }
 
 extern "C" fn finish(_: *mut c_void) {
-    let wanted = (
-        DEVICE.load(Ordering::Relaxed),
-        INODE.load(Ordering::Relaxed),
-    );
-    let open = [COPY.load(Ordering::Relaxed), STDERR];
-    let same = open.into_iter().find(|place| file(*place) == Some(wanted));
-    if let Some(descriptor) = same {
+    if let Some(descriptor) = standard_error::descriptor() {
         tell(descriptor);
     }
 }
 
 extern "C" fn finish_file(_: *mut c_void) {
     if let Some(descriptor) = FILE.open() {
-        tell(descriptor);
+        if !tell(descriptor) {
+            standard_error::say(Line::new("the figures are not whole: the file took no more"));
+        }
         place::close(descriptor);
     }
 }
 
-/// Which file a descriptor is open on.
-fn file(descriptor: c_int) -> Option<(u64, u64)> {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the answer has room.
-    let failed = unsafe { libc::fstat(descriptor, status.as_mut_ptr()) };
-    if failed != 0 {
-        return None;
-    }
-    // SAFETY: `fstat` said that it wrote the answer.
-    let status = unsafe { status.assume_init() };
-    Some((status.st_dev, status.st_ino))
-}
-
-/// Writes the figures.
-fn tell(descriptor: c_int) {
+/// Writes the figures; whether the file took all of them.
+fn tell(descriptor: c_int) -> bool {
     let mut output = Output::to(descriptor);
     match heap::figures() {
         Some(figures) => {
@@ -105,7 +69,7 @@ fn tell(descriptor: c_int) {
             line.text(NO_FIGURES);
         }),
     }
-    output.flush();
+    output.end()
 }
 
 /// Figures, one a line.

@@ -19,8 +19,19 @@ fn the_variable_by_which_libc_is_asked_for_checks_asks_for_it() {
         let run = Run::new(&program).preload(library());
         run.env("MALLOC_CHECK_", value).arg("small").output()
     };
-    assert_eq!(checked("3").status.signal(), Some(libc::SIGABRT));
-    assert_eq!(checked("0").status.signal(), None);
+    for value in ["1", "3", "10"] {
+        assert_eq!(checked(value).status.signal(), Some(libc::SIGABRT));
+    }
+    for value in ["0", "00"] {
+        assert_eq!(checked(value).status.signal(), None);
+        assert_eq!(texts(&checked(value)).1, "");
+    }
+    for value in ["x", "3x", "-1"] {
+        let done = checked(value);
+        assert_eq!(done.status.signal(), None);
+        let line = format!("bowline_malloc: not a number: MALLOC_CHECK_={value}\n");
+        assert_eq!(texts(&done).1, line);
+    }
 }
 
 /// What the process says of a misuse, where `0x…` stands for the block, before it aborts.

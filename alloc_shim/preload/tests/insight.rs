@@ -68,7 +68,6 @@ fn a_limit_holds_in_the_hardened_mode_too() {
 #[test]
 fn sizes_that_are_none_are_named() {
     for value in [
-        "",
         "0",
         "k",
         "12x",
@@ -173,6 +172,50 @@ fn a_file_that_cannot_be_written_is_told() {
     assert_eq!(err, line);
 }
 
+/// What `ls`, which closes standard error on its way out, leaves there with this variable.
+fn told_by_ls(name: &str, value: &str) -> String {
+    let run = Run::new(Path::new("/bin/ls")).preload(library()).arg("/");
+    let done = run.env(name, value).output();
+    assert!(done.status.success(), "{}", done.status);
+    texts(&done).1
+}
+
+#[test]
+fn what_cannot_be_written_is_told_though_the_program_closes_standard_error() {
+    for name in ["BOWLINE_MALLOC_STATS", "BOWLINE_MALLOC_PROFILE"] {
+        let line = "bowline_malloc: cannot open /no/such/folder/file: error 2\n";
+        assert_eq!(told_by_ls(name, "/no/such/folder/file"), line);
+    }
+    assert_eq!(
+        told_by_ls("BOWLINE_MALLOC_STATS", "/dev/full"),
+        "bowline_malloc: the figures are not whole: the file took no more\n"
+    );
+    assert_eq!(
+        told_by_ls("BOWLINE_MALLOC_PROFILE", "/dev/full"),
+        "bowline_malloc: the heap profile is not whole: the file took no more\n"
+    );
+}
+
+#[test]
+fn a_map_that_cannot_be_written_is_told() {
+    for (file, line) in [
+        (
+            "/no/such/folder/map",
+            "bowline_malloc: cannot open /no/such/folder/map: error 2\n",
+        ),
+        (
+            "/dev/full",
+            "bowline_malloc: the map is not whole: the file took no more\n",
+        ),
+    ] {
+        let run = Run::new(&program()).preload(library()).arg("hold").arg("10");
+        let run = run.env("BOWLINE_MALLOC_MAP_SIGNAL", "10");
+        let done = run.env("BOWLINE_MALLOC_MAP", file).output();
+        assert!(done.status.success(), "{}", done.status);
+        assert_eq!(texts(&done), (String::new(), line.to_owned()));
+    }
+}
+
 #[test]
 fn on_a_signal_a_map_is_written_to_standard_error() {
     for (setting, number) in [("USR2", "12"), ("SIGUSR1", "10"), ("44", "44")] {
@@ -265,7 +308,7 @@ fn maps_are_written_while_threads_allocate() {
 #[test]
 fn signals_and_files_that_are_none_are_named() {
     for value in [
-        "", "0", "65", "KILL", "9", "11", "SEGV", "32", "usr1", "-10",
+        "0", "65", "KILL", "9", "11", "SEGV", "32", "usr1", "-10",
     ] {
         let run = Run::new(Path::new("/bin/true")).preload(library());
         let (_, err) = texts(&run.env("BOWLINE_MALLOC_MAP_SIGNAL", value).output());

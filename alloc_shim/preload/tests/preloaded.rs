@@ -313,6 +313,32 @@ fn no_figures_unless_they_are_asked_for() {
 }
 
 #[test]
+fn a_variable_without_a_value_is_as_good_as_none() {
+    let mut run = Run::new(Path::new("/bin/true")).preload(library());
+    run = run.env("BOWLINE_MALLOC", "").env("MALLOC_CHECK_", "");
+    for name in [
+        "LIMIT",
+        "STATS",
+        "MAP",
+        "MAP_SIGNAL",
+        "PROFILE",
+        "PROFILE_SAMPLE",
+        "PROFILE_SIGNAL",
+    ] {
+        run = run.env(&format!("BOWLINE_MALLOC_{name}"), "");
+    }
+    let done = run.output();
+    assert!(done.status.success(), "{}", done.status);
+    assert_eq!(texts(&done), (String::new(), String::new()));
+    let run = Run::new(Path::new("/bin/true")).preload(library());
+    let (_, err) = texts(&run.env("BOWLINE_MALLOC_LIMITS", "").output());
+    assert_eq!(
+        err,
+        "bowline_malloc: no such setting: BOWLINE_MALLOC_LIMITS=\n"
+    );
+}
+
+#[test]
 fn settings_that_are_none_are_named_and_do_no_harm() {
     let run = Run::new(Path::new("/bin/echo"))
         .preload(library())
