@@ -7,10 +7,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::fault::Verdict;
 use crate::locate::Subject;
+use crate::raw::Watch;
 use crate::recorder::{self, Record};
 use crate::victim::Job;
 
@@ -156,11 +157,12 @@ impl Session<'_> {
     }
 }
 
-/// Waits for the end, or until the record shows no step for `patience`.
+/// Waits for the end, or until the record shows no step for `patience`; what the process stands in line for a processor does not
+/// count.
 fn watch(child: &mut Child, record: &Path, patience: Duration) -> io::Result<Ended> {
     let mut nap = Duration::from_millis(1);
     let mut steps = 0;
-    let mut moved = Instant::now();
+    let mut watch = Watch::new(child.id() as i32);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(ended(status));
@@ -168,9 +170,9 @@ fn watch(child: &mut Child, record: &Path, patience: Duration) -> io::Result<End
         let now = recorder::read(record)?.steps;
         if now != steps {
             steps = now;
-            moved = Instant::now();
+            watch.reset();
         }
-        if moved.elapsed() > patience {
+        if watch.waited() > patience {
             child.kill()?;
             child.wait()?;
             return Ok(Ended::Stuck(patience));

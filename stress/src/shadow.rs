@@ -30,8 +30,9 @@ pub(crate) struct Shadow {
     taken: AtomicU64,
 }
 
-/// How many chunks can be mapped: 512 GiB of address space with blocks in it.
-const POOL: usize = 512;
+/// How many chunks can be mapped: 64 GiB of address space with blocks in it. Where the system promises no more memory than it has, they
+/// count once for each process, and a torture forks.
+const POOL: usize = 64;
 
 impl Shadow {
     /// An empty map. `None` if the system has no address space for it.

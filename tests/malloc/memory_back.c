@@ -6,6 +6,9 @@
  *   mixed      all sizes, freed in random order by four threads that did not allocate them
  *   sparse     the same, but one block in a hundred stays if it is small
  *   trim       small blocks, then malloc_trim and nothing else
+ *   asleep     eight threads allocate and sleep, the main thread frees all of it and calls malloc_trim
+ *   unasked    the same, and the main thread goes on with other sizes in place of malloc_trim
+ *   crowd      a thousand threads sleep, each with thirty small blocks of as many sizes
  *   steady     a gigabyte through a window of 32 MiB, which never needs much more
  *
  * Each prints what was resident at the peak and at the end.
@@ -149,12 +152,86 @@ static void steady(void) {
     REQUIRE(peak > start + 32 * MIB && peak < start + 96 * MIB);
 }
 
+/* Threads that sleep when they have done `work`, until `wake`. */
+static pthread_barrier_t asleep, awake;
+
+static void sleep_until_woken(void) {
+    (void)pthread_barrier_wait(&asleep);
+    (void)pthread_barrier_wait(&awake);
+}
+
+static void put_to_sleep(pthread_t *threads, unsigned number, void *(*work)(void *)) {
+    REQUIRE(pthread_barrier_init(&asleep, NULL, number + 1) == 0);
+    REQUIRE(pthread_barrier_init(&awake, NULL, number + 1) == 0);
+    for (unsigned i = 0; i < number; i++) threads[i] = thread_start(work, NULL);
+    (void)pthread_barrier_wait(&asleep);
+}
+
+static void wake(pthread_t *threads, unsigned number) {
+    (void)pthread_barrier_wait(&awake);
+    for (unsigned i = 0; i < number; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
+}
+
+static void *allocate_and_sleep(void *argument) {
+    allocate(16 * MIB, 1);
+    sleep_until_woken();
+    block_free(block_new(100, 2));
+    return argument;
+}
+
+static void free_of_sleepers(int ask) {
+    enum { SLEEPERS = 8 };
+    pthread_t threads[SLEEPERS];
+    put_to_sleep(threads, SLEEPERS, allocate_and_sleep);
+    peak = resident();
+    REQUIRE(peak > start + (size_t)SLEEPERS * 16 * MIB);
+    for (size_t at = 0; at < count; at++) block_free(blocks[at]);
+    close_books();
+    if (ask) (void)malloc_trim(0);
+    size_t bound = start + (ask ? 16 : 40) * (size_t)MIB;
+    for (size_t round = 0; !ask && round < 400 && resident() > bound; round++) {
+        struct block *some[64];
+        for (size_t i = 0; i < 64; i++) some[i] = block_new(2000 + 100 * (round % 100) + i, 3);
+        for (size_t i = 0; i < 64; i++) block_free(some[i]);
+        REQUIRE(usleep(10000) == 0);
+    }
+    size_t end = resident();
+    say_number(2, "resident at the peak", peak);
+    say_number(2, "resident at the end", end);
+    REQUIRE(end <= bound);
+    wake(threads, SLEEPERS);
+}
+
+static void sleepers(void) { free_of_sleepers(1); }
+
+static void unasked(void) { free_of_sleepers(0); }
+
+static void *take_a_little_and_sleep(void *argument) {
+    enum { SIZES = 30 };
+    struct block *some[SIZES];
+    for (size_t i = 0; i < SIZES; i++) some[i] = block_new(24 + 40 * i, 4);
+    sleep_until_woken();
+    for (size_t i = 0; i < SIZES; i++) block_free(some[i]);
+    return argument;
+}
+
+static void crowd(void) {
+    enum { CROWD = 1000 };
+    static pthread_t threads[CROWD];
+    put_to_sleep(threads, CROWD, take_a_little_and_sleep);
+    size_t each = (resident() - start) / CROWD;
+    say_number(2, "resident for each thread", each);
+    REQUIRE(each < 60 << 10);
+    wake(threads, CROWD);
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(void);
     } phases[] = {{"threads", threads}, {"small", small},   {"large", large},  {"mixed", mixed},
-                  {"sparse", sparse},   {"trim", trim},     {"steady", steady}};
+                  {"sparse", sparse},   {"trim", trim},     {"steady", steady},
+                  {"asleep", sleepers}, {"unasked", unasked}, {"crowd", crowd}};
     REQUIRE(argc == 2);
     open_books();
     block_free(block_new(100, 1));

@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a process did.
 #[derive(Debug)]
@@ -40,23 +40,54 @@ impl Outcome {
     }
 }
 
-/// The product `name` beside the running test executable: `target/PROFILE/NAME`.
+/// The product `name` beside the running test executable: `target/PROFILE/NAME`. One that is older than what it was made of is
+/// refused: cargo builds what a test is made of, and of a product of another package nobody else knows that it is stale.
 pub fn product(name: &str) -> Result<PathBuf, String> {
     let test = std::env::current_exe().map_err(|error| error.to_string())?;
     let profile = test.parent().and_then(Path::parent);
     let path = profile.map(|folder| folder.join(name)).unwrap_or_default();
-    if path.is_file() {
-        return Ok(path);
-    }
+    let wrong = match (
+        modified(&path),
+        std::fs::read_to_string(path.with_extension("d")),
+    ) {
+        (Some(made), Ok(list)) => match sources(&list).find(|source| modified(source) > Some(made))
+        {
+            None => return Ok(path),
+            Some(source) => format!("is older than {}", source.display()),
+        },
+        (Some(_), Err(_)) => "was made of what nobody knows".to_owned(),
+        (None, _) => "does not exist".to_owned(),
+    };
     let flag = if path.components().any(|part| part.as_os_str() == "release") {
         " --release"
     } else {
         ""
     };
     Err(format!(
-        "{} does not exist; build it first: cargo build{flag} -p {name}",
+        "{} {wrong}; build it first: cargo build{flag} -p {name}",
         path.display()
     ))
+}
+
+/// When a file was written last; none where there is none.
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path)
+        .and_then(|about| about.modified())
+        .ok()
+}
+
+/// What a product was made of, by the list that cargo writes beside it: `PRODUCT: SOURCE …`, with a backslash before blanks in names.
+fn sources(list: &str) -> impl Iterator<Item = PathBuf> {
+    let (_, all) = list.split_once(": ").unwrap_or_default();
+    let names = all.trim_end().replace("\\ ", "\0");
+    let names: Vec<_> = names
+        .split(' ')
+        .map(|name| name.replace('\0', " "))
+        .collect();
+    names
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .map(PathBuf::from)
 }
 
 /// The program `name` on the search path.
@@ -117,8 +148,9 @@ fn kill_group(child: &mut Child) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, run};
+    use super::{find, modified, product, run, sources};
     use crate::scratch::Scratch;
+    use std::path::Path;
     use std::process::Command;
     use std::time::{Duration, Instant};
 
@@ -140,6 +172,52 @@ mod tests {
         assert_eq!(outcome.ending(), "status 3");
         assert_eq!(shell("kill -9 $$").ending(), "signal 9");
         assert_eq!(shell("sleep 90").ending(), "not done in time");
+    }
+
+    #[test]
+    fn a_product_that_is_not_there_is_refused() {
+        let error = product("nonesuch").expect_err("there is no such product");
+        let flag = ["", " --release"][usize::from(error.contains("/release/"))];
+        let end =
+            format!("/nonesuch does not exist; build it first: cargo build{flag} -p nonesuch");
+        assert!(error.ends_with(&end), "{error}");
+    }
+
+    #[test]
+    fn a_product_older_than_what_it_was_made_of_is_refused() {
+        let test = std::env::current_exe().expect("a test");
+        let folder = test.ancestors().nth(2).expect("a profile's folder");
+        let path = folder.join("stale product");
+        let source = folder.join("stale source");
+        let list = format!("{}: /etc/passwd {}\n", path.display(), source.display());
+        let list = list.replace("stale source", "stale\\ source");
+        let flag = ["", " --release"][usize::from(folder.ends_with("release"))];
+        let told = |what: &str| {
+            let build = format!("build it first: cargo build{flag} -p stale product");
+            format!("{} {what}; {build}", path.display())
+        };
+        std::fs::write(&path, "").expect("a file");
+        let unknown = product("stale product").expect_err("there is no list");
+        assert_eq!(unknown, told("was made of what nobody knows"));
+        std::fs::write(path.with_extension("d"), list).expect("a file");
+        assert_eq!(product("stale product"), Ok(path.clone()));
+        std::fs::write(&source, "").expect("a file");
+        let late = modified(&path).expect("it is there") + Duration::from_secs(1);
+        let file = std::fs::File::options().append(true).open(&source);
+        file.and_then(|file| file.set_modified(late))
+            .expect("a time");
+        let stale = product("stale product").expect_err("it is stale");
+        assert_eq!(stale, told(&format!("is older than {}", source.display())));
+        for file in [&path, &source, &path.with_extension("d")] {
+            std::fs::remove_file(file).expect("it was there");
+        }
+    }
+
+    #[test]
+    fn the_list_of_sources_may_have_blanks_in_names() {
+        let list: Vec<_> = sources("/a/b: /c/d.rs /e\\ f/g.rs\n").collect();
+        assert_eq!(list, [Path::new("/c/d.rs"), Path::new("/e f/g.rs")]);
+        assert_eq!(sources("/a/b:\n").count(), 0);
     }
 
     #[test]

@@ -64,10 +64,14 @@ pub struct Allocator<P: Pal> {
     pub(crate) reserve: Reserve,
     /// Spans freed where the region's lock could not be waited for.
     pub(crate) deferred: Stack<PageEntry>,
+    /// Whether there is so little memory that sizes share pages: inv:heap.shared.
+    pub(crate) scarce: AtomicBool,
     /// Whether there is something that a handler has left to do.
     pub(crate) chores: AtomicBool,
     /// What large cleared blocks have been like.
     pub(crate) sparse: Sparse,
+    /// When the heaps of other threads were visited last, by the clock of spans.
+    pub(crate) visited: AtomicU32,
     /// Where freed blocks wait in the hardened mode.
     pub(crate) quarantine: Quarantine,
     /// Where the memory goes, when that is asked.
@@ -96,8 +100,10 @@ impl<P: Pal + Words> Allocator<P> {
             shelf: AtomicUsize::new(0),
             reserve: Reserve::new(),
             deferred: Stack::new(),
+            scarce: AtomicBool::new(false),
             chores: AtomicBool::new(false),
             sparse: Sparse::new(),
+            visited: AtomicU32::new(0),
             quarantine: Quarantine::new(),
             profile: Profile::new(),
             secret: AtomicUsize::new(0),

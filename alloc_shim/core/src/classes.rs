@@ -190,6 +190,17 @@ pub const fn bin_above_small(bytes: usize) -> usize {
     SMALL_BINS + (top - SMALL.ilog2()) as usize * 8 + eighth
 }
 
+/// The sizes whose pages others share.
+const SHARED: [usize; 2] = [256, 1024];
+
+/// The bin whose pages also give blocks of `bin`, which may be it; none where that is too large. What a block of `bin` is a multiple of
+/// that is a power of two, the other's is, too.
+pub fn shared_bin(bin: usize) -> Option<usize> {
+    let size = CLASSES[bin].size as usize;
+    let coarse = SHARED.into_iter().find(|coarse| size <= *coarse)?;
+    Some(bin_of(coarse))
+}
+
 /// The smallest bin whose blocks hold `bytes`, also where that is 0, and begin at multiples of `align`, a power of two of any
 /// size: inv:class.rounded. `None` when only a span of its own will do.
 #[inline(always)]
@@ -261,6 +272,20 @@ mod tests {
         }
         assert_eq!((CLASSES[1].first, CLASSES[16].first), (0, 16));
         assert_eq!((CLASSES[64].first, CLASSES[65].first), (61, 65));
+    }
+
+    #[test]
+    fn the_sizes_that_share_pages_hold_and_align_what_others_do() {
+        for (bin, class) in CLASSES.iter().enumerate().skip(1) {
+            let size = class.size as usize;
+            let Some(coarse) = shared_bin(bin) else {
+                assert!(size > 1024);
+                continue;
+            };
+            let larger = CLASSES[coarse].size as usize;
+            assert!(size <= larger && larger <= (4 * size).max(256));
+            assert!(larger.trailing_zeros() >= size.trailing_zeros());
+        }
     }
 
     #[test]

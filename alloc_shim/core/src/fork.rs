@@ -19,7 +19,7 @@
 //!
 //! `inv:fork.nested` A handler may fork that has interrupted the allocator. A lock that its own thread holds then stays held, in
 //! both processes, until the handler has returned; the handler finds its thread marked, as before, and waits for nothing. In the
-//! child a heap that its thread may have been about to take, to leave or to look after is lost.
+//! child a heap that its thread may have been about to take, to leave, to visit or to look after is lost.
 //!
 //! `inv:fork.order` The region's lock comes first, then the quarantine's. Who cannot have the second at once lets go of the
 //! first, for a handler may wait for it whose thread holds the second.
@@ -134,6 +134,8 @@ impl<P: Pal + Words> Allocator<P> {
             if !ptr::eq(heap, own) {
                 // inv:fork.nested
                 let mine = nested && (tenure.is_tended() || own.is_null());
+                // inv:visit.locked: this thread visits it.
+                let mine = mine || tenure.is_visited();
                 // Sound is what nobody was changing: inv:heap.changing.
                 heap.shared.thread.store(0, Relaxed);
                 tenure.after_fork(!mine && !heap.is_changing());

@@ -335,6 +335,9 @@ impl<P: Pal + Words> Allocator<P> {
     /// # Safety
     /// `block` is null or a live block.
     pub unsafe fn usable_size(&self, block: *const u8) -> usize {
+        if let Some(page) = self.page_of(block) {
+            return page.shape().size as usize;
+        }
         if block.is_null() {
             return 0;
         }

@@ -23,22 +23,29 @@
 //! `inv:heap.stays` A page that stays when it is empty is the only one of its queue, and is one that the heap keeps. So nothing
 //! would be done if the heap were told that it is empty, which of a program that takes and gives one block in turn it would be each time.
 //!
+//! `inv:heap.shared` Where there are many threads or little memory, the first few blocks of a small size are taken from a page of a larger one, which many
+//! sizes share: a page of its own would have 4 KiB of memory for the sake of one block. A block is what its page says, so only who takes
+//! it knows.
+//!
 //! All heaps of an allocator are linked by `following`, newest first. Absent: a heap's own count of anything; figures
 //! are kept by spans.
 
 mod states;
 
-use crate::account::{CLASSES, Class};
+use crate::account::{CLASSES as ACCOUNTS, Class};
 use crate::block::Block;
-use crate::classes::{BINS, MOST_SLICES};
+use crate::classes::{BINS, CLASSES, MOST_SLICES, shared_bin};
 use crate::figures::Counter;
 use crate::orphans::Tenure;
 use crate::page::{NO_PAGE, PageEntry, STEP};
+use crate::pal::Pal;
 use crate::profile::Until;
 use crate::remote::Stack;
 use core::ptr::{self, null_mut};
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed, compiler_fence,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicUsize,
+    Ordering::{Acquire, Relaxed},
+    compiler_fence, fence,
 };
 
 /// How many pages of a queue are looked at for one with free blocks before the current one is carved on.
@@ -53,14 +60,20 @@ const LITTLE: usize = 16 << 10;
 pub(crate) use states::STATES;
 pub use states::{BUSY, DEAD, EMPTY};
 
+/// How many blocks of a size come from pages that sizes share, at most, and how many bytes they have together.
+const SHARED_BLOCKS: usize = 8;
+const SHARED_BYTES: usize = 4 << 10;
+
 /// One thread's heap.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Heap {
-    queues: [[AtomicPtr<PageEntry>; BINS]; CLASSES],
+    queues: [[AtomicPtr<PageEntry>; BINS]; ACCOUNTS],
     parked: AtomicPtr<PageEntry>,
     /// How much of a page of each bin is expected to be needed, in steps of carving.
     needed: [AtomicU8; BINS],
+    /// How many blocks of each bin came from pages of larger ones: inv:heap.shared.
+    shared_blocks: [AtomicU8; BINS],
     /// Empty pages that are kept, and whose turn is next to be kept no longer: inv:heap.kept.
     kept: [AtomicPtr<PageEntry>; KEPT],
     turn: AtomicUsize,
@@ -91,9 +104,10 @@ impl Heap {
     /// A heap without a page, held by its maker.
     pub(crate) const fn new() -> Self {
         Self {
-            queues: [const { [const { none() }; BINS] }; CLASSES],
+            queues: [const { [const { none() }; BINS] }; ACCOUNTS],
             parked: AtomicPtr::new(null_mut()),
             needed: [const { AtomicU8::new(0) }; BINS],
+            shared_blocks: [const { AtomicU8::new(0) }; BINS],
             kept: [const { AtomicPtr::new(null_mut()) }; KEPT],
             turn: AtomicUsize::new(0),
             changing: AtomicBool::new(false),
@@ -121,11 +135,16 @@ impl Heap {
         unsafe { page.pop() }
     }
 
-    /// Says that the lists are being changed, until the result is dropped.
-    pub(crate) fn change(&self) -> Changing<'_> {
+    /// Says that the lists are being changed, until the result is dropped; waits for a visitor: inv:heap.visit. The caller holds no
+    /// lock.
+    pub(crate) fn change<P: Pal>(&self, pal: &P) -> Changing<'_> {
+        let entered = self.shared.tenure.enter(pal);
         self.changing.store(true, Relaxed);
         compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        Changing(self)
+        Changing {
+            heap: self,
+            entered,
+        }
     }
 
     /// Whether the lists are being changed. For the only thread of a forked child.
@@ -140,6 +159,15 @@ impl Heap {
             return None;
         }
         entry(page)
+    }
+
+    /// Whether a visitor may give the page back: nobody uses a block of it, and its owner takes none off it. Those that others have
+    /// freed are counted as used; and the count can only be too high, for the owner takes no block off it meanwhile (`inv:heap.visit`).
+    pub(crate) fn may_leave(&self, page: &PageEntry) -> bool {
+        let used = page.used();
+        fence(Acquire);
+        let first = !page.is_parked() && page.prev.load(Relaxed).is_null();
+        !first && page.remote.peek().count == used
     }
 
     /// Whether the page is the only one of its queue.
@@ -263,6 +291,25 @@ impl Heap {
         self.needed[bin].store(steps.max(self.needed[bin].load(Relaxed)), Relaxed);
     }
 
+    /// The bin whose pages also give the next block of this one; none where it has had its share, or is too large.
+    pub(crate) fn shares(&self, bin: usize) -> Option<usize> {
+        let coarse = shared_bin(bin).filter(|coarse| *coarse != bin)?;
+        let most = (SHARED_BYTES / CLASSES[coarse].size as usize).min(SHARED_BLOCKS);
+        let so_far = self.shared_blocks[bin].load(Relaxed);
+        if usize::from(so_far) >= most {
+            return None;
+        }
+        self.shared_blocks[bin].store(so_far + 1, Relaxed);
+        Some(coarse)
+    }
+
+    /// The next thread begins anew.
+    pub(crate) fn share_anew(&self) {
+        for count in &self.shared_blocks {
+            count.store(0, Relaxed);
+        }
+    }
+
     /// Of some pages behind the current one, the one with the fewest free blocks, if any has one.
     fn fullest(&self, current: &PageEntry) -> Option<&PageEntry> {
         let follow = |page: &PageEntry| entry(page.next.load(Relaxed));
@@ -377,11 +424,18 @@ fn link(page: &PageEntry, prev: *mut PageEntry, next: *mut PageEntry) {
 }
 
 /// Stands for the change of a heap's lists.
-pub(crate) struct Changing<'a>(&'a Heap);
+pub(crate) struct Changing<'a> {
+    heap: &'a Heap,
+    /// The heap's owner has closed it to visitors.
+    entered: bool,
+}
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
         compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        self.0.changing.store(false, Relaxed);
+        self.heap.changing.store(false, Relaxed);
+        if self.entered {
+            self.heap.shared.tenure.go_on();
+        }
     }
 }

@@ -33,6 +33,7 @@ impl<P: Pal + Words> Allocator<P> {
         let locked = self.is_locked();
         if !locked {
             self.do_chores();
+            self.look_around();
             let watched = class == Class::Client && !self.is_away();
             if watched && !self.ask(class, slices * SLICE) {
                 return self.no_memory();

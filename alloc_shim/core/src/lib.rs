@@ -86,6 +86,8 @@ mod tend;
 #[cfg(not(loom))]
 mod threads;
 #[cfg(not(loom))]
+mod visit;
+#[cfg(not(loom))]
 pub mod walk;
 
 // The allocator of the process.

@@ -12,19 +12,31 @@
 //!                                          ▼
 //!                                        LOST   (its thread was changing it when the process was copied;
 //!                                                or the hardened mode was switched on, by `lose`)
+//!
+//!               enter: the owner changes its lists             visit: another looks into them
+//!      CHANGED ◄──────────────────────────────────── OWNED ───────────────────────────────────► VISITED
+//!         └──────────────────────────────────────────► ▲ ◄──────────────────────────────────────┤    │ enter: the owner
+//!               go_on                                  │                end_visit               │    ▼ waits
+//!                                                      └────────────────────────────────────────── AWAITED
 //! ```
 //!
 //! `inv:heap.holder` One thread at a time holds a heap: its owner, or whoever made it TENDED by `adopt`'s rivals
 //! `borrow`, `call` and `begin_leave`. Only the holder touches its lists and the first line of its pages.
+//!
+//! `inv:heap.visit` An owner changes its lists as CHANGED, and a visitor as VISITED, so that one of the two has them at a time; what the
+//! owner does without entering is to take blocks off the first page of each queue and to give blocks back to its pages. So all other
+//! pages are at rest for a visitor, but for blocks that are given back. A visitor never waits, and calls nobody who waits.
 //!
 //! `inv:heap.heard` Mail to a heap without an owner is never forgotten. Whoever pushes it looks at this word
 //! afterwards: finds VACANT and holds the heap himself, or TENDED and marks it CALLED, and then the holder cannot leave
 //! without looking at the mail again; or OWNED, and then an owner who leaves later looks at the mail once more after it
 //! has announced that. The fence on both sides is what forbids each to miss the other.
 //!
-//! Nobody waits here for anybody, so that all of it may run inside a signal handler. Absent: a list of vacant heaps.
+//! Nobody waits here for anybody, so that all of it may run inside a signal handler; but the owner waits for a visitor, and a handler
+//! that has interrupted the owner's change does not enter. Absent: a list of vacant heaps.
 //! Heaps are never given back, and to look at all of them is cheap beside what makes one wanted.
 
+use crate::pal::Pal;
 use crate::sync::{AtomicU32, Ordering, const_fn, fence};
 
 const VACANT: u32 = 0;
@@ -32,6 +44,9 @@ const OWNED: u32 = 1;
 const TENDED: u32 = 2;
 const CALLED: u32 = 3;
 const LOST: u32 = 4;
+const CHANGED: u32 = 5;
+const VISITED: u32 = 6;
+const AWAITED: u32 = 7;
 
 /// The state of one heap.
 #[derive(Debug)]
@@ -75,8 +90,54 @@ impl Tenure {
         self.turn(VACANT, TENDED)
     }
 
+    /// The owner is about to change the lists: waits until no visitor does. False for who holds the heap in another way, and for an
+    /// owner that has entered already: there is nothing to wait for.
+    #[inline]
+    pub fn enter<P: Pal>(&self, pal: &P) -> bool {
+        self.turn(OWNED, CHANGED) || self.enter_slowly(pal)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slowly<P: Pal>(&self, pal: &P) -> bool {
+        loop {
+            match self.0.load(Ordering::Acquire) {
+                OWNED if self.turn(OWNED, CHANGED) => return true,
+                OWNED => {}
+                VISITED if self.turn(VISITED, AWAITED) => pal.wait(&self.0, AWAITED),
+                VISITED => {}
+                AWAITED => pal.wait(&self.0, AWAITED),
+                _ => return false,
+            }
+        }
+    }
+
+    /// The owner, who has entered, goes on.
+    #[inline]
+    pub fn go_on(&self) {
+        self.0.store(OWNED, Ordering::Release);
+    }
+
+    /// Another than the owner wants to change the lists. False when it cannot be now.
+    pub fn visit(&self) -> bool {
+        self.turn(OWNED, VISITED)
+    }
+
+    /// The visitor has done. Where a handler of its own has forked meanwhile the heap is lost in the child, and stays so.
+    pub fn end_visit<P: Pal>(&self, pal: &P) {
+        if !self.turn(VISITED, OWNED) && self.turn(AWAITED, OWNED) {
+            pal.wake(&self.0);
+        }
+    }
+
+    /// Whether somebody visits the heap.
+    pub fn is_visited(&self) -> bool {
+        matches!(self.0.load(Ordering::Acquire), VISITED | AWAITED)
+    }
+
     /// The owner is going to leave. It must look at its mail and then [`finish`](Self::finish).
-    pub fn begin_leave(&self) {
+    pub fn begin_leave<P: Pal>(&self, pal: &P) {
+        self.enter(pal);
         self.0.store(TENDED, Ordering::Release);
         fence(Ordering::SeqCst);
     }
@@ -101,8 +162,8 @@ impl Tenure {
             match self.0.load(Ordering::Acquire) {
                 VACANT if self.turn(VACANT, TENDED) => return Call::Held,
                 TENDED if self.turn(TENDED, CALLED) => return Call::Heard,
-                OWNED | CALLED | LOST => return Call::Heard,
-                _ => {}
+                VACANT | TENDED => {}
+                _ => return Call::Heard,
             }
         }
     }
@@ -114,13 +175,13 @@ impl Tenure {
             match self.0.load(Ordering::Acquire) {
                 VACANT => return true,
                 TENDED if self.turn(TENDED, CALLED) => return false,
-                OWNED | CALLED | LOST => return false,
-                _ => {}
+                TENDED => {}
+                _ => return false,
             }
         }
     }
 
-    /// Whether the heap is a thread's.
+    /// Whether the heap is a thread's, at rest.
     pub fn is_owned(&self) -> bool {
         self.0.load(Ordering::Acquire) == OWNED
     }
@@ -143,7 +204,7 @@ impl Tenure {
         }
     }
 
-    /// Nobody uses the heap for allocation any more. The owner only.
+    /// Nobody uses the heap for allocation any more. The owner only, and nobody visits it.
     pub fn lose(&self) {
         self.0.store(LOST, Ordering::Release);
     }

@@ -249,6 +249,13 @@ impl<P: Pal> Region<P> {
         self.purge_due(inner);
     }
 
+    /// Calls `each` with a function that gives spans back, one after the other, under the lock.
+    pub(crate) fn give_some(&self, each: impl FnOnce(&mut dyn FnMut(usize, usize, Class))) {
+        let mut inner = self.lock();
+        each(&mut |first, slices, class| self.give_in(&mut inner, first, slices, class));
+        self.purge_due(inner);
+    }
+
     /// The same without ever waiting; false where the lock is not free, and then nothing was given.
     pub fn give_now(&self, first: usize, slices: usize, class: Class) -> bool {
         let Some(mut inner) = self.inner.0.try_lock(&self.pal) else {

@@ -1,7 +1,8 @@
 //! The reserve: memory for signal handlers that have interrupted a thread which may hold the region's lock.
 //!
 //! Such a handler's allocation must not wait (`inv:word.locked`). When no borrowed heap has a block and the lock is not to be
-//! had at once, the block is cut from the reserve: a span that was taken in time, four megabytes where the region is large.
+//! had at once, the block is cut from the reserve: a span that was taken in time, four megabytes where the region is large and no
+//! limit on memory is near.
 //! The next slow path of any thread that may wait replaces a reserve of which something was cut. So the bound is one
 //! reserve between two such moments; beyond it the handler's allocation fails with ENOMEM.
 //!
@@ -36,7 +37,8 @@ use core::sync::atomic::{
     Ordering::{AcqRel, Acquire, Release},
 };
 
-/// The most slices of a reserve, and how many times larger the region must be.
+/// The most slices of a reserve, and how many times larger the region must be, and a limit on memory: a reserve counts there,
+/// whether it is used or not.
 const MOST: usize = 64;
 const SHARE: usize = 64;
 
@@ -102,7 +104,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
         let entry = self.entry(slice);
         let start = self.region.slice_start(slice);
-        let end = start.addr() + self.reserve_slices() * SLICE;
+        let end = start.addr() + entry.slices() * SLICE;
         let Some(block) = cut(&entry.cut, start.addr(), end, bytes, align) else {
             return null_mut();
         };
@@ -118,7 +120,8 @@ impl<P: Pal + Words> Allocator<P> {
     }
 
     fn reserve_slices(&self) -> usize {
-        (self.region.size() / SLICE / SHARE).clamp(1, MOST)
+        let limit = self.words().data_limit().unwrap_or(usize::MAX);
+        (self.region.size().min(limit) / SLICE / SHARE).clamp(1, MOST)
     }
 
     /// Puts a fresh reserve in the place of one of which something was cut. The thread may wait.

@@ -10,7 +10,7 @@
 use crate::account::Class;
 use crate::alloc::Allocator;
 use crate::block::Block;
-use crate::classes::CLASSES;
+use crate::classes::{BINS, CLASSES, SMALL};
 use crate::heap::Heap;
 use crate::pal::Pal;
 use crate::region::{SLICE, Span};
@@ -26,6 +26,15 @@ use core::sync::atomic::{
 /// How much of a page is left its memory in any case, in bytes, and what is worth a system call.
 const NEEDED: usize = 8 << 10;
 const WORTH: usize = 16 << 10;
+
+/// Up to so many heaps each size has pages of its own from its first block on: inv:heap.shared.
+const ROOMY: usize = 16;
+
+/// A limit on memory below which that is so from the first heap on: a page counts there, whether it is used or not.
+pub(crate) const SCARCE: usize = 64 << 20;
+
+/// How many times larger than wanted a block may be where there is no memory for a page.
+const LENT: u32 = 4;
 
 impl<P: Pal + Words> Allocator<P> {
     /// A block from a slow path: one of a bin, or a large one.
@@ -88,16 +97,25 @@ impl<P: Pal + Words> Allocator<P> {
 
     fn block_at_home(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
         self.do_chores();
+        let mut bin = bin;
         {
             let _busy = self.busy();
-            let _change = heap.change();
+            let _change = heap.change(self.words());
             self.read_mail(heap, Empties::KeepOne);
             // SAFETY: inv:heap.holder: the thread's heap; it is busy and changing.
-            let block = unsafe { self.refilled(heap, class, bin) };
+            let mut block = unsafe { self.refilled(heap, class, bin) };
+            if let Some(coarse) = self.shared_for(heap, class, bin)
+                && block.is_null()
+            {
+                bin = coarse;
+                // SAFETY: as above.
+                block = unsafe { self.refilled(heap, class, bin) };
+            }
             if !block.is_null() {
                 return block;
             }
         }
+        self.look_around();
         let bytes = CLASSES[bin].slices as usize * SLICE;
         if class == Class::Client && !self.ask(class, bytes) {
             return null_mut();
@@ -108,12 +126,41 @@ impl<P: Pal + Words> Allocator<P> {
         }
         // Empty pages of other classes may be what is missing.
         self.purge();
-        self.block_of_new_page(heap, class, bin)
+        let block = self.block_of_new_page(heap, class, bin);
+        if !block.is_null() || self.is_hardened() {
+            return block;
+        }
+        self.block_of_larger(heap, class, bin)
+    }
+
+    /// The bin from whose pages the next block comes while the heap has none of `bin`, where it shall be another: inv:heap.shared.
+    fn shared_for(&self, heap: &Heap, class: Class, bin: usize) -> Option<usize> {
+        let many = self.counters().heaps_created.get() > ROOMY;
+        let scarce = many || self.scarce.load(Relaxed);
+        let none = scarce && !self.is_hardened() && heap.current(class, bin).is_none();
+        none.then(|| heap.shares(bin)).flatten()
+    }
+
+    /// Where there is no memory for a page: a block of a larger size of which the heap has a page with room.
+    #[cold]
+    fn block_of_larger(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
+        let _busy = self.busy();
+        let _change = heap.change(self.words());
+        let most = (LENT * CLASSES[bin].size).max(SMALL as u32);
+        let larger = (bin + 1..BINS).take_while(|larger| CLASSES[*larger].size <= most);
+        for larger in larger {
+            // SAFETY: inv:heap.holder: the thread's heap; it is busy and changing.
+            let block = unsafe { self.refilled(heap, class, larger) };
+            if !block.is_null() {
+                return block;
+            }
+        }
+        null_mut()
     }
 
     fn block_of_new_page(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
         let _busy = self.busy();
-        let _change = heap.change();
+        let _change = heap.change(self.words());
         // SAFETY: inv:heap.holder: the thread's heap; it is busy and changing.
         unsafe { self.supplied(heap, class, bin) }
     }
@@ -129,7 +176,7 @@ impl<P: Pal + Words> Allocator<P> {
             return null_mut();
         };
         let block = {
-            let _change = heap.change();
+            let _change = heap.change(self.words());
             self.freshen(heap);
             self.read_mail(heap, Empties::KeepOne);
             // SAFETY: inv:heap.holder: the heap is borrowed; the thread is busy and changing it.
@@ -146,7 +193,7 @@ impl<P: Pal + Words> Allocator<P> {
         }
         if let Some(heap) = self.borrow() {
             let block = {
-                let _change = heap.change();
+                let _change = heap.change(self.words());
                 self.freshen(heap);
                 // SAFETY: inv:heap.holder: the heap is borrowed; the thread is busy and changing it.
                 unsafe { self.supplied(heap, class, bin) }

@@ -5,7 +5,8 @@
 //!                                                        │
 //!        the heap's thread, at its next slow path ◄──────┤
 //!        whoever freed, when the heap is nobody's ◄──────┤
-//!        the next slow path of anybody, when that must not wait (a chore) ◄┘
+//!        the next slow path of anybody, when that must not wait (a chore) ◄┤
+//!        a visitor, where the heap's thread sleeps ([`crate::visit`]) ◄────┘
 //! ```
 //!
 //! `inv:tend.release` A page is given back by the holder of its heap, when no block is in use and it is not in the mail or
@@ -50,11 +51,14 @@ impl<P: Pal + Words> Allocator<P> {
         }
         // SAFETY: inv:heap.forever.
         let heap = unsafe { &*heap };
+        let _change = heap.change(self.words());
+        // A visitor may have been here before.
+        if !core::ptr::eq(page.owner.load(Relaxed), heap) {
+            return;
+        }
         if page.is_parked() {
-            let _change = heap.change();
             heap.unpark(page);
         } else {
-            let _change = heap.change();
             if !heap.has_only(page) || !heap.keeps(page) {
                 self.look_at(heap, page, Empties::KeepOne);
             }
@@ -138,12 +142,13 @@ impl<P: Pal + Words> Allocator<P> {
     pub(crate) fn leave(&self, heap: &Heap) {
         // inv:threads.told
         heap.shared.thread.store(0, Relaxed);
-        heap.shared.tenure.begin_leave();
+        heap.shared.tenure.begin_leave(self.words());
         {
-            let _change = heap.change();
+            let _change = heap.change(self.words());
             self.freshen(heap);
             self.read_mail(heap, Empties::Release);
             self.look_at_all(heap);
+            heap.share_anew();
         }
         self.counters().heaps_orphaned.bump();
         self.unowned.fetch_add(1, Relaxed);
@@ -154,7 +159,7 @@ impl<P: Pal + Words> Allocator<P> {
     pub(crate) fn finish(&self, heap: &Heap) {
         loop {
             {
-                let _change = heap.change();
+                let _change = heap.change(self.words());
                 self.freshen(heap);
                 self.read_mail(heap, Empties::Release);
             }
@@ -220,16 +225,17 @@ impl<P: Pal + Words> Allocator<P> {
         self.do_chores();
         self.empty_quarantine();
         let _busy = self.busy();
+        self.visit_all();
         let words = self.words();
         // SAFETY: inv:word.own, inv:heap.forever.
         if let Some(heap) = unsafe { words.own(words.slot()).as_ref() } {
-            let _change = heap.change();
+            let _change = heap.change(self.words());
             self.read_mail(heap, Empties::Release);
             self.look_at_all(heap);
         }
         for heap in self.each_heap() {
             if heap.shared.tenure.borrow() {
-                let change = heap.change();
+                let change = heap.change(self.words());
                 self.freshen(heap);
                 self.look_at_all(heap);
                 drop(change);

@@ -20,6 +20,7 @@ use crate::heap::{BUSY, DEAD, EMPTY, Heap};
 use crate::page::Kind;
 use crate::pal::Pal;
 use crate::region::SLICE;
+use crate::slow::SCARCE;
 use crate::tls::Words;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -147,6 +148,9 @@ impl<P: Pal + Words> Allocator<P> {
             self.region.boot()
         };
         if booted {
+            let limit = self.words().data_limit();
+            self.scarce
+                .store(limit.is_some_and(|limit| limit < SCARCE), Relaxed);
             self.renew_reserve();
             self.booted.store(true, Release);
         }

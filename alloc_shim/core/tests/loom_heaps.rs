@@ -9,8 +9,12 @@
 
 #![cfg(loom)]
 
+#[path = "support/futex.rs"]
+mod futex;
+
 use bowline_alloc::orphans::{Call, Tenure};
 use bowline_alloc::remote::{Linked, Note, Remote, Stack};
+use futex::Futex;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
@@ -45,6 +49,7 @@ struct Heap {
 struct World {
     heap: Heap,
     pages: [Page; 2],
+    pal: Futex,
 }
 
 fn page(used: u32) -> Page {
@@ -69,6 +74,7 @@ fn world(used: [u32; 2]) -> Arc<World> {
             chores: AtomicBool::new(false),
         },
         pages: used.map(page),
+        pal: Futex::new(),
     })
 }
 
@@ -154,6 +160,37 @@ impl Heap {
             page.remote.receive();
             page.look_at();
         }
+    }
+
+    /// What another than the owner does while the heap is its own: gives back the pages of which nobody uses a block.
+    fn visit(&self, pal: &Futex) {
+        if !self.tenure.visit() {
+            return;
+        }
+        self.hold();
+        let mut letter = self.mail.take_all();
+        // SAFETY: pages outlive the run.
+        while let Some(page) = unsafe { letter.as_ref() } {
+            letter = page.link().load(Ordering::Relaxed);
+            let used = page.used.load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            if page.remote.peek().count == used {
+                page.used.store(0, Ordering::Relaxed);
+                page.remote.reset();
+                page.release();
+            } else {
+                self.mail.push(page);
+            }
+        }
+        self.tenure.end_visit(pal);
+    }
+
+    /// A slow path of the owner's.
+    fn tend(&self, pal: &Futex) {
+        assert!(self.tenure.enter(pal));
+        self.hold();
+        self.read_mail();
+        self.tenure.go_on();
     }
 
     fn finish(&self) {
@@ -253,7 +290,7 @@ fn unparking_beside_the_last_free() {
         });
         world.pages[0].used.store(1, Ordering::Relaxed);
         world.pages[0].remote.quiet();
-        world.heap.tenure.begin_leave();
+        world.heap.tenure.begin_leave(&world.pal);
         world.heap.hold();
         world.heap.read_mail();
         if !world.pages[0].is_released() {
@@ -322,7 +359,7 @@ fn leaving_beside_the_last_free() {
                 other.heap.post(&other.pages[0]);
             }
         });
-        world.heap.tenure.begin_leave();
+        world.heap.tenure.begin_leave(&world.pal);
         world.heap.hold();
         world.heap.read_mail();
         if !world.pages[0].is_released() {
@@ -418,6 +455,75 @@ fn leaving_a_chore() {
         world.heap.do_chores();
         thread.join().expect("no panic");
         world.heap.do_chores();
+        assert!(world.pages[0].is_released());
+    });
+}
+
+/// A visitor comes beside the owner's slow path and the last free: the page is given back once, and by one at a time; nobody sleeps for
+/// ever.
+#[test]
+fn visiting_beside_the_owner() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let world = world([2, 0]);
+        world.heap.tenure.keep();
+        assert!(!world.pages[0].free(0), "one is in use");
+        let [visitor, other] = [world.clone(), world.clone()];
+        let visits = thread::spawn(move || visitor.heap.visit(&visitor.pal));
+        let frees = thread::spawn(move || {
+            if other.pages[0].free(1) {
+                other.heap.post(&other.pages[0]);
+            }
+        });
+        world.heap.tend(&world.pal);
+        for thread in [visits, frees] {
+            thread.join().expect("no panic");
+        }
+        world.heap.tend(&world.pal);
+        assert!(world.pages[0].is_released());
+    });
+}
+
+/// A visitor comes while the owner ends beside the last free: the page is given back, and nobody holds the heap.
+#[test]
+fn visiting_a_heap_that_is_left() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let world = world([1, 0]);
+        world.heap.tenure.keep();
+        let [visitor, other] = [world.clone(), world.clone()];
+        let visits = thread::spawn(move || visitor.heap.visit(&visitor.pal));
+        let frees = thread::spawn(move || {
+            if other.pages[0].free(0) {
+                other.heap.post(&other.pages[0]);
+            }
+        });
+        world.heap.tenure.begin_leave(&world.pal);
+        world.heap.hold();
+        world.heap.finish();
+        for thread in [visits, frees] {
+            thread.join().expect("no panic");
+        }
+        assert!(world.pages[0].is_released());
+        assert!(world.heap.mail.is_empty() && world.heap.tenure.is_vacant());
+    });
+}
+
+/// Two visitors at once: one looks, and the owner finds its heap afterwards as it should be.
+#[test]
+fn visiting_at_once() {
+    loom::model(|| {
+        let world = world([1, 0]);
+        world.heap.tenure.keep();
+        assert!(world.pages[0].free(0));
+        world.heap.post(&world.pages[0]);
+        let visitor = world.clone();
+        let visits = thread::spawn(move || visitor.heap.visit(&visitor.pal));
+        world.heap.visit(&world.pal);
+        visits.join().expect("no panic");
+        world.heap.tend(&world.pal);
         assert!(world.pages[0].is_released());
     });
 }

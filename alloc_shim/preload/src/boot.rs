@@ -15,7 +15,9 @@
 
 use crate::environment::{self, Settings};
 use crate::winner::{Outcome, decide};
-use crate::{forward, heap, hooks, map, place, profile, signals, standard_error, statistics, table};
+use crate::{
+    forward, heap, hooks, map, place, profile, signals, standard_error, statistics, table,
+};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use bowline_alloc::table::{RegionTable, Winner, install};

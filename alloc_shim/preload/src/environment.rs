@@ -96,7 +96,10 @@ impl<'a> Settings<'a> {
             Some(b"") | None => {}
             Some(_) => complain("no such mode: ", entry),
         }
-        match entry.strip_prefix(CHECK).map(|value| (value, decimal(value))) {
+        match entry
+            .strip_prefix(CHECK)
+            .map(|value| (value, decimal(value)))
+        {
             Some((_, Some(number))) => self.hardened |= number != 0,
             Some((b"", None)) | None => {}
             Some(_) => complain("not a number: ", entry),

@@ -47,7 +47,9 @@ extern "C" fn finish(_: *mut c_void) {
 extern "C" fn finish_file(_: *mut c_void) {
     if let Some(descriptor) = FILE.open() {
         if !tell(descriptor) {
-            standard_error::say(Line::new("the figures are not whole: the file took no more"));
+            standard_error::say(Line::new(
+                "the figures are not whole: the file took no more",
+            ));
         }
         place::close(descriptor);
     }

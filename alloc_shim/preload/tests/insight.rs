@@ -208,7 +208,10 @@ fn a_map_that_cannot_be_written_is_told() {
             "bowline_malloc: the map is not whole: the file took no more\n",
         ),
     ] {
-        let run = Run::new(&program()).preload(library()).arg("hold").arg("10");
+        let run = Run::new(&program())
+            .preload(library())
+            .arg("hold")
+            .arg("10");
         let run = run.env("BOWLINE_MALLOC_MAP_SIGNAL", "10");
         let done = run.env("BOWLINE_MALLOC_MAP", file).output();
         assert!(done.status.success(), "{}", done.status);
@@ -307,9 +310,7 @@ fn maps_are_written_while_threads_allocate() {
 
 #[test]
 fn signals_and_files_that_are_none_are_named() {
-    for value in [
-        "0", "65", "KILL", "9", "11", "SEGV", "32", "usr1", "-10",
-    ] {
+    for value in ["0", "65", "KILL", "9", "11", "SEGV", "32", "usr1", "-10"] {
         let run = Run::new(Path::new("/bin/true")).preload(library());
         let (_, err) = texts(&run.env("BOWLINE_MALLOC_MAP_SIGNAL", value).output());
         let line =

@@ -17,6 +17,7 @@ pub(crate) mod object;
 mod operators;
 mod os;
 mod rarer;
+mod standing;
 mod user;
 
 pub use arena::Arena;
@@ -29,4 +30,5 @@ pub(crate) use os::{
     signal_thread, thread_id,
 };
 pub(crate) use rarer::{Gives, Posixes, Resizes, Takes, TakesTwo};
+pub(crate) use standing::Watch;
 pub(crate) use user::{LibcUser, listed, look_up_nothing, matched, planted, set_variable};

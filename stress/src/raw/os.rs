@@ -12,9 +12,10 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::arena;
+use super::standing::Watch;
 
 /// The size of a page here. The suite runs on x86-64 only, as the malloc it was made for.
 pub(crate) const fn page() -> usize {
@@ -91,39 +92,6 @@ pub(crate) fn exit_now(status: i32) -> ! {
 /// A child made by [`fork`].
 pub(crate) struct Forked(libc::pid_t);
 
-/// Whether a process could run, and for how many ticks it has run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Standing {
-    runnable: bool,
-    ticks: u64,
-}
-
-impl Standing {
-    fn of(pid: libc::pid_t) -> Option<Standing> {
-        let line = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        line.ok().and_then(|line| Standing::parse(&line))
-    }
-
-    /// From a line of `/proc/PID/stat` (proc(5)): after the name, in parentheses, come the state and, as the twelfth and the
-    /// thirteenth word, the times in user and in system mode.
-    fn parse(line: &str) -> Option<Standing> {
-        let (_, rest) = line.rsplit_once(')')?;
-        let mut words = rest.split_whitespace();
-        let runnable = words.next()? == "R";
-        let mut times = words.skip(10).map(str::parse::<u64>);
-        let [user, system] = [times.next()?.ok()?, times.next()?.ok()?];
-        Some(Standing {
-            runnable,
-            ticks: user + system,
-        })
-    }
-
-    /// Whether a process could run and did not between two looks. Not where nothing is known.
-    fn stood_in_line(before: Option<Standing>, after: Option<Standing>) -> bool {
-        before == after && after.is_some_and(|standing| standing.runnable)
-    }
-}
-
 /// How a forked child ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum End {
@@ -165,22 +133,15 @@ pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
 }
 
 impl Forked {
-    /// Waits until the child has ended, for so long at most. What it stands in line for a processor does not count: on a
-    /// machine that is busy with other things a child that has nothing to wait for may take minutes.
+    /// Waits until the child has ended, for so long at most; what it stands in line for a processor does not count.
     pub(crate) fn wait(self, patience: Duration) -> End {
-        let mut waited = Duration::ZERO;
-        let mut before = (Instant::now(), Standing::of(self.0));
+        let mut watch = Watch::new(self.0);
         let mut nap = Duration::from_micros(100);
         loop {
             if let Some(end) = self.poll(libc::WNOHANG) {
                 return end;
             }
-            let after = (Instant::now(), Standing::of(self.0));
-            if !Standing::stood_in_line(before.1, after.1) {
-                waited += after.0 - before.0;
-            }
-            before = after;
-            if waited > patience {
+            if watch.waited() > patience {
                 // SAFETY: inv:os.plain: the child is ours and not yet waited for, so the number is its.
                 unsafe { libc::kill(self.0, libc::SIGKILL) };
                 while self.poll(0).is_none() {}
@@ -384,27 +345,6 @@ mod tests {
         });
         let late = spins.unwrap().wait(Duration::from_millis(50));
         assert_eq!(late, End::Late);
-    }
-
-    #[test]
-    fn who_could_run_and_had_no_tick_stood_in_line() {
-        let line = |state, user, system| {
-            let text = format!("7 (a) b) {state} 1 7 7 0 -1 4 9 0 0 0 {user} {system} 0 0 20 0 1");
-            Standing::parse(&text)
-        };
-        let ran = Standing {
-            runnable: true,
-            ticks: 7,
-        };
-        assert_eq!(line('R', 3, 4), Some(ran));
-        assert_eq!(Standing::parse("7 (a) R 1"), None);
-        let in_line = Standing::stood_in_line;
-        assert!(in_line(line('R', 3, 4), line('R', 3, 4)));
-        assert!(!in_line(line('R', 3, 4), line('R', 3, 5)));
-        assert!(!in_line(line('S', 3, 4), line('S', 3, 4)));
-        assert!(!in_line(None, None));
-        let own = Standing::of(std::process::id() as libc::pid_t);
-        assert!(own.is_some(), "/proc tells of this process");
     }
 
     #[test]

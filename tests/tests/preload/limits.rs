@@ -35,6 +35,9 @@ const DATA: [(u64, u64); 3] = [(16, 8), (64, 40), (512, 360)];
 /// A limit on data pages in KiB under which not even a first block is to be had, nor elsewhere much.
 const DATA_TOO_SMALL: u64 = 256;
 
+/// A limit on data pages in KiB under which a small program lists a large folder. With glibc's malloc 1000 are enough.
+const LISTED: u64 = 3000;
+
 /// Limits that a process sets for itself.
 const LATE: [&str; 2] = ["address-space", "data"];
 
@@ -80,6 +83,7 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
         "limits::data_too_small".to_owned(),
         data_too_small,
     ));
+    trials.push(trial(context, "limits::listed".to_owned(), listed));
     trials.push(strict_promises(context));
     for (limit, least) in DATA {
         trials.push(trial(
@@ -167,6 +171,16 @@ fn too_small(context: &Context, folder: &Path, limit: u64) -> Result<(), Failed>
             &outcome,
         )),
     }
+}
+
+/// A program that needs little gets it under a limit that is not much more.
+fn listed(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let first = format!("ulimit -d {LISTED}");
+    let outcome = shell(context, folder, &first, "ls -l /usr/bin")?;
+    if outcome.exit != Some(0) || !outcome.stdout.contains(" sh") {
+        return Err(complaint("expected the folder's files", &outcome));
+    }
+    expect_served(context.malloc()?, &outcome, 1)
 }
 
 /// Where no data page is left for a first block, one line says so, whatever becomes of the process then.

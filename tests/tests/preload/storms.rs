@@ -27,8 +27,8 @@ const STORMS: [&str; 10] = [
 const AS_CXX: [&str; 3] = ["fork_handlers.c", "spawn.c", "before_main.c"];
 
 /// Phases of `memory_back.c`, after each of which memory goes back to the system.
-const PHASES: [&str; 7] = [
-    "threads", "small", "large", "mixed", "sparse", "trim", "steady",
+const PHASES: [&str; 10] = [
+    "threads", "small", "large", "mixed", "sparse", "trim", "steady", "asleep", "unasked", "crowd",
 ];
 
 pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {

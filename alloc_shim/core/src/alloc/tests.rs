@@ -9,8 +9,10 @@ mod parked;
 mod perturb;
 mod players;
 mod random;
+mod shared;
 mod shrink;
 mod untold;
+mod visits;
 mod walk;
 
 use super::Allocator;
@@ -520,10 +522,9 @@ fn a_forked_child_takes_over_sound_heaps_and_leaves_others_alone() {
     let (sound, broken) = (all.borrow().expect("memory"), all.borrow().expect("memory"));
     sound.shared.tenure.keep();
     broken.shared.tenure.keep();
-    let change = broken.change();
+    std::mem::forget(broken.change(all.words()));
     all.fork_prepare();
     all.fork_child();
-    drop(change);
     assert!(sound.shared.tenure.is_vacant() && broken.shared.tenure.is_lost());
     free(&all, block);
     let more: Vec<_> = (0..100).map(|_| all.malloc(40)).collect();

@@ -84,6 +84,9 @@ pub trait Pal: Sync + 'static {
     /// The address space that this process may have in all, in bytes, if there is a limit.
     fn address_limit(&self) -> Option<usize>;
 
+    /// How much memory of its own this process may have in all, in bytes, if there is a limit.
+    fn data_limit(&self) -> Option<usize>;
+
     /// Bits that an attacker cannot guess.
     fn random(&self) -> u64;
 

@@ -111,6 +111,7 @@ pub struct Model {
     reservations: Mutex<Vec<Reservation>>,
     clock: AtomicU64,
     limit: Mutex<Option<usize>>,
+    data_limit: Mutex<Option<usize>>,
     sleepers: Mutex<()>,
     alarm: Condvar,
     /// What was written for the user.
@@ -143,6 +144,7 @@ impl Model {
             reservations: Mutex::new(Vec::new()),
             clock: AtomicU64::new(0),
             limit: Mutex::new(None),
+            data_limit: Mutex::new(None),
             sleepers: Mutex::new(()),
             alarm: Condvar::new(),
             written: Mutex::new(Vec::new()),
@@ -160,6 +162,11 @@ impl Model {
     /// Limits the address space.
     pub fn limit(&self, bytes: usize) {
         *self.limit.lock().expect("no test panics here") = Some(bytes);
+    }
+
+    /// Says that there is a limit on memory; nothing is refused for it.
+    pub fn limit_data(&self, bytes: usize) {
+        *self.data_limit.lock().expect("no test panics here") = Some(bytes);
     }
 
     /// What was written for the user, as text.
@@ -291,6 +298,10 @@ impl Pal for Model {
 
     fn address_limit(&self) -> Option<usize> {
         *self.limit.lock().expect("no test panics here")
+    }
+
+    fn data_limit(&self) -> Option<usize> {
+        *self.data_limit.lock().expect("no test panics here")
     }
 
     fn random(&self) -> u64 {

@@ -31,6 +31,17 @@ unsafe fn protect(start: *mut u8, bytes: usize, rights: c_int) -> bool {
     errno::keeping(|| unsafe { libc::mprotect(start.cast::<c_void>(), bytes, rights) } == 0)
 }
 
+/// A limit of the process; none where there is no end.
+fn limit(which: libc::__rlimit_resource_t) -> Option<usize> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the kernel writes the borrowed structure.
+    errno::keeping(|| unsafe { libc::getrlimit(which, &mut limit) });
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+}
+
 /// The futex operations among threads of this process.
 fn futex(word: &AtomicU32, operation: c_int, value: u32) {
     let operation = operation | libc::FUTEX_PRIVATE_FLAG;
@@ -107,13 +118,11 @@ impl Pal for Unix {
     }
 
     fn address_limit(&self) -> Option<usize> {
-        let mut limit = libc::rlimit {
-            rlim_cur: libc::RLIM_INFINITY,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: the kernel writes the borrowed structure.
-        errno::keeping(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) });
-        (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+        limit(libc::RLIMIT_AS)
+    }
+
+    fn data_limit(&self) -> Option<usize> {
+        limit(libc::RLIMIT_DATA)
     }
 
     fn random(&self) -> u64 {

@@ -99,6 +99,9 @@ impl Pal for Futex {
     fn address_limit(&self) -> Option<usize> {
         unreachable!("what is modelled needs no memory")
     }
+    fn data_limit(&self) -> Option<usize> {
+        unreachable!("what is modelled needs no memory")
+    }
     fn random(&self) -> u64 {
         unreachable!("what is modelled needs no chance")
     }

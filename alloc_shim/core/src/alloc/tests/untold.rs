@@ -133,7 +133,7 @@ fn in_the_child_a_heap_that_its_thread_may_hold_is_left_alone() {
                 .find(|heap| ptr::from_ref(*heap).addr() == other)
         };
         let heap = find().expect("it is there");
-        heap.shared.tenure.begin_leave();
+        heap.shared.tenure.begin_leave(all.words());
         fork(&all, true);
         assert!(heap.shared.tenure.is_lost());
     });
