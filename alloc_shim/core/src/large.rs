@@ -30,6 +30,11 @@ impl<P: Pal + Words> Allocator<P> {
             return self.no_memory();
         }
         let slices = bytes.div_ceil(SLICE).max(1);
+        if self.is_booted() && slices > self.region.size() / SLICE {
+            // Whatever is given back, there would be no room.
+            self.counters().refusals.bump();
+            return self.no_memory();
+        }
         let locked = self.is_locked();
         if !locked {
             self.do_chores();

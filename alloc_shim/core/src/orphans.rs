@@ -94,7 +94,8 @@ impl Tenure {
     /// owner that has entered already: there is nothing to wait for.
     #[inline]
     pub fn enter<P: Pal>(&self, pal: &P) -> bool {
-        self.turn(OWNED, CHANGED) || self.enter_slowly(pal)
+        // It is tended where its thread ends, and where a free by another thread finds that it has none.
+        self.turn(OWNED, CHANGED) || !self.is_tended() && self.enter_slowly(pal)
     }
 
     #[cold]

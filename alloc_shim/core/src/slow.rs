@@ -143,6 +143,7 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// Where there is no memory for a page: a block of a larger size of which the heap has a page with room.
     #[cold]
+    #[inline(never)]
     fn block_of_larger(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
         let _busy = self.busy();
         let _change = heap.change(self.words());

@@ -151,6 +151,7 @@ impl<P: Pal + Words> Allocator<P> {
             let limit = self.words().data_limit();
             self.scarce
                 .store(limit.is_some_and(|limit| limit < SCARCE), Relaxed);
+            self.visited.store(self.region.now(), Relaxed);
             self.renew_reserve();
             self.booted.store(true, Release);
         }

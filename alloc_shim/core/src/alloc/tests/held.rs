@@ -93,6 +93,19 @@ fn the_fullest_page_serves_first_and_new_blocks_are_carved_last() {
     check(&all);
 }
 
+#[test]
+fn nothing_is_given_back_for_a_block_that_no_region_holds() {
+    let all = allocator();
+    free(&all, all.malloc(10 * SLICE));
+    let before = all.figures().expect("no lock is held");
+    assert!(all.malloc(all.region().size() + 1).is_null());
+    assert!(all.malloc(1 << 46).is_null());
+    let after = all.figures().expect("no lock is held");
+    assert_eq!((after.dirty, after.purges), (before.dirty, before.purges));
+    assert_eq!(after.refusals, before.refusals + 2);
+    assert!(before.dirty > 0);
+}
+
 /// How many bytes went back to the system.
 fn purged(all: &super::Small) -> usize {
     all.figures().expect("no lock is held").purged
