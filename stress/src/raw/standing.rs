@@ -1,7 +1,8 @@
 //! How long a process has had a processor, or has waited for something else than a processor.
 //!
 //! On a machine that is busy with other things a process that has nothing to wait for may take minutes. So patience with it is not
-//! measured by the clock: what it stands in line for a processor does not count, and of a time in which it had one what it had.
+//! measured by the clock: what it stands in line for a processor does not count, and of a time in which it had one a few times what
+//! it had.
 //!
 //! Absent on purpose: exactness. The system counts processor time in ticks of a hundredth of a second.
 
@@ -9,6 +10,10 @@ use std::time::{Duration, Instant};
 
 /// A tick of the system's count.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How often a tick counts, so that one that runs in circles is found out in less than the time that it would have to run: who has
+/// something to do needs a small part of anybody's patience.
+const WEIGHT: u32 = 4;
 
 /// Whether some thread of a process, or of its children, could run, and for how many ticks they have run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +63,11 @@ impl Standing {
         // A child that has ended takes its ticks with it.
         let ran = before.ticks.abs_diff(after.ticks);
         if ran > 0 {
-            return time.min(TICK * u32::try_from(ran).unwrap_or(u32::MAX));
+            return time.min(
+                TICK * u32::try_from(ran)
+                    .unwrap_or(u32::MAX)
+                    .saturating_mul(WEIGHT),
+            );
         }
         match before.runnable || after.runnable {
             true => Duration::ZERO,
@@ -121,8 +130,8 @@ mod tests {
         let counted = |before, after| Standing::counted(before, after, second);
         assert_eq!(counted(line('R', 3, 4), line('R', 3, 4)), Duration::ZERO);
         assert_eq!(counted(line('R', 3, 4), line('S', 3, 4)), Duration::ZERO);
-        assert_eq!(counted(line('R', 3, 4), line('R', 5, 5)), TICK * 3);
-        assert_eq!(counted(line('S', 3, 4), line('S', 3, 5)), TICK);
+        assert_eq!(counted(line('R', 3, 4), line('R', 5, 5)), TICK * 12);
+        assert_eq!(counted(line('S', 3, 4), line('S', 3, 5)), TICK * 4);
         assert_eq!(counted(line('R', 3, 4), line('R', 300, 4)), second);
         assert_eq!(counted(line('S', 3, 4), line('S', 3, 4)), second);
         assert_eq!(counted(None, None), second);
