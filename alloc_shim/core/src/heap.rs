@@ -163,6 +163,7 @@ impl Heap {
 
     /// Whether a visitor may give the page back: nobody uses a block of it, and its owner takes none off it. Those that others have
     /// freed are counted as used; and the count can only be too high, for the owner takes no block off it meanwhile (`inv:heap.visit`).
+    /// What the owner wrote into blocks before it counted them down comes before whatever follows: this processor shows stores in order.
     pub(crate) fn may_leave(&self, page: &PageEntry) -> bool {
         let used = page.used();
         fence(Acquire);
