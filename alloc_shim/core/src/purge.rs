@@ -23,7 +23,7 @@ use crate::account::Class;
 use crate::lock::Guard;
 use crate::pal::Pal;
 use crate::region::{Inner, Region, SLICE};
-use crate::spans::Kind;
+use crate::spans::{Kind, REST_MS};
 use crate::sync::Ordering;
 
 /// How long a free span keeps its memory, in milliseconds.
@@ -61,15 +61,18 @@ enum Reach {
 impl<P: Pal> Region<P> {
     /// Purges what is due, and lets go of the lock.
     #[inline]
-    pub(crate) fn purge_due(&self, inner: Guard<'_, Inner, P>) {
-        self.purge(inner, Reach::Due);
+    pub(crate) fn purge_due(&self, mut inner: Guard<'_, Inner, P>, now: u32) {
+        if self.is_due(&mut inner, now) {
+            self.purge(inner, Reach::Due, now);
+        }
     }
 
     /// Purges every free span.
     pub fn purge_all(&self) {
         let mut inner = self.lock();
         self.heed_limit(&mut inner);
-        self.purge(inner, Reach::All);
+        let now = self.now();
+        self.purge(inner, Reach::All, now);
     }
 
     /// Lets go of the lock until a purge of another thread has ended.
@@ -88,8 +91,13 @@ impl<P: Pal> Region<P> {
 
     /// Purges from the oldest span on. One that is refused stays dirty as the newest, so that each is tried once; and what
     /// is merely due is left for later then, for the system may well refuse all.
-    fn purge<'a>(&'a self, mut inner: Guard<'a, Inner, P>, reach: Reach) {
-        let now = self.now();
+    #[cold]
+    #[inline(never)]
+    fn purge<'a>(&'a self, mut inner: Guard<'a, Inner, P>, reach: Reach, now: u32) {
+        if inner.index.with_memory() == 0 {
+            return;
+        }
+        self.spans(&mut inner).settle(now);
         for _ in 0..inner.index.spans(Kind::Dirty) {
             let due = self.due(&mut inner, reach, now);
             let Some((first, len)) = self.spans(&mut inner).depart(due) else {
@@ -104,23 +112,33 @@ impl<P: Pal> Region<P> {
         }
     }
 
+    /// Whether there is something to do: spans have rested, or are old, or hold too much.
+    fn is_due(&self, inner: &mut Inner, now: u32) -> bool {
+        let spans = self.spans(inner);
+        spans.rested(now).is_some_and(|age| age >= REST_MS)
+            || spans.oldest_age(now).is_some_and(|age| age >= DELAY_MS)
+            || self.excess(inner) > 0
+    }
+
     /// How many slices of the oldest span are to be purged now.
     fn due(&self, inner: &mut Inner, reach: Reach, now: u32) -> u32 {
-        let old = |inner: &mut Inner| {
-            let age = self.spans(inner).oldest_age(now);
-            age.is_some_and(|age| age >= DELAY_MS)
-        };
-        if reach == Reach::All || old(inner) {
+        let age = self.spans(inner).oldest_age(now);
+        if reach == Reach::All || age.is_some_and(|age| age >= DELAY_MS) {
             return u32::MAX;
         }
-        let [live, peak] = [Region::live, Region::peak]
-            .map(|held| held(self, Class::Client) + held(self, Class::Runtime));
-        let left = self.limit().saturating_sub(self.live(Class::Client));
-        let dirty = inner.index.slices(Kind::Dirty) * SLICE;
-        match dirty.saturating_sub(bound(live, peak).min(left)) {
+        match self.excess(inner) {
             0 => 0,
             excess => excess.div_ceil(SLICE).max(LEAST) as u32,
         }
+    }
+
+    /// How many bytes more than they may free spans hold.
+    fn excess(&self, inner: &Inner) -> usize {
+        let [live, peak] = [Region::live, Region::peak]
+            .map(|held| held(self, Class::Client) + held(self, Class::Runtime));
+        let left = self.limit().saturating_sub(self.live(Class::Client));
+        let free = inner.index.with_memory() * SLICE;
+        free.saturating_sub(bound(live, peak).min(left))
     }
 
     /// In a forked child: purges what the threads that are gone were purging.

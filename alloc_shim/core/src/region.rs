@@ -238,22 +238,23 @@ impl<P: Pal> Region<P> {
     /// Gives a span back, whole.
     pub fn give(&self, first: usize, slices: usize, class: Class) {
         let mut inner = self.lock();
-        self.give_in(&mut inner, first, slices, class);
-        self.purge_due(inner);
+        let now = self.give_in(&mut inner, first, slices, class);
+        self.purge_due(inner, now);
     }
 
     /// The same for a span that is all zero.
     pub fn give_clean(&self, first: usize, slices: usize, class: Class) {
         let mut inner = self.lock();
-        self.give_as(&mut inner, first, slices, class, Kind::Clean);
-        self.purge_due(inner);
+        let now = self.give_as(&mut inner, first, slices, class, Kind::Clean);
+        self.purge_due(inner, now);
     }
 
     /// Calls `each` with a function that gives spans back, one after the other, under the lock.
     pub(crate) fn give_some(&self, each: impl FnOnce(&mut dyn FnMut(usize, usize, Class))) {
         let mut inner = self.lock();
-        each(&mut |first, slices, class| self.give_in(&mut inner, first, slices, class));
-        self.purge_due(inner);
+        let mut now = self.now();
+        each(&mut |first, slices, class| now = self.give_in(&mut inner, first, slices, class));
+        self.purge_due(inner, now);
     }
 
     /// The same without ever waiting; false where the lock is not free, and then nothing was given.
@@ -275,7 +276,9 @@ impl<P: Pal> Region<P> {
         if !self.accounts.has_room(class, more as usize * SLICE) {
             return None;
         }
-        if !self.reach(&mut inner, behind, end) {
+        let reached = self.reach(&mut inner, behind, end)
+            || self.settle(&mut inner) && self.reach(&mut inner, behind, end);
+        if !reached {
             return None;
         }
         let mut spans = self.spans(&mut inner);
@@ -283,7 +286,7 @@ impl<P: Pal> Region<P> {
         let clean = spans.absorb(behind, behind, more) == more;
         spans.set(first as u32, to as u32, State::Taken);
         self.accounts.add(class, more as usize * SLICE);
-        self.purge_due(inner);
+        self.purge_due(inner, self.now());
         Some(clean)
     }
 
@@ -298,8 +301,8 @@ impl<P: Pal> Region<P> {
         debug_assert_eq!(spans.at(first as u32), Some((State::Taken, from as u32)));
         spans.set(first as u32, to as u32, State::Taken);
         spans.set((first + to) as u32, (from - to) as u32, State::Taken);
-        self.give_in(&mut inner, first + to, from - to, class);
-        self.purge_due(inner);
+        let now = self.give_in(&mut inner, first + to, from - to, class);
+        self.purge_due(inner, now);
     }
 
     /// Whether `class` may take `bytes` more. To be called with no lock held and the thread's heap untouched, for the hook
@@ -364,9 +367,9 @@ impl<P: Pal> Region<P> {
             committed: inner.usable,
             live: classes.map(|class| self.accounts.live(class)),
             peak: classes.map(|class| self.accounts.peak(class)),
-            dirty: inner.index.slices(Kind::Dirty) * SLICE,
+            dirty: inner.index.with_memory() * SLICE,
             clean: inner.index.slices(Kind::Clean) * SLICE,
-            free_spans: inner.index.spans(Kind::Dirty) + inner.index.spans(Kind::Clean),
+            free_spans: inner.index.takable(),
             ..Figures::of(&self.counters)
         }
     }
@@ -424,13 +427,12 @@ impl<P: Pal> Region<P> {
 
     fn take_wanted(&self, want: Want, class: Class) -> Option<Span> {
         let mut inner = self.lock();
-        let span = self.take_in(&mut inner, want, class, false);
-        if span.is_none() {
+        let Some(span) = self.take_in(&mut inner, want, class, false) else {
             drop(inner);
             return self.take_thoroughly(want, class);
-        }
-        self.purge_due(inner);
-        span
+        };
+        self.purge_due(inner, self.now());
+        Some(span)
     }
 
     /// Takes after all that is free has been made one, by a search that leaves nothing out. Spans that other threads are
@@ -452,9 +454,19 @@ impl<P: Pal> Region<P> {
         if !self.accounts.has_room(class, want.len as usize * SLICE) {
             return None;
         }
-        let (first, zeroed) = self.take_free(inner, want, thorough)?;
+        let rested = match want.first {
+            Kind::Dirty => self.spans(inner).take_resting(want),
+            Kind::Clean => None,
+        };
+        let (first, zeroed) = match rested {
+            Some(first) => (first, false),
+            None => {
+                self.settle(inner);
+                self.take_free(inner, want, thorough)?
+            }
+        };
         self.accounts.add(class, want.len as usize * SLICE);
-        self.counters.takes.bump();
+        self.counters.takes.bump_alone();
         Some(Span {
             first: first as usize,
             slices: want.len as usize,
@@ -488,17 +500,41 @@ impl<P: Pal> Region<P> {
         }
     }
 
-    fn give_in(&self, inner: &mut Inner, first: usize, slices: usize, class: Class) {
-        self.give_as(inner, first, slices, class, Kind::Dirty);
+    /// Gives the time, too.
+    fn give_in(&self, inner: &mut Inner, first: usize, slices: usize, class: Class) -> u32 {
+        self.give_as(inner, first, slices, class, Kind::Dirty)
     }
 
-    fn give_as(&self, inner: &mut Inner, first: usize, slices: usize, class: Class, kind: Kind) {
+    /// The same of memory of this kind.
+    fn give_as(
+        &self,
+        inner: &mut Inner,
+        first: usize,
+        slices: usize,
+        class: Class,
+        kind: Kind,
+    ) -> u32 {
         let now = self.now();
         let mut spans = self.spans(inner);
         let (first, len) = (first as u32, slices as u32);
         debug_assert_eq!(spans.at(first), Some((State::Taken, len)));
-        spans.free(first, len, kind, now);
+        match kind {
+            Kind::Dirty => spans.rest(first, len, now),
+            Kind::Clean => spans.free(first, len, kind, now),
+        }
         self.accounts.sub(class, slices * SLICE);
-        self.counters.gives.bump();
+        self.counters.gives.bump_alone();
+        now
+    }
+
+    /// Makes the spans that rest dirty ones; whether there were some.
+    pub(crate) fn settle(&self, inner: &mut Inner) -> bool {
+        let now = self.now();
+        let mut spans = self.spans(inner);
+        let rested = spans.rested(now).is_some();
+        if rested {
+            spans.settle(now);
+        }
+        rested
     }
 }

@@ -4,10 +4,10 @@
 //! spans themselves is touched.
 //!
 //! ```text
-//!            take                    give                    purge starts             purge ends
-//!   CLEAN ──────────► TAKEN ────────────────────► DIRTY ────────────────► LEAVING ────────────────► CLEAN
-//!     ▲                 ▲          take             │                        │ refused
-//!     │ the frontier    └───────────────────────────┘                        └──────► DIRTY
+//!            take            give              settle         purge starts           purge ends
+//!   CLEAN ──────────► TAKEN ────────► RESTING ────────► DIRTY ──────────────► LEAVING ────────────► CLEAN
+//!     ▲                 ▲      take      │                │                      │ refused
+//!     │ the frontier    └────────────────┴────────────────┘                      └──────► DIRTY
 //! ```
 //!
 //! `inv:spans.tiled` From the first slice to the frontier spans follow each other without a gap. The tags of a span's first
@@ -27,6 +27,7 @@ mod check;
 mod find;
 mod index;
 mod lists;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use check::{Fault, Totals};
 pub(crate) use find::Want;
 pub(crate) use index::Index;
 use lists::Which;
+pub(crate) use rest::REST_MS;
 
 /// No slice. The first slice of every region belongs to its tables, so no span begins there.
 const NONE: u32 = 0;
@@ -53,6 +55,8 @@ pub(crate) enum State {
     Clean,
     /// Free, and on its way from dirty to clean.
     Leaving,
+    /// Free since a moment ago: inv:spans.resting.
+    Resting,
 }
 
 /// The two kinds of free spans that can be taken.
@@ -67,7 +71,7 @@ impl State {
         match self {
             State::Dirty => Some(Kind::Dirty),
             State::Clean => Some(Kind::Clean),
-            State::Unused | State::Taken | State::Leaving => None,
+            State::Unused | State::Taken | State::Leaving | State::Resting => None,
         }
     }
 }
@@ -152,6 +156,11 @@ impl<'a> Spans<'a> {
 
     /// Frees slices that are in no list, as clean or, since `now`, dirty ones; they become one with their neighbours.
     pub(crate) fn free(&mut self, first: u32, len: u32, kind: Kind, now: u32) {
+        self.free_since(first, len, kind, now, 0);
+    }
+
+    /// The same of slices that have been free for some time, no longer than any that is dirty.
+    fn free_since(&mut self, first: u32, len: u32, kind: Kind, now: u32, age: u32) {
         let left = (first > self.low).then(|| self.tag(first - 1));
         let left = left.filter(|tag| tag.state == kind.state());
         let right = self
@@ -166,17 +175,24 @@ impl<'a> Spans<'a> {
             end = end.max(neighbour.first + neighbour.len);
         }
         if kind == Kind::Dirty {
-            self.inherit_age(left, right, start, now);
+            self.inherit_age(left, right, start, now, age);
         }
         self.set(start, end - start, kind.state());
         self.bin(start);
     }
 
     /// Gives the dirty span that begins at `start` the place in age of the older of its parts.
-    fn inherit_age(&mut self, left: Option<Tag>, right: Option<Tag>, start: u32, now: u32) {
+    fn inherit_age(
+        &mut self,
+        left: Option<Tag>,
+        right: Option<Tag>,
+        start: u32,
+        now: u32,
+        age: u32,
+    ) {
         match (left, right) {
             (None, None) => {
-                self.tag_mut(start).freed = now;
+                self.tag_mut(start).freed = now.wrapping_sub(age);
                 self.push_newest(Which::Dirty, start);
             }
             (Some(one), None) | (None, Some(one)) => self.replace_in_age(one.first, start),

@@ -33,6 +33,8 @@ pub struct Totals {
     pub clean: usize,
     /// On the way from dirty to clean.
     pub leaving: usize,
+    /// Free since a moment ago.
+    pub resting: usize,
 }
 
 impl Spans<'_> {
@@ -48,6 +50,7 @@ impl Spans<'_> {
         if dirty != spans[State::Dirty as usize] || leaving != spans[State::Leaving as usize] {
             return Err(Fault::Count(dirty as u32));
         }
+        self.check_resting(totals.resting, spans[State::Resting as usize])?;
         if totals.dirty != self.index.slices(Kind::Dirty) {
             return Err(Fault::Count(totals.dirty as u32));
         }
@@ -58,9 +61,9 @@ impl Spans<'_> {
     }
 
     /// Checks `inv:spans.tiled` and `inv:spans.merged`; gives the number of spans by state as well.
-    fn check_tiles(&self, frontier: u32) -> Result<(Totals, [usize; 5]), Fault> {
+    fn check_tiles(&self, frontier: u32) -> Result<(Totals, [usize; 6]), Fault> {
         let mut totals = Totals::default();
-        let mut spans = [0; 5];
+        let mut spans = [0; 6];
         let mut before = State::Unused;
         let mut slice = self.low;
         while slice < frontier {
@@ -81,6 +84,7 @@ impl Spans<'_> {
                 State::Dirty => &mut totals.dirty,
                 State::Clean => &mut totals.clean,
                 State::Leaving => &mut totals.leaving,
+                State::Resting => &mut totals.resting,
                 State::Unused => return Err(Fault::Gap(slice)),
             } += len as usize;
             (before, slice) = (state, end);
@@ -111,6 +115,20 @@ impl Spans<'_> {
             return Err(Fault::Count(spans as u32));
         }
         Ok(spans)
+    }
+
+    /// Checks `inv:spans.resting`: what rests is what is said to.
+    fn check_resting(&self, slices: usize, spans: usize) -> Result<(), Fault> {
+        let resting = &self.index.resting;
+        for first in resting.each() {
+            if self.at(*first).map(|(state, _)| state) != Some(State::Resting) {
+                return Err(Fault::Link(*first));
+            }
+        }
+        if (resting.slices, resting.each().len()) != (slices, spans) {
+            return Err(Fault::Count(resting.slices as u32));
+        }
+        Ok(())
     }
 
     /// Checks `inv:spans.aged`, for the list that has an age.

@@ -1,5 +1,6 @@
 //! The index: free spans by length, and two lists by age.
 
+use super::rest::Resting;
 use super::{Kind, NONE};
 
 /// Lengths up to here have a bin each.
@@ -81,6 +82,7 @@ pub(crate) struct Index {
     pub(super) bins: [Bins; 2],
     pub(super) dirty: List,
     pub(super) leaving: List,
+    pub(super) resting: Resting,
 }
 
 impl Index {
@@ -89,12 +91,23 @@ impl Index {
             bins: [Bins::EMPTY; 2],
             dirty: List::EMPTY,
             leaving: List::EMPTY,
+            resting: Resting::EMPTY,
         }
     }
 
     /// Free slices of a kind.
     pub(crate) fn slices(&self, kind: Kind) -> usize {
         self.bins[kind as usize].slices
+    }
+
+    /// Free slices that have memory.
+    pub(crate) fn with_memory(&self) -> usize {
+        self.slices(Kind::Dirty) + self.resting.slices
+    }
+
+    /// Free spans that can be taken, a number.
+    pub(crate) fn takable(&self) -> usize {
+        self.spans(Kind::Dirty) + self.spans(Kind::Clean) + self.resting.each().len()
     }
 
     /// Free spans of a kind, a number.

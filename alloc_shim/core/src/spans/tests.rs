@@ -91,6 +91,38 @@ fn the_newest_of_a_bin_is_taken_first() {
 }
 
 #[test]
+fn of_more_than_four_the_one_that_rested_longest_becomes_dirty() {
+    let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 100]);
+    let mut spans = Spans::new(&mut index, &mut tags, LOW);
+    spans.free(5, 40, Kind::Clean, 0);
+    spans.carve(5, 5, 40);
+    for (first, now) in [(5, 1), (10, 2), (15, 3), (20, 4), (25, 5)] {
+        spans.set(first, 5, State::Taken);
+        spans.rest(first, 5, now);
+    }
+    spans.set(30, 15, State::Taken);
+    let totals = spans.check(45, 9).expect("sound");
+    assert_eq!((totals.resting, totals.dirty), (20, 5));
+    assert_eq!(spans.at(5), Some((State::Dirty, 5)));
+    assert_eq!((spans.rested(9), spans.oldest_age(9)), (Some(7), Some(8)));
+    assert_eq!(spans.take_resting(want(4)), None);
+    let aligned = Want {
+        align: 16,
+        origin: 1,
+        ..want(5)
+    };
+    assert_eq!(spans.take_resting(aligned), Some(15));
+    assert_eq!(spans.take_resting(want(5)), Some(25));
+    spans.settle(9);
+    let totals = spans.check(45, 9).expect("sound");
+    assert_eq!((totals.resting, totals.dirty, totals.taken), (0, 15, 25));
+    assert_eq!(
+        (spans.at(5), spans.rested(9)),
+        (Some((State::Dirty, 10)), None)
+    );
+}
+
+#[test]
 fn a_dirty_span_too_short_is_used_with_its_neighbours() {
     let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 100]);
     let mut spans = Spans::new(&mut index, &mut tags, LOW);
@@ -259,6 +291,16 @@ fn every_damage_is_found() {
         broken(|index, _| index.leaving.oldest = 20),
         Some(Fault::Link(20))
     );
+    assert_eq!(
+        broken(|index, _| index.resting.slices = 1),
+        Some(Fault::Count(1))
+    );
+    let restless = |index: &mut Index, tags: &mut [Tag]| {
+        let mut spans = Spans::new(index, tags, LOW);
+        spans.rest(25, 2, 9);
+        spans.set(25, 2, State::Taken);
+    };
+    assert_eq!(broken(restless), Some(Fault::Link(25)));
     let unmerged = |index: &mut Index, tags: &mut [Tag]| {
         let mut spans = Spans::new(index, tags, LOW);
         spans.set(25, 2, State::Dirty);

@@ -5,6 +5,7 @@ use crate::account::Class::Client;
 use crate::pal::Model;
 use crate::purge::{DELAY_MS, FLOOR, PLAY, PLAY_SHARE, bound};
 use crate::region::{Region, SLICE};
+use crate::spans::REST_MS;
 
 #[test]
 fn old_spans_are_purged_by_whoever_comes_by() {
@@ -26,6 +27,66 @@ fn old_spans_are_purged_by_whoever_comes_by() {
         0,
         "the merged span was as old as its oldest part"
     );
+}
+
+#[test]
+fn what_has_rested_is_as_old_as_it_is() {
+    let region = region();
+    let (one, _, other, _) = (
+        take(&region, 1),
+        take(&region, 1),
+        take(&region, 2),
+        take(&region, 1),
+    );
+    region.give(one.first, 1, Client);
+    region.pal().pass(u64::from(REST_MS));
+    region.give(other.first, 2, Client);
+    let totals = region.check().expect("sound");
+    assert_eq!((totals.dirty, totals.resting), (3, 0), "whoever comes by");
+    region.pal().pass(u64::from(DELAY_MS - REST_MS));
+    take(&region, 3);
+    assert_eq!(region.figures().dirty, 2 * SLICE, "the first was old");
+    region.pal().pass(u64::from(REST_MS));
+    take(&region, 4);
+    assert_eq!(region.figures().dirty, 0);
+}
+
+#[test]
+fn who_takes_what_rests_purges_what_is_old() {
+    let region = region();
+    let (old, _, young, _) = (
+        take(&region, 3),
+        take(&region, 1),
+        take(&region, 2),
+        take(&region, 1),
+    );
+    region.give(old.first, 3, Client);
+    assert!(region.settle(&mut region.lock()));
+    region.pal().pass(u64::from(DELAY_MS) - 1);
+    region.give(young.first, 2, Client);
+    assert_eq!(
+        region.check().map(|totals| (totals.resting, totals.dirty)),
+        Ok((2, 3))
+    );
+    region.pal().pass(1);
+    assert_eq!(take(&region, 2).first, young.first);
+    assert_eq!(region.figures().dirty, 0);
+}
+
+#[test]
+fn what_rests_counts_against_the_bound() {
+    let region = region();
+    let spans: Vec<_> = (0..3).map(|_| take(&region, 40)).collect();
+    region.shrink(spans[0].first, 40, 1, Client);
+    let live = region.live(Client);
+    assert_eq!(region.figures().dirty, 39 * SLICE);
+    assert!(region.take_zeroed(40, 1, Client).is_some());
+    assert_eq!(region.live(Client), live + 40 * SLICE);
+    let most = bound(live + 40 * SLICE, region.peak(Client));
+    assert_eq!(region.figures().dirty, most / SLICE * SLICE);
+    region.purge_all();
+    let totals = region.check().expect("sound");
+    assert_eq!((totals.dirty, totals.resting), (0, 0));
 }
 
 #[test]
