@@ -119,14 +119,18 @@ fn plain_fork() -> libc::pid_t {
     unsafe { libc::fork() }
 }
 
-/// Runs `child` in a copy of this process, which ends with what it returns.
+/// Runs `child` in a copy of this process, which ends with what it returns, and at the latest with this thread: a hang that was
+/// looked for is not to outlive who looked.
 pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
     let pid = match WATCHED.load(Ordering::Acquire) {
         true => plain_fork(),
         false => arena::still(plain_fork),
     };
     match pid {
-        0 => exit_now(child()),
+        0 => {
+            end_with_parent();
+            exit_now(child())
+        }
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(Forked(pid)),
     }
@@ -321,6 +325,8 @@ pub(crate) fn at_exit(what: fn()) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::time::Instant;
 
     #[test]
     fn a_forked_child_tells_its_end() {
@@ -334,6 +340,37 @@ mod tests {
         });
         let late = sleeps.unwrap().wait(Duration::from_millis(50));
         assert_eq!(late, End::Late);
+    }
+
+    #[test]
+    fn a_child_ends_with_its_parent() {
+        let (mut told, tells) = io::pipe().expect("a pipe");
+        let parent = fork(|| {
+            let child = fork(|| {
+                loop {
+                    std::thread::sleep(Duration::from_secs(60));
+                }
+            });
+            let number = child.expect("a child").0;
+            (&tells).write_all(&number.to_ne_bytes()).expect("written");
+            0
+        });
+        let mut number = [0; 4];
+        told.read_exact(&mut number).expect("a number");
+        assert_eq!(
+            parent.unwrap().wait(Duration::from_secs(20)),
+            End::Exited(0)
+        );
+        let state = || {
+            let file = format!("/proc/{}/stat", i32::from_ne_bytes(number));
+            let line = std::fs::read_to_string(file).unwrap_or_default();
+            line.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0])
+        };
+        let begin = Instant::now();
+        while !matches!(state(), None | Some(b'Z')) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it lives");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
