@@ -85,6 +85,7 @@ pub(crate) fn trials(context: &Arc<Context>) -> Vec<Trial> {
     ));
     trials.push(trial(context, "limits::listed".to_owned(), listed));
     trials.push(strict_promises(context));
+    trials.push(trial(context, "limits::huge_pages".to_owned(), huge_pages));
     for (limit, least) in DATA {
         trials.push(trial(
             context,
@@ -115,6 +116,17 @@ fn strict_promises(context: &Arc<Context>) -> Trial {
             .with_kind("skipped: vm.overcommit_memory is not 2")
             .with_ignored_flag(true),
     }
+}
+
+/// Where all memory may have huge pages, small blocks have none, and the memory of a large one goes back.
+fn huge_pages(context: &Context, folder: &Path) -> Result<(), Failed> {
+    let malloc = context.malloc()?;
+    let mut command = Command::new(context.program("huge_pages.c")?);
+    let outcome = run_under(malloc, &mut command, folder)?;
+    if outcome.exit != Some(0) || !outcome.stdout.ends_with("done\n") {
+        return Err(complaint("expected few huge pages", &outcome));
+    }
+    expect_served(malloc, &outcome, 1)
 }
 
 /// Runs a program under the malloc in a shell that did `first`.

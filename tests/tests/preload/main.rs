@@ -6,7 +6,7 @@
 //! | `misuse::…` | one mistake each, and the line that tells of it, by `malloc/misuse.c` |
 //! | `storm::…` | forks, threads, signals and phases at once |
 //! | `program::…` | a real program does and says the same with and without the preload |
-//! | `limits::…` | little address space, few data pages, memory groups, a system that promises no more than it has |
+//! | `limits::…` | little address space, few data pages, memory groups, huge pages, a system that promises no more than it has |
 //! | `region::…` | one region per process, whoever else brings a malloc |
 //! | `symbols::…` | what the library exports and what it needs |
 //!

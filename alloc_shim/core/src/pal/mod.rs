@@ -9,8 +9,8 @@
 //! succeeded.
 //!
 //! Absent on purpose: reserving more (the region is reserved once), making pages inaccessible again (the kernel
-//! would not reduce its commitment by it), and huge pages (the system's own setting holds; asking for them doubles what
-//! small programs occupy).
+//! would not reduce its commitment by it), and huge pages (the system's own setting holds; asking for them with
+//! large steps doubles what small programs occupy, and with small steps they come where a whole one is in use).
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 compile_error!("bowline-alloc needs Linux on x86-64 with glibc");
