@@ -122,6 +122,7 @@ fn plain_fork() -> libc::pid_t {
 /// Runs `child` in a copy of this process, which ends with what it returns, and at the latest with this thread: a hang that was
 /// looked for is not to outlive who looked.
 pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
+    let parent = std::process::id();
     let pid = match WATCHED.load(Ordering::Acquire) {
         true => plain_fork(),
         false => arena::still(plain_fork),
@@ -129,7 +130,11 @@ pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Forked> {
     match pid {
         0 => {
             end_with_parent();
-            exit_now(child())
+            // It may have ended before that.
+            match std::os::unix::process::parent_id() == parent {
+                true => exit_now(child()),
+                false => exit_now(0),
+            }
         }
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(Forked(pid)),
