@@ -88,14 +88,14 @@ impl<P: Pal + Words> Allocator<P> {
             return block;
         }
         match self.standing() {
-            Standing::Home(heap) => self.block_at_home(heap, class, bin),
+            Standing::Home(heap) => self.block_at_home(heap, class, bin, align),
             Standing::Without => null_mut(),
             Standing::Away => self.block_away(class, bin),
             Standing::Locked => self.block_locked(class, bin, align),
         }
     }
 
-    fn block_at_home(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
+    fn block_at_home(&self, heap: &Heap, class: Class, bin: usize, align: usize) -> *mut Block {
         self.do_chores();
         let mut bin = bin;
         {
@@ -130,7 +130,7 @@ impl<P: Pal + Words> Allocator<P> {
         if !block.is_null() || self.is_hardened() {
             return block;
         }
-        self.block_of_larger(heap, class, bin)
+        self.block_of_larger(heap, class, bin, align)
     }
 
     /// The bin from whose pages the next block comes while the heap has none of `bin`, where it shall be another: inv:heap.shared.
@@ -141,14 +141,17 @@ impl<P: Pal + Words> Allocator<P> {
         none.then(|| heap.shares(bin)).flatten()
     }
 
-    /// Where there is no memory for a page: a block of a larger size of which the heap has a page with room.
+    /// Where there is no memory for a page: a block of a larger size of which the heap has a page with room, and of which all
+    /// blocks begin at multiples of `align` (inv:class.align).
     #[cold]
     #[inline(never)]
-    fn block_of_larger(&self, heap: &Heap, class: Class, bin: usize) -> *mut Block {
+    fn block_of_larger(&self, heap: &Heap, class: Class, bin: usize, align: usize) -> *mut Block {
         let _busy = self.busy();
         let _change = heap.change(self.words());
         let most = (LENT * CLASSES[bin].size).max(SMALL as u32);
-        let larger = (bin + 1..BINS).take_while(|larger| CLASSES[*larger].size <= most);
+        let larger = (bin + 1..BINS)
+            .take_while(|larger| CLASSES[*larger].size <= most)
+            .filter(|larger| (CLASSES[*larger].size as usize).is_multiple_of(align));
         for larger in larger {
             // SAFETY: inv:heap.holder: the thread's heap; it is busy and changing.
             let block = unsafe { self.refilled(heap, class, larger) };

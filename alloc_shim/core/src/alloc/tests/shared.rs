@@ -2,6 +2,7 @@
 
 use super::{Small, allocator, check, free, live};
 use crate::account::Class::{Client, Runtime};
+use crate::classes::{CLASSES, bin_of};
 use crate::region::SLICE;
 
 /// As if so many threads had come before.
@@ -91,5 +92,20 @@ fn where_there_is_no_memory_for_a_page_a_larger_block_is_better_than_none() {
         .for_each(|block| free(&all, *block));
     // All is free again for another size.
     assert_eq!(usable(&all, all.malloc(10)), 16);
+    check(&all);
+}
+
+#[test]
+fn a_larger_block_in_place_of_none_begins_where_it_was_asked_to() {
+    let all = allocator();
+    let slices = CLASSES[bin_of(1152)].slices + CLASSES[bin_of(1536)].slices;
+    all.region().set_limit(slices as usize * SLICE);
+    assert_eq!(usable(&all, all.malloc(1152)), 1152);
+    assert_eq!(usable(&all, all.malloc(1536)), 1536);
+    assert!(all.aligned(1024, 1024).is_null(), "no other is aligned so");
+    let aligned = all.aligned(1024, 512);
+    assert!(aligned.addr().is_multiple_of(512));
+    assert_eq!(usable(&all, aligned), 1536);
+    assert_eq!(usable(&all, all.malloc(1024)), 1152);
     check(&all);
 }
