@@ -43,12 +43,15 @@ static void drop_lock(void)
     atomic_flag_clear_explicit(&lock, memory_order_release);
 }
 
-#ifndef FAULT_FORK_DEADLOCK
 __attribute__((constructor)) static void at_fork(void)
 {
+#ifdef FAULT_FORK_DEADLOCK
+    /* The child finds the lock held, as by a thread that it has not. */
+    pthread_atfork(take_lock, drop_lock, NULL);
+#else
     pthread_atfork(take_lock, drop_lock, drop_lock);
-}
 #endif
+}
 
 static int class_of(size_t size)
 {
@@ -123,11 +126,6 @@ static struct header *take(size_t size)
             h = last[class];
         }
         last[class] = h;
-#endif
-#ifdef FAULT_FORK_DEADLOCK
-        /* Held for long, as locks around calls of the system are. */
-        if (++calls % 16 == 0)
-            sched_yield();
 #endif
         drop_lock();
         if (h)

@@ -15,6 +15,9 @@ const TICK: Duration = Duration::from_millis(10);
 /// something to do needs a small part of anybody's patience.
 const WEIGHT: u32 = 4;
 
+/// Between two looks. In a shorter time there is a tick or none, and its weight is lost.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Whether some thread of a process, or of its children, could run, and for how many ticks they have run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Standing {
@@ -95,8 +98,11 @@ impl Watch {
 
     /// How much has counted so far.
     pub(crate) fn waited(&mut self) -> Duration {
-        let now = (Instant::now(), Standing::of(self.pid));
-        let time = now.0 - self.last.0;
+        let time = self.last.0.elapsed();
+        if time < LOOK {
+            return self.waited;
+        }
+        let now = (self.last.0 + time, Standing::of(self.pid));
         self.waited += Standing::counted(self.last.1, now.1, time);
         self.last = now;
         self.waited
