@@ -78,6 +78,32 @@ fn world(used: [u32; 2]) -> Arc<World> {
     })
 }
 
+impl World {
+    /// The owner's thread ends.
+    fn leave(&self) {
+        self.heap.tenure.begin_leave(&self.pal);
+        self.heap.hold();
+        self.heap.read_mail();
+        if !self.pages[0].is_released() {
+            self.pages[0].look_at();
+        }
+        self.heap.finish();
+    }
+
+    /// Frees a block from a thread that does not hold the heap.
+    fn free(&self, page: usize, block: u32) {
+        if self.pages[page].free(block) {
+            self.heap.post(&self.pages[page]);
+        }
+    }
+}
+
+/// A thread that frees a block of somebody's.
+fn freeing(world: &Arc<World>, page: usize, block: u32) -> thread::JoinHandle<()> {
+    let world = world.clone();
+    thread::spawn(move || world.free(page, block))
+}
+
 impl Page {
     /// Frees a block from a thread that does not hold the heap; true when it must tell the heap.
     fn free(&self, block: u32) -> bool {
@@ -282,21 +308,10 @@ fn unparking_beside_the_last_free() {
         world.pages[0].enough.store(2, Ordering::Relaxed);
         world.heap.tenure.keep();
         assert!(world.pages[0].remote.want());
-        let other = world.clone();
-        let thread = thread::spawn(move || {
-            if other.pages[0].free(0) {
-                other.heap.post(&other.pages[0]);
-            }
-        });
+        let thread = freeing(&world, 0, 0);
         world.pages[0].used.store(1, Ordering::Relaxed);
         world.pages[0].remote.quiet();
-        world.heap.tenure.begin_leave(&world.pal);
-        world.heap.hold();
-        world.heap.read_mail();
-        if !world.pages[0].is_released() {
-            world.pages[0].look_at();
-        }
-        world.heap.finish();
+        world.leave();
         thread.join().expect("no panic");
         assert!(world.pages[0].is_released());
     });
@@ -327,14 +342,7 @@ fn releasing_beside_a_late_free() {
     model.check(|| {
         let world = world([2, 0]);
         world.heap.tenure.keep();
-        let threads = [0, 1].map(|block| {
-            let world = world.clone();
-            thread::spawn(move || {
-                if world.pages[0].free(block) {
-                    world.heap.post(&world.pages[0]);
-                }
-            })
-        });
+        let threads = [0, 1].map(|block| freeing(&world, 0, block));
         world.heap.read_mail();
         if !world.pages[0].is_released() {
             world.pages[0].look_at();
@@ -353,19 +361,8 @@ fn leaving_beside_the_last_free() {
     loom::model(|| {
         let world = world([1, 0]);
         world.heap.tenure.keep();
-        let other = world.clone();
-        let thread = thread::spawn(move || {
-            if other.pages[0].free(0) {
-                other.heap.post(&other.pages[0]);
-            }
-        });
-        world.heap.tenure.begin_leave(&world.pal);
-        world.heap.hold();
-        world.heap.read_mail();
-        if !world.pages[0].is_released() {
-            world.pages[0].look_at();
-        }
-        world.heap.finish();
+        let thread = freeing(&world, 0, 0);
+        world.leave();
         thread.join().expect("no panic");
         assert!(world.pages[0].is_released());
         assert!(world.heap.mail.is_empty() && world.heap.tenure.is_vacant());
@@ -378,15 +375,8 @@ fn tending_a_vacant_heap_at_once() {
     loom::model(|| {
         let world = world([1, 1]);
         world.heap.finish();
-        let other = world.clone();
-        let thread = thread::spawn(move || {
-            if other.pages[1].free(0) {
-                other.heap.post(&other.pages[1]);
-            }
-        });
-        if world.pages[0].free(0) {
-            world.heap.post(&world.pages[0]);
-        }
+        let thread = freeing(&world, 1, 0);
+        world.free(0, 0);
         thread.join().expect("no panic");
         assert!(world.pages.iter().all(Page::is_released));
         assert!(world.heap.mail.is_empty() && world.heap.tenure.is_vacant());
@@ -399,12 +389,7 @@ fn adopting_beside_a_free() {
     loom::model(|| {
         let world = world([1, 0]);
         world.heap.finish();
-        let other = world.clone();
-        let thread = thread::spawn(move || {
-            if other.pages[0].free(0) {
-                other.heap.post(&other.pages[0]);
-            }
-        });
+        let thread = freeing(&world, 0, 0);
         let adopted = world.heap.tenure.adopt();
         if adopted {
             world.heap.hold();
@@ -469,13 +454,9 @@ fn visiting_beside_the_owner() {
         let world = world([2, 0]);
         world.heap.tenure.keep();
         assert!(!world.pages[0].free(0), "one is in use");
-        let [visitor, other] = [world.clone(), world.clone()];
+        let visitor = world.clone();
         let visits = thread::spawn(move || visitor.heap.visit(&visitor.pal));
-        let frees = thread::spawn(move || {
-            if other.pages[0].free(1) {
-                other.heap.post(&other.pages[0]);
-            }
-        });
+        let frees = freeing(&world, 0, 1);
         world.heap.tend(&world.pal);
         for thread in [visits, frees] {
             thread.join().expect("no panic");
@@ -493,13 +474,9 @@ fn visiting_a_heap_that_is_left() {
     model.check(|| {
         let world = world([1, 0]);
         world.heap.tenure.keep();
-        let [visitor, other] = [world.clone(), world.clone()];
+        let visitor = world.clone();
         let visits = thread::spawn(move || visitor.heap.visit(&visitor.pal));
-        let frees = thread::spawn(move || {
-            if other.pages[0].free(0) {
-                other.heap.post(&other.pages[0]);
-            }
-        });
+        let frees = freeing(&world, 0, 0);
         world.heap.tenure.begin_leave(&world.pal);
         world.heap.hold();
         world.heap.finish();

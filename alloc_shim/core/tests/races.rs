@@ -17,6 +17,10 @@
 //! nobody is told, for what orders them and their heirs happens inside libc.
 
 #[cfg(not(loom))]
+#[path = "support/blocks.rs"]
+mod blocks;
+
+#[cfg(not(loom))]
 #[path = "support/race.rs"]
 mod race;
 

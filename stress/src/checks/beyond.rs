@@ -3,7 +3,7 @@
 //! A size between 2^47 and `PTRDIFF_MAX` is one that C allows and no process on x86-64 can have.
 
 use super::By::{C, Glibc, Posix};
-use super::{Check, Outcome, Seen, answer, ensure, filled, get, intact, malloc, put_back};
+use super::{Check, Outcome, Seen, answer, denied, ensure, filled, get, intact, malloc, put_back};
 use super::{refused, row};
 use crate::raw::{Answer, Block, Call, Family, page};
 
@@ -75,13 +75,7 @@ fn keeps(
         let block = filled(family, malloc(size), size as u64)?;
         for vast in VAST {
             let answer = resize(block.start(), vast)?;
-            let (address, errno) = (answer.address, answer.errno);
-            ensure(address == 0, || {
-                format!("{name} of {vast} gave {address:#x}")
-            })?;
-            ensure(errno == libc::ENOMEM, || {
-                format!("{name} of {vast} set errno to {errno}")
-            })?;
+            denied(answer, format_args!("{name} of {vast}"))?;
             intact(&block, "after a request that was refused")?;
         }
         family.free(block);
@@ -97,13 +91,8 @@ fn vast_realloc(family: &Family) -> Outcome {
 
 fn vast_realloc_null(family: &Family) -> Outcome {
     for size in VAST.into_iter().chain([MOST + 1, usize::MAX]) {
-        let Answer { address, errno, .. } = family.realloc_at(0, size);
-        ensure(address == 0, || {
-            format!("realloc(NULL, {size}) gave {address:#x}")
-        })?;
-        ensure(errno == libc::ENOMEM, || {
-            format!("realloc(NULL, {size}) set errno to {errno}")
-        })?;
+        let answer = family.realloc_at(0, size);
+        denied(answer, format_args!("realloc(NULL, {size})"))?;
     }
     Ok(())
 }

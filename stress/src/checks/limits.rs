@@ -58,16 +58,21 @@ fn exhaust(family: &Family, size: usize, blocks: &mut Vec<Block>) -> i32 {
     -1
 }
 
+/// Takes blocks until one is refused, which is to happen with `ENOMEM`.
+fn refuses(family: &Family, size: usize, blocks: &mut Vec<Block>) -> Outcome {
+    let errno = exhaust(family, size, blocks);
+    let count = blocks.len();
+    ensure(errno == libc::ENOMEM, || match errno {
+        -1 => format!("{count} blocks of {size} bytes under a limit of 1 GiB"),
+        errno => format!("after {count} blocks of {size} bytes errno is {errno}"),
+    })
+}
+
 fn limit_refused(family: &Family) -> Outcome {
     under_limit(Limited::Space, LIMIT, || {
         let mut blocks = list(5000);
         for size in [4 << 20, 100_000, 5000] {
-            let errno = exhaust(family, size, &mut blocks);
-            let count = blocks.len();
-            ensure(errno == libc::ENOMEM, || match errno {
-                -1 => format!("{count} blocks of {size} bytes under a limit of 1 GiB"),
-                errno => format!("after {count} blocks of {size} bytes errno is {errno}"),
-            })?;
+            refuses(family, size, &mut blocks)?;
             blocks.drain(..).for_each(|block| family.free(block));
         }
         Ok(())
@@ -104,12 +109,7 @@ fn limit_data(family: &Family) -> Outcome {
     under_limit(Limited::Data, LIMIT, || {
         let mut blocks = list(60_000);
         for size in [1 << 20, 60_000] {
-            let errno = exhaust(family, size, &mut blocks);
-            let count = blocks.len();
-            ensure(errno == libc::ENOMEM, || match errno {
-                -1 => format!("{count} blocks of {size} bytes under a limit of 1 GiB"),
-                errno => format!("after {count} blocks of {size} bytes errno is {errno}"),
-            })?;
+            refuses(family, size, &mut blocks)?;
             comes_back(family, size, &mut blocks, "when data was short")?;
         }
         Ok(())

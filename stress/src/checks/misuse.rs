@@ -42,11 +42,16 @@ fn survived() -> Seen {
     broken("the process went on")
 }
 
-fn double_free(family: &Family) -> Outcome {
-    let start = get(family, malloc(100))?.start();
+/// Frees a block twice in a row.
+fn twice(family: &Family, call: Call) -> Outcome {
+    let start = get(family, call)?.start();
     family.free_at(start);
     family.free_at(start);
     Err(survived())
+}
+
+fn double_free(family: &Family) -> Outcome {
+    twice(family, malloc(100))
 }
 
 fn double_free_later(family: &Family) -> Outcome {
@@ -60,10 +65,7 @@ fn double_free_later(family: &Family) -> Outcome {
 }
 
 fn double_free_large(family: &Family) -> Outcome {
-    let start = get(family, malloc(4 << 20))?.start();
-    family.free_at(start);
-    family.free_at(start);
-    Err(survived())
+    twice(family, malloc(4 << 20))
 }
 
 fn double_free_thread(family: &Family) -> Outcome {
@@ -80,10 +82,7 @@ fn double_free_aligned(family: &Family) -> Outcome {
         align: 256,
         size: 1000,
     };
-    let start = get(family, call)?.start();
-    family.free_at(start);
-    family.free_at(start);
-    Err(survived())
+    twice(family, call)
 }
 
 fn double_free_moved(family: &Family) -> Outcome {
@@ -100,17 +99,11 @@ fn double_free_moved(family: &Family) -> Outcome {
 }
 
 fn double_free_medium(family: &Family) -> Outcome {
-    let start = get(family, malloc(20_000))?.start();
-    family.free_at(start);
-    family.free_at(start);
-    Err(survived())
+    twice(family, malloc(20_000))
 }
 
 fn double_free_calloc(family: &Family) -> Outcome {
-    let start = get(family, Call::Calloc { count: 3, size: 50 })?.start();
-    family.free_at(start);
-    family.free_at(start);
-    Err(survived())
+    twice(family, Call::Calloc { count: 3, size: 50 })
 }
 
 fn free_static(family: &Family) -> Outcome {

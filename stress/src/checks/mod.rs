@@ -189,6 +189,15 @@ fn refused(family: &Family, call: Call, wanted: i32) -> Outcome {
     })
 }
 
+/// That an answer is NULL with `ENOMEM`.
+fn denied(answer: Answer, call: impl fmt::Display) -> Outcome {
+    let Answer { address, errno, .. } = answer;
+    ensure(address == 0, || format!("{call} gave {address:#x}"))?;
+    ensure(errno == libc::ENOMEM, || {
+        format!("{call} set errno to {errno}")
+    })
+}
+
 /// Sizes of every magnitude with their neighbours, up to 2^`most`.
 fn sizes(most: u32) -> impl Iterator<Item = usize> {
     let small = 1..=256_usize;

@@ -3,7 +3,7 @@
 
 use super::By::{C, Glibc, Some as SomeMallocs};
 use super::amounts::{MIB, bounded, resident};
-use super::{Check, Outcome, Seen, broken, ensure, filled, get, intact, malloc, put_back};
+use super::{Check, Outcome, Seen, broken, denied, ensure, filled, get, intact, malloc, put_back};
 use super::{row, sizes};
 use crate::raw::{
     Answer, Block, Call, Family, Gives, Posixes, Resizes, Takes, TakesTwo, errno, page, set_errno,
@@ -117,26 +117,26 @@ fn free_aligned_sized_any(family: &Family) -> Outcome {
     Ok(())
 }
 
-fn reallocf(family: &Family) -> Outcome {
-    let resize = |address, size| {
-        there(
-            family.resize_by(Resizes::Reallocf, address, size),
-            "reallocf",
-        )
-    };
-    let mut block = owned(family, resize(0, 5)?, "reallocf(NULL, n)", 5)?;
+/// That a block is resized to every size and keeps what was there.
+fn resizes(family: &Family, by: Resizes, name: &'static str, mut block: Block) -> Outcome {
     for size in sizes(18) {
-        let answer = resize(block.start(), size)?;
+        let answer = there(family.resize_by(by, block.start(), size), name)?;
         ensure(answer.address != 0, || {
-            format!("reallocf to {size} gave NULL")
+            format!("{name} to {size} gave NULL")
         })?;
         let usable = family.usable_at(answer.address).unwrap_or(size);
         block = block.moved(answer.address, size, usable);
-        intact(&block, "after reallocf")?;
+        intact(&block, name)?;
         block.fill(size as u64);
     }
     family.free(block);
     Ok(())
+}
+
+fn reallocf(family: &Family) -> Outcome {
+    let first = there(family.resize_by(Resizes::Reallocf, 0, 5), "reallocf")?;
+    let block = owned(family, first, "reallocf(NULL, n)", 5)?;
+    resizes(family, Resizes::Reallocf, "reallocf", block)
 }
 
 fn reallocf_frees(family: &Family) -> Outcome {
@@ -145,10 +145,10 @@ fn reallocf_frees(family: &Family) -> Outcome {
         let block = filled(family, malloc(16 << 20), 1)?;
         let vast = usize::MAX / 2 - 1;
         let answer = family.resize_by(Resizes::Reallocf, block.start(), vast);
-        let Answer { address, errno, .. } = there(answer, "reallocf")?;
-        ensure(address == 0 && errno == libc::ENOMEM, || {
-            format!("reallocf to {vast} gave {address:#x} and errno {errno}")
-        })?;
+        denied(
+            there(answer, "reallocf")?,
+            format_args!("reallocf to {vast}"),
+        )?;
     }
     let more = resident()?.saturating_sub(before) / MIB;
     ensure(more < 512, || {
@@ -211,10 +211,7 @@ fn libc_malloc(family: &Family) -> Outcome {
         }
     }
     let over = family.take_by(Takes::Malloc, usize::MAX);
-    let Answer { address, errno, .. } = there(over, "__libc_malloc")?;
-    ensure(address == 0 && errno == libc::ENOMEM, || {
-        format!("of SIZE_MAX it gave {address:#x} and errno {errno}")
-    })
+    denied(there(over, "__libc_malloc")?, "__libc_malloc of SIZE_MAX")
 }
 
 fn libc_calloc(family: &Family) -> Outcome {
@@ -235,25 +232,15 @@ fn libc_calloc(family: &Family) -> Outcome {
         })?;
         family.free(block);
     }
-    let Answer { address, errno, .. } = take(usize::MAX, 2)?;
-    ensure(address == 0 && errno == libc::ENOMEM, || {
-        format!("of a product that overflows it gave {address:#x} and errno {errno}")
-    })
+    denied(
+        take(usize::MAX, 2)?,
+        "__libc_calloc of a product that overflows",
+    )
 }
 
 fn libc_realloc(family: &Family) -> Outcome {
-    let mut block = filled(family, malloc(1), 0)?;
-    for size in sizes(18) {
-        let answer = family.resize_by(Resizes::LibcRealloc, block.start(), size);
-        let answer = there(answer, "__libc_realloc")?;
-        ensure(answer.address != 0, || format!("to {size} it gave NULL"))?;
-        let usable = family.usable_at(answer.address).unwrap_or(size);
-        block = block.moved(answer.address, size, usable);
-        intact(&block, "after __libc_realloc")?;
-        block.fill(size as u64);
-    }
-    family.free(block);
-    Ok(())
+    let block = filled(family, malloc(1), 0)?;
+    resizes(family, Resizes::LibcRealloc, "__libc_realloc", block)
 }
 
 fn libc_memalign(family: &Family) -> Outcome {

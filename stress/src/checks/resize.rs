@@ -1,7 +1,9 @@
 //! Checks of `realloc` and `reallocarray`.
 
 use super::By::{C, Glibc, Posix};
-use super::{Check, Outcome, Seen, broken, ensure, filled, get, intact, malloc, row, sizes};
+use super::{
+    Check, Outcome, Seen, broken, denied, ensure, filled, get, intact, malloc, row, sizes,
+};
 use crate::raw::{Answer, Block, Call, Family};
 
 #[rustfmt::skip] // a table
@@ -221,18 +223,7 @@ fn reallocarray_overflow(family: &Family) -> Outcome {
     let block = filled(family, malloc(1000), 1)?;
     for (count, size) in [(1 << 32, 1 << 32), (usize::MAX, 2), ((1 << 60) + 1, 16)] {
         let answer = array(family, block.start(), count, size)?;
-        ensure(answer.address == 0, || {
-            format!(
-                "reallocarray(p, {count}, {size}) gave {:#x}",
-                answer.address
-            )
-        })?;
-        ensure(answer.errno == libc::ENOMEM, || {
-            format!(
-                "reallocarray(p, {count}, {size}) set errno to {}",
-                answer.errno
-            )
-        })?;
+        denied(answer, format_args!("reallocarray(p, {count}, {size})"))?;
         intact(&block, "after a reallocarray that was refused")?;
     }
     family.free(block);

@@ -66,17 +66,28 @@ fn thread_apart(family: &Family) -> Outcome {
     })
 }
 
-/// One thread makes blocks, another does away with them.
+/// One thread makes many blocks, another does away with them.
 fn relay(
     family: &Family,
     call: impl Fn(usize) -> Call + Sync,
     end: impl Fn(Block) -> Outcome + Sync,
 ) -> Outcome {
-    let (send, receive) = mpsc::sync_channel(500);
+    hand_over(family, 50_000, 500, call, end)
+}
+
+/// One thread makes so many blocks, and is ahead by so many of another that does away with them.
+fn hand_over(
+    family: &Family,
+    count: usize,
+    ahead: usize,
+    call: impl Fn(usize) -> Call + Sync,
+    end: impl Fn(Block) -> Outcome + Sync,
+) -> Outcome {
+    let (send, receive) = mpsc::sync_channel(ahead);
     let call = &call;
     thread::scope(|scope| {
         let maker = scope.spawn(move || {
-            for i in 0..50_000 {
+            for i in 0..count {
                 let block = filled(family, call(i), i as u64)?;
                 // Nobody listens any more: the other side has something to say.
                 if send.send(block).is_err() {
@@ -234,22 +245,13 @@ fn thread_many(family: &Family) -> Outcome {
 }
 
 fn thread_large(family: &Family) -> Outcome {
-    let (send, receive) = mpsc::sync_channel(8);
-    thread::scope(|scope| {
-        let maker = scope.spawn(move || {
-            for i in 0..600_usize {
-                let block = filled(family, malloc((1 << 18) + i * 7919 % 3_000_000), i as u64)?;
-                if send.send(block).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        let mut blocks = receive.into_iter();
-        let ended = blocks.try_for_each(|block| put_back(family, block, "on another thread"));
-        joined(maker)?;
-        ended
-    })
+    hand_over(
+        family,
+        600,
+        8,
+        |i| malloc((1 << 18) + i * 7919 % 3_000_000),
+        |block| put_back(family, block, "on another thread"),
+    )
 }
 
 fn thread_errno(family: &Family) -> Outcome {

@@ -18,7 +18,7 @@ mod walk;
 use super::Allocator;
 use crate::account::Class::{self, Client, Runtime};
 use crate::heap::{BUSY, DEAD, EMPTY};
-use crate::page::Kind;
+use crate::page::{Kind, PageEntry};
 use crate::pal::Model;
 use crate::region::SLICE;
 use crate::tls::Words;
@@ -62,14 +62,37 @@ fn churn(all: &Small, kept: *mut u8) -> Vec<*mut u8> {
 /// The thread ends, and another one begins in its place.
 fn next_thread(all: &Small) {
     all.thread_exit();
+    begin_anew(all);
+}
+
+/// In the place of a thread whose end was told another one begins.
+fn begin_anew(all: &Small) {
     let words = all.words();
     assert!(ptr::eq(words.get(words.slot()), DEAD));
     words.set(words.slot(), EMPTY);
 }
 
+/// The thread ends without a word, and another one begins in its place.
+fn vanish(all: &Small) {
+    let words = all.words();
+    words.set(words.slot(), EMPTY);
+    words.set_own(words.slot(), ptr::null());
+}
+
 fn free(all: &Small, block: *mut u8) {
     // SAFETY: the tests give live blocks, or want to see the refusal.
     unsafe { all.free(block) }
+}
+
+fn page_of(all: &Small, block: *mut u8) -> &PageEntry {
+    all.at(all.region.entry_of(block).expect("a block"))
+}
+
+/// What the fast path does up to where it leaves the page to be looked at; true when it would.
+fn push(all: &Small, block: *mut u8) -> bool {
+    let _busy = all.busy();
+    // SAFETY: the thread's own page, and a live block of it.
+    unsafe { page_of(all, block).push(block.cast()) }
 }
 
 /// What the process says when it is stopped by `act`.
@@ -503,9 +526,7 @@ fn a_live_block_that_bears_the_seal_is_freed_all_the_same() {
         if elsewhere {
             next_thread(&all);
         }
-        let seal = all
-            .entry((block.addr() - all.region.base().addr()) / SLICE)
-            .seal();
+        let seal = page_of(&all, block).seal();
         // SAFETY: the block is live.
         unsafe { block.cast::<usize>().wrapping_add(1).write(seal) };
         free(&all, block);
@@ -541,9 +562,7 @@ fn a_miscount_that_a_fork_leaves_is_mended() {
     let page = heap.current(Client, 3).expect("one page");
     // As if the thread had been cut off between the list and the count.
     page.count_up();
-    let words = all.words();
-    words.set(words.slot(), EMPTY);
-    words.set_own(words.slot(), ptr::null());
+    vanish(&all);
     all.fork_prepare();
     all.fork_child();
     blocks.into_iter().for_each(|block| free(&all, block));

@@ -1,5 +1,6 @@
 //! The storms.
 
+use super::blocks::{HEAD, Random, end, fill, make, resize};
 use bowline_alloc::Class;
 use bowline_alloc::census::Found;
 use bowline_alloc::global::{self, ALLOCATOR};
@@ -148,7 +149,7 @@ fn look() {
 }
 
 extern "C" fn work(life: *mut libc::c_void) -> *mut libc::c_void {
-    let mut random = Random(life.addr() as u64 * 0x9e37_79b9 + 1);
+    let mut random = Random::new(life.addr() as u64);
     for step in 0..STEPS {
         let mut block = make(&mut random);
         if random.next().is_multiple_of(4) {
@@ -189,98 +190,4 @@ fn crowd(random: &mut Random) {
             end(block);
         }
     }
-}
-
-/// Before the contents of each block: how many bytes they are, and what they are.
-const HEAD: usize = 2 * size_of::<usize>();
-
-fn byte(seed: usize, at: usize) -> u8 {
-    (seed ^ at.wrapping_mul(0x9d)) as u8
-}
-
-struct Random(u64);
-
-impl Random {
-    /// Marsaglia, *Xorshift RNGs* (2003).
-    fn next(&mut self) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize
-    }
-
-    fn size(&mut self) -> usize {
-        let most = match self.next() % 64 {
-            0..52 => 200,
-            52..61 => 3000,
-            61..63 => 30_000,
-            _ => 150_000,
-        };
-        self.next() % most
-    }
-}
-
-fn make(random: &mut Random) -> *mut u8 {
-    let (bytes, seed) = (random.size(), random.next());
-    let block = match random.next() % 5 {
-        0 => global::aligned(32 << (random.next() % 6), bytes + HEAD),
-        1 => global::calloc(1, bytes + HEAD),
-        2 => global::alloc_class(bytes + HEAD, 16, false, Class::Runtime),
-        _ => global::malloc(bytes + HEAD),
-    };
-    fill(block, bytes, seed);
-    block
-}
-
-fn words(block: *mut u8) -> [*mut usize; 2] {
-    assert!(!block.is_null());
-    [block.cast(), block.wrapping_add(HEAD / 2).cast()]
-}
-
-fn fill(block: *mut u8, bytes: usize, seed: usize) {
-    for (word, number) in words(block).into_iter().zip([bytes, seed]) {
-        // SAFETY: the block is ours, and so large.
-        unsafe { word.write(number) };
-    }
-    for at in 0..bytes {
-        // SAFETY: as above.
-        unsafe { block.wrapping_add(HEAD + at).write(byte(seed, at)) };
-    }
-}
-
-/// How many bytes a block has, and what they are.
-fn head(block: *mut u8) -> [usize; 2] {
-    // SAFETY: the block is ours and was filled.
-    words(block).map(|word| unsafe { word.read() })
-}
-
-fn verify(block: *mut u8, seed: usize, bytes: usize) {
-    for at in 0..bytes {
-        // SAFETY: the block is ours and was filled.
-        let found = unsafe { block.wrapping_add(HEAD + at).read() };
-        assert_eq!(found, byte(seed, at), "byte {at} of {bytes}");
-    }
-}
-
-fn end(block: *mut u8) {
-    if !block.is_null() {
-        let [bytes, seed] = head(block);
-        verify(block, seed, bytes);
-        // SAFETY: the block is live.
-        assert!(unsafe { global::usable_size(block) } >= bytes + HEAD);
-        // SAFETY: the block is ours, and used no more.
-        unsafe { global::free(block) };
-    }
-}
-
-fn resize(block: *mut u8, random: &mut Random) -> *mut u8 {
-    let [old, seed] = head(block);
-    verify(block, seed, old);
-    let bytes = random.size();
-    // SAFETY: the block is ours.
-    let moved = unsafe { global::realloc(block, bytes + HEAD) };
-    assert!(!moved.is_null());
-    verify(moved, seed, old.min(bytes));
-    fill(moved, bytes, seed);
-    moved
 }

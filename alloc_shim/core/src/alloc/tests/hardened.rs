@@ -1,12 +1,11 @@
 //! The hardened mode: what is written to freed blocks is found, and all else goes on as without it.
 
-use super::{Small, allocator, check, churn, free, interrupted, last_words, live, next_thread};
+use super::{
+    Small, allocator, begin_anew, check, churn, free, interrupted, last_words, live, next_thread,
+};
 use crate::account::Class::{Client, Runtime};
-use crate::heap::{DEAD, EMPTY};
 use crate::quarantine::BLOCKS;
 use crate::region::SLICE;
-use crate::tls::Words;
-use std::ptr;
 
 fn hardened() -> Box<Small> {
     let all = allocator();
@@ -243,9 +242,7 @@ fn handlers_and_ended_threads_go_on() {
         all.thread_exit();
         others.for_each(|block| free(&all, block));
         free(&all, all.malloc(100));
-        let words = all.words();
-        assert!(ptr::eq(words.get(words.slot()), DEAD));
-        words.set(words.slot(), EMPTY);
+        begin_anew(&all);
         all.purge();
         assert_eq!(live(&all, Client), 0, "locked: {locked}");
         check(&all);

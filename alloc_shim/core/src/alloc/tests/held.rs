@@ -1,13 +1,12 @@
 //! Which pages a heap keeps, and from which of several it allocates.
 
-use super::{allocator, check, free, live};
+use super::{Small, allocator, check, free, live, page_of, push};
 use crate::account::Class::Client;
 use crate::classes::{CLASSES, bin_of};
-use crate::page::PageEntry;
 use crate::region::SLICE;
 
 /// So many blocks of a size, taken.
-fn some(all: &super::Small, count: usize, bytes: usize) -> Vec<*mut u8> {
+fn some(all: &Small, count: usize, bytes: usize) -> Vec<*mut u8> {
     (0..count).map(|_| all.malloc(bytes)).collect()
 }
 
@@ -107,7 +106,7 @@ fn nothing_is_given_back_for_a_block_that_no_region_holds() {
 }
 
 /// How many bytes went back to the system.
-fn purged(all: &super::Small) -> usize {
+fn purged(all: &Small) -> usize {
     all.figures().expect("no lock is held").purged
 }
 
@@ -141,17 +140,6 @@ fn a_size_that_once_needed_a_whole_page_keeps_what_it_finds() {
     }
     assert_eq!(purged(&all), before);
     check(&all);
-}
-
-fn page_of(all: &super::Small, block: *mut u8) -> &PageEntry {
-    all.at(all.region.entry_of(block).expect("a block"))
-}
-
-/// What the fast path does up to where it leaves the page to be looked at; true when it would.
-fn push(all: &super::Small, block: *mut u8) -> bool {
-    let _busy = all.busy();
-    // SAFETY: the thread's own page, and a live block of it.
-    unsafe { page_of(all, block).push(block.cast()) }
 }
 
 #[test]

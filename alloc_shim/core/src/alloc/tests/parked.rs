@@ -1,15 +1,11 @@
 //! Full pages that wait, a few of their blocks free, until they are used again.
 
-use super::{Small, allocator, check, free, interrupted, last_words, live, next_thread};
+use super::{
+    Small, allocator, check, free, interrupted, last_words, live, next_thread, page_of, push,
+    vanish,
+};
 use crate::account::Class::Client;
-use crate::alloc::Allocator;
 use crate::classes::{CLASSES, SizeClass, bin_of};
-use crate::heap::EMPTY;
-use crate::page::PageEntry;
-use crate::pal::Model;
-use crate::region::SLICE;
-use crate::tls::Words;
-use std::ptr;
 
 /// Small enough that some blocks of a page are free before it is used again.
 const BYTES: usize = 200;
@@ -22,23 +18,12 @@ fn waking() -> usize {
     shape().waking as usize
 }
 
-fn page_of(all: &Allocator<Model>, block: *const u8) -> &PageEntry {
-    all.entry((block.addr() - all.region.base().addr()) / SLICE)
-}
-
 /// The blocks of a page that is full and parked, and one of the page after it.
 fn full(all: &Small) -> (Vec<*mut u8>, *mut u8) {
     let blocks: Vec<_> = (0..shape().blocks).map(|_| all.malloc(BYTES)).collect();
     let beside = all.malloc(BYTES);
     assert!(page_of(all, blocks[0]).is_parked() && !page_of(all, beside).is_parked());
     (blocks, beside)
-}
-
-/// What the fast path does up to where it leaves the page to be looked at; true when it would.
-fn push(all: &Small, block: *mut u8) -> bool {
-    let _busy = all.busy();
-    // SAFETY: the thread's own page, and a live block of it.
-    unsafe { page_of(all, block).push(block.cast()) }
 }
 
 #[test]
@@ -149,9 +134,7 @@ fn a_forked_child_uses_a_waiting_page_again_that_was_due() {
         .filter(|block| push(&all, **block));
     assert_eq!(due.count(), 1);
     page.count_up();
-    let words = all.words();
-    words.set(words.slot(), EMPTY);
-    words.set_own(words.slot(), ptr::null());
+    vanish(&all);
     all.fork_prepare();
     all.fork_child();
     all.purge();

@@ -1,18 +1,10 @@
 //! Threads whose end nobody tells, and forks by handlers that have interrupted the allocator.
 
-use super::{Small, allocator, check, churn, free, interrupted};
-use crate::heap::EMPTY;
+use super::{Small, allocator, check, churn, free, interrupted, vanish};
 use crate::tls::Words;
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-
-/// The thread ends without a word, and another one begins in its place.
-fn vanish(all: &Small) {
-    let words = all.words();
-    words.set(words.slot(), EMPTY);
-    words.set_own(words.slot(), ptr::null());
-}
 
 fn heaps(all: &Small) -> usize {
     all.figures().expect("no lock is held").heaps_created
