@@ -14,11 +14,11 @@
 //!
 //! Absent on purpose: fast bins and mapped blocks, which there are none of: their figures are 0.
 
-use crate::output::write;
 use crate::text::Text;
 use crate::{forward, heap};
 use bowline_alloc::census::{Census, Row};
 use bowline_alloc::classes::CLASSES;
+use bowline_alloc::pal::write;
 use core::ffi::c_int;
 use libc::{FILE, mallinfo as Mallinfo, mallinfo2 as Mallinfo2};
 

@@ -1,7 +1,7 @@
 //! The mappings of this process, as `/proc/self/maps` lists them, by the order of their addresses.
 //!
 //! It is read by system calls into a buffer on the stack, a line at a time. Of a line that is longer than the buffer the end, which
-//! is the end of a file's name, is left out.
+//! is the end of a file's name, is left out. The calls are by number, for libc's are points where a thread may be cancelled.
 
 use core::ffi::c_int;
 
@@ -23,8 +23,10 @@ pub(crate) struct Mapping<'a> {
 /// Calls `visit` with each mapping; with none where they cannot be read.
 pub(crate) fn each(mut visit: impl FnMut(&Mapping<'_>)) {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    let (from, path) = (libc::AT_FDCWD, c"/proc/self/maps".as_ptr());
     // SAFETY: a C string.
-    let descriptor = unsafe { libc::open(c"/proc/self/maps".as_ptr(), flags) };
+    let opened = unsafe { libc::syscall(libc::SYS_openat, from, path, flags) };
+    let descriptor = opened as c_int;
     if descriptor < 0 {
         return;
     }
@@ -51,8 +53,9 @@ pub(crate) fn each(mut visit: impl FnMut(&Mapping<'_>)) {
 /// The next bytes; none at the end.
 fn read(descriptor: c_int, part: &mut [u8]) -> Option<usize> {
     loop {
+        let (start, room) = (part.as_mut_ptr(), part.len());
         // SAFETY: the part has so much room.
-        let read = unsafe { libc::read(descriptor, part.as_mut_ptr().cast(), part.len()) };
+        let read = unsafe { libc::syscall(libc::SYS_read, descriptor, start, room) };
         match usize::try_from(read) {
             Ok(0) => return None,
             Ok(read) => return Some(read),

@@ -3,6 +3,7 @@
 //! Nothing here allocates, locks or formats by std, so that it may run in a signal handler.
 
 use crate::text::Text;
+use bowline_alloc::pal::write;
 use core::ffi::c_int;
 
 /// How every line of the allocator's begins.
@@ -50,21 +51,4 @@ impl Output {
         self.whole = self.whole && write(self.descriptor, self.text.as_bytes());
         self.text = Text::new();
     }
-}
-
-/// Writes all of it, as far as the file takes it; whether it took all. By number, as all calls here are in which libc would let
-/// the thread be cancelled: it would unwind through Rust, and out of functions of which C knows that nothing does.
-pub(crate) fn write(descriptor: c_int, mut bytes: &[u8]) -> bool {
-    while !bytes.is_empty() {
-        let (start, count) = (bytes.as_ptr(), bytes.len());
-        // SAFETY: the bytes are there.
-        let written = unsafe { libc::syscall(libc::SYS_write, descriptor, start, count) };
-        match usize::try_from(written) {
-            Ok(written) if written > 0 => bytes = bytes.get(written..).unwrap_or_default(),
-            Ok(_) => return false,
-            Err(_) if crate::errno::get() == libc::EINTR => {}
-            Err(_) => return false,
-        }
-    }
-    true
 }

@@ -14,7 +14,7 @@
 
 use crate::heap;
 use crate::maps::{self, Mapping};
-use crate::output::write;
+use bowline_alloc::pal::write;
 use bowline_alloc::profile::{DEPTH, Site};
 use core::ffi::c_int;
 

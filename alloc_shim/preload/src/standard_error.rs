@@ -44,7 +44,7 @@ pub(crate) fn descriptor() -> Option<c_int> {
 /// Writes a line there.
 pub(crate) fn say(mut line: Line) {
     if let Some(descriptor) = descriptor() {
-        crate::output::write(descriptor, line.finish());
+        bowline_alloc::pal::write(descriptor, line.finish());
     }
 }
 

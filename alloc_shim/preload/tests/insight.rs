@@ -196,6 +196,62 @@ fn what_cannot_be_written_is_told_though_the_program_closes_standard_error() {
     );
 }
 
+/// What `insight` leaves on standard error in a mode with a signal and these variables, if it ends well.
+fn told_by(mode: &str, signal: &str, variables: &[(&str, &str)]) -> String {
+    let run = Run::new(&program()).preload(library()).arg(mode);
+    let run = variables
+        .iter()
+        .fold(run.arg(signal), |run, (name, value)| run.env(name, value));
+    let done = run.output();
+    let (_, err) = texts(&done);
+    assert!(done.status.success(), "{mode}: {}: {err}", done.status);
+    err
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_ends_no_program() {
+    let file = fresh("full.txt");
+    let name = file.to_str().expect("a path");
+    for (variable, what) in [
+        ("BOWLINE_MALLOC_STATS", "the figures are"),
+        ("BOWLINE_MALLOC_PROFILE", "the heap profile is"),
+    ] {
+        let line = format!("bowline_malloc: {what} not whole: the file took no more\n");
+        assert_eq!(told_by("full", "0", &[(variable, name)]), line);
+    }
+    let line = "bowline_malloc: the map is not whole: the file took no more\n";
+    let map = [
+        ("BOWLINE_MALLOC_MAP", name),
+        ("BOWLINE_MALLOC_MAP_SIGNAL", "USR1"),
+    ];
+    assert_eq!(told_by("full", "10", &map), line.repeat(3));
+    assert_eq!(text(&file), "");
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_ends_no_program() {
+    let variables = [
+        ("BOWLINE_MALLOC_STATS", "1"),
+        ("BOWLINE_MALLOC_MAP_SIGNAL", "USR1"),
+        ("BOWLINE_MALLOC_LIMIT", "much"),
+    ];
+    told_by("unread", "10", &variables);
+}
+
+#[test]
+fn a_thread_that_is_to_be_cancelled_tells_all_first() {
+    let [map, profile] = ["cancelled.map", "cancelled.pb"].map(fresh);
+    let variables = [
+        ("BOWLINE_MALLOC_MAP", map.to_str().expect("a path")),
+        ("BOWLINE_MALLOC_MAP_SIGNAL", "USR1"),
+        ("BOWLINE_MALLOC_PROFILE", profile.to_str().expect("a path")),
+        ("BOWLINE_MALLOC_PROFILE_SIGNAL", "USR1"),
+    ];
+    assert_eq!(told_by("cancelled", "10", &variables), "");
+    assert!(text(&map).ends_with("bowline_malloc: end of map\n"));
+    assert!(std::fs::metadata(&profile).is_ok_and(|file| file.len() > 0));
+}
+
 #[test]
 fn a_map_that_cannot_be_written_is_told() {
     for (file, line) in [

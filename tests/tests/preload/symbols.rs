@@ -35,6 +35,14 @@ const ALLOCATING: &str = "
     __tls_get_addr
 ";
 
+/// Names of the C library at which a thread may be cancelled, and would unwind out of an allocator. Not here: `fwrite`, for a
+/// stream that the program gives, and `fcntl`, of which one command alone waits.
+const CANCELLING: &str = "
+    accept close connect creat fdatasync fsync getrandom lseek msync nanosleep open open64 openat openat64 pause poll ppoll
+    pread pread64 pselect pwrite pwrite64 read readv recv recvmsg select send sendmsg sigsuspend sigtimedwait sigwait sigwaitinfo
+    sleep usleep wait waitpid write writev
+";
+
 /// `strdup` is the probe that finds out whose malloc the C library uses.
 const PROBE: &str = "strdup";
 
@@ -83,8 +91,9 @@ fn exports(context: &Context, _: &Path) -> Result<(), Failed> {
 fn imports(context: &Context, _: &Path) -> Result<(), Failed> {
     let listing = ask(context, "nm", &["-D", "--undefined-only"])?;
     let found = names(&listing);
-    let bad: Vec<_> = ALLOCATING
-        .split_whitespace()
+    let bad: Vec<_> = [ALLOCATING, CANCELLING]
+        .into_iter()
+        .flat_map(str::split_whitespace)
         .filter(|name| found.contains(name))
         .collect();
     if !bad.is_empty() {

@@ -20,10 +20,14 @@ use crate::sync::AtomicU32;
 #[cfg(test)]
 mod model;
 #[cfg(not(loom))]
+mod quiet;
+#[cfg(not(loom))]
 mod unix;
 
 #[cfg(test)]
 pub use model::Model;
+#[cfg(not(loom))]
+pub use quiet::write;
 #[cfg(not(loom))]
 pub use unix::Unix;
 

@@ -128,15 +128,16 @@ impl Pal for Unix {
     fn random(&self) -> u64 {
         let mut bits = self.now_ms() ^ ptr::from_ref(self).addr() as u64;
         let bytes = ptr::from_mut(&mut bits).cast::<c_void>();
+        let (call, flags) = (libc::SYS_getrandom, libc::GRND_NONBLOCK);
+        // By number: libc's is a point where a thread may be cancelled.
         // SAFETY: the kernel writes the eight borrowed bytes. When it has no randomness yet the guessable bits remain.
-        errno::keeping(|| unsafe { libc::getrandom(bytes, 8, libc::GRND_NONBLOCK) });
+        errno::keeping(|| unsafe { libc::syscall(call, bytes, 8usize, flags) });
         bits
     }
 
     fn write(&self, text: &[u8]) {
-        // By number: libc's `write` is a point where a thread may be cancelled, and then it would unwind from here.
-        // SAFETY: the kernel reads the borrowed text. When standard error is closed there is nobody to tell.
-        errno::keeping(|| unsafe { libc::syscall(libc::SYS_write, 2, text.as_ptr(), text.len()) });
+        // When standard error is closed there is nobody to tell.
+        super::write(libc::STDERR_FILENO, text);
     }
 
     fn abort(&self) -> ! {

@@ -161,6 +161,68 @@ static void storm(int number)
     CHECK(waitpid(child, NULL, 0) == child);
 }
 
+static volatile sig_atomic_t got_signal;
+
+static void get_signal(int number)
+{
+    (void)number;
+    got_signal = 1;
+}
+
+/* A thread that somebody wants to end is told to tell, where it does not wait. */
+static void *go_on(void *steps)
+{
+    pthread_barrier_wait(steps);
+    while (!over)
+        ;
+    CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0}) == 0);
+    return steps;
+}
+
+static void cancelled(int number)
+{
+    pthread_barrier_t steps;
+    pthread_t thread;
+    void *result;
+    CHECK(pthread_barrier_init(&steps, NULL, 2) == 0);
+    CHECK(pthread_create(&thread, NULL, go_on, &steps) == 0);
+    pthread_barrier_wait(&steps);
+    CHECK(pthread_cancel(thread) == 0 && pthread_kill(thread, number) == 0);
+    /* The signal is taken before the flag is seen: a thread that runs takes it within a tick. */
+    usleep(200000);
+    over = 1;
+    CHECK(pthread_join(thread, &result) == 0 && result == &steps);
+}
+
+/* Files take no byte; what is told of memory neither runs a handler nor leaves a signal behind. */
+static void full(int number)
+{
+    struct rlimit none = {0, RLIM_INFINITY};
+    sigset_t set, before, waiting;
+    CHECK(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    if (number == 0)
+        return;
+    signal(SIGXFSZ, get_signal);
+    CHECK(raise(number) == 0);
+    CHECK(sigemptyset(&set) == 0 && sigaddset(&set, SIGXFSZ) == 0);
+    CHECK(sigprocmask(SIG_BLOCK, &set, &before) == 0 && !sigismember(&before, SIGXFSZ));
+    CHECK(raise(number) == 0);
+    CHECK(sigpending(&waiting) == 0 && !sigismember(&waiting, SIGXFSZ));
+    /* One of the program's own stays. */
+    CHECK(raise(SIGXFSZ) == 0 && raise(number) == 0);
+    CHECK(sigpending(&waiting) == 0 && sigismember(&waiting, SIGXFSZ));
+    CHECK(!got_signal && sigprocmask(SIG_SETMASK, &before, NULL) == 0 && got_signal);
+}
+
+/* This program anew, with a standard error of which nobody reads. */
+static void unread(char **arguments)
+{
+    int ends[2];
+    CHECK(pipe(ends) == 0 && close(ends[0]) == 0 && dup2(ends[1], 2) == 2);
+    arguments[1] = (char[]){"hold"};
+    execv("/proc/self/exe", arguments);
+}
+
 int main(int count, char **arguments)
 {
     CHECK(count >= 2);
@@ -169,6 +231,12 @@ int main(int count, char **arguments)
         limit((size_t)number);
     else if (strcmp(arguments[1], "hold") == 0)
         hold((int)number);
+    else if (strcmp(arguments[1], "cancelled") == 0)
+        cancelled((int)number);
+    else if (strcmp(arguments[1], "full") == 0)
+        full((int)number);
+    else if (strcmp(arguments[1], "unread") == 0)
+        unread(arguments);
     else if (strcmp(arguments[1], "storm") == 0)
         storm((int)number);
     else if (strcmp(arguments[1], "fork") == 0) {
