@@ -50,8 +50,16 @@ pub unsafe extern "C" fn start(
                 follow(&settings);
             }
         }
-        Outcome::Lost(family, table) => {
+        Outcome::Lost {
+            family,
+            table,
+            told,
+        } => {
             forward::to(family);
+            if table.is_none() && !told {
+                // SAFETY: the caller's word about the array.
+                unsafe { environment::decline(environment) };
+            }
             let winner = if table.is_some() {
                 Winner::Other
             } else {

@@ -62,6 +62,7 @@ const NO_SETTING: &str = "no such setting: ";
 const NO_SIZE: &str = "not a size: ";
 const NO_SIGNAL: &str = "not a signal for this: ";
 const NO_FILE: &str = "not a path with a /: ";
+const DECLINED: &str = "another malloc serves this process: BOWLINE_MALLOC variables mean nothing";
 
 /// Reads the variables and says what is wrong with them.
 ///
@@ -69,6 +70,36 @@ const NO_FILE: &str = "not a path with a /: ";
 /// `environment` is null or an array of C strings that ends with null; they stay as they are as long as the settings are used.
 pub(crate) unsafe fn read<'a>(environment: *const *const c_char) -> Settings<'a> {
     let mut settings = Settings::default();
+    // SAFETY: as the caller says.
+    unsafe { each(environment, |entry| settings.take(entry)) };
+    settings
+}
+
+/// Says that the variables mean nothing where there are some: another malloc serves the process, and does not read them.
+///
+/// # Safety
+/// As for [`read`].
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn decline(environment: *const *const c_char) {
+    let mut some = false;
+    let look = |entry: &[u8]| {
+        let ours = entry.starts_with(MODE) || entry.starts_with(PREFIX);
+        let value = entry.iter().skip_while(|c| **c != b'=').nth(1);
+        some |= ours && value.is_some();
+    };
+    // SAFETY: as the caller says.
+    unsafe { each(environment, look) };
+    if some {
+        Line::new(DECLINED).send(&Unix::new());
+    }
+}
+
+/// Calls `visit` with each variable that counts.
+///
+/// # Safety
+/// As for [`read`].
+unsafe fn each<'a>(environment: *const *const c_char, mut visit: impl FnMut(&'a [u8])) {
     // SAFETY: any entry of the auxiliary vector may be asked for.
     let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
     let mut place = environment;
@@ -81,11 +112,10 @@ pub(crate) unsafe fn read<'a>(environment: *const *const c_char) -> Settings<'a>
         }
         // SAFETY: an entry is a C string.
         let entry = unsafe { CStr::from_ptr(entry) };
-        settings.take(entry.to_bytes());
+        visit(entry.to_bytes());
         // SAFETY: the entry is not the last, so the next one is there.
         place = unsafe { place.add(1) };
     }
-    settings
 }
 
 impl<'a> Settings<'a> {

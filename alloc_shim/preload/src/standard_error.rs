@@ -11,8 +11,8 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 const STDERR: c_int = 2;
-/// Programs count on getting the lowest free descriptors; the copy stays clear of them.
-const HIGH: c_int = 200;
+/// Programs count on getting the lowest free descriptors; the copy stays clear of them, or of the very lowest where few are allowed.
+const HIGH: [c_int; 2] = [200, 10];
 
 /// The copy, and which file it was.
 static COPY: AtomicI32 = AtomicI32::new(-1);
@@ -26,9 +26,13 @@ pub(crate) fn keep() {
     };
     DEVICE.store(device, Ordering::Relaxed);
     INODE.store(inode, Ordering::Relaxed);
-    // SAFETY: no pointer is involved.
-    let copy = unsafe { libc::fcntl(STDERR, libc::F_DUPFD_CLOEXEC, HIGH) };
-    COPY.store(copy, Ordering::Relaxed);
+    let copy = |from: c_int| {
+        // SAFETY: no pointer is involved.
+        let copy = unsafe { libc::fcntl(STDERR, libc::F_DUPFD_CLOEXEC, from) };
+        (copy >= 0).then_some(copy)
+    };
+    let copy = HIGH.into_iter().find_map(copy);
+    COPY.store(copy.unwrap_or(-1), Ordering::Relaxed);
 }
 
 /// A descriptor of it that is still open; none where it was closed, or never was open.

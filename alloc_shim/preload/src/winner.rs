@@ -34,8 +34,14 @@ use core::mem::transmute_copy;
 pub(crate) enum Outcome {
     /// This copy's `malloc` is the process's.
     Own,
-    /// Another one's is; its region's table, if it is a copy of this allocator.
-    Lost(Family, Option<&'static RegionTable>),
+    /// Another one's is.
+    Lost {
+        family: Family,
+        /// Its region's table, if it is a copy of this allocator.
+        table: Option<&'static RegionTable>,
+        /// Whether a line has said so, for this copy got no memory.
+        told: bool,
+    },
     /// Another one's is, and its functions cannot be found.
     Unreachable,
 }
@@ -60,7 +66,11 @@ pub(crate) fn decide() -> Outcome {
     // SAFETY: libc took the block from the winner's `malloc`; null is allowed.
     unsafe { (family.free)(probe.cast()) };
     let table = table(&search, family.malloc as *const c_void);
-    Outcome::Lost(family, table)
+    Outcome::Lost {
+        family,
+        table,
+        told: probe.is_null(),
+    }
 }
 
 /// Says that not even a first block is to be had, and the limit that may be why.

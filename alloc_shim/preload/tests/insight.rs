@@ -253,6 +253,44 @@ fn a_thread_that_is_to_be_cancelled_tells_all_first() {
 }
 
 #[test]
+fn figures_are_told_where_few_files_may_be_open() {
+    let run = Run::new(Path::new("/bin/sh")).preload(library());
+    let run = run.arg("-c").arg("ulimit -n 64; exec /bin/ls /");
+    let done = run.env("BOWLINE_MALLOC_STATS", "1").output();
+    let (_, err) = texts(&done);
+    assert!(err.starts_with("bowline_malloc: process "), "{err}");
+}
+
+#[test]
+fn variables_are_declined_where_another_malloc_serves() {
+    let order = format!("libc.so.6:{}", library().display());
+    let ran = |variables: &[(&str, &str)]| {
+        let run = Run::new(Path::new("/bin/true")).preload(Path::new(&order));
+        let run = variables
+            .iter()
+            .fold(run, |run, (name, value)| run.env(name, value));
+        let done = run.output();
+        assert!(done.status.success(), "{}", done.status);
+        texts(&done).1
+    };
+    let line = "bowline_malloc: another malloc serves this process: BOWLINE_MALLOC variables mean nothing\n";
+    assert_eq!(ran(&[("BOWLINE_MALLOC", "hardened")]), line);
+    assert_eq!(
+        ran(&[
+            ("BOWLINE_MALLOC_STATS", "1"),
+            ("BOWLINE_MALLOC_LIMIT", "1g")
+        ]),
+        line
+    );
+    let none = [
+        ("BOWLINE_MALLOC", ""),
+        ("BOWLINE_MALLOC_STATS", ""),
+        ("MALLOC_CHECK_", "3"),
+    ];
+    assert_eq!(ran(&none), "");
+}
+
+#[test]
 fn a_map_that_cannot_be_written_is_told() {
     for (file, line) in [
         (
