@@ -81,7 +81,8 @@ impl Place {
         name.text("\0");
         let name = CStr::from_bytes_until_nul(name.as_bytes()).ok()?;
         let kind = libc::O_WRONLY | libc::O_CREAT | before;
-        let flags = kind | libc::O_CLOEXEC | libc::O_NOCTTY;
+        // A named pipe that nobody reads is refused, and holds nobody up.
+        let flags = kind | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
         let (from, path) = (libc::AT_FDCWD, name.as_ptr());
         // SAFETY: a C string. By number: nobody may be cancelled in here.
         let opened = unsafe { libc::syscall(libc::SYS_openat, from, path, flags, 0o644) };
@@ -92,6 +93,9 @@ impl Place {
             standard_error::say(line.text(": error ").decimal(number as usize));
             return None;
         }
+        // But its reader may take its time.
+        // SAFETY: no pointer is involved.
+        unsafe { libc::syscall(libc::SYS_fcntl, descriptor, libc::F_SETFL, before) };
         Some(descriptor)
     }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Run, compile, library, texts};
@@ -250,6 +251,35 @@ fn a_thread_that_is_to_be_cancelled_tells_all_first() {
     assert_eq!(told_by("cancelled", "10", &variables), "");
     assert!(text(&map).ends_with("bowline_malloc: end of map\n"));
     assert!(std::fs::metadata(&profile).is_ok_and(|file| file.len() > 0));
+}
+
+#[test]
+fn a_named_pipe_takes_figures_while_somebody_reads_and_holds_up_nobody() {
+    let pipe = fresh("figures.pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let name = pipe.to_str().expect("a path");
+    let ran = || {
+        let run = Run::new(Path::new("/bin/true")).preload(library());
+        let done = run.env("BOWLINE_MALLOC_STATS", name).output();
+        assert!(done.status.success(), "{}", done.status);
+        texts(&done).1
+    };
+    assert_eq!(
+        ran(),
+        format!("bowline_malloc: cannot open {name}: error 6\n")
+    );
+    // Open both ways it does not wait for the other side.
+    let mut reader = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .expect("a pipe");
+    assert_eq!(ran(), "");
+    let mut text = vec![0; 65536];
+    let length = reader.read(&mut text).expect("the figures");
+    let text = String::from_utf8_lossy(&text[..length]);
+    assert!(text.contains("  bytes in large blocks\n"), "{text}");
 }
 
 #[test]
