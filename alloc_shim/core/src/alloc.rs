@@ -211,13 +211,17 @@ impl<P: Pal + Words> Allocator<P> {
 
     /// The same when there was none at hand.
     pub fn calloc_slow(&self, count: usize, bytes: usize) -> *mut u8 {
-        match count.checked_mul(bytes) {
-            Some(bytes) if bytes >= SLICE && self.sparse.prevail() => {
-                self.alloc_slow(None, bytes, GRAIN, true, Class::Client)
+        let Some(bytes) = count.checked_mul(bytes) else {
+            return self.no_memory();
+        };
+        if (SLICE..=LARGEST).contains(&bytes) && self.sparse.prevail() {
+            let block = self.alloc_slow(None, bytes, GRAIN, true, Class::Client);
+            if !block.is_null() {
+                return block;
             }
-            Some(bytes) => self.alloc_class(bytes, GRAIN, true, Class::Client),
-            None => self.no_memory(),
+            // A page may have one.
         }
+        self.alloc_class(bytes, GRAIN, true, Class::Client)
     }
 
     /// A block of `bytes` at a multiple of `align`, a power of two, in the account `class`; cleared where `zeroed`.

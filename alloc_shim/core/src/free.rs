@@ -415,10 +415,12 @@ impl<P: Pal + Words> Allocator<P> {
         align: usize,
         class: Class,
     ) -> *mut u8 {
+        let aligned = block.addr().is_multiple_of(align);
         let (stays, old) = match self.place(block) {
             Ok(place) => {
                 let old = self.size_of_live("realloc", place, block);
-                (self.stays(place, bytes), old)
+                // Asked last, for a large block is made to stay.
+                (aligned && self.stays(place, bytes), old)
             }
             Err(Bad::Foreign) if let Some(foreign) = self.foreign() => {
                 // SAFETY: the block is not of this allocator, and the hook is who else there is.
@@ -426,12 +428,12 @@ impl<P: Pal + Words> Allocator<P> {
             }
             Err(bad) => self.refuse("realloc", block, bad),
         };
-        if stays && block.addr().is_multiple_of(align) {
+        if stays {
             self.rewatch(block, old, bytes);
             return block;
         }
         // A move that was only to save memory may fail, and then nobody hears of it.
-        let suits = bytes <= old && block.addr().is_multiple_of(align);
+        let suits = bytes <= old && aligned;
         let moved = if suits {
             errno::keeping(|| self.alloc_class(bytes, align, false, class))
         } else {

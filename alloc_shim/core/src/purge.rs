@@ -80,12 +80,19 @@ impl<P: Pal> Region<P> {
         &'a self,
         mut inner: Guard<'a, Inner, P>,
     ) -> Guard<'a, Inner, P> {
+        if self.is_torn() {
+            // Those who purge may be gone.
+            drop(inner);
+            self.mend();
+            return self.lock();
+        }
         let seen = self.arrivals.load(Ordering::Relaxed);
         inner.waiting += 1;
         drop(inner);
         self.pal().wait(&self.arrivals, seen);
         inner = self.lock();
-        inner.waiting -= 1;
+        // A handler may have forked meanwhile: in the child nobody was counted as waiting.
+        inner.waiting = inner.waiting.saturating_sub(1);
         inner
     }
 
@@ -100,7 +107,7 @@ impl<P: Pal> Region<P> {
         self.spans(&mut inner).settle(now);
         for _ in 0..inner.index.spans(Kind::Dirty) {
             let due = self.due(&mut inner, reach, now);
-            let Some((first, len)) = self.spans(&mut inner).depart(due) else {
+            let Some((first, len)) = self.spans(&mut inner).depart(due, self.purger()) else {
                 return;
             };
             drop(inner);
@@ -145,7 +152,9 @@ impl<P: Pal> Region<P> {
     pub(crate) fn purge_left(&self) {
         let mut inner = self.lock();
         while inner.index.is_leaving()
-            && let Some((first, len)) = self.spans(&mut inner).leaving()
+            && let Some((first, len)) = self
+                .spans(&mut inner)
+                .inherit(|purger| self.is_here(purger), self.purger())
         {
             drop(inner);
             let purged = self.forget(first, len);

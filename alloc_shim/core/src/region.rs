@@ -76,6 +76,8 @@ pub(crate) struct Inner {
     end: u32,
     /// The same when it was reserved, for which the tables are laid out.
     extent: u32,
+    /// The slice behind the last one whose place in the tables was not given back.
+    kept: u32,
     /// The limit on address space that it is made for.
     limit: usize,
     /// Bytes made usable, tables included.
@@ -107,6 +109,9 @@ pub struct Region<P> {
     seen: [AtomicU32; 2],
     /// In a forked child: what its parent's threads were purging is still to be purged.
     torn: AtomicBool,
+    /// How often the process was copied on the way to this one, and which thread is still here since the last time.
+    copies: AtomicU32,
+    survivor: AtomicU32,
 }
 
 impl<P: Pal> Region<P> {
@@ -125,6 +130,7 @@ impl<P: Pal> Region<P> {
                 tabled: 0,
                 end: 0,
                 extent: 0,
+                kept: 0,
                 limit: usize::MAX,
                 usable: 0,
                 waiting: 0,
@@ -135,6 +141,8 @@ impl<P: Pal> Region<P> {
             arrivals: AtomicU32::new(0),
             seen: [AtomicU32::new(0), AtomicU32::new(0)],
             torn: AtomicBool::new(false),
+            copies: AtomicU32::new(0),
+            survivor: AtomicU32::new(0),
         }
     }
 

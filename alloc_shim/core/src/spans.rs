@@ -96,7 +96,7 @@ pub(crate) struct Tag {
     len: u32,
     /// When the oldest part became free, in milliseconds of a clock that wraps around.
     freed: u32,
-    /// Neighbours in the bin.
+    /// Neighbours in the bin; of a leaving span its [`Purger`].
     before: u32,
     after: u32,
     /// Neighbours in the list of dirty or of leaving spans.
@@ -105,6 +105,15 @@ pub(crate) struct Tag {
 }
 
 const _: () = assert!(size_of::<Tag>() == 32);
+
+/// Who purges a leaving span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Purger {
+    /// The number of a thread.
+    pub(crate) thread: u32,
+    /// And in which copy of the process, counted from the first.
+    pub(crate) process: u32,
+}
 
 /// The spans of a region, for the duration of one operation.
 #[derive(Debug)]
@@ -278,8 +287,8 @@ impl<'a> Spans<'a> {
         (oldest != NONE).then(|| now.wrapping_sub(self.tag(oldest).freed))
     }
 
-    /// Lets at most `most` slices, the last ones, of the oldest dirty span leave: nobody can take them until they have arrived.
-    pub(crate) fn depart(&mut self, most: u32) -> Option<(u32, u32)> {
+    /// Lets at most `most` slices, the last ones, of the oldest dirty span leave: nobody can take them until `purger` lets them arrive.
+    pub(crate) fn depart(&mut self, most: u32, purger: Purger) -> Option<(u32, u32)> {
         let span = self.index.dirty.oldest;
         if span == NONE || most == 0 {
             return None;
@@ -290,7 +299,13 @@ impl<'a> Spans<'a> {
         self.carve(span, first, len);
         self.set(first, len, State::Leaving);
         self.push_newest(Which::Leaving, first);
+        self.hand_over(first, purger);
         Some((first, len))
+    }
+
+    fn hand_over(&mut self, leaving: u32, purger: Purger) {
+        let tag = self.tag_mut(leaving);
+        (tag.before, tag.after) = (purger.thread, purger.process);
     }
 
     /// Ends what [`Spans::depart`] began. A span that was not purged is dirty as if it had become free just now.
@@ -301,9 +316,25 @@ impl<'a> Spans<'a> {
         self.free(first, len, kind, now);
     }
 
-    /// The span that has been leaving longest.
-    pub(crate) fn leaving(&self) -> Option<(u32, u32)> {
-        let first = self.index.leaving.oldest;
-        (first != NONE).then(|| (first, self.tag(first).len))
+    /// A leaving span whose purger does not live; `heir` purges it from now on.
+    pub(crate) fn inherit(
+        &mut self,
+        lives: impl Fn(Purger) -> bool,
+        heir: Purger,
+    ) -> Option<(u32, u32)> {
+        let mut span = self.index.leaving.oldest;
+        while span != NONE {
+            let tag = self.tag(span);
+            let purger = Purger {
+                thread: tag.before,
+                process: tag.after,
+            };
+            if !lives(purger) {
+                self.hand_over(span, heir);
+                return Some((span, tag.len));
+            }
+            span = tag.newer;
+        }
+        None
     }
 }

@@ -162,6 +162,10 @@ impl<P: Pal + Words> Allocator<P> {
     fn obtain(&self) -> Option<&Heap> {
         let heap = self.inherit().or_else(|| self.adopt())?;
         heap.shared.thread.store(self.words().thread(), Relaxed);
+        if heap.stale.load(Relaxed) {
+            let _change = heap.change(self.words());
+            self.freshen(heap);
+        }
         Some(heap)
     }
 

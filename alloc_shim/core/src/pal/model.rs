@@ -285,6 +285,7 @@ impl Pal for Model {
         // A lock that is wanted: [`crate::lock`].
         let own = seen & MOST == self.me() && seen > MOST;
         assert!(!own, "a thread waits for itself");
+        may_be_interrupted();
         let asleep = self.sleepers.lock().expect("no test panics here");
         if word.load(crate::sync::Ordering::Relaxed) == seen {
             drop(self.alarm.wait(asleep).expect("no test panics here"));

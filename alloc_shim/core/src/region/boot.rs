@@ -78,6 +78,7 @@ impl<P: Pal> Region<P> {
         inner.tabled = inner.low;
         inner.end = end as u32;
         inner.extent = inner.end;
+        inner.kept = inner.end;
         self.base.store(base, Ordering::Release);
         self.bounds.set(base, end * SLICE);
         true

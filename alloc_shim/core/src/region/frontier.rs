@@ -75,7 +75,9 @@ impl<P: Pal> Region<P> {
         let roomy = end.next_multiple_of(STEP).min(inner.end);
         let start = self.slice_start(inner.committed as usize);
         for to in [roomy, end] {
-            if self.commit(inner, start, (to - inner.committed) as usize * SLICE) {
+            let bytes = (to - inner.committed) as usize * SLICE;
+            if self.commit(start, bytes) {
+                inner.usable += bytes;
                 inner.committed = to;
                 return true;
             }
@@ -91,24 +93,24 @@ impl<P: Pal> Region<P> {
         let (from, all) = (inner.tabled, inner.extent);
         let entries = [from, to].map(|slice| self.entry(slice as usize).cast::<u8>());
         let tags = [from, to].map(|slice| self.tag_place(all, slice).cast::<u8>());
+        let mut usable = 0;
         for [start, end] in [entries, tags] {
             let start = start.wrapping_sub(start.addr() % PAGE);
             let bytes = (end.addr() - start.addr()).next_multiple_of(PAGE);
-            if !self.commit(inner, start, bytes) {
+            if !self.commit(start, bytes) {
                 return false;
             }
+            usable += bytes;
         }
+        // Of both at once: where the second is refused the first comes again.
+        inner.usable += usable;
         inner.tabled = to;
         true
     }
 
-    fn commit(&self, inner: &mut Inner, start: *mut u8, bytes: usize) -> bool {
+    fn commit(&self, start: *mut u8, bytes: usize) -> bool {
         self.counters.commits.bump();
         // SAFETY: inv:region.base: the pages lie in the region, which is reserved.
-        let done = unsafe { self.pal.commit(start, bytes) };
-        if done {
-            inner.usable += bytes;
-        }
-        done
+        unsafe { self.pal.commit(start, bytes) }
     }
 }

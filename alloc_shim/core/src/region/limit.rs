@@ -12,6 +12,8 @@
 //! `inv:limit.beyond` What is given back lies behind everything that was ever usable, in the slices and in both tables: no block
 //! and no written entry is lost. A wrong pointer into it can no longer be looked up, but for slices below the end.
 //!
+//! `inv:limit.once` What was given back is the program's to map, so it is not given back again when the limit falls once more.
+//!
 //! Absent on purpose: growing again when the limit is raised.
 
 use super::boot::SHARE;
@@ -36,22 +38,26 @@ impl<P: Pal> Region<P> {
         if end >= inner.end {
             return;
         }
+        let (before, kept) = (inner.end, inner.kept);
         inner.end = end;
+        inner.kept = end.max(inner.tabled);
         self.bounds.set_size(end as usize * SLICE);
-        let needed = end.max(inner.tabled);
         let extent = inner.extent;
+        let tags_end = match before == extent {
+            // For the first time: and what lies between the last tag and the first slice.
+            true => self.slice_start(inner.low as usize),
+            false => self.tag_place(extent, kept).cast(),
+        };
+        // inv:limit.once
         let places = [
             (
-                self.entry(needed as usize).cast(),
-                self.entry(extent as usize).cast(),
+                self.entry(inner.kept as usize).cast(),
+                self.entry(kept as usize).cast(),
             ),
-            (
-                self.tag_place(extent, needed).cast(),
-                self.slice_start(inner.low as usize),
-            ),
+            (self.tag_place(extent, inner.kept).cast(), tags_end),
             (
                 self.slice_start(end as usize),
-                self.slice_start(extent as usize),
+                self.slice_start(before as usize),
             ),
         ];
         for (from, to) in places {

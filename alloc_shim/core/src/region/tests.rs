@@ -1,13 +1,15 @@
 //! The region on the model platform: what each operation promises, with and without faults.
 
+mod forking;
 mod limit;
 mod purging;
 mod random;
 
 use super::{Region, SLICE, Span};
 use crate::account::Class::{Client, Runtime};
-use crate::pal::Model;
+use crate::pal::{Model, Pal};
 use crate::purge::DELAY_MS;
+use crate::spans::Purger;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn region() -> Region<Model> {
@@ -27,6 +29,15 @@ fn dirty(region: &Region<Model>, span: Span) {
         // SAFETY: inv:region.span.
         unsafe { word.write(1) };
     }
+}
+
+/// As if the thread with this number were purging the oldest dirty span: where it begins.
+fn depart(region: &Region<Model>, thread: u32) -> u32 {
+    let mut inner = region.lock();
+    region.settle(&mut inner);
+    let purger = Purger { thread, process: 0 };
+    let departed = region.spans(&mut inner).depart(u32::MAX, purger);
+    departed.expect("a dirty span").0
 }
 
 fn is_zero(region: &Region<Model>, first: usize, slices: usize) -> bool {
@@ -396,51 +407,12 @@ fn whoever_cannot_wait_goes_without() {
 }
 
 #[test]
-fn a_child_finishes_what_other_threads_were_purging() {
-    let region = region();
-    let span = take(&region, 2);
-    dirty(&region, span);
-    region.give(span.first, 2, Client);
-    {
-        let mut inner = region.lock();
-        assert!(region.settle(&mut inner));
-        region
-            .spans(&mut inner)
-            .depart(u32::MAX)
-            .expect("a dirty span");
-        inner.waiting = 1;
-    }
-    assert_eq!(region.check().map(|totals| totals.leaving), Ok(2));
-    region.fork_prepare();
-    assert_eq!(region.take_now(1, 1, Client), None, "locked");
-    region.fork_child(false);
-    let totals = region.check().expect("sound");
-    assert_eq!((totals.clean, totals.dirty, totals.leaving), (2, 0, 0));
-    assert!(take(&region, 2).zeroed);
-}
-
-#[test]
-fn a_parent_goes_on_after_fork() {
-    let region = region();
-    region.fork_prepare();
-    region.fork_parent(false);
-    take(&region, 1);
-}
-
-#[test]
 fn a_request_waits_for_a_purge_of_another_thread() {
     let region = region();
     let rest = region.size() / SLICE - take(&region, 1).first - 1;
     let all = take(&region, rest);
     region.give(all.first, rest, Client);
-    let (first, _) = {
-        let mut inner = region.lock();
-        assert!(region.settle(&mut inner));
-        region
-            .spans(&mut inner)
-            .depart(u32::MAX)
-            .expect("a dirty span")
-    };
+    let first = depart(&region, region.pal().me());
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| region.take(rest, 1, Client));
         while region.lock().waiting == 0 {
@@ -566,4 +538,18 @@ fn under_a_limit_free_spans_hold_no_more_memory_than_is_left_of_it() {
     assert!(region.figures().dirty + SLICE <= 19 * SLICE);
     region.give(one.first, 1, Client);
     assert_eq!(region.check().map(|totals| totals.taken), Ok(0));
+}
+
+#[test]
+fn tables_that_are_refused_again_and_again_are_counted_once() {
+    let [refused, plain] = [region(), region()];
+    // Slices and entries are had, and the tags are not; afterwards the entries again, and not the tags.
+    for passes in [2, 1, 1, 1] {
+        refused.pal().commit.after(passes);
+        assert!(refused.take(1, 1, Client).is_none());
+        refused.pal().commit.never();
+    }
+    take(&refused, 1);
+    take(&plain, 1);
+    assert_eq!(refused.figures().committed, plain.figures().committed);
 }

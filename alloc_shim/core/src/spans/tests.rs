@@ -2,9 +2,13 @@
 
 use super::find::{Fit, Want};
 use super::index::{BINS, EXACT, bin_of};
-use super::{Fault, Index, Kind, Spans, State, Tag};
+use super::{Fault, Index, Kind, Purger, Spans, State, Tag};
 
 const LOW: u32 = 5;
+const PURGER: Purger = Purger {
+    thread: 7,
+    process: 0,
+};
 
 fn want(len: u32) -> Want {
     Want {
@@ -205,15 +209,15 @@ fn what_departs_is_the_end_of_the_oldest_and_the_rest_stays_as_old() {
     let (mut index, mut tags) = empty();
     let frontier = sample(&mut index, &mut tags);
     let mut spans = Spans::new(&mut index, &mut tags, LOW);
-    assert_eq!(spans.depart(0), None);
-    assert_eq!(spans.depart(2), Some((23, 2)));
+    assert_eq!(spans.depart(0, PURGER), None);
+    assert_eq!(spans.depart(2, PURGER), Some((23, 2)));
     let totals = spans.check(frontier, 9).expect("sound");
     assert_eq!((totals.dirty, totals.leaving), (6, 2));
     assert_eq!(spans.oldest_age(9), Some(8));
     spans.arrive(23, true, 9);
-    assert_eq!(spans.depart(u32::MAX), Some((20, 3)));
-    assert_eq!(spans.depart(u32::MAX), Some((27, 3)));
-    assert_eq!(spans.depart(u32::MAX), None);
+    assert_eq!(spans.depart(u32::MAX, PURGER), Some((20, 3)));
+    assert_eq!(spans.depart(u32::MAX, PURGER), Some((27, 3)));
+    assert_eq!(spans.depart(u32::MAX, PURGER), None);
 }
 
 #[test]

@@ -70,3 +70,19 @@ fn neither_the_runtime_nor_a_handler_that_must_not_wait_is_held_to_it() {
     blocks.into_iter().for_each(|block| free(&all, block));
     check(&all);
 }
+
+#[test]
+fn a_cleared_block_that_gets_no_new_memory_comes_from_a_page() {
+    let all = limited();
+    let [first, _page] = [(); 2].map(|()| all.calloc(1, 100_000));
+    let _other = all.calloc(1, 200_000);
+    (0..10).for_each(|_| all.sparse.learn(true));
+    assert!(all.sparse.prevail());
+    free(&all, first);
+    all.region().set_limit(live(&all, Client));
+    let block = all.calloc(1, 100_000);
+    assert_eq!(block, first);
+    assert!(all.calloc(1, 200_000).is_null());
+    free(&all, block);
+    check(&all);
+}

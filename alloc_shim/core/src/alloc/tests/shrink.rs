@@ -84,3 +84,24 @@ fn an_alignment_that_the_block_does_not_have_can_be_refused() {
     blocks.into_iter().for_each(|block| free(&all, block));
     check(&all);
 }
+
+#[test]
+fn a_large_block_that_was_to_be_aligned_in_vain_is_as_large_as_before() {
+    let all = allocator();
+    let blocks = [(); 2].map(|()| all.malloc(5 * SLICE));
+    let odd = blocks
+        .into_iter()
+        .find(|block| !block.addr().is_multiple_of(2 * SLICE));
+    let odd = odd.expect("they are an odd number of slices apart");
+    all.region().pal().commit.after(0);
+    while !all.malloc(SLICE).is_null() {}
+    for bytes in [5 * SLICE - 1, 3 * SLICE, 6 * SLICE] {
+        // SAFETY: the block is live.
+        let moved = unsafe { all.realloc_class(odd, bytes, 2 * SLICE, Class::Runtime) };
+        assert!(moved.is_null());
+        // SAFETY: the block is live.
+        assert_eq!(unsafe { all.usable_size(odd) }, 5 * SLICE);
+    }
+    blocks.into_iter().for_each(|block| free(&all, block));
+    check(&all);
+}

@@ -1,6 +1,7 @@
 //! Threads whose end nobody tells, and forks by handlers that have interrupted the allocator.
 
-use super::{Small, allocator, check, churn, free, interrupted, vanish};
+use super::{Small, allocator, check, churn, free, interrupted, live, vanish};
+use crate::account::Class::Client;
 use crate::tls::Words;
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -131,4 +132,21 @@ fn in_the_child_a_heap_that_its_thread_may_hold_is_left_alone() {
     });
     free(&all, all.malloc(100));
     check(&all);
+}
+
+#[test]
+fn whoever_takes_a_heap_over_after_a_fork_counts_what_the_fork_may_have_miscounted() {
+    let all = allocator();
+    let blocks: Vec<_> = (0..10).map(|_| all.malloc(40)).collect();
+    let heap = all.each_heap().next().expect("one heap");
+    // As if the thread had been cut off between the list and the count.
+    heap.current(Client, 3).expect("one page").count_up();
+    vanish(&all);
+    fork(&all, true);
+    free(&all, all.malloc(5000));
+    assert_eq!(all.counters().heaps_adopted.get(), 1);
+    check(&all);
+    blocks.into_iter().for_each(|block| free(&all, block));
+    all.purge();
+    assert_eq!(live(&all, Client), 0);
 }

@@ -71,3 +71,21 @@ fn a_limit_that_leaves_room_changes_nothing() {
     region.purge_all();
     assert_eq!(region.size(), size);
 }
+
+#[test]
+fn what_was_given_back_under_one_limit_is_not_given_back_again_under_the_next() {
+    let region = region();
+    let span = take(&region, 1);
+    let limits = [LIMIT, LIMIT / 2 + 4 * SLICE, LIMIT / 2, LIMIT];
+    let sizes = limits.map(|limit| {
+        region.pal().limit(limit);
+        region.purge_all();
+        region.size() - span.first * SLICE
+    });
+    assert_eq!(
+        sizes,
+        [LIMIT, LIMIT / 2 + 4 * SLICE, LIMIT / 2, LIMIT / 2].map(|limit| limit / 4)
+    );
+    while region.take(1, 1, Client).is_some() {}
+    region.check().expect("sound");
+}
