@@ -6,7 +6,8 @@
 ;;; With --heap it wants 64m at least: part 7 has C's library keep 20 MB in memory, which it copies as they grow.
 ;;;
 ;;; Each part hands something to C, lets collections happen at the worst moment, and then checks
-;;; what it claims. The program ends with status 1 if a check fails.
+;;; what it claims. The program ends with status 1 if a check fails. That objects move is one of the checks, so
+;;; those of it fail under the plans that move few (`--plan=latency`, `--plan=immix`).
 
 (import (scheme base)
         (scheme write)
