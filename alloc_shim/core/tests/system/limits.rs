@@ -28,6 +28,7 @@ pub(crate) const CASES: &[Case] = &[
     },
     under((DATA, 64 << 20), "a_limit_on_data_is_met_late", data),
     case("without_a_limit_a_terabyte", || sized(1 << 40)),
+    case("what_is_mapped_where_a_limit_gave_back_stays", falls),
 ];
 
 static REGION: Region<Unix> = Region::new(Unix::new());
@@ -65,5 +66,38 @@ fn data() {
         held += SLICE;
     }
     assert!((60 * MIB..64 * MIB).contains(&held), "{held}");
+    REGION.check().expect("sound");
+}
+
+/// Lets the limit on address space fall, and the region look at it.
+fn fall(bytes: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the kernel reads the borrowed structure.
+    assert_eq!(unsafe { libc::setrlimit(ADDRESSES, &limit) }, 0);
+    REGION.purge_all();
+}
+
+/// The limit falls, the program maps memory where the region gave some back, and the limit falls again.
+fn falls() {
+    sized(1 << 40);
+    let span = REGION.take(1, 1, Client).expect("memory");
+    fall(64 << 30);
+    let end = REGION.base().wrapping_add(REGION.size());
+    assert_eq!(REGION.size(), span.first * SLICE + (16 << 30));
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: nothing is replaced.
+    let mine = unsafe { libc::mmap(end.cast(), MIB, rights, flags, -1, 0) };
+    assert_eq!(mine, end.cast());
+    let word = mine.cast::<u64>();
+    // SAFETY: mapped above.
+    unsafe { word.write(1) };
+    fall(32 << 30);
+    assert_eq!(REGION.size(), span.first * SLICE + (8 << 30));
+    // SAFETY: as above.
+    assert_eq!(unsafe { word.read() }, 1);
     REGION.check().expect("sound");
 }
