@@ -172,3 +172,34 @@ fn a_handler_that_forks_inside_a_visit_loses_the_heap_in_the_child() {
     };
     beside(&all, begin, act, |_| ());
 }
+
+#[test]
+fn what_the_thread_itself_frees_last_is_given_back_when_it_asks_for_that() {
+    let all = allocator();
+    let (wake, sleep) = channel();
+    let (tell, told): (Sender<Blocks>, Receiver<Blocks>) = channel();
+    let all = &*all;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let blocks = pages(all, 10);
+            let (now, rest): (Vec<_>, Vec<_>) = blocks
+                .into_iter()
+                .enumerate()
+                .partition(|(i, _)| i % 8 == 0);
+            let (theirs, mine): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(i, _)| i % 8 < 4);
+            let each = |blocks: Vec<(usize, *mut u8)>| blocks.into_iter().map(|(_, block)| block);
+            // The pages are not full any more, so that nobody tells of what others free.
+            free_all(all, each(now));
+            tell.send(Blocks(each(theirs).collect()))
+                .expect("somebody waits");
+            sleep.recv().expect("somebody wakes");
+            free_all(all, each(mine));
+            all.purge();
+            assert_eq!(live(all, Client), 0);
+        });
+        let Blocks(blocks) = told.recv().expect("no panic");
+        free_all(all, blocks);
+        wake.send(()).expect("it waits");
+    });
+    check(all);
+}
