@@ -27,8 +27,10 @@ use crate::module::{self, Module};
 use bowline_alloc::pal::Unix;
 use bowline_alloc::report::Line;
 use bowline_alloc::table::RegionTable;
-use core::ffi::{CStr, c_void};
+use core::ffi::{CStr, c_char, c_void};
 use core::mem::transmute_copy;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// What the probe found.
 pub(crate) enum Outcome {
@@ -63,14 +65,33 @@ pub(crate) fn decide() -> Outcome {
     let Some(family) = family(&search) else {
         return Outcome::Unreachable;
     };
-    // SAFETY: libc took the block from the winner's `malloc`; null is allowed.
-    unsafe { (family.free)(probe.cast()) };
+    if strdup_is_libcs() {
+        // SAFETY: libc took the block from the winner's `malloc`; null is allowed.
+        unsafe { (family.free)(probe.cast()) };
+    } else {
+        // Who looks for leaks finds it here.
+        KEPT.store(probe, Ordering::Relaxed);
+    }
     let table = table(&search, family.malloc as *const c_void);
     Outcome::Lost {
         family,
         table,
         told: probe.is_null(),
     }
+}
+
+/// The probe, where nobody takes it back.
+static KEPT: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
+
+/// Whether the probe was libc's. Sanitizers put a `strdup` of their own before it, and before they are initialised its blocks
+/// are none that their `free` takes.
+fn strdup_is_libcs() -> bool {
+    let places = [
+        libc::strdup as *const c_void,
+        libc::gnu_get_libc_version as *const c_void,
+    ];
+    let [probed, libcs] = places.map(module::of);
+    probed == libcs
 }
 
 /// Says that not even a first block is to be had, and the limit that may be why.

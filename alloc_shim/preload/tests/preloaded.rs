@@ -130,6 +130,18 @@ fn another_preload_may_stand_between() {
 }
 
 #[test]
+fn a_block_of_somebody_elses_strdup_is_left_alone() {
+    let program = compile("own_strdup.c", "own_strdup", &["-rdynamic"]);
+    let done = Run::new(&program).preload(library()).output();
+    let (_, err) = texts(&done);
+    assert!(
+        done.status.success() && err.is_empty(),
+        "{}: {err}",
+        done.status
+    );
+}
+
+#[test]
 fn a_c_program_may_open_a_library_of_c_plus_plus() {
     let flags = ["-shared", "-fPIC"];
     let extension = compile("extension.cc", "extension.so", &flags);
