@@ -118,7 +118,7 @@ fn calls() -> impl Strategy<Value = Call> {
     prop_oneof![
         16 => sizes().prop_map(Call::Malloc),
         5 => zeroed_sizes().prop_map(|(n, bytes)| Call::Calloc(n, bytes)),
-        7 => (sizes(), aligns(), any::<bool>(), classes())
+        10 => (sizes(), aligns(), any::<bool>(), classes())
             .prop_map(|(n, a, z, c)| Call::Aligned(n, a, z, c)),
         24 => any::<usize>().prop_map(Call::Free),
         7 => (any::<usize>(), sizes()).prop_map(|(i, n)| Call::Realloc(i, n)),
@@ -143,8 +143,9 @@ pub(super) fn steps() -> impl Strategy<Value = Step> {
         (0..3_usize).prop_map(Refusal::Purges)
     ];
     let limit = prop_oneof![
-        Just(None),
-        prop_oneof![0..200_000_usize, 0..2_000_000_usize].prop_map(Some)
+        2 => Just(None),
+        3 => (0..100_000_usize).prop_map(Some),
+        1 => (0..2_000_000_usize).prop_map(Some)
     ];
     prop_oneof![
         40 => calls_and_forks().prop_map(Step::Call),
@@ -156,7 +157,7 @@ pub(super) fn steps() -> impl Strategy<Value = Step> {
         4 => (0..1500_u64).prop_map(Step::Pass),
         3 => refusal.prop_map(Step::Refuse),
         4 => Just(Step::Heal),
-        3 => limit.prop_map(Step::Limit),
+        5 => limit.prop_map(Step::Limit),
         1 => prop::option::of(any::<u8>()).prop_map(Step::Perturb),
         1 => (4 << 20..80_usize << 20).prop_map(Step::Narrow),
     ]
