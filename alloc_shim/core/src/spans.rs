@@ -94,7 +94,8 @@ pub(crate) struct Tag {
     first: u32,
     /// The span's length.
     len: u32,
-    /// When the oldest part became free, in milliseconds of a clock that wraps around.
+    /// When the oldest part became free, in milliseconds of a clock that wraps around. Of the span's first slice only, as all that
+    /// follows.
     freed: u32,
     /// Neighbours in the bin; of a leaving span its [`Purger`].
     before: u32,
@@ -171,7 +172,9 @@ impl<'a> Spans<'a> {
     /// The same of slices that have been free for some time, no longer than any that is dirty.
     fn free_since(&mut self, first: u32, len: u32, kind: Kind, now: u32, age: u32) {
         let left = (first > self.low).then(|| self.tag(first - 1));
-        let left = left.filter(|tag| tag.state == kind.state());
+        let left = left
+            .filter(|tag| tag.state == kind.state())
+            .map(|tag| self.tag(tag.first));
         let right = self
             .at(first + len)
             .filter(|(state, _)| *state == kind.state())

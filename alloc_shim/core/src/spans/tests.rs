@@ -127,6 +127,24 @@ fn of_more_than_four_the_one_that_rested_longest_becomes_dirty() {
 }
 
 #[test]
+fn what_becomes_free_between_two_is_as_old_as_the_older_of_them() {
+    let (mut index, mut tags) = empty();
+    let mut spans = Spans::new(&mut index, &mut tags, LOW);
+    spans.free(5, 4, Kind::Clean, 0);
+    spans.carve(5, 5, 4);
+    (5..9).for_each(|slice| spans.set(slice, 1, State::Taken));
+    spans.free(5, 1, Kind::Dirty, 100);
+    spans.free(8, 1, Kind::Dirty, 300);
+    // The last slice of the first span is younger than both.
+    spans.rest(6, 1, 400);
+    spans.settle(400);
+    assert_eq!(spans.at(5), Some((State::Dirty, 2)));
+    spans.free(7, 1, Kind::Dirty, 450);
+    assert_eq!(spans.at(5), Some((State::Dirty, 4)));
+    assert_eq!(spans.oldest_age(500), Some(400));
+}
+
+#[test]
 fn a_dirty_span_too_short_is_used_with_its_neighbours() {
     let (mut index, mut tags) = (Index::new(), vec![Tag::default(); 100]);
     let mut spans = Spans::new(&mut index, &mut tags, LOW);
